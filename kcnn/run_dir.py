@@ -1,0 +1,111 @@
+"""One run's folder: how its files are named and how they are written."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The folder of one run and the names of the files in it.
+
+    >>> RunDir(Path("saved_models/resnet20")).report.name
+    'report.json'
+    """
+
+    path: Path
+
+    def check_free(self, *, overwrite: bool) -> None:
+        """Refuse a folder that holds something, unless it is a run that may be overwritten.
+
+        Raises:
+            ValueError: the folder holds a run and `overwrite` is not set, or holds anything
+                else, or is a file.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{str(self.path)!r} is a file; a run needs a folder.")
+        if not self.path.is_dir() or not any(self.path.iterdir()):
+            return
+        if not self.recipe.is_file():
+            raise ValueError(f"{str(self.path)!r} holds files that are no run: name another one.")
+        if not overwrite:
+            raise ValueError(
+                f"{str(self.path)!r} holds a run already: pass --overwrite, or another --out."
+            )
+
+    def start(self) -> None:
+        """Make the folder, without what an earlier run of kcnn left in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for pattern in ("*.json", "*.csv", "*.keras", "*.tflite", "*.png", "labels.txt"):
+            for file in self.path.glob(pattern):
+                file.unlink()
+        for folder in ("checkpoints", "tensorboard"):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
+
+    @property
+    def recipe(self) -> Path:
+        """What was run."""
+        return self.path / "recipe.json"
+
+    @property
+    def model(self) -> Path:
+        """The trained model."""
+        return self.path / "model.keras"
+
+    def pruned(self, sparsity: float, *, exported: bool) -> Path:
+        """A pruned model: the exported level has the plain name, others carry their percent."""
+        suffix = "" if exported else f"_{round(100 * sparsity)}"
+        return self.path / f"model_pruned{suffix}.keras"
+
+    @property
+    def labels(self) -> Path:
+        """The class names, one a line."""
+        return self.path / "labels.txt"
+
+    @property
+    def report(self) -> Path:
+        """The receipts of all stages."""
+        return self.path / "report.json"
+
+    def picture(self, name: str) -> Path:
+        """One of the run's pictures: curves, confusion, grad_cam."""
+        return self.path / f"{name}.png"
+
+
+@contextmanager
+def atomic(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` only if the block succeeds.
+
+    The temporary file lies in the same folder and has the same suffix, so writers that look at
+    the suffix (Keras, matplotlib) behave. It is flushed to the disk before it is renamed; on any
+    failure it is removed and an older file at `path` stays as it was.
+
+    >>> target = Path(tempfile.mkdtemp()) / "labels.txt"
+    >>> with atomic(target) as temporary:
+    ...     _ = temporary.write_text("cat")
+    >>> target.read_text()
+    'cat'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,48 @@
+"""A run's folder: whole files only, and nobody's work is overwritten unasked."""
+
+import os
+
+import pytest
+
+from kcnn.run_dir import RunDir, atomic
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "model.keras"
+    target.write_text("old")
+    with pytest.raises(OSError, match="disk full"), atomic(target) as temporary:
+        temporary.write_text("half")
+        raise OSError("disk full")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["model.keras"]
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path):
+    with atomic(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    (tmp_path / "b.txt").write_text("plain")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
+
+
+def test_an_existing_run_is_refused_unless_it_may_be_overwritten(tmp_path):
+    run_dir = RunDir(tmp_path)
+    run_dir.check_free(overwrite=False)
+    run_dir.recipe.write_text("{}")
+    with pytest.raises(ValueError, match="--overwrite"):
+        run_dir.check_free(overwrite=False)
+    run_dir.check_free(overwrite=True)
+
+
+def test_a_folder_of_other_things_is_never_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="no run"):
+        RunDir(tmp_path).check_free(overwrite=True)
+
+
+def test_starting_over_removes_the_old_run_and_keeps_the_users_own_notes(tmp_path):
+    run_dir = RunDir(tmp_path)
+    for name in ("recipe.json", "model.keras", "model_pruned_80.keras", "curves.png", "notes.md"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "checkpoints").mkdir()
+    run_dir.start()
+    assert os.listdir(tmp_path) == ["notes.md"]
