@@ -1,0 +1,36 @@
+"""Stops training when what it is judged by is missing or no longer a number."""
+
+import math
+
+import keras
+
+
+class MonitorGuard(keras.callbacks.Callback):
+    """Stops with the reason when the monitored metric is absent, NaN or infinite.
+
+    Keras only warns about a misspelt `monitor` and then saves every epoch as the best one; and a
+    NaN in the first epoch stays "best" for good. Put it before the callbacks that monitor.
+
+    Args:
+        monitor: name of a metric in an epoch's logs.
+    """
+
+    def __init__(self, monitor: str = "val_loss") -> None:
+        super().__init__()
+        self.monitor = monitor
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Check the metric.
+
+        Raises:
+            ValueError: the metric is not among the logs; those that are get listed.
+            RuntimeError: the metric is not finite.
+        """
+        logs = logs or {}
+        if self.monitor not in logs:
+            raise ValueError(f"monitor={self.monitor!r} is not measured. Known: {', '.join(logs)}.")
+        if not math.isfinite(logs[self.monitor]):
+            raise RuntimeError(
+                f"{self.monitor} became {logs[self.monitor]} in epoch {epoch + 1}: training "
+                "diverged. Lower the learning rate."
+            )

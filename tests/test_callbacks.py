@@ -1,0 +1,119 @@
+"""Callbacks, fed with logs by hand, and together in a real `model.fit`."""
+
+import csv
+import logging
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from kcnn.callbacks import EpochLog, MonitorGuard, standard
+
+
+def tiny():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def inputs(value=1.0):
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(32, 4)) * value).astype("float32"), rng.integers(0, 2, 32)
+
+
+def test_the_standard_list_writes_a_history_and_the_best_epochs(tmp_path):
+    model = tiny()
+    history = model.fit(
+        *inputs(), epochs=3, validation_split=0.5, callbacks=standard(tmp_path), verbose=0
+    )
+    with open(tmp_path / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert float(rows[0]["learning_rate"]) == pytest.approx(0.1)
+    losses = history.history["val_loss"]
+    running_best = [i for i, loss in enumerate(losses) if loss == min(losses[: i + 1])]
+    expected = {f"{i + 1:02d}-{losses[i]:.2f}.keras" for i in running_best}
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == expected
+
+
+def test_the_best_epochs_weights_are_restored():
+    model, (x, y) = tiny(), inputs()
+    # a rate that grows makes later epochs worse
+    worsen = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 * 30**epoch)
+    history = model.fit(
+        x,
+        y,
+        epochs=4,
+        validation_split=0.5,
+        callbacks=[worsen, *standard(plateau=False)],
+        verbose=0,
+    )
+    best = min(history.history["val_loss"])
+    assert history.history["val_loss"][-1] > best
+    assert model.evaluate(x[16:], y[16:], verbose=0)[0] == pytest.approx(best, rel=1e-5)
+
+
+def test_a_schedule_sets_the_logged_rate():
+    model = tiny()
+    model.compile(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(1.0, 2)), loss="mse")
+    x = inputs()[0]
+    history = model.fit(
+        x,
+        np.zeros((32, 2)),
+        batch_size=32,
+        epochs=2,
+        validation_split=0.5,
+        callbacks=standard(plateau=False),
+        verbose=0,
+    )
+    assert history.history["learning_rate"] == pytest.approx([0.5, 0.0], abs=1e-6)
+
+
+def test_a_misspelt_monitor_stops_after_the_first_epoch(tmp_path):
+    # Keras alone would warn, and save every epoch as the best one
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras", monitor="val_acc", save_best_only=True
+    )
+    with pytest.raises(ValueError, match="'val_acc' is not measured. Known: .*val_accuracy"):
+        tiny().fit(
+            *inputs(),
+            epochs=3,
+            validation_split=0.5,
+            callbacks=[*standard(monitor="val_acc"), checkpoint],
+            verbose=0,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_training(loss):
+    guard = MonitorGuard()
+    guard.on_epoch_end(0, {"val_loss": 1.0})
+    with pytest.raises(RuntimeError, match="epoch 2: training diverged"):
+        guard.on_epoch_end(1, {"val_loss": loss})
+
+
+def test_one_line_an_epoch(caplog):
+    with caplog.at_level(logging.INFO, logger="kcnn"):
+        tiny().fit(*inputs(), epochs=2, callbacks=[EpochLog()], verbose=0)
+    lines = [record.message for record in caplog.records if record.name == "kcnn"]
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("loss " in line and "\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patience": 0}, "patience=0"),
+        ({"patience": None}, "needs a patience"),
+        ({"tensorboard": True}, "needs a run_dir"),
+    ],
+)
+def test_arguments_that_cannot_go_together(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        standard(**arguments)
