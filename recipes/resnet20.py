@@ -11,7 +11,7 @@ from kcnn.recipe import Model, Prune, Recipe, Train
 recipe = Recipe(
     model=Model(name="resnet20"),
     train=Train(
-        epochs=32,
+        epochs=28,
         optimizer="sgd",
         learning_rate=0.1,
         schedule="cosine",

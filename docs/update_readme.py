@@ -1,0 +1,39 @@
+"""Write the README's result tables anew from the reports in saved_models.
+
+    python docs/update_readme.py
+
+A table stands between `<!-- report RECIPE -->` and `<!-- end -->`; a test holds the two equal.
+"""
+
+import re
+from pathlib import Path
+
+from kcnn.report import stages, table
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def updated(readme: str) -> str:
+    """Return the README's text with every table made from its report."""
+    return re.sub(
+        r"(<!-- report (\w+) -->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}{_section(match[2])}{match[3]}",
+        readme,
+        flags=re.DOTALL,
+    )
+
+
+def _section(recipe: str) -> str:
+    report = stages.load(ROOT / "saved_models" / recipe / "report.json")
+    training = report.training
+    return (
+        f"{table.markdown(report)}\n\n"
+        f"{table.caption(report)}. Trained for {training['epochs']} epochs in "
+        f"{training['seconds'] / 60:.1f} minutes on {report.hardware['cores']} cores; "
+        f"one run, seed {report.seed}.\n"
+    )
+
+
+if __name__ == "__main__":
+    path = ROOT / "README.md"
+    path.write_text(updated(path.read_text()))

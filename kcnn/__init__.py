@@ -1,0 +1,51 @@
+"""Classic CNNs in Keras, from CIFAR-10 to a verified int8 model on a phone.
+
+Nothing is imported before it is used: `import kcnn` loads no TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kcnn import callbacks, data, explain, models
+    from kcnn.compress import prune
+    from kcnn.evaluation import evaluate
+    from kcnn.explain import grad_cam
+    from kcnn.export import export_tflite
+    from kcnn.export.runtime import TFLiteClassifier
+    from kcnn.training import train
+
+_ROOMS = ("callbacks", "data", "explain", "models")
+_FUNCTIONS = {
+    "train": "kcnn.training",
+    "evaluate": "kcnn.evaluation",
+    "prune": "kcnn.compress",
+    "export_tflite": "kcnn.export",
+    "TFLiteClassifier": "kcnn.export.runtime",
+    "grad_cam": "kcnn.explain",
+}
+
+__all__ = [  # noqa: F822 - resolved below
+    "TFLiteClassifier",
+    "callbacks",
+    "data",
+    "evaluate",
+    "explain",
+    "export_tflite",
+    "grad_cam",
+    "models",
+    "prune",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return import_module(f"kcnn.{name}")
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
+    raise AttributeError(f"module 'kcnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,258 @@
+"""The command line: the only flags and the only prints of kcnn.
+
+Each command imports what it needs when it runs, so that help and lists answer at once.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from kcnn.evaluation import Evaluation
+    from kcnn.report.stages import Report
+
+app = typer.Typer(
+    help="Classic CNNs in Keras, from CIFAR-10 to a verified int8 model on a phone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich help costs a quarter of the start-up time
+)
+console = Console(soft_wrap=True, highlight=False)
+
+DataDir = Annotated[
+    str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
+]
+DataName = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="cifar10, digits, folder:PATH or a tfds name; else the run's own recipe's."
+    ),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; a user's mistake is one line on stderr and exit code 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
+    _log_to_stdout()
+    try:
+        app(arguments)
+    except (ValueError, RuntimeError, OSError) as error:
+        if "KCNN_DEBUG" in os.environ:
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"kcnn: {reason}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("kcnn: interrupted", file=sys.stderr)  # noqa: T201
+        raise SystemExit(130) from None
+
+
+def _log_to_stdout() -> None:
+    logger = logging.getLogger("kcnn")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # TensorFlow gives the root logger a handler of its own
+    logger.handlers = [logging.StreamHandler(sys.stdout)]
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def run_file(path: str) -> None:
+    """Run a recipe file with the flags of `kcnn run`: the last line of every recipe."""
+    main(["run", path, *sys.argv[1:]])
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a Python file with one.")],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key, e.g. train.epochs=5."),
+    ] = None,
+    data_dir: DataDir = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; saved_models/RECIPE if not given.")
+    ] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Every stage, in seconds.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that the folder holds.")
+    ] = False,
+) -> None:
+    """Train, prune, quantise, score and explain a model as a recipe says."""
+    from kcnn import recipe_files
+    from kcnn.recipe import override
+    from kcnn.recipe import smoke as in_seconds
+    from kcnn.run_dir import RunDir
+
+    file = recipe_files.load(recipe)
+    chosen = override(in_seconds(file.recipe) if smoke else file.recipe, assignments or [])
+    folder = out or Path("saved_models") / file.name
+    RunDir(folder).check_free(overwrite=overwrite)
+    from kcnn import pipeline
+
+    report = pipeline.run(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
+    _print_stages(report)
+    console.print(f"\nEverything is in {folder}/")
+
+
+@app.command("list")
+def list_() -> None:
+    """List recipes, models and data sets."""
+    from kcnn import data, models, recipe_files
+
+    table = Table("recipe", "what it does", box=None)
+    for name, path in recipe_files.shipped().items():
+        table.add_row(name, recipe_files.title(path))
+    console.print(table)
+    console.print(f"\nmodels:    {', '.join(models.names())}")
+    console.print(f"data sets: {', '.join(data.names())}")
+
+
+@app.command()
+def evaluate(
+    path: Annotated[Path, typer.Argument(help="A .keras or .tflite file, or a run's folder.")],
+    data: DataName = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Score a model on a whole test set."""
+    from kcnn.evaluation import evaluate as score
+
+    file = _model_file(path)
+    loaded = _load_data(file, data, data_dir)
+    evaluation = score(file, loaded.test, expected_count=loaded.num_test)
+    _print_evaluation(evaluation, loaded.class_names)
+
+
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
+    out: Annotated[Path | None, typer.Option(help="The .tflite file to write.")] = None,
+    quantization: Annotated[str, typer.Option(help="int8 or none.")] = "int8",
+    samples: Annotated[int, typer.Option(help="How many training images calibrate int8.")] = 300,
+    data: DataName = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Turn a .keras model into a .tflite file for phones."""
+    from kcnn import models
+    from kcnn.export import export_tflite
+
+    file = _model_file(path)
+    model = models.load(file)
+    loaded = _load_data(file, data, data_dir)
+    result = export_tflite(
+        model,
+        out or file.with_name(f"{file.stem}_{quantization}.tflite"),
+        quantization=quantization,
+        calibration=loaded.calibration,
+        samples=samples,
+        labels=loaded.class_names,
+    )
+    console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
+    console.print(f"input  {result.input}\noutput {result.output}")
+
+
+@app.command()
+def explain(
+    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("grad_cam.png"),
+    layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
+) -> None:
+    """Show where in the images a model sees its answer (Grad-CAM)."""
+    import numpy as np
+
+    from kcnn import models
+    from kcnn.data import read_image
+    from kcnn.explain import grad_cam
+
+    file = _model_file(path)
+    model = models.load(file)
+    pixels = np.stack([read_image(image, size=model.input_shape[1:3]) for image in images])
+    heatmaps = grad_cam(model, pixels, layer=layer)
+    names = _labels(file) or [str(index) for index in range(model.output_shape[-1])]
+    told = [names[index] for index in heatmaps.class_index]
+    heatmaps.save(out, pixels, told)
+    for image, name in zip(images, told, strict=True):
+        console.print(f"{image}: {name}")
+    console.print(f"{out}: where layer {heatmaps.layer} saw it")
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A run's folder, .keras or .tflite file.")],
+) -> None:
+    """Say what a run, a model or an exported file holds."""
+    if path.is_dir():
+        from kcnn.report.stages import load
+        from kcnn.run_dir import RunDir
+
+        _print_stages(load(RunDir(path).report))
+    elif path.suffix == ".tflite":
+        from kcnn.litert import summarize
+
+        _print_fields(summarize(path))
+    else:
+        from kcnn import models
+
+        models.load(path).summary(print_fn=console.print)
+
+
+def _model_file(path: Path) -> Path:
+    from kcnn.run_dir import RunDir
+
+    return RunDir(path).model if path.is_dir() else path
+
+
+def _load_data(file: Path, name: str | None, data_dir: str | None) -> "object":
+    """Load the named data, or those of the run that `file` lies in."""
+    from kcnn import data
+    from kcnn.recipe import Data, from_json
+    from kcnn.run_dir import RunDir
+
+    recipe = RunDir(file.parent).recipe
+    if name is None and not recipe.is_file():
+        raise ValueError(
+            f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
+        )
+    section = Data(name=name) if name else from_json(recipe.read_text()).data
+    return data.load(data.source(section.name, data_dir=data_dir, image_size=section.image_size))
+
+
+def _labels(file: Path) -> list[str]:
+    from kcnn.run_dir import RunDir
+
+    labels = RunDir(file.parent).labels
+    return labels.read_text().splitlines() if labels.is_file() else []
+
+
+def _print_stages(report: "Report") -> None:
+    from kcnn.report.table import HEADER, caption, row
+
+    table = Table(title=caption(report), title_justify="left", title_style="", box=None)
+    for index, name in enumerate(HEADER):
+        table.add_column(name, justify="right" if index else "left")
+    for stage in report.stages:
+        table.add_row(*row(stage))
+    console.print(table)
+
+
+def _print_evaluation(evaluation: "Evaluation", class_names: Sequence[str]) -> None:
+    console.print(
+        f"accuracy {evaluation.accuracy:.2%}  top-5 {evaluation.top5_accuracy:.2%}  "
+        f"loss {evaluation.loss:.4f}  on {evaluation.count:,} images"
+    )
+    table = Table("class", "accuracy", box=None)
+    for name, accuracy in zip(class_names, evaluation.per_class, strict=True):
+        table.add_row(name, f"{accuracy:.2%}")
+    console.print(table)
+
+
+def _print_fields(summary: object) -> None:
+    for name, value in vars(summary).items():
+        console.print(f"{name:<14} {value}")

@@ -1,0 +1,158 @@
+"""The child process: the only file that knows `tf_keras` and TF-MOT.
+
+`python -m kcnn.compress.bridge FOLDER...` rebuilds the model of each folder in Keras 2, reports how
+far its answers are from the original's, prunes it while it trains on the batches that arrive on
+the standard input, and leaves the weights in the folder. `child.py` is its other end.
+
+Keras 2 and TF-MOT are imported inside the functions: whoever imports this file (a documentation
+tool, a test collector) must not be switched to Keras 2.
+"""
+
+import json
+import math
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kcnn.compress.child import read_array
+
+if TYPE_CHECKING:
+    import tf_keras
+
+Report = Callable[[dict], None]
+
+
+def main(folders: list[str]) -> None:
+    """Do the job of each folder; on failure, end with the reason as the last line of stderr."""
+    reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not get between the reports
+
+    def report(values: dict) -> None:
+        reports.write(json.dumps(values) + "\n")
+        reports.flush()
+
+    try:
+        for folder in folders:
+            run(Path(folder), report)
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+
+
+def run(folder: Path, report: Report) -> None:
+    """Do the job that `graph.write_job` wrote to `folder`."""
+    job = json.loads((folder / "job.json").read_text())
+    model, names = rebuild(job["layers"], np.load(folder / "weights.npz"))
+    report({"difference": difference(model, np.load(folder / "probe.npz"))})
+    if job["pruning"]:
+        pruned = prune(model, names, job["pruning"], report)
+        np.savez(folder / "pruned.npz", **named_weights(pruned, names))
+        report({"done": True})
+
+
+def rebuild(
+    layers: list[dict], weights: dict[str, np.ndarray]
+) -> tuple["tf_keras.Model", dict[str, str]]:
+    """Return the Keras 2 model, and the original name of each of its layers."""
+    import tf_keras
+
+    tensors, names = {}, {}
+    for index, layer in enumerate(layers):
+        # Keras 3 allows names that TensorFlow does not.
+        name, alias = layer["name"], f"layer_{index}"
+        names[alias] = name
+        config = layer["config"] | {"name": alias}
+        if layer["class_name"] == "InputLayer":
+            tensors[name] = tf_keras.Input(**config)
+            continue
+        rebuilt = getattr(tf_keras.layers, layer["class_name"]).from_config(config)
+        inputs = [tensors[source] for source in layer["inputs"]]
+        tensors[name] = rebuilt(inputs if len(inputs) > 1 else inputs[0])
+        rebuilt.set_weights([weights[f"{name}/{i}"] for i in range(len(rebuilt.weights))])
+    ends = list(tensors.values())
+    return tf_keras.Model(ends[0], ends[-1]), names
+
+
+def named_weights(model: "tf_keras.Model", names: dict[str, str]) -> dict[str, np.ndarray]:
+    """Return all weights under the keys of `graph.weights`."""
+    return {
+        f"{names[layer.name]}/{i}": weight
+        for layer in model.layers
+        for i, weight in enumerate(layer.get_weights())
+    }
+
+
+def difference(model: "tf_keras.Model", probe: dict[str, np.ndarray]) -> float:
+    """Return how far the answers are from those expected, relative to the largest of these."""
+    expected = probe["answers"]
+    answers = model(probe["images"], training=False).numpy()
+    return float(np.abs(answers - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def prune(
+    model: "tf_keras.Model", names: dict[str, str], settings: dict, report: Report
+) -> "tf_keras.Model":
+    """Train `model` on the batches from the standard input while TF-MOT prunes it."""
+    import tensorflow_model_optimization as tfmot
+    import tf_keras
+
+    def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        target = settings["sparsity"].get(names[layer.name])
+        if target is None:
+            return layer
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, schedule(*target, settings))
+
+    tf_keras.utils.set_random_seed(0)  # of the dropout
+    wrapped = tf_keras.models.clone_model(model, clone_function=wrap)
+    kernels = [
+        layer.pruning_vars[0][0] for layer in wrapped.layers if hasattr(layer, "pruning_vars")
+    ]
+
+    def report_epoch(epoch: int, logs: dict[str, float]) -> None:
+        zeros = sum(np.count_nonzero(kernel.numpy() == 0) for kernel in kernels)
+        report(logs | {"sparsity": zeros / sum(math.prod(kernel.shape) for kernel in kernels)})
+
+    epochs, steps = settings["epochs"], settings["steps_per_epoch"]
+    rate = tf_keras.optimizers.schedules.CosineDecay(settings["learning_rate"], epochs * steps)
+    wrapped.compile(
+        tf_keras.optimizers.Adam(rate, jit_compile=False),
+        tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    wrapped.fit(
+        batches(epochs * steps),
+        steps_per_epoch=steps,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[
+            tfmot.sparsity.keras.UpdatePruningStep(),
+            tf_keras.callbacks.LambdaCallback(on_epoch_end=report_epoch),
+        ],
+    )
+    return tfmot.sparsity.keras.strip_pruning(wrapped)
+
+
+def schedule(initial: float, final: float, settings: dict) -> object:
+    """Return TF-MOT's schedule from one sparsity to another, the first update in step 1."""
+    from tensorflow_model_optimization.sparsity import keras as sparsity
+
+    end, frequency = settings["end_step"], settings["frequency"]
+    if end == 1 or initial == final:
+        return sparsity.ConstantSparsity(final, begin_step=1, end_step=1, frequency=1)
+    return sparsity.PolynomialDecay(initial, final, 1, end, frequency=frequency)
+
+
+def batches(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield `count` batches of images and labels from the standard input."""
+    for _ in range(count):
+        yield read_array(sys.stdin.buffer), read_array(sys.stdin.buffer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,216 @@
+"""A Keras 3 model as plain data, from which the child process rebuilds it in Keras 2.
+
+Only what both Keras generations compute alike is carried; the rest is refused by name.
+"""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+_CONV = (
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "activation",
+    "use_bias",
+)
+_POOL = ("pool_size", "strides", "padding", "data_format")
+
+# layer class -> the options that are carried. tests/test_compress.py proves each class exact.
+CARRIED = {
+    "Activation": ("activation",),
+    "Add": (),
+    "Average": (),
+    "AveragePooling2D": _POOL,
+    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
+    "Concatenate": ("axis",),
+    "Conv2D": (*_CONV, "filters", "groups"),
+    "Cropping2D": ("cropping", "data_format"),
+    "Dense": ("units", "activation", "use_bias"),
+    "DepthwiseConv2D": (*_CONV, "depth_multiplier"),
+    "Dropout": ("rate", "noise_shape"),
+    "ELU": ("alpha",),
+    "Flatten": ("data_format",),
+    "GlobalAveragePooling2D": ("data_format", "keepdims"),
+    "GlobalMaxPooling2D": ("data_format", "keepdims"),
+    "LayerNormalization": ("axis", "epsilon", "center", "scale"),
+    "LeakyReLU": ("negative_slope",),
+    "MaxPooling2D": _POOL,
+    "Maximum": (),
+    "Multiply": (),
+    "Normalization": ("axis", "mean", "variance", "invert"),
+    "PReLU": ("shared_axes",),
+    "Permute": ("dims",),
+    "ReLU": ("max_value", "negative_slope", "threshold"),
+    "Rescaling": ("scale", "offset"),
+    "Reshape": ("target_shape",),
+    "SeparableConv2D": (*_CONV, "filters", "depth_multiplier"),
+    "Softmax": ("axis",),
+    "SpatialDropout2D": ("rate", "data_format"),
+    "Subtract": (),
+    "UpSampling2D": ("size", "data_format", "interpolation"),
+    "ZeroPadding2D": ("padding", "data_format"),
+}
+
+# hard_sigmoid is missing on purpose: Keras 2 computes another function under that name.
+ACTIVATIONS = frozenset(
+    "elu exponential gelu leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax "
+    "softplus softsign tanh".split()
+)
+
+# Without a meaning for a layer whose weights are copied and which runs in float32.
+_DROPPED = frozenset({"name", "dtype", "seed", "renorm_clipping", "renorm_momentum"})
+_RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
+_ANY_DATA_FORMAT = frozenset({"Cropping2D", "Flatten", "ZeroPadding2D"})
+
+
+def describe(model: keras.Model) -> list[dict]:
+    """Return the layers of `model` in topological order, the output layer last.
+
+    Each is a dictionary of plain data: `name`, `class_name`, `config` (in the terms of Keras 2) and
+    `inputs`, the names of the layers it is fed by.
+
+    Raises:
+        ValueError: the model is not one graph of stock layers from one input to one output, or one
+            of its layers cannot be carried; the message names it.
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, name="logits")])
+    >>> describe(model)[1]["config"]
+    {'trainable': True, 'units': 2, 'activation': 'linear', 'use_bias': True}
+    """
+    layers = []
+    for entry in _entries(model):
+        name, class_name = entry["config"].get("name", entry.get("name")), entry["class_name"]
+        try:
+            config = _config(entry)
+            inputs = _inputs(entry, layers, sequential=isinstance(model, keras.Sequential))
+        except ValueError as error:
+            raise ValueError(
+                f"Layer {name!r} ({class_name}) cannot be carried to TF-MOT: {error}"
+            ) from None
+        layers.append({"name": name, "class_name": class_name, "config": config, "inputs": inputs})
+    return layers
+
+
+def weights(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return all weights in float32, the `i`-th of a layer under "layer name/i"."""
+    return {
+        f"{layer.name}/{i}": np.asarray(weight, np.float32)
+        for layer in model.layers
+        for i, weight in enumerate(layer.get_weights())
+    }
+
+
+def write_job(folder: Path, model: keras.Model, pruning: dict | None = None) -> None:
+    """Write to `folder` all that the child needs: the graph, the weights, the settings, a probe.
+
+    The probe is a few random images and the model's own answers to them, on which the child
+    measures how well it has rebuilt the model. Without `pruning`, that is all it does.
+
+    Raises:
+        ValueError: as `describe`.
+    """
+    layers = describe(model)
+    shape = [size or 32 for size in layers[0]["config"]["shape"]]
+    images = np.random.default_rng(0).integers(0, 256, (8, *shape)).astype(np.float32)
+    answers = keras.ops.convert_to_numpy(model(images, training=False)).astype(np.float32)
+    (folder / "job.json").write_text(json.dumps({"layers": layers, "pruning": pruning}))
+    np.savez(folder / "weights.npz", **weights(model))
+    np.savez(folder / "probe.npz", images=images, answers=answers)
+
+
+def _entries(model: keras.Model) -> list[dict]:
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"Expected a Keras 3 model. Received: {type(model).__module__} object.")
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise ValueError(f"Model {model.name!r} is not built: start it with keras.Input(shape).")
+    # A class of its own has no graph in its config, even where it was built from one.
+    entries = model.get_config().get("layers")
+    if not entries:
+        raise ValueError(
+            f"Model {model.name!r} is a class of its own: build it with keras.Sequential or as "
+            "keras.Model(inputs, outputs)."
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"Model {model.name!r} must have one input and one output. "
+            f"Received: {len(model.inputs)} and {len(model.outputs)}."
+        )
+    return entries
+
+
+def _config(entry: dict) -> dict:
+    class_name, config = entry["class_name"], entry["config"]
+    if class_name == "InputLayer":
+        return {"shape": list(config["batch_shape"][1:])}
+    _check_class(entry)
+    carried = {}
+    for key, value in config.items():
+        if key == "trainable":
+            carried[key] = value
+        elif key in CARRIED[class_name]:
+            _check_option(class_name, key, value)
+            carried[_RENAMED.get((class_name, key), key)] = value
+        elif key.endswith("_regularizer") and key != "activity_regularizer" and value:
+            carried[key] = _regularizer(key, value)
+        elif key not in _DROPPED and not key.endswith("_initializer") and value:
+            raise ValueError(f"it has {key}={value!r}, which the bridge does not know.")
+    return carried
+
+
+def _check_class(entry: dict) -> None:
+    class_name, module = entry["class_name"], entry["module"]
+    if class_name in ("Functional", "Sequential"):
+        raise ValueError("it is a model within the model; use its layers directly instead.")
+    if module.startswith("keras.src.ops"):
+        raise ValueError(
+            "it is an operation on tensors; use a layer, such as keras.layers.Add() for x + y."
+        )
+    if module != "keras.layers" or class_name not in CARRIED:
+        raise ValueError(f"express it by the layers that can: {', '.join(CARRIED)}.")
+    dtype = entry["config"]["dtype"]
+    if isinstance(dtype, dict) and dtype["class_name"] != "DTypePolicy":
+        raise ValueError("it is quantized; prune the float model first.")
+
+
+def _check_option(class_name: str, key: str, value: object) -> None:
+    if key == "activation" and (not isinstance(value, str) or value not in ACTIVATIONS):
+        raise ValueError(
+            f"activation {value!r} is not the same in Keras 2; use one of "
+            f"{', '.join(sorted(ACTIVATIONS))}, or a layer such as keras.layers.LeakyReLU."
+        )
+    if key == "data_format" and value != "channels_last" and class_name not in _ANY_DATA_FORMAT:
+        raise ValueError(f"data_format must be 'channels_last'. Received: {value!r}.")
+    if key in ("mean", "variance") and value is None:
+        raise ValueError(
+            "its statistics were adapted; give them as constants: "
+            "keras.layers.Normalization(mean=..., variance=...)."
+        )
+
+
+def _regularizer(key: str, value: dict) -> dict:
+    if value["module"] != "keras.regularizers" or value["class_name"] not in ("L1", "L2", "L1L2"):
+        raise ValueError(f"{key} must be L1, L2 or L1L2. Received: {value['class_name']}.")
+    # Keras 2 would follow "module" to Keras 3's class.
+    return {"class_name": value["class_name"], "config": value["config"]}
+
+
+def _inputs(entry: dict, before: list[dict], *, sequential: bool) -> list[str]:
+    if entry["class_name"] == "InputLayer":
+        return []
+    if sequential:
+        return [before[-1]["name"]]
+    calls = entry["inbound_nodes"]
+    if len(calls) != 1:
+        raise ValueError(f"it is called {len(calls)} times; make a layer for each call.")
+    arguments, options = calls[0]["args"], calls[0]["kwargs"]
+    # Inside a model, Keras 3 overrules a `training` that was given when the layer was called.
+    extra = [key for key, value in options.items() if key != "training" and value is not None]
+    tensors = arguments[0] if isinstance(arguments[0], (list, tuple)) else arguments[:1]
+    if extra or len(arguments) != 1 or not all(isinstance(tensor, dict) for tensor in tensors):
+        raise ValueError("it is called with more than the outputs of other layers.")
+    return [tensor["config"]["keras_history"][0] for tensor in tensors]

@@ -1,0 +1,145 @@
+"""Random changes to whole batches of images, with a draw for every image.
+
+All are pure functions of the images and of a seed, so that a run can be repeated exactly. They
+are vectorised by hand: Keras's random layers work in float32 image by image or draw one crop for
+the whole batch.
+"""
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from kcnn.data.catalogue import AUGMENTATIONS
+from kcnn.errors import unknown
+
+BORDER = 4
+DEGREES = 15.0
+STRENGTH = 0.2
+
+_LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision and Pillow weigh RGB.
+
+Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def augmentation(name: str, *, mirror: bool = True) -> Augmentation:
+    """Return the function (images uint8 [B, H, W, C], seed int64 [2]) -> images of that kind.
+
+    Args:
+        name: One of `kcnn.data.AUGMENTATIONS`.
+        mirror: Whether a mirror image still belongs to its class; if not, nothing is mirrored.
+
+    Raises:
+        ValueError: If the name is unknown.
+
+    >>> augment = augmentation("standard")
+    >>> augment(tf.zeros([2, 32, 32, 3], tf.uint8), tf.constant([0, 1], tf.int64)).shape
+    TensorShape([2, 32, 32, 3])
+    """
+    if name not in AUGMENTATIONS:
+        raise unknown("augmentation", name, AUGMENTATIONS)
+
+    def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        if name == "none":
+            return images
+        window_seed, mirror_seed, angle_seed, colour_seed = tf.unstack(tf.random.split(seed, 4))
+        count = tf.shape(images)[0]
+        top, left = tf.unstack(_integers([2, count], window_seed, 2 * BORDER + 1))
+        mirrored = tf.cast(_integers([count], mirror_seed, 2), tf.bool)
+        if name == "shift" or not mirror:
+            mirrored = tf.zeros_like(mirrored)
+        images = crop(images, top, left, mirrored)
+        if name == "strong":
+            angles = math.radians(DEGREES) * _floats([count], angle_seed)
+            factors = 1 + STRENGTH * _floats([3, count], colour_seed)
+            images = rotate(tf.cast(images, tf.float32), angles)
+            images = adjust_colour(images, *tf.unstack(factors))
+            images = tf.cast(tf.round(images), tf.uint8)
+        return images
+
+    return augment
+
+
+def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
+    """Cut a window of the old size out of each image with a black border of `BORDER` pixels.
+
+    Args:
+        images: [B, H, W, C] of any type.
+        top: int32 [B], first row of each window, 0 to 2 * BORDER.
+        left: int32 [B], first column.
+        mirrored: bool [B], whether to mirror the window.
+    """
+    _, height, width, channels = images.shape
+    border = [BORDER, BORDER]
+    padded = tf.pad(images, [[0, 0], border, border, [0, 0]])
+    across = tf.range(width)
+    rows = top[:, tf.newaxis] + tf.range(height)
+    columns = tf.where(mirrored[:, tf.newaxis], across[::-1], across) + left[:, tf.newaxis]
+    # One gather over all pixels of the batch does it all, in uint8.
+    rows += tf.range(tf.shape(images)[0])[:, tf.newaxis] * padded.shape[1]
+    pixels = rows[:, :, tf.newaxis] * padded.shape[2] + columns[:, tf.newaxis, :]
+    return tf.gather(tf.reshape(padded, [-1, channels]), pixels)
+
+
+def rotate(images: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
+    """Turn each image about its centre, bilinear, black where it had no pixels.
+
+    Args:
+        images: float32 [B, H, W, C].
+        angles: float32 [B], radians, counter-clockwise.
+    """
+    _, height, width, _ = images.shape
+    x, y = (width - 1) / 2, (height - 1) / 2
+    cos, sin = tf.cos(angles), tf.sin(angles)
+    zero = tf.zeros_like(angles)
+    # From a place in the result to the place in the image that it shows.
+    columns = [cos, -sin, x - cos * x + sin * y]
+    rows = [sin, cos, y - sin * x - cos * y]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([*columns, *rows, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def adjust_colour(
+    images: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor, saturation: tf.Tensor
+) -> tf.Tensor:
+    """Scale brightness, then contrast, then saturation by a factor for each image.
+
+    As torchvision's ColorJitter defines them: a mixture with black, with the image's mean grey
+    and with its own grey picture. It draws the order anew for each image; here it is fixed.
+
+    Args:
+        images: float32 [B, H, W, 1 or 3], 0 to 255.
+        brightness: float32 [B]; 1 changes nothing.
+        contrast: float32 [B].
+        saturation: float32 [B]; does nothing to grey images.
+    """
+    shape, channels = tf.shape(images), images.shape[-1]
+    luma = tf.constant(_LUMA if channels == 3 else [1.0], shape=[channels, 1])
+    brightness, contrast, saturation = (
+        factor[:, tf.newaxis, tf.newaxis] for factor in (brightness, contrast, saturation)
+    )
+    pixels = tf.reshape(images, [shape[0], -1, channels])
+    pixels = _clip(brightness * pixels)
+    mean_grey = tf.reduce_mean(pixels, axis=1, keepdims=True) @ luma
+    pixels = _clip(contrast * pixels + (1 - contrast) * mean_grey)
+    # Pixel times matrix, for broadcasting a grey picture over 3 channels takes 4 times as long.
+    pixels = _clip(pixels @ (saturation * tf.eye(channels) + (1 - saturation) * luma))
+    return tf.reshape(pixels, shape)
+
+
+def _clip(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(pixels, 0.0, 255.0)
+
+
+def _integers(shape: list[int], seed: tf.Tensor, below: int) -> tf.Tensor:
+    return tf.random.stateless_uniform(shape, seed, 0, below, tf.int32)
+
+
+def _floats(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)

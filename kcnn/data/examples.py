@@ -1,0 +1,100 @@
+"""Labelled images that can be fetched in any order, from RAM or from the disk."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import tensorflow as tf
+
+PARALLEL_CALLS = 2
+"""Fixed: tf.data's own tuning competes with the training for the cores and delays its end."""
+
+_READ_BATCH = 512
+
+
+def dataset_options() -> tf.data.Options:
+    """Return the options every dataset of kcnn has: reproducible order and no autotune thread."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    return options
+
+
+def in_main_memory(array: np.ndarray) -> tf.Tensor:
+    """Return a tensor that tf.data can use: it runs on the CPU, also where there is a GPU."""
+    with tf.device("CPU"):
+        return tf.constant(array)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labels that are known, and images that are fetched by their index.
+
+    A random order, a split and a limit are then all the same thing, an array of indices, no
+    matter whether `fetch` gathers from RAM or decodes files.
+
+    Attributes:
+        labels: int32 [N].
+        image_shape: (height, width, channels) of every image.
+        fetch: TensorFlow function from int64 indices [B] to uint8 images [B, H, W, C].
+    """
+
+    labels: np.ndarray
+    image_shape: tuple[int, int, int]
+    fetch: Callable[[tf.Tensor], tf.Tensor]
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    @classmethod
+    def from_arrays(cls, images: np.ndarray, labels: np.ndarray) -> Self:
+        """Hold uint8 images [N, H, W, C] and their labels [N] in RAM."""
+        held = in_main_memory(images)
+        return cls(
+            labels.astype(np.int32), images.shape[1:], lambda indices: tf.gather(held, indices)
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the decoded images."""
+        return len(self) * int(np.prod(self.image_shape))
+
+    def subset(self, indices: np.ndarray) -> Self:
+        """Return the examples at `indices`, in that order. Nothing is read or copied."""
+        kept = in_main_memory(indices)
+        return type(self)(
+            self.labels[indices],
+            self.image_shape,
+            lambda positions: self.fetch(tf.gather(kept, positions)),
+        )
+
+    def in_ram(self) -> Self:
+        """Read every image once and return examples that hold them.
+
+        Raises:
+            ValueError: If an image cannot be decoded.
+        """
+        images = np.empty((len(self), *self.image_shape), np.uint8)
+        batches = (
+            tf.data.Dataset.range(len(self))
+            .batch(_READ_BATCH)
+            .map(self.fetch, num_parallel_calls=PARALLEL_CALLS)
+            .with_options(dataset_options())
+        )
+        start = 0
+        try:
+            for batch in batches:
+                images[start : start + len(batch)] = batch
+                start += len(batch)
+        except tf.errors.OpError as error:
+            raise ValueError(_reason(error)) from None
+        return self.from_arrays(images, self.labels)
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Return the one line that matters: what our own reader raised, or TensorFlow's own words."""
+    own = re.search(r"^.*?ValueError: (.*)$", error.message, re.MULTILINE)
+    return own[1] if own else f"An image cannot be decoded: {error.message.splitlines()[0]}"

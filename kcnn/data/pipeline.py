@@ -1,0 +1,208 @@
+"""From a source to four `tf.data.Dataset`s: the front door of the data room."""
+
+import logging
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kcnn.data.augment import Augmentation, augmentation
+from kcnn.data.catalogue import CHARACTER_SETS, FOLDER_PREFIX
+from kcnn.data.digits import Digits
+from kcnn.data.examples import PARALLEL_CALLS, Examples, dataset_options, in_main_memory
+from kcnn.data.folder import Folder
+from kcnn.data.sources import Source
+from kcnn.data.splits import split
+
+RAM_LIMIT = 1 << 30
+"""Sets of up to that many decoded bytes are held in RAM; larger ones are read batch by batch."""
+
+_PREFETCH = 2
+
+logger = logging.getLogger("kcnn")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, ready for `model.fit`.
+
+    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]).
+
+    Attributes:
+        train: One epoch, shuffled and augmented, with a fresh order and fresh draws each time it
+            is iterated. Its batches are full: what is left over is in another epoch's batches.
+        validation: In order, as it is, all of it. Everything is chosen on this one.
+        test: In order, as it is, all of it. To be scored once.
+        calibration: The training images in a fixed random order, not augmented: for int8
+            calibration and for explanations.
+        class_names: One name a label.
+        image_shape: (height, width, channels).
+        num_train: Number of training images.
+        num_validation: Number of validation images.
+        num_test: Number of test images.
+        steps_per_epoch: Number of batches of `train`.
+    """
+
+    train: tf.data.Dataset
+    validation: tf.data.Dataset
+    test: tf.data.Dataset
+    calibration: tf.data.Dataset
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    num_train: int
+    num_validation: int
+    num_test: int
+    steps_per_epoch: int
+
+
+def load(
+    name: str | Source = "cifar10",
+    *,
+    batch_size: int = 128,
+    augment: str = "standard",
+    validation: float = 0.1,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+    limit: int | None = None,
+) -> Data:
+    """Load a set of labelled images, split it, and make batches of it.
+
+    Sets of up to 1 GB (decoded) are held in RAM as uint8, larger ones are read from the disk while
+    they are used; nothing else differs. Two calls with the same arguments give the same batches
+    in the same order, whatever the global seeds are.
+
+    Args:
+        name: One of `kcnn.data.names()`, any other image-classification set of TensorFlow
+            Datasets, "folder:PATH" for your own images, or a source: `kcnn.data.Digits`,
+            `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
+            two with `image_size=(height, width)`.
+        batch_size: Images a batch.
+        augment: One of `kcnn.data.AUGMENTATIONS`. "standard" and "strong" do not mirror a
+            source whose `mirror` is False, such as digits.
+        validation: Share of the training images to cut off as validation set, above 0 and below
+            0.5, with the same share of every class.
+        seed: Decides the validation set, the order and every random change.
+        data_dir: Where TensorFlow Datasets keeps its sets; None means the environment variable
+            TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        limit: Keep at most that many training (before the cut) and that many test images, for a
+            quick trial.
+
+    Raises:
+        ValueError: If an argument is unknown or out of range, or an image or a folder is not fit.
+        RuntimeError: If the set is neither there nor can be downloaded.
+
+    >>> data = load("digits", batch_size=32)
+    >>> data.num_train, data.num_validation, data.num_test, data.steps_per_epoch
+    (1294, 144, 359, 40)
+    >>> images, labels = next(iter(data.train))
+    >>> images.shape, images.dtype, labels.shape
+    (TensorShape([32, 32, 32, 3]), tf.uint8, TensorShape([32]))
+    """
+    _check(batch_size=batch_size, validation=validation, seed=seed, limit=limit)
+    source = _source(name)
+    change = augmentation(augment, mirror=source.mirror)
+    opened = source.open(data_dir)
+    parts = split(opened, validation, seed, limit)
+    if batch_size > len(parts[0]):
+        raise ValueError(
+            f"batch_size={batch_size} is larger than the training set of {len(parts[0])} images: "
+            f"pass batch_size={len(parts[0])} or less."
+        )
+    if sum(part.num_bytes for part in parts) <= RAM_LIMIT:
+        parts = [part.in_ram() for part in parts]
+    train, held_out, test = parts
+    order = np.random.default_rng(seed).permutation(len(train))
+    logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
+    return Data(
+        train=_shuffled(train, batch_size, change, seed),
+        validation=_in_order(held_out, batch_size),
+        test=_in_order(test, batch_size),
+        calibration=_in_order(train.subset(order), batch_size),
+        class_names=opened.class_names,
+        image_shape=train.image_shape,
+        num_train=len(train),
+        num_validation=len(held_out),
+        num_test=len(test),
+        steps_per_epoch=len(train) // batch_size,
+    )
+
+
+def _source(name: str | Source) -> Source:
+    if isinstance(name, Source):
+        return name
+    if not isinstance(name, str):
+        raise ValueError(
+            f"name must be a string or a source, as kcnn.data.Folder. Received: {name!r}."
+        )
+    if name == "digits":
+        return Digits()
+    if name.startswith(FOLDER_PREFIX):
+        return Folder(name.removeprefix(FOLDER_PREFIX))
+    if os.sep in name and Path(name).is_dir():
+        raise ValueError(f"{name!r} is a folder: write {FOLDER_PREFIX + name!r} to read it.")
+    # Imported late: tfds takes a while, and digits and folders do not need it.
+    from kcnn.data.tfds_source import Tfds
+
+    return Tfds(name, mirror=re.split("[/:]", name)[0] not in CHARACTER_SETS)
+
+
+def _in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
+    labels = in_main_memory(examples.labels)
+    return (
+        tf.data.Dataset.range(len(examples))
+        .batch(batch_size)
+        .map(
+            lambda indices: (examples.fetch(indices), tf.gather(labels, indices)),
+            num_parallel_calls=PARALLEL_CALLS,
+        )
+        .prefetch(_PREFETCH)
+        .with_options(dataset_options())
+    )
+
+
+def _shuffled(
+    examples: Examples, batch_size: int, augment: Augmentation, seed: int
+) -> tf.data.Dataset:
+    count, steps = len(examples), len(examples) // batch_size
+    labels = in_main_memory(examples.labels)
+    with tf.device("CPU"):  # As in_main_memory.
+        epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
+
+    def draw_epoch(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # All of an epoch's randomness follows from (seed, epoch): no hidden generator state.
+        seeds = tf.random.split([seed, epoch.assign_add(1)], steps + 1)
+        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds[0])
+        return tf.reshape(order[: steps * batch_size], [steps, batch_size]), seeds[1:]
+
+    def make_batch(indices: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return augment(examples.fetch(indices), batch_seed), tf.gather(labels, indices)
+
+    return (
+        tf.data.Dataset.from_tensors(0)
+        .map(draw_epoch)
+        .unbatch()
+        .map(make_batch, num_parallel_calls=PARALLEL_CALLS)
+        .prefetch(_PREFETCH)
+        .apply(tf.data.experimental.assert_cardinality(steps))
+        .with_options(dataset_options())
+    )
+
+
+def _check(*, batch_size: int, validation: float, seed: int, limit: int | None) -> None:
+    _check_integer("batch_size", batch_size, least=1)
+    _check_integer("seed", seed, least=0)
+    if limit is not None:
+        _check_integer("limit", limit, least=1)
+    if not isinstance(validation, int | float) or not 0 < validation < 0.5:
+        raise ValueError(
+            "validation must be above 0, for everything is chosen on it, and below 0.5. "
+            f"Received: {validation!r}."
+        )
+
+
+def _check_integer(name: str, value: int, *, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}. Received: {value!r}.")

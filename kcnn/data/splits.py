@@ -1,0 +1,82 @@
+"""Cut examples into training, validation and test sets that have the same share of every class."""
+
+import numpy as np
+
+from kcnn.data.examples import Examples
+from kcnn.data.sources import Opened
+
+TEST_FRACTION = 0.2
+"""What a source without a test set of its own loses to one. The cut does not depend on a seed."""
+
+_FIXED_SEED = 0
+
+
+def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Return all indices in a random order whose every beginning has the shares of the whole.
+
+    The first tenth of it is thus a stratified sample, and so is the rest. Each image gets its
+    place within its own class, a quantile, and the quantiles of all classes are merged.
+
+    >>> labels = np.array([0, 0, 0, 0, 1, 1])
+    >>> labels[stratified_order(labels, seed=0)[:3]].tolist().count(1)
+    1
+    """
+    random = np.random.default_rng(seed)
+    shuffled = random.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    quantile = (rank + 0.5) / np.repeat(counts, counts)
+    ties = random.random(len(labels))
+    return by_class[np.lexsort((ties, quantile))]
+
+
+def split(
+    opened: Opened, validation: float, seed: int, limit: int | None
+) -> tuple[Examples, Examples, Examples]:
+    """Return the training, validation and test examples.
+
+    Args:
+        opened: What a source gave.
+        validation: Share of the training images that becomes the validation set.
+        seed: Decides which images these are.
+        limit: Keep at most that many training images, before the validation set is cut from
+            them, and that many test images. Which ones does not depend on the seed.
+
+    Raises:
+        ValueError: If a set would be empty or a class would have no training image.
+    """
+    train, test = opened.train, opened.test
+    if test is None:
+        test, train = _cut(train, round(TEST_FRACTION * len(train)), _FIXED_SEED)
+    if limit is not None:
+        train, _ = _cut(train, limit, _FIXED_SEED)
+        test, _ = _cut(test, limit, _FIXED_SEED)
+    held_out, train = _cut(train, round(validation * len(train)), seed)
+    _check(opened, train, held_out, test, limit)
+    return train, held_out, test
+
+
+def _cut(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
+    order = stratified_order(examples.labels, seed)
+    # Sorted, so that what lies on the disk is read from its beginning to its end.
+    first, rest = np.sort(order[:count]), np.sort(order[count:])
+    return examples.subset(first), examples.subset(rest)
+
+
+def _check(
+    opened: Opened, train: Examples, validation: Examples, test: Examples, limit: int | None
+) -> None:
+    cause = f"limit={limit} is too small" if limit is not None else "There are too few images"
+    for name, part in {"validation": validation, "test": test}.items():
+        if not len(part):
+            raise ValueError(
+                f"{cause}: the {name} set would be empty. Received: {len(train)} images to train "
+                f"on and {len(opened.class_names)} classes."
+            )
+    missing = np.setdiff1d(opened.train.labels, train.labels)
+    if len(missing):
+        raise ValueError(
+            f"{cause}: class {opened.class_names[missing[0]]!r} would have no training image. "
+            f"Received: {len(train)} images to train on and {len(opened.class_names)} classes."
+        )

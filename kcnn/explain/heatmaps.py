@@ -1,0 +1,148 @@
+"""Class heat maps of images: their numbers, and how they are drawn."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import tensorflow as tf
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+
+from kcnn.run_dir import atomic
+
+# Even in lightness, and so readable without colour vision; black where there is no evidence.
+_COLORMAP = "inferno"
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmaps:
+    """Where the evidence for a class lies in each of N images.
+
+    Attributes:
+        raw: float32 [N, h, w], at least zero, at the layer's resolution. Comparable between
+            images, in units of the logit: with a global-average-pooling head a map's sum is the
+            logit less its bias, where no evidence speaks against the class.
+        class_index: int [N], the class that each map explains.
+        score: float32 [N], the model's logit of that class.
+        layer: the name of the layer whose output was explained.
+
+    >>> heatmaps = Heatmaps(
+    ...     raw=np.array([[[0.0, 2.0]], [[0.0, 0.0]]], "float32"),
+    ...     class_index=np.array([3, 5]),
+    ...     score=np.array([4.2, -1.0], "float32"),
+    ...     layer="relu",
+    ... )
+    >>> heatmaps.normalised[0], heatmaps.is_empty
+    (array([[0., 1.]], dtype=float32), array([False,  True]))
+    >>> heatmaps.overlay(np.zeros((2, 8, 8, 3), "uint8")).shape
+    (2, 8, 8, 3)
+    """
+
+    raw: np.ndarray
+    class_index: np.ndarray
+    score: np.ndarray
+    layer: str
+
+    @property
+    def is_empty(self) -> np.ndarray:
+        """Bool [N]: nothing in the image speaks for the class, so its map is zero everywhere."""
+        return ~self.raw.any(axis=(1, 2))
+
+    @property
+    def normalised(self) -> np.ndarray:
+        """Float32 [N, h, w]: each map divided by its own maximum, 0-1; an empty map stays zero."""
+        peaks = self.raw.max(axis=(1, 2), keepdims=True)
+        return self.raw / np.where(peaks > 0, peaks, 1)
+
+    def overlay(self, images: np.ndarray, alpha: float = 0.5) -> np.ndarray:
+        """Return the images with their heat maps over them, uint8 RGB [N, H, W, 3].
+
+        An empty map leaves its image as it is, so that it does not look like weak evidence.
+
+        Args:
+            images: [N, H, W, C] or [H, W, C], 0-255, uint8 or float, of 1 or 3 channels.
+            alpha: the map's share of the mixture, 0-1.
+
+        Raises:
+            ValueError: the images or `alpha` are of the wrong shape or range.
+        """
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"Expected alpha from 0 to 1. Received: {alpha!r}")
+        images = _rgb(images, len(self.raw)).astype("float32")
+        heat = tf.image.resize(self.normalised[..., None], images.shape[1:3]).numpy()[..., 0]
+        colours = 255 * matplotlib.colormaps[_COLORMAP](heat)[..., :3]
+        share = np.where(self.is_empty, 0.0, alpha)[:, None, None, None]
+        return np.rint(share * colours + (1 - share) * images).astype("uint8")
+
+    def figure(self, images: np.ndarray, titles: Sequence[str] | None = None) -> Figure:
+        """Return a grid of pictures: each image beside itself under its heat map.
+
+        Args:
+            images: as `overlay` takes them.
+            titles: one per image, for example its true and its predicted class. Defaults to the
+                index and the logit of the class explained.
+
+        Raises:
+            ValueError: the images or the number of titles do not fit the maps.
+        """
+        images = _rgb(images, len(self.raw))
+        pairs = np.concatenate([images, _gap(images), self.overlay(images)], axis=2)
+        titles = self._titles(titles)
+        columns = min(len(pairs), 4)
+        rows = -(-len(pairs) // columns)
+        lines = max(title.count("\n") + 1 for title in titles)
+        height = 3.0 * pairs.shape[1] / pairs.shape[2] + 0.17 * lines + 0.15  # inches, of a row
+        figure = Figure(
+            figsize=(3.2 * columns + 0.8, height * rows + 0.4), dpi=150, layout="constrained"
+        )
+        figure.get_layout_engine().set(wspace=0.06)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for cell in axes.flat:
+            cell.set_axis_off()
+        for cell, pair, title in zip(axes.flat, pairs, titles, strict=False):
+            cell.imshow(pair, interpolation="nearest")
+            cell.set_title(title, fontsize=9)
+        bar = figure.colorbar(ScalarMappable(cmap=_COLORMAP), ax=axes, aspect=12 * rows, pad=0.02)
+        bar.set_label("evidence for the class\n(1 = the map's own peak)", fontsize=9)
+        bar.ax.tick_params(labelsize=8)
+        figure.suptitle(f"Grad-CAM at layer {self.layer!r}", fontsize=11)
+        return figure
+
+    def save(
+        self, path: str | os.PathLike, images: np.ndarray, titles: Sequence[str] | None = None
+    ) -> None:
+        """Write `figure(images, titles)` to a picture file; its suffix names the format."""
+        figure = self.figure(images, titles)
+        with atomic(path) as temporary:
+            figure.savefig(temporary)
+
+    def _titles(self, titles: Sequence[str] | None) -> list[str]:
+        if titles is None:
+            scored = zip(self.class_index, self.score, strict=True)
+            titles = [f"class {index}, logit {score:.2f}" for index, score in scored]
+        if len(titles) != len(self.raw):
+            raise ValueError(f"Expected {len(self.raw)} titles. Received: {len(titles)}")
+        notes = np.where(self.is_empty, "\n(no positive evidence)", "")
+        return [f"{title}{note}" for title, note in zip(titles, notes, strict=True)]
+
+
+def _rgb(images: np.ndarray, count: int) -> np.ndarray:
+    """Return the images as uint8 [N, H, W, 3]."""
+    images = np.asarray(images)
+    images = images[None] if images.ndim == 3 else images
+    if images.ndim != 4 or len(images) != count or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"Expected {count} images of shape [N, H, W, 1 or 3]. Received: shape {images.shape}"
+        )
+    low, high = images.min(), images.max()
+    if not (0 <= low and high <= 255) or (images.dtype.kind == "f" and 0 < high <= 1):
+        raise ValueError(f"Expected images of 0-255. Received: values from {low} to {high}")
+    return np.broadcast_to(np.rint(images).astype("uint8"), (*images.shape[:3], 3))
+
+
+def _gap(images: np.ndarray) -> np.ndarray:
+    """Return the white strip between an image and its overlay."""
+    count, height, width, _ = images.shape
+    return np.full((count, height, max(1, width // 16), 3), 255, "uint8")

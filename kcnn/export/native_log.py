@@ -1,0 +1,36 @@
+"""Keep the chatter of C++ libraries off the terminal."""
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_logger = logging.getLogger("kcnn")
+
+
+@contextmanager
+def native_log() -> Iterator[None]:
+    """Send what native code writes to standard error to the logger "kcnn", at level DEBUG.
+
+    The TensorFlow Lite converter and LiteRT write dozens of lines to file descriptor 2, which no
+    Python setting stops. The descriptor belongs to the process: what other threads write to
+    standard error meanwhile goes the same way.
+
+    >>> with native_log():
+    ...     _ = os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
+    """
+    with tempfile.TemporaryFile() as written:
+        sys.stderr.flush()
+        terminal = os.dup(2)
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            written.seek(0)
+            if text := written.read().decode(errors="replace").strip():
+                _logger.debug("%s", text)

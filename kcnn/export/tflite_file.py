@@ -1,0 +1,198 @@
+"""What a `.tflite` file holds, read with LiteRT alone: no TensorFlow is imported."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from kcnn.export.labels import read_labels
+from kcnn.export.native_log import native_log
+
+_IDENTIFIER = b"TFL3"
+
+
+@dataclass(frozen=True)
+class TensorSummary:
+    """A tensor: a real value is `scale * (stored - zero_point)`.
+
+    Both are None for a tensor that is not quantised, or that is quantised per channel.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float | None
+    zero_point: int | None
+
+
+@dataclass(frozen=True)
+class TFLiteSummary:
+    """What is in a `.tflite` file.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        quantization: `"int8"` if no tensor holds floats, `"none"` if no number is stored in
+            fewer than 32 bits, `"mixed"` for anything between.
+        inputs: what goes in; for an int8 image `scale` 1.0 and `zero_point` -128.
+        outputs: what comes out.
+        operators: the count of each operator, such as `CONV_2D`; one that is not built into
+            LiteRT is called `CUSTOM` and its own name.
+        tensor_dtypes: the count of each dtype among all tensors, weights included.
+        labels: the class names, empty if the file has none.
+    """
+
+    path: Path
+    bytes: int
+    quantization: str
+    inputs: tuple[TensorSummary, ...]
+    outputs: tuple[TensorSummary, ...]
+    operators: Mapping[str, int]
+    tensor_dtypes: Mapping[str, int]
+    labels: tuple[str, ...]
+
+
+def summarize(path: str | os.PathLike) -> TFLiteSummary:
+    """Read what a `.tflite` file holds, without running it.
+
+    Raises:
+        ValueError: there is no such file, or it is not a whole TensorFlow Lite model.
+    """
+    path = Path(path)
+    return summarize_bytes(read_tflite(path), path)
+
+
+def read_tflite(path: Path) -> bytes:
+    """Return the bytes of a file that looks like a TensorFlow Lite model.
+
+    Raises:
+        ValueError: there is no such file, or it is something else.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"Cannot read {path}: {error.strerror}.") from error
+    if data[4:8] != _IDENTIFIER:
+        raise ValueError(
+            f"{path} is not a TensorFlow Lite model ({len(data)} bytes, no TFL3 mark)."
+        )
+    return data
+
+
+def open_interpreter(data: bytes, path: Path) -> Interpreter:
+    """Verify a model's bytes and return LiteRT's interpreter for them, on one thread.
+
+    Never from a path: given the bytes, LiteRT checks every offset in them before it follows one.
+
+    Raises:
+        ValueError: the bytes are not a whole model, or hold an operator unknown to LiteRT.
+    """
+    try:
+        with native_log():
+            return Interpreter(model_content=data, num_threads=1)
+    except (ValueError, RuntimeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> ValueError:
+    """Return, not raise, the one-line error for a model that LiteRT or a reader refuses."""
+    return ValueError(
+        f"{path} is damaged, or no model LiteRT can run: {' '.join(str(error).split())}"
+    )
+
+
+def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
+    """Read what the bytes of a model hold; `path` is for the summary and the errors.
+
+    Raises:
+        ValueError: the bytes are not a whole model.
+    """
+    open_interpreter(data, path)
+    try:
+        labels = read_labels(data)
+    except ValueError as error:
+        raise damaged(path, error) from error
+    model = schema.Model.GetRootAs(data)
+    main, names = model.Subgraphs(0), _signature_names(model)
+    dtypes = Counter(tensor.dtype for tensor in tensors(data))
+    return TFLiteSummary(
+        path=path,
+        bytes=len(data),
+        quantization=_quantization(set(dtypes)),
+        inputs=tuple(_tensor(main, main.Inputs(i), names) for i in range(main.InputsLength())),
+        outputs=tuple(_tensor(main, main.Outputs(i), names) for i in range(main.OutputsLength())),
+        operators=dict(
+            Counter(
+                _operator(model, graph.Operators(index))
+                for graph in _graphs(model)
+                for index in range(graph.OperatorsLength())
+            )
+        ),
+        tensor_dtypes=dict(dtypes),
+        labels=labels,
+    )
+
+
+def tensors(data: bytes) -> Iterator[TensorSummary]:
+    """Yield every tensor of a model whose bytes were verified."""
+    for graph in _graphs(schema.Model.GetRootAs(data)):
+        for index in range(graph.TensorsLength()):
+            yield _tensor(graph, index, {})
+
+
+def _graphs(model: schema.Model) -> list[schema.SubGraph]:
+    return [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+
+
+def _quantization(dtypes: set[str]) -> str:
+    if not any("float" in dtype for dtype in dtypes):
+        return "int8" if "int8" in dtypes else "mixed"
+    return "none" if dtypes <= {"float32", "int32", "int64", "bool"} else "mixed"
+
+
+def _signature_names(model: schema.Model) -> dict[int, str]:
+    """Return the names that the model's one signature gives to its inputs and outputs."""
+    if model.SignatureDefsLength() != 1:
+        return {}
+    signature = model.SignatureDefs(0)
+    entries = [signature.Inputs(i) for i in range(signature.InputsLength())]
+    entries += [signature.Outputs(i) for i in range(signature.OutputsLength())]
+    return {entry.TensorIndex(): _text(entry.Name()) for entry in entries}
+
+
+def _tensor(graph: schema.SubGraph, index: int, names: Mapping[int, str]) -> TensorSummary:
+    tensor = graph.Tensors(index)
+    ranges = tensor.Quantization()
+    whole = ranges is not None and ranges.ScaleLength() == 1
+    return TensorSummary(
+        name=names.get(index) or _text(tensor.Name()),
+        dtype=_DTYPES.get(tensor.Type(), "unknown"),
+        shape=tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength())),
+        scale=ranges.Scale(0) if whole else None,
+        zero_point=ranges.ZeroPoint(0) if whole else None,
+    )
+
+
+def _operator(model: schema.Model, operator: schema.Operator) -> str:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    # Old files have the number in a byte of its own; the other field is 0 then, and vice versa.
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if number == schema.BuiltinOperator.CUSTOM:
+        return f"CUSTOM {_text(code.CustomCode())}"
+    return _OPERATORS.get(number, "unknown")
+
+
+def _text(name: bytes | None) -> str:
+    return (name or b"").decode(errors="replace")
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}
+
+
+_OPERATORS = _names(schema.BuiltinOperator)
+_DTYPES = {number: name.lower() for number, name in _names(schema.TensorType).items()}

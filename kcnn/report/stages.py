@@ -1,0 +1,130 @@
+"""The receipts: what each stage of a run is worth, and where and with what it was measured."""
+
+import dataclasses
+import gzip
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from kcnn.evaluation import Evaluation
+from kcnn.run_dir import atomic
+
+PACKAGES = (
+    "kcnn",
+    "tensorflow",
+    "keras",
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "tensorflow-datasets",
+    "ai-edge-litert",
+    "numpy",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One form of the model and its score on the whole test set."""
+
+    name: str
+    file: str
+    accuracy: float
+    top5_accuracy: float
+    loss: float
+    count: int
+    bytes: int
+    gzip_bytes: int
+    ms_per_image: float
+    """One image at a time on one thread of this machine, in LiteRT; Keras models as float32."""
+    sparsity: float
+    """Fraction of zeros among the weights of convolutions and dense layers."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The stages of one run and everything needed to judge them."""
+
+    recipe: str
+    model: str
+    parameters: int
+    dataset: str
+    train_images: int
+    stages: tuple[Stage, ...]
+    training: dict[str, float | int | str]
+    seed: int
+    created: str = dataclasses.field(default_factory=lambda: datetime.now(UTC).isoformat()[:19])
+    git_commit: str | None = dataclasses.field(default_factory=lambda: git_commit())
+    hardware: dict[str, str | int] = dataclasses.field(default_factory=lambda: hardware())
+    versions: dict[str, str] = dataclasses.field(
+        default_factory=lambda: {name: version(name) for name in PACKAGES}
+    )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the report as JSON."""
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+
+
+def load(path: str | os.PathLike) -> Report:
+    """Read a `report.json`.
+
+    Raises:
+        ValueError: there is none, or it is not a report.
+    """
+    try:
+        values = json.loads(Path(path).read_text())
+        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        return Report(stages=stages, **values)
+    except FileNotFoundError:
+        raise ValueError(f"There is no report {str(path)!r}.") from None
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{str(path)!r} is not a report of this version: {error}.") from error
+
+
+def stage(
+    name: str, file: Path, evaluation: Evaluation, *, ms_per_image: float, sparsity: float
+) -> Stage:
+    """Return the receipt for a model file and its score."""
+    content = file.read_bytes()
+    return Stage(
+        name=name,
+        file=file.name,
+        accuracy=evaluation.accuracy,
+        top5_accuracy=evaluation.top5_accuracy,
+        loss=evaluation.loss,
+        count=evaluation.count,
+        bytes=len(content),
+        gzip_bytes=len(gzip.compress(content, mtime=0)),
+        ms_per_image=ms_per_image,
+        sparsity=sparsity,
+    )
+
+
+def git_commit() -> str | None:
+    """Return the commit of the checkout that kcnn runs from, with `+` if it was changed."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", str(here)) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def hardware() -> dict[str, str | int]:
+    """Return the processor's name, the cores this process may use, and the system."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": processor, "cores": cores or 1, "system": platform.system()}

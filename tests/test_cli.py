@@ -1,0 +1,200 @@
+"""The command line as a person uses it: in a process of its own, from any folder."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kcnn.report.table import HEADER
+
+KCNN = Path(sys.executable).with_name("kcnn")
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+def kcnn(*arguments, cwd, command=(KCNN,), **environment):
+    return subprocess.run(
+        [*map(str, command), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TFDS_DATA_DIR": "/nowhere", "COLUMNS": "200", **environment},
+    )
+
+
+def refused(result, *words):
+    """One line on stderr, no traceback, a non-zero exit."""
+    assert result.returncode == 1, result.stdout + result.stderr
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("kcnn: ")
+    for word in words:
+        assert word in line
+    return True
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """A whole run in seconds, through the recipe file itself."""
+    folder = tmp_path_factory.mktemp("work")
+    command = (sys.executable, RECIPES / "quickstart.py")
+    result = kcnn("--smoke", "--out", "smoke", cwd=folder, command=command)
+    assert result.returncode == 0, result.stderr
+    return folder / "smoke", result
+
+
+def test_a_run_ends_with_the_table_and_the_folder(finished_run):
+    folder, result = finished_run
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    for name in HEADER:
+        assert name in result.stdout
+    assert lines[-1] == "Everything is in smoke/"
+    epochs = [line for line in lines if line.startswith("epoch ")]
+    assert len(epochs) == 3  # training and two levels of pruning, a line each
+
+
+def test_a_run_folder_holds_everything(finished_run):
+    folder, _ = finished_run
+    files = {path.name for path in folder.iterdir()}
+    assert files >= {
+        "recipe.json",
+        "history.csv",
+        "model.keras",
+        "model_pruned.keras",
+        "model_int8.tflite",
+        "labels.txt",
+        "report.json",
+        "curves.png",
+        "confusion.png",
+        "grad_cam.png",
+    }
+    assert not [name for name in files if name.startswith(".")]
+    report = json.loads((folder / "report.json").read_text())
+    assert [stage["name"] for stage in report["stages"]] == [
+        "float",
+        "pruned 50%",
+        "pruned 80%",
+        "int8",
+        "pruned 50%, int8",
+    ]
+    for stage in report["stages"]:
+        assert stage["bytes"] == (folder / stage["file"]).stat().st_size
+        assert stage["ms_per_image"] > 0
+    zeros = [stage["sparsity"] for stage in report["stages"]]
+    assert zeros[1] == pytest.approx(0.5, abs=0.01)
+    assert zeros[2] == pytest.approx(0.8, abs=0.01)
+    assert len({stage["count"] for stage in report["stages"]}) == 1
+
+
+def test_a_second_run_needs_overwrite(finished_run):
+    folder, _ = finished_run
+    before = (folder / "report.json").read_text()
+    result = kcnn("run", "quickstart", "--out", folder, cwd=folder.parent)
+    assert refused(result, "--overwrite")
+    assert (folder / "report.json").read_text() == before
+
+
+def test_evaluate_knows_the_runs_own_data(finished_run):
+    folder, _ = finished_run
+    for path in (folder, folder / "model_int8.tflite"):
+        result = kcnn("evaluate", path, cwd=folder.parent)
+        assert result.returncode == 0, result.stderr
+        assert "on 360 images" in result.stdout
+
+
+def test_export_explain_and_inspect_a_run(finished_run, tmp_path):
+    folder, _ = finished_run
+    result = kcnn("export", folder, "--out", tmp_path / "mine.tflite", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "int8" in result.stdout
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    result = kcnn("explain", folder, "photo.png", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "grad_cam.png").stat().st_size > 1000
+    for path, word in ((folder, "gzip bytes"), (tmp_path / "mine.tflite", "CONV_2D")):
+        result = kcnn("inspect", path, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert word in result.stdout
+    result = kcnn("inspect", folder / "model.keras", cwd=tmp_path)
+    assert "block1_conv" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("run", "--help")])
+def test_help_and_lists_do_without_tensorflow(arguments, tmp_path):
+    code = (
+        "import sys\nfrom kcnn.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n    heavy = {'tensorflow', 'keras', 'matplotlib', 'numpy'} & set(sys.modules)\n"
+        "    print('imported:', sorted(heavy))\n"
+    )
+    result = kcnn(*arguments, cwd=tmp_path, command=(sys.executable, "-c", code))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.rstrip().endswith("imported: []")
+
+
+def test_the_list_names_what_there_is(tmp_path):
+    result = kcnn("list", cwd=tmp_path)
+    for word in ("quickstart", "resnet20", "vgg16", "digits", "folder:PATH"):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "quickstrat"), ("Did you mean 'quickstart'?",)),
+        (("run", "nowhere.py"), ("no recipe file",)),
+        (("run", "quickstart", "--set", "train.epoch=1"), ("'train.epochs'",)),
+        (("run", "quickstart", "--set", "train.epochs=many"), ("train.epochs", "'many'")),
+        (("run", "quickstart", "--set", "model.name=resnet2O"), ("'resnet20'",)),
+        (("run", "quickstart", "--set", "model.options.depth=3"), ("depth",)),
+        (("run", "quickstart", "--set", "data.augment=hard"), ("augment", "standard")),
+        (("run", "quickstart", "--set", "data.batch_size=5000"), ("batch_size",)),
+        (("run", "quickstart", "--set", "data.name=folder:empty"), ("empty",)),
+        (("run", "resnet20", "--set", "data.name=cifra10"), ("cifra10",)),
+        (("run", "resnet20"), ("--data-dir", "digits")),
+        (("evaluate", "model.keras", "--data", "digits"), ("no file",)),
+        (("evaluate", "text.tflite", "--data", "digits"), ("text.tflite",)),
+        (("evaluate", "text.keras", "--data", "digits"), ("text.keras",)),
+        (("evaluate", "text.keras"), ("--data",)),
+        (("inspect", "text.tflite"), ("text.tflite",)),
+        (("inspect", "empty"), ("report.json",)),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(arguments, words, tmp_path):
+    (tmp_path / "text.keras").write_text("words")
+    (tmp_path / "text.tflite").write_text("words")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    assert refused(kcnn(*arguments, cwd=tmp_path), *words)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_corrupt_image_is_named(finished_run, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 50)
+    result = kcnn("explain", finished_run[0], "broken.png", cwd=tmp_path)
+    assert refused(result, "broken.png")
+    assert not (tmp_path / "grad_cam.png").exists()
+
+
+def test_ctrl_c_is_one_line(tmp_path):
+    process = subprocess.Popen(
+        [KCNN, "run", "quickstart"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:  # until training is under way
+        if line.startswith("epoch 1/"):
+            break
+    time.sleep(0.2)
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "kcnn: interrupted"

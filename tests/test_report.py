@@ -1,0 +1,72 @@
+"""Reports: what is saved is what is read, and tables come from them."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from kcnn.evaluation import Evaluation
+from kcnn.report import stages, table
+
+
+def evaluation():
+    return Evaluation(0.875, 1.0, 0.4, (1.0, 0.75), np.array([[4, 0], [1, 3]]), 8)
+
+
+@pytest.fixture
+def report(tmp_path):
+    file = tmp_path / "model_int8.tflite"
+    file.write_bytes(b"\0" * 5000 + bytes(range(200)))
+    receipt = stages.stage("int8", file, evaluation(), ms_per_image=0.1234, sparsity=0.5)
+    return stages.Report(
+        recipe="quickstart",
+        model="simple_cnn",
+        parameters=268746,
+        dataset="digits",
+        train_images=1000,
+        stages=(receipt,),
+        training={"epochs": 3, "seconds": 1.5},
+        seed=0,
+    )
+
+
+def test_a_receipt_weighs_the_file_itself(report, tmp_path):
+    content = (tmp_path / "model_int8.tflite").read_bytes()
+    (receipt,) = report.stages
+    assert receipt.bytes == len(content) == 5200
+    assert receipt.gzip_bytes == len(gzip.compress(content, mtime=0)) < 400
+    assert (receipt.accuracy, receipt.count) == (0.875, 8)
+
+
+def test_a_report_is_read_as_it_was_written(report, tmp_path):
+    report.save(tmp_path / "report.json")
+    assert stages.load(tmp_path / "report.json") == report
+    assert {"keras", "tensorflow", "kcnn"} <= set(report.versions)
+    assert report.hardware["cores"] >= 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stages": [{"name": "float"}]}', "5"])
+def test_a_file_that_is_no_report_is_refused(tmp_path, text):
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(ValueError, match="not a report"):
+        stages.load(tmp_path / "report.json")
+
+
+def test_the_tables_cells(report):
+    assert table.row(report.stages[0]) == ("int8", "87.50%", "50%", "5,200", *_last(report))
+    lines = table.markdown(report).splitlines()
+    assert lines[0] == "| stage | accuracy | zeros | bytes | gzip bytes | ms/image |"
+    assert len({line.count("|") for line in lines}) == 1
+    assert "8 test images of digits" in table.caption(report)
+
+
+def _last(report):
+    return f"{report.stages[0].gzip_bytes:,}", "0.123"
+
+
+def test_a_report_is_plain_json(report, tmp_path):
+    report.save(tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["stages"][0]["file"].endswith(
+        "tflite"
+    )
