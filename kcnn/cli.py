@@ -40,7 +40,6 @@ DataName = Annotated[
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; a user's mistake is one line on stderr and exit code 1."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
     _log_to_stdout()
     try:
         app(arguments)
@@ -61,6 +60,15 @@ def _log_to_stdout() -> None:
     logger.propagate = False  # TensorFlow gives the root logger a handler of its own
     logger.handlers = [logging.StreamHandler(sys.stdout)]
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def _start_tensorflow() -> None:
+    """Import TensorFlow and find its devices without the dozen lines it writes about that."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_log():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
 
 
 def run_file(path: str) -> None:

@@ -1,7 +1,8 @@
 """The one way kcnn says that a name is not known."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from os.path import commonprefix
 
 
 def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
@@ -9,11 +10,19 @@ def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
 
     It is returned, not raised, so that the caller's own line is the last one of the traceback.
 
-    >>> raise unknown("model", "resnet2O", ["lenet5", "resnet20"])
+    >>> raise unknown("model", "resnet2O", ["resnet32", "resnet20"])
     Traceback (most recent call last):
-    ValueError: Unknown model 'resnet2O'. Did you mean 'resnet20'? Known: lenet5, resnet20.
+    ValueError: Unknown model 'resnet2O'. Did you mean 'resnet20'? Known: resnet20, resnet32.
     """
     names = sorted(known)
-    close = get_close_matches(str(received), names, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    received_text = str(received)
+
+    def likeness(name: str) -> tuple[float, int]:
+        # Of equally close names (resnet2O: resnet20, resnet32), the one that begins alike.
+        ratio = SequenceMatcher(None, received_text, name).ratio()
+        return ratio, len(commonprefix([name, received_text]))
+
+    close = get_close_matches(received_text, names, n=3, cutoff=0.5)
+    best = max(close, key=likeness, default="")
+    hint = f" Did you mean {best!r}?" if best else ""
     return ValueError(f"Unknown {kind} {received!r}.{hint} Known: {', '.join(names)}.")

@@ -103,12 +103,10 @@ def _load(recipe: Recipe, data_dir: str | None) -> Data:
 
 
 def _build(recipe: Recipe, data: Data) -> keras.Model:
-    model = models.build(
-        recipe.model.name,
-        input_shape=data.image_shape,
-        num_classes=len(data.class_names),
-        **recipe.model.options,
-    )
+    decided = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
+    if clash := decided.keys() & recipe.model.options:
+        raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
+    model = models.build(recipe.model.name, **recipe.model.options, **decided)
     logger.info("model: %s, %d parameters", recipe.model.name, model.count_params())
     return model
 

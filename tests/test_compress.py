@@ -30,18 +30,18 @@ def data():
     return kcnn.data.load("digits", batch_size=64, augment="none")
 
 
-def small_net(last="logits"):
-    """A residual network of a shape that no registered model has, with a name TensorFlow lacks."""
+def small_net():
+    """A residual network with what no registered model has: a bias, a regulariser, a rescaling."""
     image = keras.Input((32, 32, 3), name="image")
     x = L.Rescaling(1 / 255)(image)
-    x = L.Conv2D(12, 3, strides=2, kernel_regularizer="l2", name="first convolution")(x)
+    x = L.Conv2D(12, 3, strides=2, kernel_regularizer="l2", name="stem.conv-1")(x)
     x = BatchNormalization(momentum=0.8)(x)
     x = L.ReLU()(x)
     x = L.MaxPooling2D()(x)
     y = L.Conv2D(12, 3, padding="same", use_bias=False)(x)
     y = L.ReLU()(BatchNormalization(momentum=0.8)(y))
     x = L.Flatten()(L.Add()([x, y]))
-    return keras.Model(image, L.Dense(10, name=last)(L.Dropout(0.1)(x)))
+    return keras.Model(image, L.Dense(10, name="logits")(L.Dropout(0.1)(x)))
 
 
 def accuracy(model, dataset):
@@ -51,10 +51,12 @@ def accuracy(model, dataset):
 
 @pytest.fixture(scope="module")
 def trained(data):
+    def loss_of_the_callers_own(labels, logits):
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
     keras.utils.set_random_seed(0)
     model = small_net()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(3e-3), loss, jit_compile=False)
+    model.compile(keras.optimizers.Adam(3e-3), loss_of_the_callers_own, jit_compile=False)
     steps = data.steps_per_epoch
     model.fit(data.train.repeat(), steps_per_epoch=steps, epochs=8, verbose=0, shuffle=False)
     return model
@@ -74,7 +76,7 @@ def children(tmp_path, monkeypatch):
     before = living()
     yield lambda: [pid for pid in living() if pid not in before]
     assert [pid for pid in living() if pid not in before] == []
-    assert list(tmp_path.iterdir()) == []
+    assert [path for path in tmp_path.iterdir() if path.name.startswith("kcnn")] == []
 
 
 # -- the bridge ------------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ def carried_layers():
         *[L.Activation(name)(L.Rescaling(0.5, offset=0.1)(x)) for name in sorted(ACTIVATIONS)],
     ]
     flat = [branch if len(branch.shape) == 2 else L.Flatten()(branch) for branch in branches]
-    functional = keras.Model(image, L.Dense(10, name="äußere Schicht")(L.Concatenate()(flat)))
+    functional = keras.Model(image, L.Dense(10, name="top>1")(L.Concatenate()(flat)))
     sequential = keras.Sequential([L.Conv2D(4, 3), L.Flatten(), L.Dense(10)])
     sequential.build((None, 9, 9, 1))
     return functional, sequential
@@ -149,8 +151,8 @@ def test_every_registered_model_and_carried_layer_is_rebuilt_exactly(tmp_path):
     assert {name: value for name, value in differences.items() if not value < 1e-5} == {}
 
 
-def lambda_layer():
-    return L.Lambda(lambda x: x * 2, name="double")
+def square(x):
+    return x * x
 
 
 class Custom(keras.layers.Layer):
@@ -165,6 +167,12 @@ class OwnModel(keras.Model):
 
     def call(self, x):
         return self.dense(x)
+
+
+class OwnGraph(keras.Model):
+    def __init__(self, unused):
+        model = chain()
+        super().__init__(model.inputs, model.outputs)
 
 
 def chain(*layers, shape=(32, 32, 3)):
@@ -189,6 +197,20 @@ def two_outputs():
     return keras.Model(image, [L.Dense(10)(x), L.Dense(10)(x)])
 
 
+def four_classes():
+    return keras.Sequential([keras.Input((32, 32, 3)), L.Flatten(), L.Dense(4)])
+
+
+def softmax_in_graph():
+    top = L.Dense(10, activation="softmax", name="logits")
+    return keras.Sequential([keras.Input((32, 32, 3)), L.Flatten(), top])
+
+
+def no_kernel():
+    padding = L.ZeroPadding2D(((0, 0), (0, 7)), data_format="channels_first")
+    return keras.Sequential([keras.Input((32, 32, 3)), padding, L.GlobalMaxPooling2D()])
+
+
 def adapted():
     layer = L.Normalization(name="statistics")
     layer.adapt(np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype(np.float32))
@@ -197,12 +219,21 @@ def adapted():
 
 def quantized():
     model = chain()
-    model.quantize("int8")
+    model.get_layer("logits").quantize("int8")
+    return model
+
+
+def own_class():
+    model = OwnModel()
+    model(np.zeros((1, 8)))
     return model
 
 
 REFUSED = {
-    "lambda": (lambda: chain(lambda_layer()), r"Layer 'double' \(Lambda\) .*express it by"),
+    "lambda": (
+        lambda: chain(L.Lambda(square, name="double")),
+        r"Layer 'double' \(Lambda\) .*express it by",
+    ),
     "custom": (lambda: chain(Custom(name="mine")), r"Layer 'mine' \(Custom\) cannot be carried"),
     "augmentation": (lambda: chain(L.RandomFlip(name="flip")), r"Layer 'flip' \(RandomFlip\)"),
     "nested": (
@@ -216,7 +247,7 @@ REFUSED = {
         r"Layer 'gate' \(Activation\).*hard_sigmoid",
     ),
     "function": (
-        lambda: chain(L.Conv2D(2, 3, activation=tf.nn.relu6, name="conv")),
+        lambda: chain(L.Conv2D(2, 3, activation=square, name="conv")),
         r"Layer 'conv' \(Conv2D\).*activation",
     ),
     "renorm": (
@@ -233,15 +264,198 @@ REFUSED = {
     ),
     "adapted": (adapted, r"Layer 'statistics' \(Normalization\).*mean=\.\.\., variance=\.\.\."),
     "quantized": (quantized, r"Layer 'logits' \(Dense\).*prune the float model first"),
-    "own class": (lambda: OwnModel(), "class of its own"),
+    "own class": (own_class, r"must be a graph .* Received: 0 and 0"),
+    "own graph": (lambda: OwnGraph(object()), r"class of its own: pass keras.Model\("),
+    "name": (lambda: chain(L.ReLU(name="_relu")), r"Layer '_relu' \(ReLU\).*name it"),
     "not built": (lambda: keras.Sequential([L.Dense(10)]), "not built"),
     "two outputs": (two_outputs, "one input and one output"),
     "not a model": (lambda: object(), "Expected a Keras 3 model"),
     "image shape": (lambda: chain(shape=(28, 28, 1)), r"\(28, 28, 1\), the data has \(32, 32, 3\)"),
-    "classes": (lambda: chain(L.Flatten(), L.Dense(4)), "10 classes"),
-    "softmax": (lambda: keras.Sequential([*chain().layers, L.Softmax(name="top")]), "'top'"),
-    "no kernel": (
-        lambda: keras.Sequential([keras.Input((32, 32, 3)), L.Reshape((-1, 10))]),
-        "no Conv2D",
-    ),
+    "classes": (four_classes, "4 outputs, the data has 10"),
+    "softmax": (softmax_in_graph, "last layer 'logits' applies softmax"),
+    "no kernel": (no_kernel, "has no Conv2D"),
 }
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_model_that_cannot_be_pruned_is_refused_by_name(case, data, monkeypatch):
+    build, message = REFUSED[case]
+    model = build()
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
+    with pytest.raises(ValueError, match=message) as refusal:
+        prune(model, data)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sparsity": 0.0},
+        {"sparsity": 1.0},
+        {"sparsity": "half"},
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"schedule": "polynomal"},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+    ],
+)
+def test_a_setting_out_of_range_is_refused(settings, trained, data):
+    ((name, value),) = settings.items()
+    with pytest.raises(ValueError, match=f"{name}.*{value}"):
+        prune(trained, data, **settings)
+
+
+# -- pruning ---------------------------------------------------------------------------------------
+
+
+def kernels(model):
+    return {
+        layer.name: layer.kernel.numpy()
+        for layer in model.layers
+        if isinstance(layer, (L.Conv2D, L.Dense))
+    }
+
+
+@pytest.fixture(scope="module")
+def pruned(trained, data):
+    return prune(trained, data, sparsity=0.6, epochs=3)
+
+
+def test_the_result_has_the_zeros_that_were_asked_for(pruned, trained):
+    values = kernels(pruned.model)
+    assert values.keys() == kernels(trained).keys() == pruned.layer_sparsity.keys()
+    for name, kernel in values.items():
+        zeros = np.count_nonzero(kernel == 0)
+        assert abs(zeros - 0.6 * kernel.size) <= 1
+        assert pruned.layer_sparsity[name] == pytest.approx(zeros / kernel.size)
+    everything = np.concatenate([kernel.ravel() for kernel in values.values()])
+    assert pruned.sparsity == pytest.approx(np.mean(everything == 0)) == sparsity(pruned.model)
+    assert pruned.sparsity == pytest.approx(0.6, abs=1e-3)
+
+
+def test_pruning_keeps_the_largest_weights_and_trains_the_rest(pruned, trained):
+    before, after = kernels(trained), kernels(pruned.model)
+    for name in before:
+        kept = np.abs(before[name])[after[name] != 0]
+        lost = np.abs(before[name])[after[name] == 0]
+        assert np.median(kept) > 2 * np.median(lost)
+    for old, new in zip(trained.weights, pruned.model.weights, strict=True):
+        assert np.all(np.isfinite(new)) and not np.array_equal(old, new), new.path
+
+
+def test_pruning_costs_little_accuracy(pruned, trained, data):
+    assert accuracy(trained, data.test) > 0.9
+    assert accuracy(pruned.model, data.test) > accuracy(trained, data.test) - 0.05
+    assert pruned.history["loss"][-1] < pruned.history["loss"][0]
+
+
+def test_the_result_is_a_new_stock_model_of_the_same_make(pruned, trained, tmp_path):
+    model = pruned.model
+    assert model is not trained and not model.compiled
+    assert [layer.name for layer in model.layers] == [layer.name for layer in trained.layers]
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    assert model.get_layer("batch_normalization").momentum == 0.8
+    model.save(tmp_path / "pruned.keras")
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    loaded = keras.models.load_model(tmp_path / "pruned.keras", compile=False)
+    np.testing.assert_array_equal(loaded.predict_on_batch(images), model.predict_on_batch(images))
+
+
+def test_pruning_on_keeps_the_zeros_and_touches_nothing_else(pruned, data, children, caplog):
+    """The second run, one-shot, on an uncompiled model and a float pipeline of the user's own."""
+    model = pruned.model
+    weights, environment, keras_of_tf = model.get_weights(), dict(os.environ), tf.keras
+    floats = dataclasses.replace(
+        data, train=data.train.map(lambda images, labels: (tf.cast(images, tf.float32), labels))
+    )
+    with caplog.at_level(logging.INFO, logger="kcnn"):
+        result = prune(model, floats, sparsity=0.9, epochs=2, schedule="constant")
+    assert result.sparsity == pytest.approx(0.9, abs=1e-3)
+    assert result.history["sparsity"] == pytest.approx([0.9, 0.9], abs=1e-3)
+    for name, before in kernels(model).items():
+        assert np.all(kernels(result.model)[name][before == 0] == 0)
+    assert [message.split(",")[1:] for message in caplog.messages] == [
+        [f" accuracy {accuracy:.4f}", f" sparsity {zeros:.4f}"]
+        for accuracy, zeros in zip(
+            result.history["accuracy"], result.history["sparsity"], strict=True
+        )
+    ]
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        "pruning epoch 1/2",
+        "pruning epoch 2/2",
+    ]
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert dict(os.environ) == environment
+    assert tf.keras is keras_of_tf and tf.keras.__version__.startswith("3.")
+
+
+def test_asking_for_fewer_zeros_than_there_are_is_refused(pruned, data):
+    with pytest.raises(ValueError, match="already 60.0% zeros"):
+        prune(pruned.model, data, sparsity=0.5)
+
+
+def test_sparsity_is_measured_on_kernels_only():
+    model = chain(L.SeparableConv2D(4, 3, name="conv"), L.BatchNormalization())
+    assert sparsity(model) == 0
+    conv, logits = model.get_layer("conv"), model.get_layer("logits")
+    conv.pointwise_kernel.assign(np.zeros(conv.pointwise_kernel.shape))
+    total = 3 * 4 + np.prod(logits.kernel.shape)
+    assert sparsity(model) == pytest.approx(12 / total)
+
+
+# -- when things go wrong --------------------------------------------------------------------------
+
+
+def in_the_background(action):
+    thread = threading.Thread(target=action, daemon=True)
+    thread.start()
+    return thread
+
+
+def first(children):
+    deadline = time.monotonic() + 30
+    while not children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return children()[0]
+
+
+def test_a_killed_child_is_an_error_of_one_line(trained, data, children):
+    thread = in_the_background(lambda: os.kill(first(children), signal.SIGKILL))
+    with pytest.raises(RuntimeError, match="^The TF-MOT process died: killed by SIGKILL") as death:
+        prune(trained, data)
+    thread.join()
+    assert "\n" not in str(death.value)
+
+
+def test_interrupting_ends_the_child(trained, data, children):
+    def interrupt():
+        first(children)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = in_the_background(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        prune(trained, data)
+    thread.join()
+
+
+def test_the_childs_own_reason_is_passed_on(trained, data, children):
+    train = data.train.map(lambda images, labels: (images, labels + 90))
+    with pytest.raises(RuntimeError, match="InvalidArgumentError: .*label value of 9") as death:
+        prune(trained, dataclasses.replace(data, train=train), epochs=1)
+    assert "\n" not in str(death.value)
+
+
+def test_unreadable_data_is_an_error_of_one_line(trained, data, children):
+    def broken(images, labels):
+        tf.debugging.assert_less(labels, 0, message="no such label")
+        return images, labels
+
+    for train, message in (
+        (data.train.map(broken), "Reading data.train failed: .*no such label"),
+        (data.train.take(0), "data.train ended after 0 of"),
+    ):
+        with pytest.raises(RuntimeError, match=message) as failure:
+            prune(trained, dataclasses.replace(data, train=train))
+        assert "\n" not in str(failure.value)

@@ -41,47 +41,52 @@ def main(folders: list[str]) -> None:
             run(Path(folder), report)
     except Exception as error:
         traceback.print_exc()
-        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+        sys.stderr.write(f"{type(error).__name__}: {reason(error)}\n")
+        sys.stderr.flush()
+        os._exit(1)  # an orderly exit would stumble over the thread that waits for a batch
+
+
+def reason(error: Exception) -> str:
+    """Return the one line of an error's text that says what happened."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("[[")] or ["no reason given"]
+    # TensorFlow's comes after a traceback of the whole graph.
+    return lines[-1 if lines[0] == "Graph execution error:" else 0][:500]
 
 
 def run(folder: Path, report: Report) -> None:
     """Do the job that `graph.write_job` wrote to `folder`."""
     job = json.loads((folder / "job.json").read_text())
-    model, names = rebuild(job["layers"], np.load(folder / "weights.npz"))
+    model = rebuild(job["layers"], np.load(folder / "weights.npz"))
     report({"difference": difference(model, np.load(folder / "probe.npz"))})
     if job["pruning"]:
-        pruned = prune(model, names, job["pruning"], report)
-        np.savez(folder / "pruned.npz", **named_weights(pruned, names))
+        pruned = prune(model, job["pruning"], report)
+        np.savez(folder / "pruned.npz", **named_weights(pruned))
         report({"done": True})
 
 
-def rebuild(
-    layers: list[dict], weights: dict[str, np.ndarray]
-) -> tuple["tf_keras.Model", dict[str, str]]:
-    """Return the Keras 2 model, and the original name of each of its layers."""
+def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Model":
+    """Return the Keras 2 model that `graph.describe` and `graph.weights` told of."""
     import tf_keras
 
-    tensors, names = {}, {}
-    for index, layer in enumerate(layers):
-        # Keras 3 allows names that TensorFlow does not.
-        name, alias = layer["name"], f"layer_{index}"
-        names[alias] = name
-        config = layer["config"] | {"name": alias}
+    tensors = {}
+    for layer in layers:
+        name = layer["name"]
         if layer["class_name"] == "InputLayer":
-            tensors[name] = tf_keras.Input(**config)
+            tensors[name] = tf_keras.Input(**layer["config"], name=name)
             continue
-        rebuilt = getattr(tf_keras.layers, layer["class_name"]).from_config(config)
+        rebuilt = getattr(tf_keras.layers, layer["class_name"])(**layer["config"], name=name)
         inputs = [tensors[source] for source in layer["inputs"]]
         tensors[name] = rebuilt(inputs if len(inputs) > 1 else inputs[0])
         rebuilt.set_weights([weights[f"{name}/{i}"] for i in range(len(rebuilt.weights))])
     ends = list(tensors.values())
-    return tf_keras.Model(ends[0], ends[-1]), names
+    return tf_keras.Model(ends[0], ends[-1])
 
 
-def named_weights(model: "tf_keras.Model", names: dict[str, str]) -> dict[str, np.ndarray]:
+def named_weights(model: "tf_keras.Model") -> dict[str, np.ndarray]:
     """Return all weights under the keys of `graph.weights`."""
     return {
-        f"{names[layer.name]}/{i}": weight
+        f"{layer.name}/{i}": weight
         for layer in model.layers
         for i, weight in enumerate(layer.get_weights())
     }
@@ -94,15 +99,13 @@ def difference(model: "tf_keras.Model", probe: dict[str, np.ndarray]) -> float:
     return float(np.abs(answers - expected).max() / max(1.0, np.abs(expected).max()))
 
 
-def prune(
-    model: "tf_keras.Model", names: dict[str, str], settings: dict, report: Report
-) -> "tf_keras.Model":
+def prune(model: "tf_keras.Model", settings: dict, report: Report) -> "tf_keras.Model":
     """Train `model` on the batches from the standard input while TF-MOT prunes it."""
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
     def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
-        target = settings["sparsity"].get(names[layer.name])
+        target = settings["sparsity"].get(layer.name)
         if target is None:
             return layer
         return tfmot.sparsity.keras.prune_low_magnitude(layer, schedule(*target, settings))

@@ -4,6 +4,9 @@ Only what both Keras generations compute alike is carried; the rest is refused b
 """
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -64,6 +67,7 @@ ACTIVATIONS = frozenset(
 
 # Without a meaning for a layer whose weights are copied and which runs in float32.
 _DROPPED = frozenset({"name", "dtype", "seed", "renorm_clipping", "renorm_momentum"})
+_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # TensorFlow's pattern for a scope
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 _ANY_DATA_FORMAT = frozenset({"Cropping2D", "Flatten", "ZeroPadding2D"})
 
@@ -82,16 +86,13 @@ def describe(model: keras.Model) -> list[dict]:
     >>> describe(model)[1]["config"]
     {'trainable': True, 'units': 2, 'activation': 'linear', 'use_bias': True}
     """
+    _check_model(model)
     layers = []
     for entry in _entries(model):
         name, class_name = entry["config"].get("name", entry.get("name")), entry["class_name"]
-        try:
-            config = _config(entry)
+        with _naming(name, class_name):
             inputs = _inputs(entry, layers, sequential=isinstance(model, keras.Sequential))
-        except ValueError as error:
-            raise ValueError(
-                f"Layer {name!r} ({class_name}) cannot be carried to TF-MOT: {error}"
-            ) from None
+            config = _config(entry)
         layers.append({"name": name, "class_name": class_name, "config": config, "inputs": inputs})
     return layers
 
@@ -123,31 +124,61 @@ def write_job(folder: Path, model: keras.Model, pruning: dict | None = None) -> 
     np.savez(folder / "probe.npz", images=images, answers=answers)
 
 
-def _entries(model: keras.Model) -> list[dict]:
+@contextmanager
+def _naming(name: str, class_name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as reason:
+        raise ValueError(
+            f"Layer {name!r} ({class_name}) cannot be carried to TF-MOT: {reason}"
+        ) from None
+
+
+def _check_model(model: keras.Model) -> None:
     if not isinstance(model, keras.Model):
-        raise ValueError(f"Expected a Keras 3 model. Received: {type(model).__module__} object.")
-    if isinstance(model, keras.Sequential) and not model.built:
+        raise ValueError(f"Expected a Keras 3 model. Received: {type(model)}.")
+    if not model.built:
         raise ValueError(f"Model {model.name!r} is not built: start it with keras.Input(shape).")
-    # A class of its own has no graph in its config, even where it was built from one.
-    entries = model.get_config().get("layers")
-    if not entries:
+    for layer in model.layers:
+        class_name = layer.__class__.__name__
+        with _naming(layer.name, class_name):
+            _check_layer(layer, class_name)
+    ends = [len(getattr(model, end, None) or ()) for end in ("inputs", "outputs")]
+    if ends != [1, 1]:
         raise ValueError(
-            f"Model {model.name!r} is a class of its own: build it with keras.Sequential or as "
-            "keras.Model(inputs, outputs)."
+            f"Model {model.name!r} must be a graph with one input and one output, of "
+            f"keras.Sequential or keras.Model(inputs, outputs). Received: {ends[0]} and {ends[1]}."
         )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+
+
+def _check_layer(layer: keras.layers.Layer, class_name: str) -> None:
+    if isinstance(layer, keras.Model):
+        raise ValueError("it is a model within the model; use its layers directly instead.")
+    # `__class__`, because kcnn's batch norm is stock in this respect.
+    stock = layer.__class__ is getattr(keras.layers, class_name, None)
+    if class_name != "InputLayer" and not (stock and class_name in CARRIED):
+        raise ValueError(f"express it by the layers that can: {', '.join(CARRIED)}.")
+    if not _NAME.fullmatch(layer.name):
+        raise ValueError("name it with a letter first, then letters, digits, '_', '.' and '-'.")
+    if layer.dtype_policy.quantization_mode:
+        raise ValueError("it is quantized; prune the float model first.")
+
+
+def _entries(model: keras.Model) -> list[dict]:
+    try:
+        return model.get_config()["layers"]
+    except (KeyError, NotImplementedError):
+        # A class of its own has no graph in its config, even where it was built from one.
         raise ValueError(
-            f"Model {model.name!r} must have one input and one output. "
-            f"Received: {len(model.inputs)} and {len(model.outputs)}."
-        )
-    return entries
+            f"Model {model.name!r} is a class of its own: pass "
+            "keras.Model(model.inputs, model.outputs) instead."
+        ) from None
 
 
 def _config(entry: dict) -> dict:
     class_name, config = entry["class_name"], entry["config"]
     if class_name == "InputLayer":
         return {"shape": list(config["batch_shape"][1:])}
-    _check_class(entry)
     carried = {}
     for key, value in config.items():
         if key == "trainable":
@@ -160,21 +191,6 @@ def _config(entry: dict) -> dict:
         elif key not in _DROPPED and not key.endswith("_initializer") and value:
             raise ValueError(f"it has {key}={value!r}, which the bridge does not know.")
     return carried
-
-
-def _check_class(entry: dict) -> None:
-    class_name, module = entry["class_name"], entry["module"]
-    if class_name in ("Functional", "Sequential"):
-        raise ValueError("it is a model within the model; use its layers directly instead.")
-    if module.startswith("keras.src.ops"):
-        raise ValueError(
-            "it is an operation on tensors; use a layer, such as keras.layers.Add() for x + y."
-        )
-    if module != "keras.layers" or class_name not in CARRIED:
-        raise ValueError(f"express it by the layers that can: {', '.join(CARRIED)}.")
-    dtype = entry["config"]["dtype"]
-    if isinstance(dtype, dict) and dtype["class_name"] != "DTypePolicy":
-        raise ValueError("it is quantized; prune the float model first.")
 
 
 def _check_option(class_name: str, key: str, value: object) -> None:
@@ -202,6 +218,10 @@ def _regularizer(key: str, value: dict) -> dict:
 def _inputs(entry: dict, before: list[dict], *, sequential: bool) -> list[str]:
     if entry["class_name"] == "InputLayer":
         return []
+    if not entry["module"].startswith("keras.layers"):
+        raise ValueError(
+            "it is an operation on tensors; use a layer, such as keras.layers.Add() for x + y."
+        )
     if sequential:
         return [before[-1]["name"]]
     calls = entry["inbound_nodes"]

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-# What TF-MOT prunes of each layer; biases, batch norms and depthwise kernels stay whole: they are
-# a few percent of the weights and most of the damage.
+# What TF-MOT prunes of each layer. Biases, batch norms and depthwise kernels stay whole: they are
+# few weights, and a network misses them most.
 PRUNED_WEIGHT = {
     "Conv2D": "kernel",
     "Dense": "kernel",

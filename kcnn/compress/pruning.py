@@ -228,7 +228,9 @@ def _batches(data: Data, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _copy(model: keras.Model, weights: dict[str, np.ndarray]) -> keras.Model:
     """Return a copy of `model` with other weights."""
-    copy = keras.models.clone_model(model)
+    # Not `clone_model`: it would compile the copy, for which the caller's loss must be serialisable.
+    make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
+    copy = make.from_config(model.get_config())
     for layer in copy.layers:
         layer.set_weights([weights[f"{layer.name}/{i}"] for i in range(len(layer.weights))])
     return copy

@@ -110,8 +110,8 @@ def adjust_colour(
 ) -> tf.Tensor:
     """Scale brightness, then contrast, then saturation by a factor for each image.
 
-    As torchvision's ColorJitter defines them: a mixture with black, with the image's mean grey
-    and with its own grey picture. It draws the order anew for each image; here it is fixed.
+    They are those of torchvision's ColorJitter: a mixture of the image with black, with its mean
+    grey, and with its grey version. (ColorJitter also shuffles the three; here the order is fixed.)
 
     Args:
         images: float32 [B, H, W, 1 or 3], 0 to 255.

@@ -53,9 +53,11 @@ class Examples:
     def from_arrays(cls, images: np.ndarray, labels: np.ndarray) -> Self:
         """Hold uint8 images [N, H, W, C] and their labels [N] in RAM."""
         held = in_main_memory(images)
-        return cls(
-            labels.astype(np.int32), images.shape[1:], lambda indices: tf.gather(held, indices)
-        )
+
+        def fetch(indices: tf.Tensor) -> tf.Tensor:
+            return tf.gather(held, indices)
+
+        return cls(labels.astype(np.int32), images.shape[1:], fetch)
 
     @property
     def num_bytes(self) -> int:
@@ -65,11 +67,11 @@ class Examples:
     def subset(self, indices: np.ndarray) -> Self:
         """Return the examples at `indices`, in that order. Nothing is read or copied."""
         kept = in_main_memory(indices)
-        return type(self)(
-            self.labels[indices],
-            self.image_shape,
-            lambda positions: self.fetch(tf.gather(kept, positions)),
-        )
+
+        def fetch(positions: tf.Tensor) -> tf.Tensor:
+            return self.fetch(tf.gather(kept, positions))
+
+        return type(self)(self.labels[indices], self.image_shape, fetch)
 
     def in_ram(self) -> Self:
         """Read every image once and return examples that hold them.

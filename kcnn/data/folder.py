@@ -31,7 +31,9 @@ class Folder:
     mirror: bool = True
 
     def __post_init__(self) -> None:
-        """Check the size."""
+        """Check the arguments."""
+        if not os.fspath(self.path):
+            raise ValueError("An image folder needs a path: Folder(path) or 'folder:PATH'.")
         check_image_size(self.image_size)
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
@@ -102,7 +104,7 @@ def _files(folder: Path, class_names: tuple[str, ...]) -> tuple[list[str], np.nd
         )
     paths, labels = [], []
     for label, name in enumerate(class_names):
-        found = sorted(str(f) for f in (folder / name).glob("*") if f.suffix.lower() in SUFFIXES)
+        found = _images(folder / name)
         paths += found
         labels += [label] * len(found)
         if not found and (folder / name).is_dir():
@@ -113,6 +115,13 @@ def _files(folder: Path, class_names: tuple[str, ...]) -> tuple[list[str], np.nd
     if not paths:
         raise ValueError(f"Image folder {str(folder)!r} has no class folders: add them.")
     return paths, np.array(labels, np.int32)
+
+
+def _images(folder: Path) -> list[str]:
+    files = folder.iterdir() if folder.is_dir() else []
+    # Systems leave hidden files such as ._photo.jpg that are no images.
+    visible = (file for file in files if not file.name.startswith("."))
+    return sorted(str(file) for file in visible if file.suffix.lower() in SUFFIXES)
 
 
 def _check_size(path: str, received: tuple[int, int], expected: tuple[int, int]) -> None:

@@ -29,7 +29,8 @@ logger = logging.getLogger("kcnn")
 class Data:
     """A data set, ready for `model.fit`.
 
-    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]).
+    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]). Give Keras's
+    `fit` shuffle=False with them: it has nothing to shuffle here and would warn about it.
 
     Attributes:
         train: One epoch, shuffled and augmented, with a fresh order and fresh draws each time it
@@ -151,13 +152,14 @@ def _source(name: str | Source) -> Source:
 
 def _in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
     labels = in_main_memory(examples.labels)
+
+    def make_batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return examples.fetch(indices), tf.gather(labels, indices)
+
     return (
         tf.data.Dataset.range(len(examples))
         .batch(batch_size)
-        .map(
-            lambda indices: (examples.fetch(indices), tf.gather(labels, indices)),
-            num_parallel_calls=PARALLEL_CALLS,
-        )
+        .map(make_batch, num_parallel_calls=PARALLEL_CALLS)
         .prefetch(_PREFETCH)
         .with_options(dataset_options())
     )

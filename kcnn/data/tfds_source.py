@@ -1,31 +1,16 @@
 """TensorFlow Datasets: CIFAR-10 and every other image-classification set by its name."""
 
-import contextlib
-import logging
 import os
-import socket
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from kcnn.data.catalogue import SOURCES
+from kcnn.data import tfds_builder
 from kcnn.data.examples import Examples
 from kcnn.data.records import RecordIndex, scan
 from kcnn.data.sources import Opened, check_image_size
-from kcnn.errors import unknown
-
-_CONNECT_SECONDS = 3
-_PORTS = {"http": 80, "https": 443, "ftp": 21}
-
-logger = logging.getLogger("kcnn")
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class Tfds:
     mirror: bool = True
 
     def __post_init__(self) -> None:
-        """Check the size."""
+        """Check the arguments."""
         check_image_size(self.image_size)
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
@@ -61,17 +46,18 @@ class Tfds:
                 differ in size and `image_size` is None.
             RuntimeError: If the set is not there and cannot be downloaded, or is damaged.
         """
-        with _quiet():
-            builder = _builder(self.name, data_dir)
-            image_key, label_key = _keys(builder)
-            shape = self._shape(builder.info.features[image_key])
-            if not builder.is_prepared():
-                _download(builder)
-        train = self._examples(builder, "train", image_key, label_key, shape)
-        class_names = tuple(builder.info.features[label_key].names)
+        builder = tfds_builder.find(self.name, data_dir)
+        keys = _keys(builder)
+        shape = self._shape(builder.info.features[keys[0]])
+        tfds_builder.prepare(builder)
+        splits = ", ".join(builder.info.splits)
+        if "train" not in builder.info.splits:
+            raise ValueError(f"Data set {self.name!r} has no train split. Received: {splits}.")
+        train = self._examples(builder, "train", keys, shape)
+        class_names = tuple(builder.info.features[keys[1]].names)
         for split in ("test", "validation"):
             if split in builder.info.splits:
-                test = self._examples(builder, split, image_key, label_key, shape)
+                test = self._examples(builder, split, keys, shape)
                 if (test.labels >= 0).all():  # -1: the labels of a test set are kept secret.
                     return Opened(train, test, class_names)
         return Opened(train, None, class_names)
@@ -96,10 +82,10 @@ class Tfds:
         self,
         builder: tfds.core.DatasetBuilder,
         split: str,
-        image_key: str,
-        label_key: str,
+        keys: tuple[str, str],
         shape: tuple[int, int, int],
     ) -> Examples:
+        image_key, label_key = keys
         index, labels = _index(builder, split, label_key)
         features = {image_key: tf.io.FixedLenFeature([], tf.string)}
 
@@ -116,20 +102,6 @@ class Tfds:
             return tf.map_fn(decode, encoded[image_key], fn_output_signature=tf.uint8)
 
         return Examples(labels, shape, fetch)
-
-
-def _builder(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
-    try:
-        data_dir = None if data_dir is None else os.path.expanduser(data_dir)
-        return tfds.builder(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
-        known = tfds.list_builders(with_community_datasets=False)
-        close = get_close_matches(name, known, n=3)
-        raise unknown("data set", name, {*SOURCES, *close}) from None
-    except (AssertionError, ImportError, ValueError) as error:
-        raise ValueError(
-            f"TensorFlow Datasets cannot build data set {name!r}: {_first_line(error)}"
-        ) from error
 
 
 def _keys(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
@@ -165,57 +137,3 @@ def _index(
             places.append((file, offset, len(record)))
     files, offsets, lengths = np.array(places, np.int64).reshape(-1, 3).T
     return RecordIndex(paths, files, offsets, lengths), np.array(labels, np.int32)
-
-
-def _download(builder: tfds.core.DatasetBuilder) -> None:
-    advice = (
-        "Pass data_dir (--data-dir) or set TFDS_DATA_DIR to the folder of a prepared copy, or use "
-        "'digits', which needs no download."
-    )
-    root = Path(builder.data_path).parents[builder.info.full_name.count("/")]
-    where = f"Data set {builder.name!r} is not in {str(root)!r}"
-    unreachable = _unreachable_host(builder, root / "downloads")
-    if unreachable:
-        raise RuntimeError(f"{where} and {unreachable} cannot be reached. {advice}")
-    logger.info("Downloading data set %r to %s, once.", builder.name, builder.data_path)
-    if not sys.stderr.isatty():
-        tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            builder.download_and_prepare()
-    except (
-        Exception
-    ) as error:  # tfds, requests, gfile and each set's own code raise what they like.
-        raise RuntimeError(
-            f"{where} and preparing it failed: {_first_line(error)} {advice}"
-        ) from error
-
-
-def _unreachable_host(builder: tfds.core.DatasetBuilder, downloads: Path) -> str | None:
-    """Return a host if none of those the set comes from answers; tfds would retry for minutes."""
-    if getproxies() or any(downloads.rglob("*.INFO")):  # The proxy decides, or files are there.
-        return None
-    urls = [urlsplit(url) for url in builder.url_infos or ()]
-    hosts = {url.hostname: _PORTS.get(url.scheme, 443) for url in urls if url.hostname}
-    for address in hosts.items():
-        with contextlib.suppress(OSError):
-            socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
-            return None
-    return next(iter(hosts), None)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep tfds's warnings about folders that are not there yet off the terminal."""
-    absl = logging.getLogger("absl")
-    level = absl.level
-    absl.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        absl.setLevel(level)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

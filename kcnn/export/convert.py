@@ -6,22 +6,24 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python.convert import mlir_quantize
 
 from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images
+from kcnn.export.checks import check_exported, check_model, check_ranges
 from kcnn.export.fold import fold_normalization
 from kcnn.export.labels import append_labels, check_labels
 from kcnn.export.native_log import native_log
 from kcnn.export.quantization import QUANTIZATIONS, Quantization
 from kcnn.export.signature import add_signature
-from kcnn.export.tflite_file import TensorSummary, TFLiteSummary, summarize_bytes, tensors
+from kcnn.export.tflite_file import TensorSummary, summarize_bytes
 from kcnn.run_dir import atomic
 
 _logger = logging.getLogger("kcnn")
@@ -93,14 +95,14 @@ def export_tflite(
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
     mode = QUANTIZATIONS[quantization]
-    image_shape, classes = _check_model(model)
+    image_shape, classes = check_model(model)
     labels = check_labels(labels, classes)
     images = None
     if mode.calibrated:
         images = calibration_images(calibration, image_shape, samples)
     data = append_labels(_convert(fold_normalization(model), image_shape, mode, images), labels)
     summary = summarize_bytes(data, path)
-    _check(data, summary, mode)
+    check_exported(data, summary, mode)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
     result = ExportResult(
@@ -125,29 +127,6 @@ def _tflite_path(path: str | os.PathLike) -> Path:
     return path
 
 
-def _check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
-    """Return the shape of an image and the number of classes of a model that can be exported."""
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"model must be a keras.Model. Received: {type(model).__name__}.")
-    inputs = (getattr(model, "inputs", None) or []) if model.built else []
-    shapes = [tuple(t.shape) for t in inputs], [tuple(t.shape) for t in model.outputs if inputs]
-    ranks = [[len(shape) for shape in side] for side in shapes]
-    if ranks != [[4], [2]] or None in (*shapes[0][0][1:], shapes[1][0][1]):
-        raise ValueError(
-            "model must be a built Sequential or Functional model from images (None, height, "
-            f"width, channels) to logits (None, classes). Received: {shapes[0]} to {shapes[1]}."
-        )
-    for layer in model.layers:
-        if layer.compute_dtype != "float32":
-            raise ValueError(
-                f"Only a float32 model can be exported. Received: layer {layer.name!r} computes in "
-                f"{layer.compute_dtype}; build the model in float32 and set_weights from this one."
-            )
-        if not all(np.isfinite(weights).all() for weights in layer.get_weights()):
-            raise ValueError(f"The weights of layer {layer.name!r} are not finite numbers.")
-    return shapes[0][0][1:], shapes[1][0][1]
-
-
 def _convert(
     model: keras.Model,
     image_shape: tuple[int, int, int],
@@ -168,20 +147,30 @@ def _convert(
     converter.optimizations = [tf.lite.Optimize[name] for name in mode.optimizations]
     converter.target_spec.supported_ops = [tf.lite.OpsSet[mode.operators]]
     converter.inference_input_type = converter.inference_output_type = tf.as_dtype(mode.dtype)
-    if images is not None:
-
-        def one_by_one() -> Iterator[list[np.ndarray]]:
-            for image in images:
-                yield [image[None]]
-
-        converter.representative_dataset = one_by_one
     try:
         with native_log(), warnings.catch_warnings():
-            # True of training with quantisation, which measures no ranges on images.
+            # It asks for the statistics that calibration is about to measure.
             warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
-            return add_signature(converter.convert())
+            return add_signature(
+                converter.convert() if images is None else _quantized(converter, images)
+            )
     except Exception as error:  # the converter's own errors have no common class
         raise _conversion_error(error) from error
+
+
+def _quantized(converter: tf.lite.TFLiteConverter, images: np.ndarray) -> bytes:
+    """Convert, measure the range of every tensor on the images, and quantise."""
+    converter.representative_dataset = lambda: ([image[None]] for image in images)
+    # In two steps, with a look in between: an infinite range would not fail the quantiser but
+    # crash the process.
+    converter._experimental_calibrate_only = True
+    calibrated = converter.convert()
+    check_ranges(calibrated)
+    return mlir_quantize(
+        calibrated,
+        input_data_type=converter.inference_input_type,
+        output_data_type=converter.inference_output_type,
+    )
 
 
 def _conversion_error(error: Exception) -> RuntimeError:
@@ -192,26 +181,5 @@ def _conversion_error(error: Exception) -> RuntimeError:
             f"TensorFlow Lite has no operator for {', '.join(missing)}; replace the layer that "
             "needs it."
         )
-    return RuntimeError(f"TensorFlow Lite cannot convert the model: {' '.join(str(error).split())}")
-
-
-def _check(data: bytes, summary: TFLiteSummary, mode: Quantization) -> None:
-    """Check that the converted model is what `export_tflite` promises.
-
-    Raises:
-        RuntimeError: it is not; the message names the operator or tensor.
-    """
-    custom = [name for name in summary.operators if name.startswith("CUSTOM")]
-    if custom:
-        raise RuntimeError(f"The converted model needs operators phones lack: {', '.join(custom)}.")
-    if not mode.calibrated:
-        return
-    floats = [tensor for tensor in tensors(data) if tensor.dtype not in ("int8", "int32")]
-    if floats:
-        raise RuntimeError(
-            f"The converted model is not all integers: {len(floats)} tensors are not, the first is "
-            f"{floats[0].name} ({floats[0].dtype}); operators: {', '.join(summary.operators)}."
-        )
-    image = summary.inputs[0]
-    if (image.dtype, image.scale, image.zero_point) != (mode.dtype, 1.0, -128):
-        raise RuntimeError(f"The converted model's input is not pixel - 128, but {image}.")
+    reason = " ".join(str(error).split())[:300]
+    return RuntimeError(f"TensorFlow Lite cannot convert the model: {reason}")

@@ -6,13 +6,14 @@ https://www.tensorflow.org/lite/models/convert/metadata
 """
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
 
 _FILE = "labels.txt"
-# Of a zip entry: a signature, 26 bytes of numbers, the file's name.
-_ENTRY_SIGNATURE, _ENTRY_NAME_OFFSET = b"PK\x03\x04", 30
+# The start of a zip entry: its signature, 26 bytes of numbers, the file's name.
+_ENTRY = re.compile(rb"PK\x03\x04.{26}" + re.escape(_FILE.encode()), re.DOTALL)
 # A fixed date, so that the same model and labels give the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNREADABLE = (
@@ -67,12 +68,7 @@ def read_labels(data: bytes) -> tuple[str, ...]:
     except KeyError:
         return ()
     except _UNREADABLE as error:
-        if _has_entry(data):
+        # A model without labels is no archive either; one with the start of an entry is cut off.
+        if _ENTRY.search(data):
             raise ValueError(f"{_FILE} inside it cannot be read ({error})") from error
         return ()
-
-
-def _has_entry(data: bytes) -> bool:
-    """Tell whether labels were packed, even if the end of the archive is missing."""
-    start = data.rfind(_FILE.encode()) - _ENTRY_NAME_OFFSET
-    return start >= 0 and data[start:].startswith(_ENTRY_SIGNATURE)

@@ -1,5 +1,6 @@
 """What a `.tflite` file holds, read with LiteRT alone: no TensorFlow is imported."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from kcnn.export.labels import read_labels
 from kcnn.export.native_log import native_log
 
 _IDENTIFIER = b"TFL3"
+# Far above any classifier's activations; what asks for more has a damaged shape.
+_LARGEST_TENSOR = 2**28
 
 
 @dataclass(frozen=True)
@@ -117,35 +120,51 @@ def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
     except ValueError as error:
         raise damaged(path, error) from error
     model = schema.Model.GetRootAs(data)
+    _check_sizes(model, path)
     main, names = model.Subgraphs(0), _signature_names(model)
-    dtypes = Counter(tensor.dtype for tensor in tensors(data))
+    dtypes = Counter(_dtype(tensor) for tensor in _tensors(model))
     return TFLiteSummary(
         path=path,
         bytes=len(data),
         quantization=_quantization(set(dtypes)),
         inputs=tuple(_tensor(main, main.Inputs(i), names) for i in range(main.InputsLength())),
         outputs=tuple(_tensor(main, main.Outputs(i), names) for i in range(main.OutputsLength())),
-        operators=dict(
-            Counter(
-                _operator(model, graph.Operators(index))
-                for graph in _graphs(model)
-                for index in range(graph.OperatorsLength())
-            )
-        ),
+        operators=dict(Counter(name for name, _ in operators(data))),
         tensor_dtypes=dict(dtypes),
         labels=labels,
     )
 
 
-def tensors(data: bytes) -> Iterator[TensorSummary]:
-    """Yield every tensor of a model whose bytes were verified."""
-    for graph in _graphs(schema.Model.GetRootAs(data)):
-        for index in range(graph.TensorsLength()):
-            yield _tensor(graph, index, {})
+def operators(data: bytes) -> Iterator[tuple[str, set[str]]]:
+    """Yield the name of every operator of a verified model, and the dtypes it reads and writes."""
+    model = schema.Model.GetRootAs(data)
+    for graph in _graphs(model):
+        for operator in (graph.Operators(index) for index in range(graph.OperatorsLength())):
+            used = [operator.Inputs(i) for i in range(operator.InputsLength())]
+            used += [operator.Outputs(i) for i in range(operator.OutputsLength())]
+            # -1 stands for an optional input that is not there.
+            yield _operator(model, operator), {_dtype(graph.Tensors(i)) for i in used if i >= 0}
 
 
 def _graphs(model: schema.Model) -> list[schema.SubGraph]:
     return [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+
+
+def _tensors(model: schema.Model) -> Iterator[schema.Tensor]:
+    for graph in _graphs(model):
+        yield from (graph.Tensors(index) for index in range(graph.TensorsLength()))
+
+
+def _shape(tensor: schema.Tensor) -> tuple[int, ...]:
+    return tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength()))
+
+
+def _check_sizes(model: schema.Model, path: Path) -> None:
+    """Check shapes, which LiteRT believes: a wrong one takes all memory and ends the process."""
+    for tensor in _tensors(model):
+        if math.prod(map(abs, _shape(tensor))) > _LARGEST_TENSOR:
+            reason = f"a tensor of shape {_shape(tensor)}"
+            raise damaged(path, ValueError(reason))
 
 
 def _quantization(dtypes: set[str]) -> str:
@@ -170,11 +189,15 @@ def _tensor(graph: schema.SubGraph, index: int, names: Mapping[int, str]) -> Ten
     whole = ranges is not None and ranges.ScaleLength() == 1
     return TensorSummary(
         name=names.get(index) or _text(tensor.Name()),
-        dtype=_DTYPES.get(tensor.Type(), "unknown"),
-        shape=tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength())),
+        dtype=_dtype(tensor),
+        shape=_shape(tensor),
         scale=ranges.Scale(0) if whole else None,
         zero_point=ranges.ZeroPoint(0) if whole else None,
     )
+
+
+def _dtype(tensor: schema.Tensor) -> str:
+    return _DTYPES.get(tensor.Type(), "unknown")
 
 
 def _operator(model: schema.Model, operator: schema.Operator) -> str:

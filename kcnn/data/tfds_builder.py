@@ -1,0 +1,100 @@
+"""Find a set of TensorFlow Datasets and, the first time, download it."""
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import tensorflow_datasets as tfds
+
+from kcnn.data.catalogue import SOURCES
+from kcnn.errors import unknown
+
+_CONNECT_SECONDS = 3
+_PORTS = {"http": 80, "https": 443, "ftp": 21}
+_ADVICE = (
+    "Pass data_dir (--data-dir) or set TFDS_DATA_DIR to the folder of a prepared copy, or use "
+    "'digits', which needs no download."
+)
+
+logger = logging.getLogger("kcnn")
+
+
+def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
+    """Return the builder of a set, which knows what the set holds before it is downloaded.
+
+    Raises:
+        ValueError: If tfds knows no such set, version or configuration.
+    """
+    try:
+        with _quiet():
+            data_dir = None if data_dir is None else os.path.expanduser(data_dir)
+            return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = get_close_matches(name, known, n=3)
+        raise unknown("data set", name, {*SOURCES, *close}) from None
+    except (AssertionError, ImportError, ValueError) as error:
+        raise ValueError(
+            f"TensorFlow Datasets cannot build data set {name!r}: {_first_line(error)}"
+        ) from error
+
+
+def prepare(builder: tfds.core.DatasetBuilder) -> None:
+    """Download a set and write it to its folder, unless that has been done.
+
+    Raises:
+        RuntimeError: If that is not possible: at once where there is no network.
+    """
+    if builder.is_prepared():
+        return
+    root = Path(builder.data_path).parents[builder.info.full_name.count("/")]
+    where = f"Data set {builder.name!r} is not in {str(root)!r}"
+    host = _unreachable_host(builder, root / "downloads")
+    if host:
+        raise RuntimeError(f"{where} and {host} cannot be reached. {_ADVICE}")
+    logger.info("Downloading data set %r to %s, once.", builder.name, builder.data_path)
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    try:
+        with _quiet(), contextlib.redirect_stdout(sys.stderr):
+            builder.download_and_prepare()
+    except Exception as error:  # Every set runs code of its own, which raises what it likes.
+        reason = _first_line(error)
+        raise RuntimeError(f"{where} and preparing it failed: {reason} {_ADVICE}") from error
+
+
+def _unreachable_host(builder: tfds.core.DatasetBuilder, downloads: Path) -> str | None:
+    """Return a host if none of those the set comes from answers; tfds would retry for minutes."""
+    if getproxies() or any(downloads.rglob("*.INFO")):  # The proxy decides, or files are there.
+        return None
+    urls = [urlsplit(url) for url in builder.url_infos or ()]
+    hosts = {url.hostname: _PORTS.get(url.scheme, 443) for url in urls if url.hostname}
+    for address in hosts.items():
+        with contextlib.suppress(OSError):
+            socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
+            return None
+    return next(iter(hosts), None)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep tfds's warnings about folders that are not there yet off the terminal."""
+    absl = logging.getLogger("absl")
+    level = absl.level
+    absl.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        absl.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -1,0 +1,84 @@
+"""What a model must be on its way to a phone: before, while and after it is converted."""
+
+import keras
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from kcnn.export.quantization import Quantization
+from kcnn.export.tflite_file import TFLiteSummary, operators
+
+# They stand before and after an operator that computes in floats.
+_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
+
+
+def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
+    """Return the shape of an image and the number of classes of a model that can be exported.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"model must be a keras.Model. Received: {type(model).__name__}.")
+    inputs, outputs = (
+        [tuple(tensor.shape) for tensor in getattr(model, side, None) or []]
+        for side in ("inputs", "outputs")
+    )
+    ranks = [len(shape) for shape in inputs], [len(shape) for shape in outputs]
+    if ranks != ([4], [2]) or None in (*inputs[0][1:], outputs[0][1]):
+        raise ValueError(
+            "model must be a built Sequential or Functional model from images (None, height, "
+            f"width, channels) to logits (None, classes). Received: {inputs} to {outputs}."
+        )
+    for layer in model.layers:
+        if layer.compute_dtype != "float32":
+            raise ValueError(
+                f"Only a float32 model can be exported. Received: layer {layer.name!r} computes in "
+                f"{layer.compute_dtype}; build the model in float32 and set_weights from this one."
+            )
+        if not all(np.isfinite(weights).all() for weights in layer.get_weights()):
+            raise ValueError(f"The weights of layer {layer.name!r} are not finite numbers.")
+    return inputs[0][1:], outputs[0][1]
+
+
+def check_ranges(calibrated: bytes) -> None:
+    """Check that every range measured on the calibration images is finite.
+
+    Raises:
+        RuntimeError: one is not; the message names the tensor.
+    """
+    model = schema.Model.GetRootAs(calibrated)
+    for graph in (model.Subgraphs(index) for index in range(model.SubgraphsLength())):
+        for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength())):
+            measured = tensor.Quantization()
+            if measured is None or not measured.MinLength():
+                continue
+            low, high = measured.Min(0), measured.Max(0)
+            if not np.isfinite([low, high]).all():
+                raise RuntimeError(
+                    f"{tensor.Name().decode()!r} takes values from {low} to {high} on the "
+                    "calibration images. Are the pixels normalised, and is the model trained?"
+                )
+
+
+def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization) -> None:
+    """Check that a converted model is what `export_tflite` promises.
+
+    Raises:
+        RuntimeError: it is not; the message names the operators or the tensor.
+    """
+    custom = [name for name in summary.operators if name.startswith("CUSTOM")]
+    if custom:
+        raise RuntimeError(f"The converted model needs operators phones lack: {', '.join(custom)}.")
+    if not mode.calibrated:
+        return
+    dtypes = set(summary.tensor_dtypes) - {"int8", "int32"}
+    if dtypes:
+        culprits = sorted({name for name, used in operators(data) if used & dtypes} - _CONVERSIONS)
+        raise RuntimeError(
+            f"The converted model is not all integers: {', '.join(culprits)} would compute in "
+            f"{', '.join(sorted(dtypes))}. Replace the layers they come from, or export with "
+            'quantization="none".'
+        )
+    image = summary.inputs[0]
+    if (image.dtype, image.scale, image.zero_point) != (mode.dtype, 1.0, -128):
+        raise RuntimeError(f"The converted model's input is not pixel - 128, but {image}.")

@@ -1,0 +1,130 @@
+"""Every augmentation against an independent reference, image by image."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import tensorflow as tf
+from PIL import Image, ImageEnhance
+
+from kcnn.data import AUGMENTATIONS
+from kcnn.data.augment import BORDER, adjust_colour, augmentation, crop, rotate
+
+WINDOWS = 2 * BORDER + 1
+
+
+def seed(number):
+    return tf.constant([number, 0], tf.int64)
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (12, 20, 1)])
+def test_crop_cuts_each_window_out_of_the_black_border(shape):
+    height, width, channels = shape
+    top, left, mirrored = (g.ravel() for g in np.indices((WINDOWS, WINDOWS, 2), np.int32))
+    images = noise(len(top), *shape)
+    cropped = crop(tf.constant(images), top, left, mirrored.astype(bool)).numpy()
+    padded = np.zeros((len(top), height + 2 * BORDER, width + 2 * BORDER, channels), np.uint8)
+    padded[:, BORDER:-BORDER, BORDER:-BORDER] = images
+    for i in range(len(top)):
+        window = padded[i, top[i] : top[i] + height, left[i] : left[i] + width]
+        assert (cropped[i] == (window[:, ::-1] if mirrored[i] else window)).all(), i
+
+
+@pytest.mark.parametrize(
+    ("name", "mirror", "mirrored"),
+    [("shift", True, 0), ("standard", True, 0.5), ("standard", False, 0)],
+)
+def test_every_image_draws_its_own_window_and_mirror(name, mirror, mirrored):
+    count, size = 20_000, WINDOWS
+    image = np.arange(1, size * size + 1, dtype=np.uint8).reshape(1, size, size, 1)
+    images = np.repeat(image, count, axis=0)
+    changed = augmentation(name, mirror=mirror)(tf.constant(images), seed(3)).numpy()
+    # The middle of a window stays where it is when mirrored, and names the window's corner.
+    top, left = np.divmod(changed[:, BORDER, BORDER, 0].astype(np.int32) - 1, size)
+    no = np.zeros(count, bool)
+    straight = crop(tf.constant(images), top, left, no).numpy()
+    flipped = crop(tf.constant(images), top, left, ~no).numpy()
+    is_straight = (changed == straight).all(axis=(1, 2, 3))
+    is_flipped = (changed == flipped).all(axis=(1, 2, 3))
+    assert (is_straight | is_flipped).all()
+    assert abs(is_flipped.mean() - mirrored) < 0.02
+    drawn = np.bincount(top * WINDOWS + left, minlength=WINDOWS**2)
+    expected = count / WINDOWS**2
+    assert (np.abs(drawn - expected) < 5 * math.sqrt(expected)).all()
+
+
+def test_rotate_agrees_with_scipy():
+    angles = np.radians([-15, -7.3, 0.5, 15, 90]).astype(np.float32)
+    images = noise(len(angles), 24, 24, 3).astype(np.float32)
+    rotated = rotate(tf.constant(images), tf.constant(angles)).numpy()
+    for image, angle, received in zip(images, angles, rotated, strict=True):
+        cos, sin = math.cos(angle), math.sin(angle)
+        # scipy's axes are (row, column); the matrix leads from the result to the image.
+        matrix = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+        middle = np.array([11.5, 11.5, 0])
+        expected = scipy.ndimage.affine_transform(
+            image, matrix, middle - matrix @ middle, order=1, mode="grid-constant"
+        )
+        np.testing.assert_allclose(received, expected, atol=0.05)
+    np.testing.assert_allclose(rotated[-1], np.rot90(images[-1]), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("step", "enhance"),
+    [(0, ImageEnhance.Brightness), (1, ImageEnhance.Contrast), (2, ImageEnhance.Color)],
+)
+def test_each_colour_step_agrees_with_pillow(step, enhance):
+    factors = np.ones((3, 20), np.float32)
+    factors[step] = np.linspace(0.8, 1.2, 20)
+    images = noise(20, 16, 16, 3)
+    received = adjust_colour(tf.constant(images, tf.float32), *factors).numpy()
+    for i, image in enumerate(images):
+        expected = enhance(Image.fromarray(image)).enhance(factors[step, i])
+        # Pillow rounds the grey it mixes in and truncates the result.
+        assert np.abs(received[i] - np.asarray(expected) - 0.5).max() < 0.75
+
+
+def test_colour_steps_follow_each_other():
+    images = tf.constant(noise(20, 16, 16, 3), tf.float32)
+    one = np.ones(20, np.float32)
+    factors = np.random.default_rng(1).uniform(0.8, 1.2, (3, 20)).astype(np.float32)
+    expected = images
+    for step in range(3):
+        expected = adjust_colour(expected, *(factors[k] if k == step else one for k in range(3)))
+    np.testing.assert_allclose(adjust_colour(images, *factors), expected, atol=1e-3)
+
+
+def test_saturation_leaves_grey_images_alone():
+    grey = tf.constant(noise(4, 8, 8, 1), tf.float32)
+    one = tf.ones(4)
+    np.testing.assert_allclose(adjust_colour(grey, one, one, 0.8 * one), grey, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_augmentation_is_a_function_of_images_and_seed(name, channels):
+    images = tf.constant(np.repeat(noise(1, 32, 32, channels), 16, axis=0))
+    augment = augmentation(name)
+    first, again, other = (augment(images, seed(s)).numpy() for s in (0, 0, 1))
+    assert first.shape == images.shape and first.dtype == np.uint8
+    assert (first == again).all()
+    assert (first == other).all() == (name == "none")
+    different = len(np.unique(first, axis=0))
+    assert different == 1 if name == "none" else different > 10
+
+
+def test_strong_stays_within_its_ranges():
+    images = tf.fill([512, 33, 33, 3], tf.constant(100, tf.uint8))
+    middle = augmentation("strong")(images, seed(0)).numpy()[:, 16, 16].astype(int)
+    assert 78 <= middle.min() < 85 and 115 < middle.max() <= 125
+    assert (np.ptp(middle, axis=1) <= 1).all()  # A grey pixel stays grey.
+
+
+def test_unknown_augmentation_names_the_closest():
+    with pytest.raises(ValueError, match=r"Unknown augmentation 'standart'.*'standard'"):
+        augmentation("standart")

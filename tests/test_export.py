@@ -1,0 +1,381 @@
+import io
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools.flatbuffer_utils import (
+    convert_bytearray_to_object,
+    convert_object_to_bytearray,
+)
+from sklearn.datasets import load_digits
+
+import kcnn.models
+from kcnn.export import TFLiteClassifier, export_tflite, fold_normalization, summarize
+
+layers = keras.layers
+DIGITS = tuple("zero one two three four five six seven eight nine".split())
+SCALING = (layers.Normalization, layers.Rescaling)
+
+
+def noise(count, shape=(32, 32, 3), low=0, high=256):
+    return np.random.default_rng(1).integers(low, high, (count, *shape)).astype(np.uint8)
+
+
+def randomise_batch_norms(model):
+    """Give every batch norm statistics of its own, so that a lost or swapped one shows."""
+    random = np.random.default_rng(2)
+    for variable in model.non_trainable_variables:
+        if variable.path.endswith("moving_mean"):
+            variable.assign(random.normal(0, 0.3, variable.shape))
+        elif variable.path.endswith("moving_variance"):
+            variable.assign(random.uniform(0.5, 2, variable.shape))
+
+
+@pytest.fixture(scope="module", params=kcnn.models.names())
+def registered(request):
+    keras.utils.set_random_seed(0)
+    model = kcnn.models.build(request.param)
+    randomise_batch_norms(model)
+    yield model
+    keras.backend.clear_session()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    bunch = load_digits()
+    pixels = np.kron(bunch.images * 255 / 16, np.ones((1, 2, 2)))
+    return np.repeat(pixels[..., None], 3, axis=-1).astype(np.uint8), bunch.target
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    keras.utils.set_random_seed(0)
+    images, labels = digits
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 3), name="image"),
+            layers.ZeroPadding2D(1),
+            layers.Normalization(mean=[78, 78, 78], variance=[9000, 9000, 9000]),
+            layers.Conv2D(8, 3, use_bias=False),
+            layers.BatchNormalization(momentum=0.8),
+            layers.ReLU(),
+            layers.MaxPooling2D(),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.2),
+            layers.Dense(10, name="logits"),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(5e-3), loss)
+    model.fit(images[:1200], labels[:1200], batch_size=64, epochs=3, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def int8_file(trained, digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "digits.tflite"
+    batches = tf.data.Dataset.from_tensor_slices((digits[0][:1200], digits[1][:1200])).batch(64)
+    result = export_tflite(trained, path, calibration=batches, samples=100, labels=DIGITS)
+    assert result.calibration_count == 100
+    return path
+
+
+def logits_of(model, images):
+    return model(images.astype(np.float32), training=False).numpy()
+
+
+def test_every_model_folds_exactly_and_becomes_integers_only(registered, tmp_path):
+    images = noise(8)
+    expected = logits_of(registered, images)
+    folded = fold_normalization(registered)
+    assert not [layer for layer in folded.layers if isinstance(layer, SCALING)]
+    assert np.abs(logits_of(folded, images) - expected).max() < 1e-4 * np.abs(expected).max()
+
+    # No pixel is black or white: the input's range must not come from the images.
+    grey = noise(10, low=40, high=200)
+    result = export_tflite(registered, tmp_path / "model.tflite", calibration=grey)
+    summary = summarize(result.path)
+    assert (result.input.dtype, result.input.scale, result.input.zero_point) == ("int8", 1.0, -128)
+    assert (result.input.name, result.output.name) == ("image", "logits")
+    assert (result.input.shape, result.output.shape) == ((1, 32, 32, 3), (1, 10))
+    assert result.output.dtype == "int8"
+    assert set(summary.tensor_dtypes) == {"int8", "int32"}
+    assert not {"MUL", "SUB", "QUANTIZE", "DEQUANTIZE"} & set(summary.operators)
+    assert summary.bytes == result.bytes == result.path.stat().st_size > result.gzip_bytes
+    told = TFLiteClassifier(result.path)(images)
+    assert np.corrcoef(told.ravel(), expected.ravel())[0, 1] > 0.9
+    np.testing.assert_array_equal(logits_of(registered, images), expected)
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "resnet20"])
+def test_a_float_file_equals_the_model(name, tmp_path):
+    model = kcnn.models.build(name)
+    randomise_batch_norms(model)
+    path = tmp_path / "float.tflite"
+    result = export_tflite(model, path, quantization="none")
+    assert (result.input.dtype, result.input.scale, result.calibration_count) == (
+        "float32",
+        None,
+        0,
+    )
+    classifier = TFLiteClassifier(path)
+    assert classifier.quantization == "none"
+    images, expected = noise(4), logits_of(model, noise(4))
+    assert np.abs(classifier(images) - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_int8_answers_as_the_model_on_real_images(trained, digits, int8_file):
+    images, labels = digits[0][1200:], digits[1][1200:]
+    expected = logits_of(trained, images).argmax(axis=1)
+    told = TFLiteClassifier(int8_file)(images).argmax(axis=1)
+    assert (expected == labels).mean() > 0.8
+    assert (expected == told).mean() > 0.98
+
+
+def test_the_app_feeds_pixel_minus_128(int8_file):
+    values = np.arange(256, dtype=np.uint8)
+    images = np.broadcast_to(values[:, None, None, None], (256, 16, 16, 3))
+    interpreter = Interpreter(model_content=int8_file.read_bytes())
+    run = interpreter.get_signature_runner("serving_default")
+    scale, zero_point = run.get_output_details()["logits"]["quantization"]
+    expected = []
+    for value in range(256):
+        image = np.full((1, 16, 16, 3), value - 128, np.int8)
+        expected.append((run(image=image)["logits"][0].astype(np.float32) - zero_point) * scale)
+    np.testing.assert_allclose(TFLiteClassifier(int8_file)(images), expected, rtol=1e-6)
+
+
+def test_labels_travel_in_the_file_as_a_zip(trained, digits, int8_file, tmp_path):
+    plain = tmp_path / "plain.tflite"
+    export_tflite(trained, plain, calibration=digits[0][:100])
+    assert TFLiteClassifier(plain).labels == ()
+    # The same model gives the same bytes, and labels only add to them.
+    assert int8_file.read_bytes().startswith(plain.read_bytes())
+    assert TFLiteClassifier(int8_file).labels == summarize(int8_file).labels == DIGITS
+    with zipfile.ZipFile(int8_file) as archive:
+        assert archive.read("labels.txt").decode().split("\n") == list(DIGITS)
+
+
+def scaled(*tail, padding="valid", first=None):
+    first = first or layers.Normalization(mean=[9.0, 99, 199], variance=[4.0, 400, 900])
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), first, layers.Conv2D(4, 3, padding=padding), *tail]
+    )
+
+
+def two_readers():
+    image = keras.Input((8, 8, 3))
+    x = layers.Rescaling(1 / 255)(image)
+    return keras.Model(image, layers.Add()([layers.Conv2D(4, 3)(x), layers.Conv2D(4, 3)(x)]))
+
+
+def shared_convolution():
+    image, convolution = keras.Input((8, 8, 3)), layers.Conv2D(4, 3)
+    scaled_image = layers.Rescaling(1 / 255)(image)
+    return keras.Model(image, layers.Add()([convolution(scaled_image), convolution(image)]))
+
+
+def adapted():
+    normalization = layers.Normalization()
+    normalization.adapt(noise(20, (8, 8, 3)).astype(np.float32))
+    return scaled(first=normalization)
+
+
+def inverted():
+    return scaled(first=layers.Normalization(mean=[9.0] * 3, variance=[4.0] * 3, invert=True))
+
+
+def twice_scaled():
+    return keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), *scaled().layers])
+
+
+@pytest.mark.parametrize(
+    ("build", "left"),
+    [
+        (scaled, 0),
+        (adapted, 0),
+        (inverted, 0),
+        (twice_scaled, 0),
+        (lambda: scaled(first=layers.Rescaling(1 / 127.5, -1)), 0),
+        (lambda: scaled(first=layers.Rescaling([0.1, 0.2, 0.3]), padding="same"), 0),
+        # Not exact, or read by others too: left as they are.
+        (lambda: scaled(padding="same"), 1),
+        (two_readers, 1),
+        (shared_convolution, 1),
+    ],
+)
+def test_only_what_is_exact_is_folded(build, left):
+    model, images = build(), noise(4, (8, 8, 3))
+    folded = fold_normalization(model)
+    assert sum(isinstance(layer, SCALING) for layer in folded.layers) == left
+    assert (folded is model) == bool(left)
+    expected = logits_of(model, images)
+    assert np.abs(logits_of(folded, images) - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_the_callers_model_is_unchanged(trained, digits, tmp_path):
+    weights, config = trained.get_weights(), trained.get_config()
+    export_tflite(trained, tmp_path / "model.tflite", calibration=digits[0][:20])
+    assert trained.get_config() == config
+    assert trained.compiled
+    for before, after in zip(weights, trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def bad_weights():
+    model = scaled(layers.Flatten(), layers.Dense(2))
+    model.layers[-1].bias.assign([np.nan, 0])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"calibration": None}, "data.calibration"),
+        ({"calibration": noise(9, (8, 8, 3))}, "at least 10"),
+        ({"calibration": noise(20, (9, 8, 3))}, r"\(20, 9, 8, 3\)"),
+        ({"calibration": noise(20, (8, 8, 3)) / 255}, "guess at random"),
+        ({"calibration": noise(20, (8, 8, 3)) / 127.5 - 1}, "guess at random"),
+        ({"calibration": np.full((20, 8, 8, 3), np.nan)}, "nan"),
+        ({"calibration": noise(20, (8, 8, 3)) > 9}, "bool"),
+        ({"calibration": noise(20, (8, 8, 3)).astype(np.int64)}, "int64"),
+        ({"samples": 3}, "at least 10"),
+        ({"labels": ["cat"]}, "Received: 1 labels"),
+        ({"labels": "ab"}, "the text 'ab'"),
+        ({"labels": ["cat", "dog\n"]}, "one line"),
+        ({"quantization": "int9"}, "Did you mean 'int8'"),
+        ({"path": "model.keras"}, "must end in .tflite"),
+        ({"model": "model.keras"}, "must be a keras.Model"),
+        ({"model": keras.Sequential([layers.Dense(2)])}, "built"),
+        ({"model": scaled()}, r"\(None, 6, 6, 4\)"),
+        ({"model": scaled(layers.Flatten(dtype="float16"), layers.Dense(2))}, "float32"),
+        ({"model": bad_weights()}, "not finite"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_written(arguments, reason, tmp_path):
+    given = {
+        "model": scaled(layers.Flatten(), layers.Dense(2)),
+        "path": "model.tflite",
+        "calibration": noise(20, (8, 8, 3)),
+    } | arguments
+    model, path = given.pop("model"), tmp_path / given.pop("path")
+    with pytest.raises(ValueError, match=reason) as caught:
+        export_tflite(model, path, **given)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (layers.LayerNormalization(), "not all integers"),
+        # exp() of raw pixels overflows, and an infinite range would crash TensorFlow's quantiser.
+        (layers.Activation("softplus"), "inf"),
+    ],
+)
+def test_what_cannot_be_int8_is_named_and_the_old_file_stays(layer, reason, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, kernel_initializer="ones"), layer]
+        + [layers.Flatten(), layers.Dense(2)]
+    )
+    path = tmp_path / "model.tflite"
+    path.write_text("older")
+    with pytest.raises(RuntimeError, match=reason) as caught:
+        export_tflite(model, path, calibration=noise(10, (8, 8, 3)))
+    assert "\n" not in str(caught.value)
+    assert [path] == list(tmp_path.iterdir())
+    assert path.read_text() == "older"
+
+
+def refusal(path):
+    with pytest.raises(ValueError, match="digits|broken") as caught:
+        TFLiteClassifier(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"hello, I am a text file", b"\0" * 99])
+def test_what_is_no_tflite_file_is_refused(content, tmp_path):
+    path = tmp_path / "broken.tflite"
+    assert "Cannot read" in refusal(path)
+    path.write_bytes(content)
+    assert "not a TensorFlow Lite model" in refusal(path)
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(int8_file, tmp_path):
+    path, data = tmp_path / "broken.tflite", int8_file.read_bytes()
+    labels = zipfile.ZipFile(io.BytesIO(data)).infolist()[0].header_offset
+    cuts = np.random.default_rng(3).integers(0, labels - 16, 25).tolist()
+    for cut in [*cuts, labels + 45, len(data) - 30, len(data) - 10, len(data) - 1]:
+        path.write_bytes(data[:cut])
+        refusal(path)
+
+
+def edited(path, edit):
+    model = convert_bytearray_to_object(path.read_bytes())
+    edit(model.subgraphs[0].tensors, model.subgraphs[0])
+    return bytes(convert_object_to_bytearray(model))
+
+
+def test_a_shape_beyond_all_memory_is_refused(int8_file, tmp_path):
+    def inflate(tensors, graph):
+        tensors[graph.operators[0].outputs[0]].shape = [14_286_849, 16, 16, 8]
+
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(edited(int8_file, inflate))
+    assert "14286849" in refusal(path)
+
+
+def test_a_file_for_scaled_images_is_refused(int8_file, tmp_path):
+    def rescale(tensors, graph):
+        tensors[graph.inputs[0]].quantization.scale = [1 / 255]
+
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(edited(int8_file, rescale))
+    assert "not raw pixels" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "images", [noise(2, (16, 16, 3)) / 255, noise(2, (16, 15, 3)), noise(1, (16, 16, 3))[0]]
+)
+def test_other_images_are_refused(images, int8_file):
+    with pytest.raises(ValueError, match=r"batch, 16, 16, 3\).*Received"):
+        TFLiteClassifier(int8_file)(images)
+
+
+def test_timing_and_batches(int8_file):
+    classifier, images = TFLiteClassifier(int8_file), noise(3, (16, 16, 3))
+    together = classifier(images)
+    assert (together.shape, together.dtype) == ((3, 10), np.float32)
+    for image, logits in zip(images, together, strict=True):
+        np.testing.assert_array_equal(classifier(image[None])[0], logits)
+    assert classifier(images[:0]).shape == (0, 10)
+    assert 0 < classifier.milliseconds_per_image() < 100
+    with pytest.raises(ValueError, match="repeats=0"):
+        classifier.milliseconds_per_image(images, repeats=0)
+
+
+def test_nothing_is_printed(trained, digits, tmp_path, capfd):
+    path = tmp_path / "model.tflite"
+    export_tflite(trained, path, calibration=digits[0][:20])
+    TFLiteClassifier(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_running_a_file_needs_no_tensorflow(int8_file):
+    code = (
+        "import sys, numpy as np; from kcnn.export import TFLiteClassifier, summarize;"
+        f"c = TFLiteClassifier({str(int8_file)!r}); summarize(c.path);"
+        "c(np.zeros((1, 16, 16, 3), np.uint8));"
+        "print(sorted({'tensorflow', 'keras', 'tf_keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("[]\n", "", 0)
