@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kcnn.evaluation import evaluate
     from kcnn.explain import grad_cam
     from kcnn.export import export_tflite
-    from kcnn.export.runtime import TFLiteClassifier
+    from kcnn.litert import TFLiteClassifier
     from kcnn.training import train
 
 _ROOMS = ("callbacks", "data", "explain", "models")
@@ -21,7 +21,7 @@ _FUNCTIONS = {
     "evaluate": "kcnn.evaluation",
     "prune": "kcnn.compress",
     "export_tflite": "kcnn.export",
-    "TFLiteClassifier": "kcnn.export.runtime",
+    "TFLiteClassifier": "kcnn.litert",
     "grad_cam": "kcnn.explain",
 }
 

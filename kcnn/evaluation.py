@@ -11,7 +11,7 @@ import tensorflow as tf
 from sklearn.metrics import confusion_matrix
 
 from kcnn import models
-from kcnn.export.runtime import TFLiteClassifier
+from kcnn.litert import TFLiteClassifier
 
 PredictFn = Callable[[np.ndarray], np.ndarray]
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from kcnn import compress, explain, export, models
 from kcnn.callbacks import standard
-from kcnn.data import Data
+from kcnn.data import Data, source
 from kcnn.data import load as load_data
 from kcnn.evaluation import Evaluation, evaluate
-from kcnn.export.runtime import TFLiteClassifier
+from kcnn.litert import TFLiteClassifier
 from kcnn.recipe import Explain, Prune, Quantize, Recipe, Train, to_json
 from kcnn.report import plots
 from kcnn.report.stages import Report, Stage, stage
@@ -79,9 +79,7 @@ def run(
     evaluations = [_score(form, data) for form in forms]
     if recipe.explain:
         _explain(recipe.explain, model, data, run_dir)
-    plots.plot_curves(
-        trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch
-    )
+    plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     stages = tuple(_receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
     report = _report(recipe, name, model, data, stages, trained)
@@ -92,7 +90,7 @@ def run(
 def _load(recipe: Recipe, data_dir: str | None) -> Data:
     section = recipe.data
     return load_data(
-        section.name,
+        source(section.name, image_size=section.image_size),
         batch_size=section.batch_size,
         augment=section.augment,
         validation=section.validation,

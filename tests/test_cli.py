@@ -182,7 +182,7 @@ def test_a_corrupt_image_is_named(finished_run, tmp_path):
     assert not (tmp_path / "grad_cam.png").exists()
 
 
-def test_ctrl_c_is_one_line(tmp_path):
+def test_ctrl_c_ends_without_a_traceback(tmp_path):
     process = subprocess.Popen(
         [KCNN, "run", "quickstart"],
         cwd=tmp_path,
@@ -197,4 +197,4 @@ def test_ctrl_c_is_one_line(tmp_path):
     process.send_signal(2)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.strip() == "kcnn: interrupted"
+    assert errors == ""

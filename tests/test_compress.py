@@ -418,6 +418,7 @@ def first(children):
     deadline = time.monotonic() + 30
     while not children() and time.monotonic() < deadline:
         time.sleep(0.01)
+    time.sleep(0.3)  # a process exists before the call that starts it returns
     return children()[0]
 
 

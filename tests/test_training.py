@@ -28,6 +28,7 @@ def test_a_small_network_learns_digits(digits, tmp_path):
     assert losses[result.best_epoch - 1] == min(losses)
 
 
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 def test_early_stopping_gives_its_reason(digits):
     frozen = kcnn.models.lenet5()
     frozen.trainable = False

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -188,6 +188,8 @@ def _mask_updates(schedule: str, steps: int) -> tuple[int, int]:
 
 
 def _train(child: Child, data: Data, epochs: int) -> dict[str, list[float]]:
+    batches = _batches(data, epochs * data.steps_per_epoch)
+    batches = chain([next(batches)], batches)  # the first is made while the child is starting
     difference = child.receive()["difference"]
     logger.debug("Keras 2 copy of the model: relative difference %.1e", difference)
     if not difference <= TOLERANCE:
@@ -195,7 +197,6 @@ def _train(child: Child, data: Data, epochs: int) -> dict[str, list[float]]:
             f"The Keras 2 copy of the model answers differently (by {difference:.1%} of the "
             "largest logit), so TF-MOT would prune another model."
         )
-    batches = _batches(data, epochs * data.steps_per_epoch)
     history = {"loss": [], "accuracy": [], "sparsity": []}
     for epoch in range(1, epochs + 1):
         for images, labels in islice(batches, data.steps_per_epoch):
@@ -228,7 +229,7 @@ def _batches(data: Data, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _copy(model: keras.Model, weights: dict[str, np.ndarray]) -> keras.Model:
     """Return a copy of `model` with other weights."""
-    # Not `clone_model`: it would compile the copy, for which the caller's loss must be serialisable.
+    # `clone_model` would also compile the copy, and fail on a loss of the caller's own.
     make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
     copy = make.from_config(model.get_config())
     for layer in copy.layers:

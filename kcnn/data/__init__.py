@@ -17,6 +17,7 @@ _HOMES = {
     "Tfds": "tfds_source",
     "load": "pipeline",
     "read_image": "images",
+    "source": "pipeline",
 }
 
 __all__ = ["AUGMENTATIONS", "SOURCES", "names", *_HOMES]

@@ -59,6 +59,35 @@ class Data:
     steps_per_epoch: int
 
 
+def source(name: str, *, image_size: tuple[int, int] | None = None) -> Source:
+    """Return the source that a name stands for, as `load` does, but with an image size.
+
+    Args:
+        name: As in `load`.
+        image_size: (height, width) that every image is resized to; None keeps their own.
+
+    Raises:
+        ValueError: If a size is given for digits, which have one, or `name` is no string.
+
+    >>> source("folder:flowers", image_size=(64, 64))
+    Folder(path='flowers', image_size=(64, 64), mirror=True)
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"name must be a string or a source such as Folder. Received: {name!r}.")
+    if name == "digits":
+        if image_size is not None:
+            raise ValueError(f"digits are 32 x 32: leave image_size out. Received: {image_size!r}.")
+        return Digits()
+    if name.startswith(FOLDER_PREFIX):
+        return Folder(name.removeprefix(FOLDER_PREFIX), image_size)
+    if os.sep in name and Path(name).is_dir():
+        raise ValueError(f"{name!r} is a folder: write {FOLDER_PREFIX + name!r} to read it.")
+    # Imported late: tfds takes a while, and digits and folders do not need it.
+    from kcnn.data.tfds_source import Tfds
+
+    return Tfds(name, image_size, mirror=re.split("[/:]", name)[0] not in CHARACTER_SETS)
+
+
 def load(
     name: str | Source = "cifar10",
     *,
@@ -79,7 +108,7 @@ def load(
         name: One of `kcnn.data.names()`, any other image-classification set of TensorFlow
             Datasets, "folder:PATH" for your own images, or a source: `kcnn.data.Digits`,
             `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
-            two with `image_size=(height, width)`.
+            two, or `kcnn.data.source(name, image_size=(height, width))`.
         batch_size: Images a batch.
         augment: One of `kcnn.data.AUGMENTATIONS`. "standard" and "strong" do not mirror a
             source whose `mirror` is False, such as digits.
@@ -103,9 +132,9 @@ def load(
     (TensorShape([32, 32, 32, 3]), tf.uint8, TensorShape([32]))
     """
     _check(batch_size=batch_size, validation=validation, seed=seed, limit=limit)
-    source = _source(name)
-    change = augmentation(augment, mirror=source.mirror)
-    opened = source.open(data_dir)
+    origin = name if isinstance(name, Source) else source(name)
+    change = augmentation(augment, mirror=origin.mirror)
+    opened = origin.open(data_dir)
     parts = split(opened, validation, seed, limit)
     if batch_size > len(parts[0]):
         raise ValueError(
@@ -129,25 +158,6 @@ def load(
         num_test=len(test),
         steps_per_epoch=len(train) // batch_size,
     )
-
-
-def _source(name: str | Source) -> Source:
-    if isinstance(name, Source):
-        return name
-    if not isinstance(name, str):
-        raise ValueError(
-            f"name must be a string or a source, as kcnn.data.Folder. Received: {name!r}."
-        )
-    if name == "digits":
-        return Digits()
-    if name.startswith(FOLDER_PREFIX):
-        return Folder(name.removeprefix(FOLDER_PREFIX))
-    if os.sep in name and Path(name).is_dir():
-        raise ValueError(f"{name!r} is a folder: write {FOLDER_PREFIX + name!r} to read it.")
-    # Imported late: tfds takes a while, and digits and folders do not need it.
-    from kcnn.data.tfds_source import Tfds
-
-    return Tfds(name, mirror=re.split("[/:]", name)[0] not in CHARACTER_SETS)
 
 
 def _in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:

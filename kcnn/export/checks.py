@@ -5,7 +5,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from kcnn.export.quantization import Quantization
-from kcnn.export.tflite_file import TFLiteSummary, operators
+from kcnn.litert.tflite_file import TFLiteSummary, operators
 
 # They stand before and after an operator that computes in floats.
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}

@@ -19,11 +19,11 @@ from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images
 from kcnn.export.checks import check_exported, check_model, check_ranges
 from kcnn.export.fold import fold_normalization
-from kcnn.export.labels import append_labels, check_labels
-from kcnn.export.native_log import native_log
 from kcnn.export.quantization import QUANTIZATIONS, Quantization
 from kcnn.export.signature import add_signature
-from kcnn.export.tflite_file import TensorSummary, summarize_bytes
+from kcnn.litert.labels import append_labels, check_labels
+from kcnn.litert.native_log import native_log
+from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
 from kcnn.run_dir import atomic
 
 _logger = logging.getLogger("kcnn")
@@ -116,7 +116,7 @@ def export_tflite(
         calibration_count=0 if images is None else len(images),
         seconds=time.perf_counter() - started,
     )
-    _logger.info("Wrote %s: %s bytes in %.1f s.", path, f"{result.bytes:,}", result.seconds)
+    _logger.debug("Wrote %s: %s bytes in %.1f s.", path, f"{result.bytes:,}", result.seconds)
     return result
 
 

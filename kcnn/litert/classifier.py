@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kcnn.export.native_log import native_log
-from kcnn.export.tflite_file import (
+from kcnn.litert.native_log import native_log
+from kcnn.litert.tflite_file import (
     TensorSummary,
     TFLiteSummary,
     damaged,

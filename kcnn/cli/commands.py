@@ -1,22 +1,21 @@
-"""The command line: the only flags and the only prints of kcnn.
+"""The commands and their flags.
 
 Each command imports what it needs when it runs, so that help and lists answer at once.
 """
 
-import logging
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from kcnn.cli import show
+from kcnn.cli.show import console
+from kcnn.litert.native_log import native_log
+
 if TYPE_CHECKING:
-    from kcnn.evaluation import Evaluation
-    from kcnn.report.stages import Report
+    from kcnn.data import Data
 
 app = typer.Typer(
     help="Classic CNNs in Keras, from CIFAR-10 to a verified int8 model on a phone.",
@@ -25,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich help costs a quarter of the start-up time
 )
-console = Console(soft_wrap=True, highlight=False)
 
 DataDir = Annotated[
     str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
@@ -36,44 +34,6 @@ DataName = Annotated[
         "--data", help="cifar10, digits, folder:PATH or a tfds name; else the run's own recipe's."
     ),
 ]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; a user's mistake is one line on stderr and exit code 1."""
-    _log_to_stdout()
-    try:
-        app(arguments)
-    except (ValueError, RuntimeError, OSError) as error:
-        if "KCNN_DEBUG" in os.environ:
-            raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        print(f"kcnn: {reason}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("kcnn: interrupted", file=sys.stderr)  # noqa: T201
-        raise SystemExit(130) from None
-
-
-def _log_to_stdout() -> None:
-    logger = logging.getLogger("kcnn")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False  # TensorFlow gives the root logger a handler of its own
-    logger.handlers = [logging.StreamHandler(sys.stdout)]
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-def _start_tensorflow() -> None:
-    """Import TensorFlow and find its devices without the dozen lines it writes about that."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_log():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
-
-
-def run_file(path: str) -> None:
-    """Run a recipe file with the flags of `kcnn run`: the last line of every recipe."""
-    main(["run", path, *sys.argv[1:]])
 
 
 @app.command()
@@ -102,10 +62,11 @@ def run(
     chosen = override(in_seconds(file.recipe) if smoke else file.recipe, assignments or [])
     folder = out or Path("saved_models") / file.name
     RunDir(folder).check_free(overwrite=overwrite)
+    _start_tensorflow()
     from kcnn import pipeline
 
     report = pipeline.run(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
-    _print_stages(report)
+    show.stages(report)
     console.print(f"\nEverything is in {folder}/")
 
 
@@ -129,12 +90,13 @@ def evaluate(
     data_dir: DataDir = None,
 ) -> None:
     """Score a model on a whole test set."""
+    _start_tensorflow()
     from kcnn.evaluation import evaluate as score
 
     file = _model_file(path)
     loaded = _load_data(file, data, data_dir)
     evaluation = score(file, loaded.test, expected_count=loaded.num_test)
-    _print_evaluation(evaluation, loaded.class_names)
+    show.evaluation(evaluation, loaded.class_names)
 
 
 @app.command()
@@ -147,6 +109,7 @@ def export(
     data_dir: DataDir = None,
 ) -> None:
     """Turn a .keras model into a .tflite file for phones."""
+    _start_tensorflow()
     from kcnn import models
     from kcnn.export import export_tflite
 
@@ -162,7 +125,7 @@ def export(
         labels=loaded.class_names,
     )
     console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
-    console.print(f"input  {result.input}\noutput {result.output}")
+    show.ends([result.input], [result.output])
 
 
 @app.command()
@@ -173,6 +136,7 @@ def explain(
     layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
 ) -> None:
     """Show where in the images a model sees its answer (Grad-CAM)."""
+    _start_tensorflow()
     import numpy as np
 
     from kcnn import models
@@ -181,7 +145,7 @@ def explain(
 
     file = _model_file(path)
     model = models.load(file)
-    pixels = np.stack([read_image(image, size=model.input_shape[1:3]) for image in images])
+    pixels = np.stack([read_image(image, model.input_shape[1:3]) for image in images])
     heatmaps = grad_cam(model, pixels, layer=layer)
     names = _labels(file) or [str(index) for index in range(model.output_shape[-1])]
     told = [names[index] for index in heatmaps.class_index]
@@ -200,12 +164,13 @@ def inspect(
         from kcnn.report.stages import load
         from kcnn.run_dir import RunDir
 
-        _print_stages(load(RunDir(path).report))
+        show.stages(load(RunDir(path).report))
     elif path.suffix == ".tflite":
         from kcnn.litert import summarize
 
-        _print_fields(summarize(path))
+        show.tflite(summarize(path))
     else:
+        _start_tensorflow()
         from kcnn import models
 
         models.load(path).summary(print_fn=console.print)
@@ -217,10 +182,10 @@ def _model_file(path: Path) -> Path:
     return RunDir(path).model if path.is_dir() else path
 
 
-def _load_data(file: Path, name: str | None, data_dir: str | None) -> "object":
+def _load_data(file: Path, name: str | None, data_dir: str | None) -> "Data":
     """Load the named data, or those of the run that `file` lies in."""
     from kcnn import data
-    from kcnn.recipe import Data, from_json
+    from kcnn import recipe as recipes
     from kcnn.run_dir import RunDir
 
     recipe = RunDir(file.parent).recipe
@@ -228,8 +193,8 @@ def _load_data(file: Path, name: str | None, data_dir: str | None) -> "object":
         raise ValueError(
             f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
         )
-    section = Data(name=name) if name else from_json(recipe.read_text()).data
-    return data.load(data.source(section.name, data_dir=data_dir, image_size=section.image_size))
+    section = recipes.Data(name=name) if name else recipes.from_json(recipe.read_text()).data
+    return data.load(data.source(section.name, image_size=section.image_size), data_dir=data_dir)
 
 
 def _labels(file: Path) -> list[str]:
@@ -239,28 +204,10 @@ def _labels(file: Path) -> list[str]:
     return labels.read_text().splitlines() if labels.is_file() else []
 
 
-def _print_stages(report: "Report") -> None:
-    from kcnn.report.table import HEADER, caption, row
+def _start_tensorflow() -> None:
+    """Import TensorFlow and find its devices without the dozen lines it writes about that."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_log():
+        import tensorflow as tf
 
-    table = Table(title=caption(report), title_justify="left", title_style="", box=None)
-    for index, name in enumerate(HEADER):
-        table.add_column(name, justify="right" if index else "left")
-    for stage in report.stages:
-        table.add_row(*row(stage))
-    console.print(table)
-
-
-def _print_evaluation(evaluation: "Evaluation", class_names: Sequence[str]) -> None:
-    console.print(
-        f"accuracy {evaluation.accuracy:.2%}  top-5 {evaluation.top5_accuracy:.2%}  "
-        f"loss {evaluation.loss:.4f}  on {evaluation.count:,} images"
-    )
-    table = Table("class", "accuracy", box=None)
-    for name, accuracy in zip(class_names, evaluation.per_class, strict=True):
-        table.add_row(name, f"{accuracy:.2%}")
-    console.print(table)
-
-
-def _print_fields(summary: object) -> None:
-    for name, value in vars(summary).items():
-        console.print(f"{name:<14} {value}")
+        tf.config.list_physical_devices()

@@ -10,8 +10,8 @@ from pathlib import Path
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from kcnn.export.labels import read_labels
-from kcnn.export.native_log import native_log
+from kcnn.litert.labels import read_labels
+from kcnn.litert.native_log import native_log
 
 _IDENTIFIER = b"TFL3"
 # Far above any classifier's activations; what asks for more has a damaged shape.

@@ -1,0 +1,39 @@
+"""The command line: the only flags and the only prints of kcnn.
+
+`commands` has the commands, `show` what they print.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from kcnn.cli.commands import app
+
+__all__ = ["main", "run_file"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; a user's mistake is one line on stderr and exit code 1, Ctrl-C is 130."""
+    _log_to_stdout()
+    try:
+        app(arguments)
+    except (ValueError, RuntimeError, OSError) as error:
+        if "KCNN_DEBUG" in os.environ:
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"kcnn: {reason}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+def _log_to_stdout() -> None:
+    logger = logging.getLogger("kcnn")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # TensorFlow gives the root logger a handler of its own
+    logger.handlers = [logging.StreamHandler(sys.stdout)]
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def run_file(path: str) -> None:
+    """Run a recipe file with the flags of `kcnn run`: the last line of every recipe."""
+    main(["run", path, *sys.argv[1:]])

@@ -1,0 +1,58 @@
+"""What the commands print: tables on a terminal, plain lines elsewhere."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from kcnn.evaluation import Evaluation
+    from kcnn.litert import TensorSummary, TFLiteSummary
+    from kcnn.report.stages import Report
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def stages(report: "Report") -> None:
+    """Print the receipts of a run."""
+    from kcnn.report.table import HEADER, caption, row
+
+    table = Table(title=caption(report), title_justify="left", title_style="", box=None)
+    for index, name in enumerate(HEADER):
+        table.add_column(name, justify="right" if index else "left")
+    for stage in report.stages:
+        table.add_row(*row(stage))
+    console.print(table)
+
+
+def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
+    """Print a score, whole and for each class."""
+    console.print(
+        f"accuracy {score.accuracy:.2%}  top-5 {score.top5_accuracy:.2%}  "
+        f"loss {score.loss:.4f}  on {score.count:,} images"
+    )
+    table = Table("class", "accuracy", box=None)
+    for name, accuracy in zip(class_names, score.per_class, strict=True):
+        table.add_row(name, f"{accuracy:.2%}")
+    console.print(table)
+
+
+def tflite(summary: "TFLiteSummary") -> None:
+    """Print what a `.tflite` file holds."""
+    console.print(f"{summary.path}: {summary.bytes:,} bytes, quantization {summary.quantization}")
+    ends(summary.inputs, summary.outputs)
+    operators = ", ".join(f"{count} {name}" for name, count in summary.operators.items())
+    console.print(f"operators  {operators}")
+    console.print(f"labels     {', '.join(summary.labels) or 'none'}")
+
+
+def ends(inputs: Sequence["TensorSummary"], outputs: Sequence["TensorSummary"]) -> None:
+    """Print what goes into a `.tflite` file and what comes out."""
+    for end, tensors in (("input", inputs), ("output", outputs)):
+        for tensor in tensors:
+            shape = "x".join(map(str, tensor.shape))
+            scale = (
+                f"scale {tensor.scale:g}, zero point {tensor.zero_point}" if tensor.scale else ""
+            )
+            console.print(f"{end:<11}{tensor.name} {tensor.dtype} {shape} {scale}".rstrip())
