@@ -6,6 +6,7 @@ import kcnn
 
 
 def test_a_users_own_compile_and_fit(tmp_path):
+    keras.utils.set_random_seed(0)
     data = kcnn.data.load("digits", batch_size=64, augment="shift")
     model = kcnn.models.simple_cnn()
     model.compile(
@@ -16,7 +17,7 @@ def test_a_users_own_compile_and_fit(tmp_path):
     history = model.fit(
         data.train,
         validation_data=data.validation,
-        epochs=5,
+        epochs=8,
         verbose=0,
         callbacks=[
             keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True),
@@ -25,7 +26,7 @@ def test_a_users_own_compile_and_fit(tmp_path):
             *kcnn.callbacks.standard(tmp_path / "run"),
         ],
     )
-    assert len(history.history["loss"]) == 5
+    assert len(history.history["loss"]) == 8
     loss, accuracy = model.evaluate(data.test, verbose=0)
     assert accuracy > 0.8
     reloaded = keras.models.load_model(max(tmp_path.glob("*.keras")))
