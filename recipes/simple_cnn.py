@@ -8,8 +8,16 @@ from kcnn.recipe import Model, Prune, Recipe, Train
 
 recipe = Recipe(
     model=Model(name="simple_cnn"),
-    train=Train(epochs=60, learning_rate=2e-3, schedule="cosine"),
-    prune=Prune(epochs=8),
+    # Adam, whose first steps are all of one size, kills most units of the dense layer.
+    train=Train(
+        epochs=50,
+        optimizer="sgd",
+        learning_rate=0.03,
+        schedule="cosine",
+        warmup_epochs=1,
+        weight_decay=5e-4,
+    ),
+    prune=Prune(epochs=4, learning_rate=2e-4),
 )
 
 if __name__ == "__main__":

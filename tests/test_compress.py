@@ -355,7 +355,7 @@ def test_the_result_is_a_new_stock_model_of_the_same_make(pruned, trained, tmp_p
     assert model is not trained and not model.compiled
     assert [layer.name for layer in model.layers] == [layer.name for layer in trained.layers]
     assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
-    assert model.get_layer("batch_normalization").momentum == 0.8
+    assert model.layers[3].momentum == 0.8
     model.save(tmp_path / "pruned.keras")
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
     loaded = keras.models.load_model(tmp_path / "pruned.keras", compile=False)

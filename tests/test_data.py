@@ -179,11 +179,11 @@ def test_tfds_gives_what_tfds_itself_gives(tfds_dir, case):
     assert fingerprints(held) == fingerprints(expected["image"].numpy())
 
 
-def test_tfds_set_is_prepared_at_its_first_use(tmp_path, capsys):
+def test_tfds_set_is_prepared_quietly_at_its_first_use(tmp_path, capsys, caplog):
     first, second = (load("kcnn_pictures/plain", batch_size=8, data_dir=tmp_path) for _ in range(2))
     assert first.class_names == ("ant", "bee", "cat")
     assert_same(batches(first.test), batches(second.test))
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "" and not caplog.records
 
 
 def test_tfds_without_a_usable_test_set(tfds_dir):

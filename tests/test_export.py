@@ -37,7 +37,11 @@ def randomise_batch_norms(model):
             variable.assign(random.uniform(0.5, 2, variable.shape))
 
 
-@pytest.fixture(scope="module", params=kcnn.models.names())
+# They repeat the blocks of a smaller and a larger neighbour that are tested.
+BETWEEN = {"vgg16", "resnet44", "resnet56"}
+
+
+@pytest.fixture(scope="module", params=[n for n in kcnn.models.names() if n not in BETWEEN])
 def registered(request):
     keras.utils.set_random_seed(0)
     model = kcnn.models.build(request.param)

@@ -31,7 +31,8 @@ def _log_to_stdout() -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False  # TensorFlow gives the root logger a handler of its own
     logger.handlers = [logging.StreamHandler(sys.stdout)]
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    for chatty in ("tensorflow", "absl"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
 def run_file(path: str) -> None:

@@ -49,9 +49,9 @@ def main(folders: list[str]) -> None:
 def reason(error: Exception) -> str:
     """Return the one line of an error's text that says what happened."""
     lines = [line.strip() for line in str(error).splitlines()]
-    lines = [line for line in lines if line and not line.startswith("[[")] or ["no reason given"]
+    lines = [line for line in lines if line and not line.startswith("[[")] or ["no reason"]
     # TensorFlow's comes after a traceback of the whole graph.
-    return lines[-1 if lines[0] == "Graph execution error:" else 0][:500]
+    return lines[-1 if lines[0] == "Graph execution error:" else 0][:200]
 
 
 def run(folder: Path, report: Report) -> None:

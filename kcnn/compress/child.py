@@ -72,7 +72,7 @@ class Child:
                 reason += ", as the system does when memory runs out"
         else:
             reason = (errors.strip().splitlines() or [f"exit status {status}"])[-1]
-        return RuntimeError(f"The TF-MOT process died: {reason}.")
+        return RuntimeError(f"The TF-MOT process died: {reason.rstrip('.')}.")
 
 
 @contextmanager

@@ -189,15 +189,16 @@ def _config(entry: dict) -> dict:
         elif key.endswith("_regularizer") and key != "activity_regularizer" and value:
             carried[key] = _regularizer(key, value)
         elif key not in _DROPPED and not key.endswith("_initializer") and value:
-            raise ValueError(f"it has {key}={value!r}, which the bridge does not know.")
+            raise ValueError(f"it has {key}={value!r}, which is not carried; leave it out.")
     return carried
 
 
 def _check_option(class_name: str, key: str, value: object) -> None:
     if key == "activation" and (not isinstance(value, str) or value not in ACTIVATIONS):
+        received = value["config"] if isinstance(value, dict) else value
         raise ValueError(
-            f"activation {value!r} is not the same in Keras 2; use one of "
-            f"{', '.join(sorted(ACTIVATIONS))}, or a layer such as keras.layers.LeakyReLU."
+            f"activation {received!r} is not the same in Keras 2; use a layer such as "
+            f"keras.layers.LeakyReLU, or one of {', '.join(sorted(ACTIVATIONS))}."
         )
     if key == "data_format" and value != "channels_last" and class_name not in _ANY_DATA_FORMAT:
         raise ValueError(f"data_format must be 'channels_last'. Received: {value!r}.")

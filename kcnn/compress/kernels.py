@@ -32,7 +32,7 @@ def sparsity(model: keras.Model) -> float:
     Measured on the weights themselves, so it holds for any model, however it was made.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    >>> model.set_weights([[[0.5, 0.0], [0.0, 0.0]], [0.0, 0.0]])
+    >>> model.set_weights([np.array([[0.5, 0.0], [0.0, 0.0]]), np.zeros(2)])
     >>> sparsity(model)
     0.75
     """

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -221,7 +222,8 @@ def _batches(data: Data, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             yield batch
             yielded += 1
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
+        # TensorFlow puts the names of its own nodes in double braces.
+        reason = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())[:300]
         raise RuntimeError(f"Reading data.train failed: {reason}") from error
     if yielded < count:
         raise RuntimeError(f"data.train ended after {yielded} of {count} batches.")

@@ -26,6 +26,19 @@ _ADVICE = (
 logger = logging.getLogger("kcnn")
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep tfds's warnings about folders that are not there yet off the terminal."""
+    absl = logging.getLogger("absl")
+    level = absl.level
+    absl.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        absl.setLevel(level)
+
+
+@_quiet()
 def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
     """Return the builder of a set, which knows what the set holds before it is downloaded.
 
@@ -33,9 +46,8 @@ def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuil
         ValueError: If tfds knows no such set, version or configuration.
     """
     try:
-        with _quiet():
-            data_dir = None if data_dir is None else os.path.expanduser(data_dir)
-            return tfds.builder(name, data_dir=data_dir)
+        data_dir = None if data_dir is None else os.path.expanduser(data_dir)
+        return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = get_close_matches(name, known, n=3)
@@ -46,6 +58,7 @@ def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuil
         ) from error
 
 
+@_quiet()
 def prepare(builder: tfds.core.DatasetBuilder) -> None:
     """Download a set and write it to its folder, unless that has been done.
 
@@ -63,7 +76,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> None:
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     try:
-        with _quiet(), contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr):
             builder.download_and_prepare()
     except Exception as error:  # Every set runs code of its own, which raises what it likes.
         reason = _first_line(error)
@@ -81,18 +94,6 @@ def _unreachable_host(builder: tfds.core.DatasetBuilder, downloads: Path) -> str
             socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
             return None
     return next(iter(hosts), None)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep tfds's warnings about folders that are not there yet off the terminal."""
-    absl = logging.getLogger("absl")
-    level = absl.level
-    absl.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        absl.setLevel(level)
 
 
 def _first_line(error: Exception) -> str:

@@ -64,10 +64,11 @@ class Tfds:
 
     def _shape(self, image: tfds.features.Image) -> tuple[int, int, int]:
         height, width, channels = image.shape
-        if channels not in (1, 3) or image.dtype != np.uint8:
+        dtype = np.dtype(image.np_dtype)
+        if channels not in (1, 3) or dtype != np.uint8:
             raise ValueError(
-                f"Data set {self.name!r} has {channels} channels of {np.dtype(image.dtype)}; only "
-                "images of 1 or 3 channels of uint8 can be read."
+                f"Data set {self.name!r} has images of {channels} channels of {dtype}; 1 or 3 "
+                "channels of uint8 can be read."
             )
         if self.image_size is not None:
             height, width = self.image_size
