@@ -69,7 +69,13 @@ def evaluate(
     count = sum(map(len, labels))
     if not count or count != (expected_count or count):
         raise RuntimeError(f"Scored {count} images, expected {expected_count or 'some'}.")
-    return _score(np.concatenate(outputs), np.concatenate(labels))
+    logits, truth = np.concatenate(outputs), np.concatenate(labels)
+    if truth.max() >= logits.shape[1]:
+        raise ValueError(
+            f"The model tells {logits.shape[1]} classes, the data have label {truth.max()}: "
+            "it was made for other data."
+        )
+    return _score(logits, truth)
 
 
 def predictor(model: keras.Model | PredictFn | str | os.PathLike) -> PredictFn:

@@ -18,7 +18,7 @@ from kcnn.errors import unknown
 _CONFIG = ConfigDict(extra="forbid")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -62,6 +62,14 @@ class Train:
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     patience: Count = 10
     tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a warm-up that leaves no epoch to fall."""
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs must be less than the {self.epochs} epochs. "
+                f"Received: {self.warmup_epochs}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -208,5 +216,6 @@ def _validated(values: object) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "recipe"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{where}: {reason}. Received: {first['input']!r}") from None
+        if first["type"] == "value_error":  # our own words, which say what was received
+            raise ValueError(f"{where}: {first['ctx']['error']}") from None
+        raise ValueError(f"{where}: {first['msg']}. Received: {first['input']!r}") from None

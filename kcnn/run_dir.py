@@ -9,6 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+_WRITTEN = (
+    "recipe.json",
+    "report.json",
+    "history.csv",
+    "labels.txt",
+    "model.keras",
+    "model_int8.tflite",
+    "model_pruned*.keras",
+    "model_pruned*_int8.tflite",
+    "curves.png",
+    "confusion.png",
+    "grad_cam.png",
+)
+
+
 @dataclass(frozen=True)
 class RunDir:
     """The folder of one run and the names of the files in it.
@@ -40,7 +55,7 @@ class RunDir:
     def start(self) -> None:
         """Make the folder, without what an earlier run of kcnn left in it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for pattern in ("*.json", "*.csv", "*.keras", "*.tflite", "*.png", "labels.txt"):
+        for pattern in _WRITTEN:
             for file in self.path.glob(pattern):
                 file.unlink()
         for folder in ("checkpoints", "tensorboard"):

@@ -27,12 +27,12 @@ logger = logging.getLogger("kcnn")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training gave: the model with the best epoch's weights, and how it got there."""
+    """What training gave: the model, and how it got there."""
 
     model: keras.Model
     history: dict[str, list[float]]
     best_epoch: int
-    """Counted from 1: the epoch with the lowest validation loss."""
+    """Counted from 1: the epoch whose weights the model has."""
     seconds: float
     stop_reason: str
 
@@ -89,18 +89,18 @@ def train(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        jit_compile=False,  # on a CPU, XLA leaves the fast convolution kernels out
     )
-    on_terminal = sys.stdout.isatty()
+    # The progress bar is for terminals and notebooks; whoever reads our log gets lines instead.
+    lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
     started = time.perf_counter()
     history = model.fit(
         data.train.repeat(),  # one iterator for all epochs: making one anew costs seconds
         steps_per_epoch=data.steps_per_epoch,
         epochs=epochs,
         validation_data=data.validation,
-        callbacks=[*callbacks, *([] if on_terminal else [EpochLog()])],
+        callbacks=[*callbacks, *([EpochLog()] if lines else [])],
         shuffle=False,  # the data set shuffles itself
-        verbose=1 if on_terminal else 0,
+        verbose=0 if lines else 1,
     )
     return _result(model, history.history, callbacks, time.perf_counter() - started)
 
@@ -189,17 +189,13 @@ def _result(
     callbacks: Sequence[keras.callbacks.Callback],
     seconds: float,
 ) -> TrainResult:
-    losses = history["val_loss"]
-    stopped = [
-        each
-        for each in callbacks
-        if isinstance(each, keras.callbacks.EarlyStopping) and each.stopped_epoch
-    ]
-    reason = "finished"
-    if stopped:
-        reason = f"{stopped[0].monitor} was no better for {stopped[0].patience} epochs"
-    best = min(range(len(losses)), key=losses.__getitem__) + 1
-    logger.info(
-        "trained %d epochs in %.0f s: %s; best epoch %d", len(losses), seconds, reason, best
-    )
+    epochs = len(history["loss"])
+    best, reason = epochs, "finished"
+    for each in callbacks:
+        if isinstance(each, keras.callbacks.EarlyStopping):
+            if each.restore_best_weights:
+                best = each.best_epoch + 1
+            if each.stopped_epoch:
+                reason = f"{each.monitor} was no better for {each.patience} epochs"
+    logger.info("trained %d epochs in %.0f s: %s; best epoch %d", epochs, seconds, reason, best)
     return TrainResult(model, history, best, seconds, reason)

@@ -48,6 +48,8 @@ def test_overrides_are_typed():
         ("train.learning_rate=NaN", "train.learning_rate: .*finite"),
         ("train.optimizer=adan", "train.optimizer: .*'adam'"),
         ("data.validation=1", "data.validation: .*less than 1"),
+        ("train.epochs=true", "train.epochs: .*integer"),
+        ("train.warmup_epochs=20", "train: warmup_epochs must be less than the 20 epochs"),
         ("prune.sparsities=[0.8, 0.5]", "prune: sparsities must rise"),
         ("train.epochs", "Expected key=value"),
     ],

@@ -22,6 +22,7 @@ import numpy as np
 from kcnn.compress.child import read_array
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras
 
 Report = Callable[[dict], None]
@@ -129,7 +130,7 @@ def prune(model: "tf_keras.Model", settings: dict, report: Report) -> "tf_keras.
         jit_compile=False,
     )
     wrapped.fit(
-        batches(epochs * steps),
+        batches(settings, model.input_shape),
         steps_per_epoch=steps,
         epochs=epochs,
         verbose=0,
@@ -151,10 +152,22 @@ def schedule(initial: float, final: float, settings: dict) -> object:
     return sparsity.PolynomialDecay(initial, final, 1, end, frequency=frequency)
 
 
-def batches(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield `count` batches of images and labels from the standard input."""
-    for _ in range(count):
-        yield read_array(sys.stdin.buffer), read_array(sys.stdin.buffer)
+def batches(settings: dict, images_shape: tuple[int | None, ...]) -> "tf.data.Dataset":
+    """Return the batches of images and labels that arrive on the standard input."""
+    import tensorflow as tf
+
+    stream = sys.stdin.buffer
+
+    def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _ in range(settings["epochs"] * settings["steps_per_epoch"]):
+            yield read_array(stream), read_array(stream)
+
+    shapes = (images_shape, (None,))
+    signature = tuple(map(tf.TensorSpec, shapes, settings["dtypes"]))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread can hold up the end by as much as an epoch
+    dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
+    return dataset.prefetch(2).with_options(options)
 
 
 if __name__ == "__main__":

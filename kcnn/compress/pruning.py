@@ -101,6 +101,7 @@ def prune(
         "epochs": epochs,
         "steps_per_epoch": data.steps_per_epoch,
         "learning_rate": learning_rate,
+        "dtypes": [spec.dtype.name for spec in data.train.element_spec],
     }
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kcnn-prune-") as name:

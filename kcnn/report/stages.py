@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kcnn.evaluation import Evaluation
 from kcnn.run_dir import atomic
+
+if TYPE_CHECKING:
+    from kcnn.evaluation import Evaluation
 
 PACKAGES = (
     "kcnn",
@@ -41,7 +44,8 @@ class Stage:
     ms_per_image: float
     """One image at a time on one thread of this machine, in LiteRT; Keras models as float32."""
     sparsity: float
-    """Fraction of zeros among the weights of convolutions and dense layers."""
+    """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
+    those of the Keras model it was made from."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ class Report:
     stages: tuple[Stage, ...]
     training: dict[str, float | int | str]
     seed: int
+    git_commit: str | None = None
+    pruning: tuple[dict[str, float], ...] = ()
+    """For each level: sparsity, epochs and seconds of the training after it."""
     created: str = dataclasses.field(default_factory=lambda: datetime.now(UTC).isoformat()[:19])
-    git_commit: str | None = dataclasses.field(default_factory=lambda: git_commit())
     hardware: dict[str, str | int] = dataclasses.field(default_factory=lambda: hardware())
     versions: dict[str, str] = dataclasses.field(
         default_factory=lambda: {name: version(name) for name in PACKAGES}
@@ -78,6 +84,7 @@ def load(path: str | os.PathLike) -> Report:
     try:
         values = json.loads(Path(path).read_text())
         stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        values["pruning"] = tuple(values.get("pruning", ()))
         return Report(stages=stages, **values)
     except FileNotFoundError:
         raise ValueError(f"There is no report {str(path)!r}.") from None
@@ -86,7 +93,7 @@ def load(path: str | os.PathLike) -> Report:
 
 
 def stage(
-    name: str, file: Path, evaluation: Evaluation, *, ms_per_image: float, sparsity: float
+    name: str, file: Path, evaluation: "Evaluation", *, ms_per_image: float, sparsity: float
 ) -> Stage:
     """Return the receipt for a model file and its score."""
     content = file.read_bytes()
@@ -104,17 +111,22 @@ def stage(
     )
 
 
-def git_commit() -> str | None:
-    """Return the commit of the checkout that kcnn runs from, with `+` if it was changed."""
-    here = Path(__file__).parent
+def git_commit(file: str | os.PathLike = __file__) -> str | None:
+    """Return the commit of the checkout that holds `file`, with `+` if anything in it changed.
+
+    None where the file is in no checkout, or is not one of its own, as in site-packages.
+    """
+    folder = Path(file).resolve().parent
 
     def git(*words: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True, check=True
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", str(here)) else "")
+        git("ls-files", "--error-unmatch", Path(file).name)
+        changed = git("status", "--porcelain", "--untracked-files=no", ":/")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
