@@ -1,8 +1,8 @@
-"""Write the README's result tables anew from the reports in saved_models.
+"""Write the README's result tables anew from the reports in the tree.
 
     python docs/update_readme.py
 
-A table stands between `<!-- report RECIPE -->` and `<!-- end -->`; a test holds the two equal.
+A table stands between `<!-- report FILE -->` and `<!-- end -->`; a test holds the two equal.
 """
 
 import re
@@ -16,15 +16,15 @@ ROOT = Path(__file__).resolve().parent.parent
 def updated(readme: str) -> str:
     """Return the README's text with every table made from its report."""
     return re.sub(
-        r"(<!-- report (\w+) -->\n).*?(<!-- end -->)",
+        r"(<!-- report (\S+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_section(match[2])}{match[3]}",
         readme,
         flags=re.DOTALL,
     )
 
 
-def _section(recipe: str) -> str:
-    report = stages.load(ROOT / "saved_models" / recipe / "report.json")
+def _section(file: str) -> str:
+    report = stages.load(ROOT / file)
     training = report.training
     return (
         f"{table.markdown(report)}\n\n"

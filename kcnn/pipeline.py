@@ -17,7 +17,7 @@ from kcnn.evaluation import Evaluation, evaluate
 from kcnn.litert import TFLiteClassifier
 from kcnn.recipe import Explain, Prune, Quantize, Recipe, Train, to_json
 from kcnn.report import plots
-from kcnn.report.stages import Report, Stage, stage
+from kcnn.report.stages import Report, Stage, git_commit, stage
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult, cosine, make_optimizer, train
 
@@ -61,15 +61,19 @@ def run(
     """
     run_dir = RunDir(Path(folder))
     run_dir.check_free(overwrite=overwrite)
+    commit = git_commit()  # of the code that runs, not of what it has become by the end
     keras.utils.set_random_seed(recipe.seed)
     data = _load(recipe, data_dir)
     model = _build(recipe, data)
     optimizer = _optimizer(recipe.train, data)
+    callbacks = _callbacks(recipe.train, run_dir)
     run_dir.start()
     _write(run_dir.recipe, to_json(recipe))
     _write(run_dir.labels, "\n".join(data.class_names) + "\n")
 
-    trained = _train(recipe.train, model, data, optimizer, run_dir)
+    trained = train(
+        model, data, epochs=recipe.train.epochs, optimizer=optimizer, callbacks=callbacks
+    )
     forms = [Form("float", models.save(model, run_dir.model), model)]
     if recipe.prune:
         forms += _prune(recipe.prune, model, data, run_dir)
@@ -82,7 +86,8 @@ def run(
     plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     stages = tuple(_receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
-    report = _report(recipe, name, model, data, stages, trained)
+    report = _report(recipe, name, data, trained, stages)
+    report = dataclasses.replace(report, git_commit=commit)
     report.save(run_dir.report)
     return report
 
@@ -121,21 +126,14 @@ def _optimizer(section: Train, data: Data) -> keras.optimizers.Optimizer:
     return make_optimizer(section.optimizer, rate, section.weight_decay)
 
 
-def _train(
-    section: Train,
-    model: keras.Model,
-    data: Data,
-    optimizer: keras.optimizers.Optimizer,
-    run_dir: RunDir,
-) -> TrainResult:
+def _callbacks(section: Train, run_dir: RunDir) -> list[keras.callbacks.Callback]:
     plateau = section.schedule == "plateau"
-    callbacks = standard(
+    return standard(
         run_dir.path,
         patience=section.patience if plateau else None,
         plateau=plateau,
         tensorboard=section.tensorboard,
     )
-    return train(model, data, epochs=section.epochs, optimizer=optimizer, callbacks=callbacks)
 
 
 def _prune(section: Prune, model: keras.Model, data: Data, run_dir: RunDir) -> list[Form]:
@@ -206,17 +204,13 @@ def _explain(section: Explain, model: keras.Model, data: Data, run_dir: RunDir) 
 
 
 def _report(
-    recipe: Recipe,
-    name: str,
-    model: keras.Model,
-    data: Data,
-    stages: tuple[Stage, ...],
-    trained: TrainResult,
+    recipe: Recipe, name: str, data: Data, trained: TrainResult, stages: tuple[Stage, ...]
 ) -> Report:
+    weights = trained.model.trainable_weights
     return Report(
         recipe=name,
         model=recipe.model.name,
-        parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
+        parameters=int(sum(np.prod(weight.shape) for weight in weights)),
         dataset=recipe.data.name,
         train_images=data.num_train,
         stages=stages,

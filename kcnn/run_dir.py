@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-
 _WRITTEN = (
     "recipe.json",
     "report.json",

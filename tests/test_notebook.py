@@ -1,5 +1,8 @@
 """What a Keras notebook does: its own compile, its own fit, stock callbacks; nothing to learn."""
 
+import re
+from pathlib import Path
+
 import keras
 
 import kcnn
@@ -32,3 +35,22 @@ def test_a_users_own_compile_and_fit(tmp_path):
     reloaded = keras.models.load_model(max(tmp_path.glob("*.keras")))
     assert reloaded.evaluate(data.validation, verbose=0)[1] > 0.6
     assert (tmp_path / "run" / "history.csv").is_file()
+
+
+def test_the_readmes_own_notebook(tmp_path, monkeypatch):
+    """The block in the README, word for word, but for a smaller network and data set."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    for long, short in (
+        ('load("cifar10")', 'load("digits", limit=300, batch_size=30)'),
+        ("models.resnet20()", "models.lenet5()"),
+        ("epochs=10", "epochs=1"),
+    ):
+        assert long in block
+        block = block.replace(long, short)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(block, names)
+    assert names["thin"].count_params() == 62_006
+    for name in ("thin.tflite", "where.png", "my_run/history.csv"):
+        assert (tmp_path / name).stat().st_size > 0

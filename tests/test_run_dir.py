@@ -41,8 +41,9 @@ def test_a_folder_of_other_things_is_never_overwritten(tmp_path):
 
 def test_starting_over_removes_the_old_run_and_keeps_the_users_own_notes(tmp_path):
     run_dir = RunDir(tmp_path)
-    for name in ("recipe.json", "model.keras", "model_pruned_80.keras", "curves.png", "notes.md", "my.png"):
+    own = ["my.png", "notes.md"]
+    for name in ("recipe.json", "model.keras", "model_pruned_80.keras", "curves.png", *own):
         (tmp_path / name).write_text("")
     (tmp_path / "checkpoints").mkdir()
     run_dir.start()
-    assert sorted(os.listdir(tmp_path)) == ["my.png", "notes.md"]
+    assert sorted(os.listdir(tmp_path)) == own

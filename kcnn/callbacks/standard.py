@@ -71,8 +71,8 @@ def standard(
 
 
 def _writers(run_dir: Path, monitor: str, tensorboard: bool) -> list[keras.callbacks.Callback]:
-    checkpoints = run_dir / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    checkpoints = run_dir / "checkpoints"  # Keras makes it with the first one
+    run_dir.mkdir(parents=True, exist_ok=True)
     writers: list[keras.callbacks.Callback] = [
         keras.callbacks.ModelCheckpoint(
             str(checkpoints / f"{{epoch:02d}}-{{{monitor}:.2f}}.keras"),

@@ -18,12 +18,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _log_to_stdout()
     try:
         app(arguments)
-    except (ValueError, RuntimeError, OSError) as error:
-        if "KCNN_DEBUG" in os.environ:
+    except Exception as error:
+        expected = isinstance(error, ValueError | RuntimeError | OSError)
+        if "KCNN_DEBUG" in os.environ or not (expected or _from_tensorflow(error)):
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"kcnn: {reason}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
+
+
+def _from_tensorflow(error: Exception) -> bool:
+    """Tell whether an operation failed, such as the reading of an image in mid-training."""
+    return type(error).__module__ == "tensorflow.python.framework.errors_impl"
 
 
 def _log_to_stdout() -> None:

@@ -102,7 +102,9 @@ def evaluate(
 @app.command()
 def export(
     path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
-    out: Annotated[Path | None, typer.Option(help="The .tflite file to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The .tflite file; MODEL_int8.tflite here if not given.")
+    ] = None,
     quantization: Annotated[str, typer.Option(help="int8 or none.")] = "int8",
     samples: Annotated[int, typer.Option(help="How many training images calibrate int8.")] = 300,
     data: DataName = None,
@@ -115,14 +117,20 @@ def export(
 
     file = _model_file(path)
     model = models.load(file)
-    loaded = _load_data(file, data, data_dir)
+    out = out or Path(f"{file.stem}_{quantization}.tflite")
+    if out.exists():
+        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    labels, calibration = _labels(file), None
+    if quantization != "none":
+        loaded = _load_data(file, data, data_dir, model.input_shape[1:3])
+        labels, calibration = list(loaded.class_names), loaded.calibration
     result = export_tflite(
         model,
-        out or file.with_name(f"{file.stem}_{quantization}.tflite"),
+        out,
         quantization=quantization,
-        calibration=loaded.calibration,
+        calibration=calibration,
         samples=samples,
-        labels=loaded.class_names,
+        labels=labels or None,
     )
     console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
     show.ends([result.input], [result.output])
@@ -146,6 +154,8 @@ def explain(
     file = _model_file(path)
     model = models.load(file)
     pixels = np.stack([read_image(image, model.input_shape[1:3]) for image in images])
+    if model.input_shape[-1] == 1:
+        pixels = pixels.mean(axis=-1, keepdims=True).astype(np.uint8)
     heatmaps = grad_cam(model, pixels, layer=layer)
     names = _labels(file) or [str(index) for index in range(model.output_shape[-1])]
     told = [names[index] for index in heatmaps.class_index]
@@ -179,22 +189,35 @@ def inspect(
 def _model_file(path: Path) -> Path:
     from kcnn.run_dir import RunDir
 
-    return RunDir(path).model if path.is_dir() else path
+    file = RunDir(path).model if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"There is no file {str(file)!r}.")
+    return file
 
 
-def _load_data(file: Path, name: str | None, data_dir: str | None) -> "Data":
-    """Load the named data, or those of the run that `file` lies in."""
+def _load_data(
+    file: Path, name: str | None, data_dir: str | None, image_size: tuple[int, int] | None = None
+) -> "Data":
+    """Load the named data, or those of the run that `file` lies in, split as they were there."""
     from kcnn import data
-    from kcnn import recipe as recipes
+    from kcnn.recipe import Recipe, from_json
     from kcnn.run_dir import RunDir
 
     recipe = RunDir(file.parent).recipe
-    if name is None and not recipe.is_file():
+    if name:
+        size = None if name == "digits" else image_size
+        return data.load(data.source(name, image_size=size), data_dir=data_dir)
+    if not recipe.is_file():
         raise ValueError(
             f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
         )
-    section = recipes.Data(name=name) if name else recipes.from_json(recipe.read_text()).data
-    return data.load(data.source(section.name, image_size=section.image_size), data_dir=data_dir)
+    run: Recipe = from_json(recipe.read_text())
+    return data.load(
+        data.source(run.data.name, image_size=run.data.image_size),
+        validation=run.data.validation,
+        seed=run.seed,
+        data_dir=data_dir,
+    )
 
 
 def _labels(file: Path) -> list[str]:

@@ -61,8 +61,6 @@ class Report:
     training: dict[str, float | int | str]
     seed: int
     git_commit: str | None = None
-    pruning: tuple[dict[str, float], ...] = ()
-    """For each level: sparsity, epochs and seconds of the training after it."""
     created: str = dataclasses.field(default_factory=lambda: datetime.now(UTC).isoformat()[:19])
     hardware: dict[str, str | int] = dataclasses.field(default_factory=lambda: hardware())
     versions: dict[str, str] = dataclasses.field(
@@ -84,7 +82,6 @@ def load(path: str | os.PathLike) -> Report:
     try:
         values = json.loads(Path(path).read_text())
         stages = tuple(Stage(**stage) for stage in values.pop("stages"))
-        values["pruning"] = tuple(values.get("pruning", ()))
         return Report(stages=stages, **values)
     except FileNotFoundError:
         raise ValueError(f"There is no report {str(path)!r}.") from None
