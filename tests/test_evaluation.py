@@ -96,3 +96,8 @@ def test_a_truncated_model_file_is_refused_in_one_line(tmp_path):
         with pytest.raises(ValueError, match="model.keras") as caught:
             models.load(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_model_for_other_classes_is_refused():
+    with pytest.raises(ValueError, match="tells 3 classes, the data have label 6"):
+        evaluate(lambda images: np.zeros((len(images), 3)), dataset()[0])

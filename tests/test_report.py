@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -70,3 +71,28 @@ def test_a_report_is_plain_json(report, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["stages"][0]["file"].endswith(
         "tflite"
     )
+
+
+def test_the_commit_is_of_the_checkout_that_holds_the_code(tmp_path):
+    def git(*words):
+        command = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.c", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    code, other = tmp_path / "package" / "code.py", tmp_path / "other.py"
+    code.parent.mkdir()
+    for file in (code, other):
+        file.write_text("1")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    head = git("rev-parse", "HEAD")
+    assert stages.git_commit(code) == head
+    (tmp_path / "notes.txt").write_text("untracked")
+    assert stages.git_commit(code) == head
+    other.write_text("2")
+    assert stages.git_commit(code) == head + "+"
+    # site-packages inside somebody's own repository
+    installed = tmp_path / "venv" / "kcnn.py"
+    installed.parent.mkdir()
+    installed.write_text("1")
+    assert stages.git_commit(installed) is None

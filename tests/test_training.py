@@ -28,6 +28,16 @@ def test_a_small_network_learns_digits(digits, tmp_path):
     assert losses[result.best_epoch - 1] == min(losses)
 
 
+def test_the_best_epoch_is_the_one_whose_weights_are_kept(digits):
+    keras.utils.set_random_seed(0)
+    by_accuracy = kcnn.callbacks.standard(monitor="val_accuracy")
+    result = kcnn.train(kcnn.models.lenet5(), digits, epochs=4, callbacks=by_accuracy)
+    accuracies = result.history["val_accuracy"]
+    assert accuracies[result.best_epoch - 1] == max(accuracies)
+    last = kcnn.train(kcnn.models.lenet5(), digits, epochs=2, callbacks=[])
+    assert last.best_epoch == 2
+
+
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 def test_early_stopping_gives_its_reason(digits):
     frozen = kcnn.models.lenet5()
