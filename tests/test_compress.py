@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -387,8 +388,9 @@ def test_pruning_on_keeps_the_zeros_and_touches_nothing_else(pruned, data, child
     ]
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
-    assert dict(os.environ) == environment
+    assert dict(os.environ) == environment and "TF_USE_LEGACY_KERAS" not in environment
     assert tf.keras is keras_of_tf and tf.keras.__version__.startswith("3.")
+    assert not {"tf_keras", "tensorflow_model_optimization"} & set(sys.modules)
 
 
 def test_asking_for_fewer_zeros_than_there_are_is_refused(pruned, data):
