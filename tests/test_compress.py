@@ -320,7 +320,7 @@ def kernels(model):
 
 @pytest.fixture(scope="module")
 def pruned(trained, data):
-    return prune(trained, data, sparsity=0.6, epochs=3)
+    return prune(trained, data, sparsity=np.float32(0.6), epochs=np.int64(3), schedule="constant")
 
 
 def test_the_result_has_the_zeros_that_were_asked_for(pruned, trained):
@@ -364,14 +364,14 @@ def test_the_result_is_a_new_stock_model_of_the_same_make(pruned, trained, tmp_p
 
 
 def test_pruning_on_keeps_the_zeros_and_touches_nothing_else(pruned, data, children, caplog):
-    """The second run, one-shot, on an uncompiled model and a float pipeline of the user's own."""
+    """The second run: gradual, on an uncompiled model and a float pipeline of the user's own."""
     model = pruned.model
     weights, environment, keras_of_tf = model.get_weights(), dict(os.environ), tf.keras
     floats = dataclasses.replace(
         data, train=data.train.map(lambda images, labels: (tf.cast(images, tf.float32), labels))
     )
     with caplog.at_level(logging.INFO, logger="kcnn"):
-        result = prune(model, floats, sparsity=0.9, epochs=2, schedule="constant")
+        result = prune(model, floats, sparsity=0.9, epochs=2)
     assert result.sparsity == pytest.approx(0.9, abs=1e-3)
     assert result.history["sparsity"] == pytest.approx([0.9, 0.9], abs=1e-3)
     for name, before in kernels(model).items():
@@ -437,10 +437,13 @@ def test_interrupting_ends_the_child(trained, data, children):
         first(children)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # a shell that runs the tests in the background has it ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = in_the_background(interrupt)
     with pytest.raises(KeyboardInterrupt):
         prune(trained, data)
     thread.join()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_childs_own_reason_is_passed_on(trained, data, children):

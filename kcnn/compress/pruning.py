@@ -98,9 +98,9 @@ def prune(
         "sparsity": _targets(model, sparsity),
         "end_step": end_step,
         "frequency": frequency,
-        "epochs": epochs,
+        "epochs": int(epochs),
         "steps_per_epoch": data.steps_per_epoch,
-        "learning_rate": learning_rate,
+        "learning_rate": float(learning_rate),
         "dtypes": [spec.dtype.name for spec in data.train.element_spec],
     }
     started = time.perf_counter()
@@ -168,7 +168,7 @@ def _targets(model: keras.Model, sparsity: float) -> dict[str, tuple[float, floa
             f"The model is already {measured_sparsity(model):.1%} zeros: ask for a higher "
             f"sparsity. Received: sparsity={sparsity}"
         )
-    return {name: (before, max(before, sparsity)) for name, before in zeros.items()}
+    return {name: (before, max(before, float(sparsity))) for name, before in zeros.items()}
 
 
 def _mask_updates(schedule: str, steps: int) -> tuple[int, int]:
