@@ -72,6 +72,7 @@ def train(
         RuntimeError: the loss became NaN.
 
     >>> import kcnn
+    >>> logger.setLevel(logging.INFO)  # lines in the log instead of the progress bar
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
     >>> result = kcnn.train(kcnn.models.lenet5(), data, epochs=1)
     >>> result.epochs, result.stop_reason
