@@ -96,6 +96,11 @@ def evaluate(
     file = _model_file(path)
     loaded = _load_data(file, data, data_dir)
     evaluation = score(file, loaded.test, expected_count=loaded.num_test)
+    if len(evaluation.per_class) != len(loaded.class_names):
+        raise ValueError(
+            f"{str(file)!r} tells {len(evaluation.per_class)} classes, the data have "
+            f"{len(loaded.class_names)}: it was made for other data."
+        )
     show.evaluation(evaluation, loaded.class_names)
 
 

@@ -149,7 +149,7 @@ def schedule(initial: float, final: float, settings: dict) -> object:
     end, frequency = settings["end_step"], settings["frequency"]
     if end == 1 or initial == final:
         return sparsity.ConstantSparsity(final, begin_step=1, end_step=1, frequency=1)
-    return sparsity.PolynomialDecay(0.0, final, 1, end, frequency=frequency)
+    return sparsity.PolynomialDecay(initial, final, 1, end, frequency=frequency)
 
 
 def batches(settings: dict, images_shape: tuple[int | None, ...]) -> "tf.data.Dataset":
