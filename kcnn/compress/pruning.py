@@ -236,5 +236,5 @@ def _copy(model: keras.Model, weights: dict[str, np.ndarray]) -> keras.Model:
     make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
     copy = make.from_config(model.get_config())
     for layer in copy.layers:
-        layer.set_weights(model.get_layer(layer.name).get_weights())
+        layer.set_weights([weights[f"{layer.name}/{i}"] for i in range(len(layer.weights))])
     return copy
