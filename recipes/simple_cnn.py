@@ -1,6 +1,10 @@
-"""A first CNN on CIFAR-10: two convolutions and a hidden dense layer.
+"""A first CNN on CIFAR-10: two convolutions and a hidden dense layer, 80 % in 16 minutes.
 
-kcnn run simple_cnn
+    kcnn run simple_cnn
+
+Reached with seed 0, on 45,000 training images: 79.95 % of the 10,000 test images, 79.88 % as
+int8, 77.11 % with half of the weights pruned. Training took 16 minutes on two cores of a Xeon at
+2.5 GHz without AMX that other work shared.
 """
 
 from kcnn.cli import run_file
