@@ -371,9 +371,12 @@ def test_pruning_on_keeps_the_zeros_and_touches_nothing_else(pruned, data, child
         data, train=data.train.map(lambda images, labels: (tf.cast(images, tf.float32), labels))
     )
     with caplog.at_level(logging.INFO, logger="kcnn"):
-        result = prune(model, floats, sparsity=0.9, epochs=2)
+        result = prune(model, floats, sparsity=0.9, epochs=4)
     assert result.sparsity == pytest.approx(0.9, abs=1e-3)
-    assert result.history["sparsity"] == pytest.approx([0.9, 0.9], abs=1e-3)
+    # Zhu and Gupta's equation 1 from step 1 to step 40 of 80, at the end of each epoch of 20
+    rest = [1 - (min(step, 40) - 1) / 39 for step in (20, 40, 60, 80)]
+    expected = [0.9 + (0.6 - 0.9) * part**3 for part in rest]
+    assert result.history["sparsity"] == pytest.approx(expected, abs=1e-3)
     for name, before in kernels(model).items():
         assert np.all(kernels(result.model)[name][before == 0] == 0)
     assert [message.split(",")[1:] for message in caplog.messages] == [
@@ -383,8 +386,7 @@ def test_pruning_on_keeps_the_zeros_and_touches_nothing_else(pruned, data, child
         )
     ]
     assert [message.split(":")[0] for message in caplog.messages] == [
-        "pruning epoch 1/2",
-        "pruning epoch 2/2",
+        f"pruning epoch {epoch}/4" for epoch in (1, 2, 3, 4)
     ]
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
