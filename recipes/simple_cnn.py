@@ -4,8 +4,8 @@
 
 Reached with seed 0, on 45,000 training images: 79.95 % of the 10,000 test images, 79.88 % as
 int8, 77.11 % with half of the weights pruned, after 4 epochs at 2e-4: too few. The 12 epochs at
-2e-3 below lose 1.0 point on validation from the same weights. Training took 16 minutes on two cores of a Xeon at
-2.5 GHz without AMX that other work shared.
+2e-3 below lose 1.0 point on validation from the same weights. Training took 16 minutes on two
+cores of a Xeon at 2.5 GHz without AMX that other work shared.
 """
 
 from kcnn.cli import run_file
