@@ -1,9 +1,13 @@
-"""A first CNN on CIFAR-10: two convolutions and a hidden dense layer, 80 % in 16 minutes.
+"""A first CNN on CIFAR-10: two convolutions and a hidden dense layer, 80 % in 12 minutes.
 
     kcnn run simple_cnn
 
-Pruning for 20 epochs at 3e-3 was chosen on validation: half of the weights then cost 0.2 points,
-after 12 epochs at 2e-3 it were 1.0 and after 4 at 2e-4 nearly 3.
+Reached with seed 0, on 45,000 training images: 79.95 % of the 10,000 test images, 79.88 % as
+int8, 79.90 % with half of the weights pruned, 76.67 % with 80 % pruned. Training took 12 minutes
+and each pruning 5, on two cores of a Xeon at 2.5 GHz without AMX that other work shared.
+
+Pruning for 20 epochs at 3e-3 was chosen on validation: half of the weights then cost 0.2 points;
+12 epochs at 2e-3 cost 1.0 point and 4 at 2e-4 nearly 3.
 """
 
 from kcnn.cli import run_file
