@@ -1,4 +1,4 @@
-"""The one way kcnn says that a name is not known."""
+"""How kcnn words an error: a name that is not known, another library's reason on one line."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
@@ -26,3 +26,12 @@ def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
     best = max(close, key=likeness, default="")
     hint = f" Did you mean {best!r}?" if best else ""
     return ValueError(f"Unknown {kind} {received!r}.{hint} Known: {', '.join(names)}.")
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """Return the text of an error as one line of at most `limit` characters, or its class's name.
+
+    >>> one_line(ValueError("a reason   in one line"))
+    'a reason in one line'
+    """
+    return " ".join(str(error).split())[:limit] or type(error).__name__

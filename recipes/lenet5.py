@@ -11,7 +11,7 @@ from kcnn.cli import run_file
 from kcnn.recipe import Model, Prune, Recipe, Train
 
 recipe = Recipe(
-    model=Model(name="lenet5"),
+    model=Model(name="lenet5", options={"variant": "modern"}),
     train=Train(
         epochs=60,
         optimizer="sgd",

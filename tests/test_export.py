@@ -12,10 +12,12 @@ from ai_edge_litert.tools.flatbuffer_utils import (
     convert_bytearray_to_object,
     convert_object_to_bytearray,
 )
+from narrow import build_narrow
 from sklearn.datasets import load_digits
 
 import kcnn.models
 from kcnn.export import export_tflite, fold_normalization
+from kcnn.layers import LocalResponseNormalization
 from kcnn.litert import TFLiteClassifier, summarize
 
 layers = keras.layers
@@ -44,7 +46,7 @@ BETWEEN = {"vgg16", "resnet44", "resnet56"}
 @pytest.fixture(scope="module", params=[n for n in kcnn.models.names() if n not in BETWEEN])
 def registered(request):
     keras.utils.set_random_seed(0)
-    model = kcnn.models.build(request.param)
+    model = build_narrow(request.param)
     randomise_batch_norms(model)
     yield model
     keras.backend.clear_session()
@@ -100,7 +102,7 @@ def test_every_model_folds_exactly_and_becomes_integers_only(registered, tmp_pat
     images = noise(8)
     expected = logits_of(registered, images)
     folded = fold_normalization(registered)
-    assert not [layer for layer in folded.layers if isinstance(layer, SCALING)]
+    assert not [layer for layer in folded.layers if isinstance(layer, layers.Normalization)]
     assert np.abs(logits_of(folded, images) - expected).max() < 1e-4 * np.abs(expected).max()
 
     # No pixel is black or white: the input's range must not come from the images.
@@ -112,7 +114,10 @@ def test_every_model_folds_exactly_and_becomes_integers_only(registered, tmp_pat
     assert (result.input.shape, result.output.shape) == ((1, 32, 32, 3), (1, 10))
     assert result.output.dtype == "int8"
     assert set(summary.tensor_dtypes) == {"int8", "int32"}
-    assert not {"MUL", "SUB", "QUANTIZE", "DEQUANTIZE"} & set(summary.operators)
+    assert not {"SUB", "QUANTIZE", "DEQUANTIZE"} & set(summary.operators)
+    multiplies = (layers.Rescaling, LocalResponseNormalization)
+    multiplied = any(isinstance(layer, multiplies) for layer in folded.layers)
+    assert ("MUL" in summary.operators) == multiplied
     assert summary.bytes == result.bytes == result.path.stat().st_size > result.gzip_bytes
     told = TFLiteClassifier(result.path)(images)
     assert np.corrcoef(told.ravel(), expected.ravel())[0, 1] > 0.9
@@ -133,6 +138,26 @@ def test_a_float_file_equals_the_model(name, tmp_path):
     assert classifier.quantization == "none"
     images, expected = noise(4), logits_of(model, noise(4))
     assert np.abs(classifier(images) - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"alpha": 0.02}, {"depth_radius": 1, "bias": 1.0, "alpha": 0.05, "beta": 0.4}]
+)
+def test_local_response_normalization_is_int8_and_close(settings, tmp_path):
+    def model(*normalization):
+        head = [keras.Input((6, 6, 3)), layers.Rescaling(1 / 64), layers.Conv2D(8, 1)]
+        return keras.Sequential([*head, layers.ReLU(), *normalization, layers.Flatten()])
+
+    normalised, bare = model(LocalResponseNormalization(**settings)), model()
+    bare.set_weights(normalised.get_weights())
+    images = noise(50, (6, 6, 3))
+    result = export_tflite(normalised, tmp_path / "model.tflite", calibration=images)
+    expected = logits_of(normalised, images)
+    error = np.abs(TFLiteClassifier(result.path)(images) - expected)
+    assert error.max() < 0.03 * expected.max() and error.mean() < 0.005 * expected.max()
+    # It does something here.
+    changed = np.abs(logits_of(bare, images) * settings.get("bias", 2.0) ** -0.75 - expected)
+    assert changed.max() > 0.1 * expected.max()
 
 
 def test_int8_answers_as_the_model_on_real_images(trained, digits, int8_file):
@@ -192,6 +217,14 @@ def adapted():
     return scaled(first=normalization)
 
 
+def flattened(readers=1, data_format="channels_last"):
+    image = keras.Input((8, 8, 3))
+    x = layers.Normalization(mean=[9.0, 99, 199], variance=[4.0, 400, 900])(image)
+    x = layers.Flatten(data_format=data_format)(x)
+    outputs = [layers.Dense(4, use_bias=False)(x) for _ in range(readers)]
+    return keras.Model(image, layers.Add()(outputs) if readers > 1 else outputs[0])
+
+
 def inverted():
     return scaled(first=layers.Normalization(mean=[9.0] * 3, variance=[4.0] * 3, invert=True))
 
@@ -209,10 +242,13 @@ def twice_scaled():
         (twice_scaled, 0),
         (lambda: scaled(first=layers.Rescaling(1 / 127.5, -1)), 0),
         (lambda: scaled(first=layers.Rescaling([0.1, 0.2, 0.3]), padding="same"), 0),
+        (flattened, 0),
         # Not exact, or read by others too: left as they are.
         (lambda: scaled(padding="same"), 1),
         (two_readers, 1),
         (shared_convolution, 1),
+        (lambda: flattened(readers=2), 1),
+        (lambda: flattened(data_format="channels_first"), 1),
     ],
 )
 def test_only_what_is_exact_is_folded(build, left):

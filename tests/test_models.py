@@ -4,39 +4,49 @@ import functools
 import inspect
 import math
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from narrow import build_narrow
+from sklearn.datasets import load_digits
 
 import kcnn.models
 from kcnn.models import FAMILIES, MODELS, build, names
 
-# Trainable and other parameters for 32x32x3 and 10 classes. LeNet-5 and the ResNets from their
-# papers, VGG as the PyTorch implementations of the field count them, the others by hand.
+# Trainable and other parameters for 32x32x3 and 10 classes. LeNet-5, NIN and the ResNets up to 110
+# from their papers, ResNet-8 from MLPerf Tiny, VGG and the wider ResNets as the PyTorch
+# implementations of the field count them, the others by hand.
 PARAMETERS = {
+    "mlp": (1_841_162, 0),
     "simple_cnn": (268_746, 96),
-    "lenet5": (62_006, 0),
-    "alexnet": (7_141_098, 2_752),
+    "lenet5": (61_150, 0),
+    "alexnet": (5_726_602, 0),
+    "nin": (966_986, 0),
     "vgg11": (9_231_114, 5_504),
     "vgg13": (9_416_010, 5_888),
     "vgg16": (14_728_266, 8_448),
     "vgg19": (20_040_522, 11_008),
+    "resnet8": (78_186, 480),
     "resnet20": (269_722, 1_376),
     "resnet32": (464_154, 2_272),
     "resnet44": (658_586, 3_168),
     "resnet56": (853_018, 4_064),
     "resnet110": (1_727_962, 8_096),
+    "resnet18": (11_173_962, 9_600),
+    "resnet34": (21_282_122, 17_024),
+    "resnet50": (23_520_842, 53_120),
 }
+
+# They repeat the units of a smaller and a larger neighbour, which do learn.
+BETWEEN = {"vgg13", "vgg16", "resnet32", "resnet44", "resnet56", "resnet34"}
 
 MEAN = np.array([0.4914, 0.4822, 0.4465]) * 255
 STD = np.array([0.2470, 0.2435, 0.2616]) * 255
 
 every_model = pytest.mark.parametrize("name", names())
-every_family = pytest.mark.parametrize("name", [builders[0] for builders in FAMILIES.values()])
+every_family = pytest.mark.parametrize("name", [each.builders[0] for each in FAMILIES.values()])
 
 
 def pixels(shape=(4, 32, 32, 3)):
@@ -53,6 +63,15 @@ def default_model(name):
 
 def count(weights):
     return sum(math.prod(weight.shape) for weight in weights)
+
+
+def layers_of_kcnn(model):
+    """Name the classes that plain Keras does not know; our batch norm answers with Keras's."""
+    return {
+        layer.__class__.__name__
+        for layer in model.layers
+        if not layer.__class__.__module__.startswith("keras.")
+    }
 
 
 def batch_norms(model):
@@ -83,7 +102,7 @@ def test_raw_pixels_in_logits_out(name):
     model = default_model(name)
     assert [image.name for image in model.inputs] == ["image"]
     assert model.layers[-1].name == "logits"
-    assert model.layers[-1].activation is keras.activations.linear
+    assert getattr(model.layers[-1], "activation", None) in (None, keras.activations.linear)
     from_uint8 = model(pixels(), training=False)
     assert from_uint8.shape == (4, 10) and from_uint8.dtype == "float32"
     np.testing.assert_array_equal(from_uint8, model(pixels().astype("float32"), training=False))
@@ -102,7 +121,12 @@ def test_stem_pads_black_then_normalises_then_convolves_valid(name):
         np.testing.assert_allclose(stem(image)[0], expected, atol=1e-5)
 
     # What export relies on: the normalisation folds into the convolution, also at the border.
-    conv = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    reader = model.layers[model.layers.index(model.get_layer("normalize")) + 1]
+    if name == "mlp":
+        assert isinstance(reader, keras.layers.Flatten)
+        return
+    conv = reader
+    assert type(conv) is keras.layers.Conv2D
     kernel = conv.kernel.numpy() / STD[:, None]
     bias = -np.einsum("hwio,i->o", kernel, MEAN) + (conv.bias.numpy() if conv.use_bias else 0)
     padded = np.pad(pixels(), ((0, 0), (border, border), (border, border), (0, 0)))
@@ -136,13 +160,49 @@ def test_every_weight_gets_a_gradient(name):
             assert value > 1e-8, path
 
 
+def digits(size):
+    bunch = load_digits()
+    images = np.kron(bunch.images[:32], np.ones((1, size // 8, size // 8))) * 255 / 16
+    return np.repeat(images[..., None], 3, axis=-1).astype("uint8"), bunch.target[:32]
+
+
+def without_dropout(name):
+    accepted = inspect.signature(MODELS[name]).parameters
+    return {option: 0.0 for option in ("dropout", "spatial_dropout") if option in accepted}
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in BETWEEN])
+def test_learns_32_images(name):
+    size = 32 if name.startswith("vgg") else 16
+    images, labels = digits(size)
+    keras.utils.set_random_seed(0)
+    model = build_narrow(name, input_shape=(size, size, 3), **without_dropout(name))
+    for layer in batch_norms(model):
+        layer.momentum = 0.2  # the statistics of these images, without a long run
+    optimizer = keras.optimizers.Adam(3e-3)
+    variables = model.trainable_variables
+    for _ in range(12):
+        for _ in range(5):
+            with tf.GradientTape() as tape:
+                logits = model(images, training=True)
+                loss = keras.losses.sparse_categorical_crossentropy(labels, logits, True)
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
+            optimizer.apply(gradients, variables)
+        if (np.argmax(model(images, training=False), axis=1) == labels).all():
+            return
+    pytest.fail(f"the loss is {np.mean(loss):.2f} after 60 steps")
+
+
 @every_model
-def test_saved_as_stock_keras(name, tmp_path):
+def test_saved_and_loaded(name, tmp_path):
     model = default_model(name)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
+    kcnn.models.save(model, tmp_path / "model.keras")
+    own = layers_of_kcnn(model)
+    assert own <= {"LocalResponseNormalization", "PartiallyConnectedConv2D"}
+    load = kcnn.models.load if own else keras.models.load_model
+    loaded = load(tmp_path / "model.keras")
     for layer in loaded.layers:
-        assert type(layer).__module__.startswith("keras."), layer.name
+        assert type(layer).__module__.startswith("keras.") or type(layer).__name__ in own
     np.testing.assert_array_equal(loaded(pixels()), model(pixels()))
 
 
@@ -158,6 +218,9 @@ def test_other_images_and_classes(name):
 
 @every_family
 def test_smallest_image(name):
+    if name == "mlp":
+        assert build(name, input_shape=(1, 1, 3))(pixels((1, 1, 1, 3))).shape == (1, 10)
+        return
     with pytest.raises(ValueError, match=r"at least (\d+)x\1 pixels.*Received") as refusal:
         build(name, input_shape=(1, 1, 3))
     size = int(re.search(r"at least (\d+)x", str(refusal.value))[1])
@@ -166,62 +229,11 @@ def test_smallest_image(name):
         build(name, input_shape=(size, size - 1, 3))
 
 
-@every_family
-@pytest.mark.parametrize(
-    "argument, value",
-    [
-        *[("input_shape", bad) for bad in [(32, 32), (32, 32, 0), (32.0, 32, 3), "32", None, 32]],
-        *[("num_classes", bad) for bad in [1, 0, -3, 2.5, "10", True, None]],
-    ],
-)
-def test_bad_shape_or_classes(name, argument, value):
-    with pytest.raises(ValueError, match=rf"{argument} must be .* Received: {argument}="):
-        build(name, **{argument: value})
-
-
-@pytest.mark.parametrize(
-    "name, arguments, message",
-    [
-        ("simple_cnn", {"dropout": 1.0}, "dropout must be at least 0 and below 1. Received"),
-        ("simple_cnn", {"spatial_dropout": -0.1}, "spatial_dropout must be .* Received"),
-        ("alexnet", {"dropout": "half"}, "dropout must be .* Received"),
-        ("alexnet", {"dense_units": 0}, "dense_units must be .* at least 1. Received"),
-        ("vgg11", {"width": 1.5}, "width must be .* at least 1. Received"),
-        ("vgg11", {"batch_norm": "no"}, "batch_norm must be True or False. Received"),
-        ("resnet20", {"width": True}, "width must be .* at least 1. Received"),
-        ("resnet20", {"shortcut": "C"}, "Unknown shortcut 'C'. .*Known: A, B"),
-    ],
-)
-def test_bad_options(name, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        build(name, **arguments)
-
-
-# The registry
-
-
-def test_unknown_names_have_a_suggestion():
-    with pytest.raises(ValueError, match="Unknown model 'resnet_20'. Did you mean 'resnet20'?"):
-        build("resnet_20")
-    with pytest.raises(ValueError, match="'widht'. Did you mean 'width'?.*num_classes"):
-        build("resnet20", widht=8)
-    with pytest.raises(AttributeError, match="resnet21"):
-        kcnn.models.resnet21  # noqa: B018
-    with pytest.raises(KeyError):
-        MODELS["resnet21"]
-
-
-@every_model
-def test_registry_and_attribute_are_one_builder(name):
-    assert getattr(kcnn.models, name) is MODELS[name]
-    assert MODELS[name].__name__ == name
-    assert name in dir(kcnn.models)
-    assert list(MODELS) == list(names())
-
-
-def test_listing_names_does_not_import_keras():
-    code = (
-        "import sys, kcnn.models as m; m.names(); dir(m); len(m.MODELS); 'vgg16' in m.MODELS;"
-        "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.mark.parametrize("name", ["mlp", "simple_cnn"])
+@pytest.mark.parametrize("shape", [(32, 2), (8, 6, 7, 1)])
+def test_series_and_voxels(name, shape):
+    model = build(name, input_shape=shape)
+    assert model(pixels((2, *shape)), training=False).shape == (2, 10)
+    assert model.inputs[0].name == ("series" if len(shape) == 2 else "voxels")
+    border = model.get_layer("normalize")(np.zeros((1, *shape), "float32"))
+    np.testing.assert_allclose(border, -MEAN.mean() / STD.mean(), rtol=1e-5)

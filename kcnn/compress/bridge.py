@@ -70,18 +70,63 @@ def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Mod
     """Return the Keras 2 model that `graph.describe` and `graph.weights` told of."""
     import tf_keras
 
-    tensors = {}
+    own, tensors = own_layers(), {}
     for layer in layers:
         name = layer["name"]
         if layer["class_name"] == "InputLayer":
             tensors[name] = tf_keras.Input(**layer["config"], name=name)
             continue
-        rebuilt = getattr(tf_keras.layers, layer["class_name"])(**layer["config"], name=name)
+        layer_class = own.get(layer["class_name"]) or getattr(tf_keras.layers, layer["class_name"])
+        rebuilt = layer_class(**layer["config"], name=name)
         inputs = [tensors[source] for source in layer["inputs"]]
         tensors[name] = rebuilt(inputs if len(inputs) > 1 else inputs[0])
         rebuilt.set_weights([weights[f"{name}/{i}"] for i in range(len(rebuilt.weights))])
     ends = list(tensors.values())
     return tf_keras.Model(ends[0], ends[-1])
+
+
+def own_layers() -> dict[str, type]:
+    """Return the layers of `kcnn.layers` that Keras 2 lacks, written for it, by class name.
+
+    Their weights come from the originals, so what they start with does not matter.
+    """
+    import tensorflow as tf
+    import tf_keras
+
+    class LocalResponseNormalization(tf_keras.layers.Layer):
+        def __init__(self, depth_radius, bias, alpha, beta, **options):
+            super().__init__(**options)
+            self.settings = (depth_radius, bias, alpha, beta)
+
+        def call(self, inputs):
+            # TensorFlow's own kernel takes images only, but sees no further than the channels.
+            images = tf.reshape(inputs, (1, 1, -1, inputs.shape[-1]))
+            return tf.reshape(tf.nn.lrn(images, *self.settings), tf.shape(inputs))
+
+    class PartiallyConnectedConv2D(tf_keras.layers.Layer):
+        def __init__(self, connections, kernel_size, **options):
+            super().__init__(**options)
+            self.links = [(seen, map_) for map_, row in enumerate(connections) for seen in row]
+            self.kernel_size, self.maps = kernel_size, len(connections)
+
+        def build(self, input_shape):
+            positions = np.array([seen * self.maps + map_ for seen, map_ in self.links])
+            self.placed = np.eye(input_shape[-1] * self.maps, dtype=np.float32)[positions]
+            size = self.kernel_size
+            self.kernel = self.add_weight("kernel", (size, size, len(self.links)))
+            self.bias = self.add_weight("bias", (self.maps,))
+
+        def call(self, inputs):
+            size = self.kernel_size
+            kernel = tf.reshape(self.kernel @ self.placed, (size, size, -1, self.maps))
+            return tf.nn.conv2d(inputs, kernel, 1, "VALID") + self.bias
+
+        def get_prunable_weights(self):
+            return [self.kernel]
+
+    return {
+        layer.__name__: layer for layer in (LocalResponseNormalization, PartiallyConnectedConv2D)
+    }
 
 
 def named_weights(model: "tf_keras.Model") -> dict[str, np.ndarray]:
@@ -123,14 +168,17 @@ def prune(model: "tf_keras.Model", settings: dict, report: Report) -> "tf_keras.
 
     epochs, steps = settings["epochs"], settings["steps_per_epoch"]
     rate = tf_keras.optimizers.schedules.CosineDecay(settings["learning_rate"], epochs * steps)
+    loss = tf_keras.losses.SparseCategoricalCrossentropy
+    if settings["soft_labels"]:
+        loss = tf_keras.losses.CategoricalCrossentropy
     wrapped.compile(
         tf_keras.optimizers.Adam(rate, jit_compile=False),
-        tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )
     wrapped.fit(
-        batches(settings, model.input_shape),
+        batches(settings, model),
         steps_per_epoch=steps,
         epochs=epochs,
         verbose=0,
@@ -152,7 +200,7 @@ def schedule(initial: float, final: float, settings: dict) -> object:
     return sparsity.PolynomialDecay(initial, final, 1, end, frequency=frequency)
 
 
-def batches(settings: dict, images_shape: tuple[int | None, ...]) -> "tf.data.Dataset":
+def batches(settings: dict, model: "tf_keras.Model") -> "tf.data.Dataset":
     """Return the batches of images and labels that arrive on the standard input."""
     import tensorflow as tf
 
@@ -162,7 +210,8 @@ def batches(settings: dict, images_shape: tuple[int | None, ...]) -> "tf.data.Da
         for _ in range(settings["epochs"] * settings["steps_per_epoch"]):
             yield read_array(stream), read_array(stream)
 
-    shapes = (images_shape, (None,))
+    labels_shape = model.output_shape if settings["soft_labels"] else (None,)
+    shapes = (model.input_shape, labels_shape)
     signature = tuple(map(tf.TensorSpec, shapes, settings["dtypes"]))
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread can hold up the end by as much as an epoch

@@ -12,64 +12,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-_CONV = (
-    "kernel_size",
-    "strides",
-    "padding",
-    "data_format",
-    "dilation_rate",
-    "activation",
-    "use_bias",
-)
-_POOL = ("pool_size", "strides", "padding", "data_format")
-
-# layer class -> the options that are carried. tests/test_compress.py proves each class exact.
-CARRIED = {
-    "Activation": ("activation",),
-    "Add": (),
-    "Average": (),
-    "AveragePooling2D": _POOL,
-    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
-    "Concatenate": ("axis",),
-    "Conv2D": (*_CONV, "filters", "groups"),
-    "Cropping2D": ("cropping", "data_format"),
-    "Dense": ("units", "activation", "use_bias"),
-    "DepthwiseConv2D": (*_CONV, "depth_multiplier"),
-    "Dropout": ("rate", "noise_shape"),
-    "ELU": ("alpha",),
-    "Flatten": ("data_format",),
-    "GlobalAveragePooling2D": ("data_format", "keepdims"),
-    "GlobalMaxPooling2D": ("data_format", "keepdims"),
-    "LayerNormalization": ("axis", "epsilon", "center", "scale"),
-    "LeakyReLU": ("negative_slope",),
-    "MaxPooling2D": _POOL,
-    "Maximum": (),
-    "Multiply": (),
-    "Normalization": ("axis", "mean", "variance", "invert"),
-    "PReLU": ("shared_axes",),
-    "Permute": ("dims",),
-    "ReLU": ("max_value", "negative_slope", "threshold"),
-    "Rescaling": ("scale", "offset"),
-    "Reshape": ("target_shape",),
-    "SeparableConv2D": (*_CONV, "filters", "depth_multiplier"),
-    "Softmax": ("axis",),
-    "SpatialDropout2D": ("rate", "data_format"),
-    "Subtract": (),
-    "UpSampling2D": ("size", "data_format", "interpolation"),
-    "ZeroPadding2D": ("padding", "data_format"),
-}
-
-# hard_sigmoid is missing on purpose: Keras 2 computes another function under that name.
-ACTIVATIONS = frozenset(
-    "elu exponential gelu leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax "
-    "softplus softsign tanh".split()
-)
+import kcnn.layers
+from kcnn.compress.carried import ACTIVATIONS, ANY_DATA_FORMAT, CARRIED, RENAMED
 
 # Without a meaning for a layer whose weights are copied and which runs in float32.
 _DROPPED = frozenset({"name", "dtype", "seed", "renorm_clipping", "renorm_momentum"})
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # TensorFlow's pattern for a scope
-_RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
-_ANY_DATA_FORMAT = frozenset({"Cropping2D", "Flatten", "ZeroPadding2D"})
+# Those of kcnn.layers that Keras 2 lacks too are written for it in bridge.py.
+_MODULES = (keras.layers, kcnn.layers)
 
 
 def describe(model: keras.Model) -> list[dict]:
@@ -155,8 +105,8 @@ def _check_layer(layer: keras.layers.Layer, class_name: str) -> None:
     if isinstance(layer, keras.Model):
         raise ValueError("it is a model within the model; use its layers directly instead.")
     # `__class__`, because kcnn's batch norm is stock in this respect.
-    stock = layer.__class__ is getattr(keras.layers, class_name, None)
-    if class_name != "InputLayer" and not (stock and class_name in CARRIED):
+    known = any(layer.__class__ is getattr(module, class_name, None) for module in _MODULES)
+    if class_name != "InputLayer" and not (known and class_name in CARRIED):
         raise ValueError(f"express it by the layers that can: {', '.join(CARRIED)}.")
     if not _NAME.fullmatch(layer.name):
         raise ValueError("name it with a letter first, then letters, digits, '_', '.' and '-'.")
@@ -185,9 +135,11 @@ def _config(entry: dict) -> dict:
             carried[key] = value
         elif key in CARRIED[class_name]:
             _check_option(class_name, key, value)
-            carried[_RENAMED.get((class_name, key), key)] = value
+            carried[RENAMED.get((class_name, key), key)] = value
         elif key.endswith("_regularizer") and key != "activity_regularizer" and value:
             carried[key] = _regularizer(key, value)
+        elif (key, value) == ("data_format", "channels_last"):
+            continue  # of ZeroPadding1D, which knows nothing else in Keras 2
         elif key not in _DROPPED and not key.endswith("_initializer") and value:
             raise ValueError(f"it has {key}={value!r}, which is not carried; leave it out.")
     return carried
@@ -200,7 +152,7 @@ def _check_option(class_name: str, key: str, value: object) -> None:
             f"activation {received!r} is not the same in Keras 2; use a layer such as "
             f"keras.layers.LeakyReLU, or one of {', '.join(sorted(ACTIVATIONS))}."
         )
-    if key == "data_format" and value != "channels_last" and class_name not in _ANY_DATA_FORMAT:
+    if key == "data_format" and value != "channels_last" and class_name not in ANY_DATA_FORMAT:
         raise ValueError(f"data_format must be 'channels_last'. Received: {value!r}.")
     if key in ("mean", "variance") and value is None:
         raise ValueError(
@@ -219,7 +171,7 @@ def _regularizer(key: str, value: dict) -> dict:
 def _inputs(entry: dict, before: list[dict], *, sequential: bool) -> list[str]:
     if entry["class_name"] == "InputLayer":
         return []
-    if not entry["module"].startswith("keras.layers"):
+    if not entry["module"].startswith(("keras.layers", "kcnn.layers")):
         raise ValueError(
             "it is an operation on tensors; use a layer, such as keras.layers.Add() for x + y."
         )

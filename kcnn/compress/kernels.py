@@ -6,8 +6,11 @@ import numpy as np
 # What TF-MOT prunes of each layer. Biases, batch norms and depthwise kernels stay whole: they are
 # few weights, and a network misses them most.
 PRUNED_WEIGHT = {
+    "Conv1D": "kernel",
     "Conv2D": "kernel",
+    "Conv3D": "kernel",
     "Dense": "kernel",
+    "PartiallyConnectedConv2D": "kernel",
     "SeparableConv2D": "pointwise_kernel",
 }
 

@@ -16,10 +16,11 @@ import numpy as np
 
 from kcnn.compress.child import Child, start
 from kcnn.compress.graph import describe, write_job
+from kcnn.compress.kernels import PRUNED_WEIGHT, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
-from kcnn.compress.kernels import zero_fractions
 from kcnn.data import Data
 from kcnn.errors import unknown
+from kcnn.models.fits import check_fit
 
 SCHEDULES = ("polynomial", "constant")
 
@@ -62,9 +63,9 @@ def prune(
     """Set the smallest weights of a trained model to zero while it trains on, by TF-MOT.
 
     Use it for a smaller download: zeros compress well, so gzip shrinks the file, at float and at
-    int8. It does not make inference faster. All `Conv2D`, `Dense` and (pointwise) `SeparableConv2D`
-    kernels are pruned, each to the same sparsity, as TF-MOT's guide does; biases, batch norms and
-    depthwise kernels stay whole. Adam starts at `learning_rate` and follows a cosine down to zero.
+    int8. It does not make inference faster. All kernels of convolutions and of `Dense` layers are
+    pruned, each to the same sparsity, as TF-MOT's guide does; biases, batch norms and depthwise
+    kernels stay whole. Adam starts at `learning_rate` and follows a cosine down to zero.
     Pruning a pruned model goes on from the zeros it has.
 
     Paper: Zhu and Gupta, "To prune, or not to prune" (2017), https://arxiv.org/abs/1710.01878.
@@ -102,6 +103,7 @@ def prune(
         "steps_per_epoch": data.steps_per_epoch,
         "learning_rate": float(learning_rate),
         "dtypes": [spec.dtype.name for spec in data.train.element_spec],
+        "soft_labels": data.train.element_spec[1].shape.rank == 2,
     }
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kcnn-prune-") as name:
@@ -135,25 +137,8 @@ def _check_settings(sparsity: float, epochs: int, schedule: str, learning_rate: 
 
 
 def _check_model(model: keras.Model, data: Data) -> None:
-    layers = describe(model)
-    shape, classes = tuple(layers[0]["config"]["shape"]), model.output_shape[-1]
-    if len(shape) != len(data.image_shape) or any(
-        size not in (None, wanted) for size, wanted in zip(shape, data.image_shape, strict=True)
-    ):
-        raise ValueError(
-            f"The model takes images of shape {shape}, the data has {tuple(data.image_shape)}."
-        )
-    if classes != len(data.class_names):
-        raise ValueError(
-            f"The model has {classes} outputs, the data has {len(data.class_names)} classes."
-        )
-    last = layers[-1]
-    activation = "softmax" if last["class_name"] == "Softmax" else last["config"].get("activation")
-    if activation in ("softmax", "log_softmax", "sigmoid"):
-        raise ValueError(
-            f"The model must end in logits, but its last layer {last['name']!r} applies "
-            f"{activation}: leave the activation out."
-        )
+    describe(model)  # first, for it says what is wrong with a model that has no one shape
+    check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
         raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
 
@@ -162,7 +147,7 @@ def _targets(model: keras.Model, sparsity: float) -> dict[str, tuple[float, floa
     """Return each kernel's sparsity at the beginning and at the end."""
     zeros = zero_fractions(model)
     if not zeros:
-        raise ValueError(f"Model {model.name!r} has no Conv2D, SeparableConv2D or Dense layer.")
+        raise ValueError(f"Model {model.name!r} has no kernel of {', '.join(PRUNED_WEIGHT)}.")
     if measured_sparsity(model) >= sparsity:
         raise ValueError(
             f"The model is already {measured_sparsity(model):.1%} zeros: ask for a higher "

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert import mlir_quantize
 
-from kcnn.errors import unknown
+from kcnn.errors import one_line, unknown
 from kcnn.export.calibration import calibration_images
 from kcnn.export.checks import check_exported, check_model, check_ranges
 from kcnn.export.fold import fold_normalization
@@ -181,5 +181,5 @@ def _conversion_error(error: Exception) -> RuntimeError:
             f"TensorFlow Lite has no operator for {', '.join(missing)}; replace the layer that "
             "needs it."
         )
-    reason = " ".join(str(error).split())[:300]
+    reason = one_line(error)
     return RuntimeError(f"TensorFlow Lite cannot convert the model: {reason}")

@@ -1,4 +1,4 @@
-"""Fold the normalisation of the pixels into the convolution that reads it."""
+"""Fold the normalisation of the pixels into the layer that reads it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,13 +11,14 @@ def fold_normalization(model: keras.Model) -> keras.Model:
     """Return the same function of the pixels without its normalisation layer.
 
     A convolution of `scale * pixels + shift` is a convolution of `pixels` with its kernel times
-    `scale` and its bias plus the sum of kernel times `shift`. Left in the graph, the layer would
-    cost an int8 model two more operators over the whole image and up to 0.75 points of accuracy,
-    since its output is rounded to 8 bits before the convolution.
+    `scale` and its bias plus the sum of kernel times `shift`, and the same holds for a dense layer.
+    Left in the graph, the layer would cost an int8 model two more operators over the whole image
+    and up to 0.75 points of accuracy, since its output is rounded to 8 bits before the convolution.
 
     Folded is every `Normalization` with per-channel constants and every `Rescaling` that is read
-    by one `Conv2D` and by nothing else. That convolution must not pad (its zeros would stand for
-    the mean colour, not for black), unless there is no shift.
+    by one `Conv2D` or `Dense` layer and by nothing else, if need be through a `Flatten`. The
+    convolution must not pad (its zeros would stand for the mean colour, not for black), unless
+    there is no shift.
 
     Args:
         model: a built Sequential or Functional model. It is not changed.
@@ -42,7 +43,7 @@ def fold_normalization(model: keras.Model) -> keras.Model:
 
 
 def _foldable(model: keras.Model) -> dict[str, str]:
-    """Return the name of each scaling layer and of the convolution that alone reads it."""
+    """Return the name of each scaling layer and of the layer that alone reads it."""
     config = model.get_config()
     calls = [
         (layer["name"], set(_sources(call)))
@@ -53,12 +54,19 @@ def _foldable(model: keras.Model) -> dict[str, str]:
     # Whoever calls the model reads its output.
     calls.append((None, set(keras.tree.flatten(config["output_layers"]))))
     layers = {layer.name: layer for layer in model.layers}
+
+    def only_reader(name: str) -> str | None:
+        readers = [reader for reader, sources in calls if name in sources]
+        once = len(readers) == times_called[name] == times_called[readers[0]] == 1
+        return readers[0] if once else None
+
     pairs = {}
     for name in times_called:
-        readers = [reader for reader, sources in calls if name in sources]
-        called_once = len(readers) == times_called[name] == times_called[readers[0]] == 1
-        if called_once and _can_fold(layers.get(name), layers.get(readers[0])):
-            pairs[name] = readers[0]
+        reader = only_reader(name)
+        if _keeps_channels_last(layers.get(reader)):
+            reader = only_reader(reader)
+        if _can_fold(layers.get(name), layers.get(reader)):
+            pairs[name] = reader
     return pairs
 
 
@@ -73,20 +81,30 @@ def _sources(value: object) -> Iterator[str]:
             yield from _sources(item)
 
 
+def _keeps_channels_last(layer: keras.layers.Layer | None) -> bool:
+    return layer.__class__ is keras.layers.Flatten and layer.data_format == "channels_last"
+
+
 def _can_fold(scaling: keras.layers.Layer | None, reader: keras.layers.Layer | None) -> bool:
     # `__class__`, not `type`: a faster layer may answer with the stock one it stands for.
-    if reader.__class__ is not keras.layers.Conv2D or reader.groups != 1:
+    convolution = reader.__class__ is keras.layers.Conv2D
+    if convolution and (reader.groups != 1 or reader.data_format != "channels_last"):
         return False
-    if reader.data_format != "channels_last":
+    if not convolution and reader.__class__ is not keras.layers.Dense:
         return False
-    affine = _scale_and_shift(scaling, reader.kernel.shape[2])
-    return affine is not None and (reader.padding == "valid" or not affine[1].any())
+    affine = _scale_and_shift(scaling, reader.kernel.shape[-2])
+    pads = convolution and reader.padding != "valid"
+    return affine is not None and not (pads and affine[1].any())
 
 
 def _scale_and_shift(
-    layer: keras.layers.Layer | None, channels: int
+    layer: keras.layers.Layer | None, size: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the float64 scale and shift of every channel, None if the layer is more than that."""
+    """Return the float64 scale and shift of every channel, None if the layer is more than that.
+
+    They are repeated up to `size`, the rows of a kernel: in a dense layer that reads flattened
+    images, these go through the channels again and again.
+    """
     if layer.__class__ is keras.layers.Rescaling:
         scale, shift = np.float64(layer.scale), np.float64(layer.offset)
     elif layer.__class__ is keras.layers.Normalization:
@@ -99,12 +117,12 @@ def _scale_and_shift(
         values.shape in ((), (values.size,), (1, 1, 1, values.size)) for values in (scale, shift)
     ):
         return None
-    return np.resize(scale, channels), np.resize(shift, channels)
+    return np.resize(scale, size), np.resize(shift, size)
 
 
 def _without(model: keras.Model, pairs: dict[str, str]) -> keras.Model:
     """Return a copy of a functional model without the scaling layers of `pairs`."""
-    scaling_of = {convolution: scaling for scaling, convolution in pairs.items()}
+    scaling_of = {reader: scaling for scaling, reader in pairs.items()}
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         biased = {"use_bias": True} if layer.name in scaling_of else {}
@@ -128,9 +146,12 @@ def _without(model: keras.Model, pairs: dict[str, str]) -> keras.Model:
     return folded
 
 
-def _absorb(convolution: keras.layers.Conv2D, scaling: keras.layers.Layer) -> list[np.ndarray]:
-    """Return the kernel and bias with which the convolution does the scaling layer's work too."""
-    kernel, *bias = (np.float64(weights) for weights in convolution.get_weights())
-    scale, shift = _scale_and_shift(scaling, kernel.shape[2])
-    bias = (bias[0] if bias else 0.0) + np.einsum("hwio,i->o", kernel, shift)
+def _absorb(
+    reader: keras.layers.Conv2D | keras.layers.Dense, scaling: keras.layers.Layer
+) -> list[np.ndarray]:
+    """Return the kernel and bias with which the reader does the scaling layer's work too."""
+    kernel, *bias = (np.float64(weights) for weights in reader.get_weights())
+    scale, shift = _scale_and_shift(scaling, kernel.shape[-2])
+    pixels = tuple(range(kernel.ndim - 2))  # a dense kernel has none
+    bias = (bias[0] if bias else 0.0) + shift @ kernel.sum(axis=pixels)
     return [kernel * scale[:, None], bias]

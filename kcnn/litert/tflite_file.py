@@ -10,6 +10,7 @@ from pathlib import Path
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from kcnn.errors import one_line
 from kcnn.litert.labels import read_labels
 from kcnn.litert.native_log import native_log
 
@@ -104,7 +105,7 @@ def open_interpreter(data: bytes, path: Path) -> Interpreter:
 def damaged(path: Path, error: Exception) -> ValueError:
     """Return, not raise, the one-line error for a model that LiteRT or a reader refuses."""
     return ValueError(
-        f"{path} is damaged, or no model LiteRT can run: {' '.join(str(error).split())}"
+        f"{path} is damaged, or no model LiteRT can run: {one_line(error)}"
     )
 
 

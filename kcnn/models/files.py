@@ -3,16 +3,20 @@
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
+import kcnn.layers  # noqa: F401  a file may hold its layers, which Keras finds by this import
+from kcnn.errors import one_line
 from kcnn.run_dir import atomic
 
 
 def save(model: keras.Model, path: str | os.PathLike) -> Path:
-    """Write `model` for inference: architecture and weights, no optimizer, stock Keras layers.
+    """Write `model` for inference: architecture and weights, no optimizer.
 
-    Any Keras 3 loads the file, without kcnn. A failed write leaves an older file as it was.
+    Any Keras 3 loads the file, without kcnn unless the model has one of the layers that Keras
+    lacks (`kcnn.layers`). A failed write leaves an older file as it was.
 
     Raises:
         ValueError: the path does not end in `.keras`.
@@ -46,5 +50,36 @@ def load(path: str | os.PathLike) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises all kinds, over many lines
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         raise ValueError(f"{str(path)!r} cannot be loaded: {reason}") from error
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Return `model`, or where it computes in mixed precision, a float32 copy with its weights.
+
+    For what comes after training: TF-MOT and LiteRT know float32 only, and a `.keras` file in
+    mixed precision would compute that way wherever it is loaded.
+
+    >>> with_policy = keras.layers.Dense(2, dtype="mixed_bfloat16")
+    >>> model = keras.Sequential([keras.Input((3,)), with_policy])
+    >>> in_float32(model).layers[0].compute_dtype
+    'float32'
+    """
+    config = model.get_config()
+    replaced = _without_mixed_policies(config)
+    if replaced == config:
+        return model
+    copy = model.__class__.from_config(replaced)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _without_mixed_policies(config: Any) -> Any:
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            mixed = config["config"]["name"].startswith("mixed_")
+            return "float32" if mixed else config
+        return {key: _without_mixed_policies(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_without_mixed_policies(value) for value in config)
+    return config

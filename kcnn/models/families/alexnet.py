@@ -1,30 +1,49 @@
-"""AlexNet, cut to the size of CIFAR images."""
+"""AlexNet, as in the paper and cut to the size of CIFAR images."""
 
 import keras
 
+from kcnn.errors import unknown
+from kcnn.layers import LocalResponseNormalization
 from kcnn.models import blocks
+
+VARIANTS = ("cifar", "paper")
 
 
 def alexnet(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
+    variant: str = "cifar",
     dropout: float = 0.5,
-    dense_units: int = 1024,
+    dense_units: int | None = None,
     name: str = "alexnet",
-) -> keras.Sequential:
-    """Build AlexNet for small images: the paper's five convolutions and overlapping pooling.
+) -> keras.Model:
+    """Build AlexNet: five convolutions, overlapping pooling, two hidden dense layers with dropout.
 
-    The filters are the paper's (96, 256, 384, 384, 256) and so are the 3x3 max poolings with
-    strides of 2 after the first, second and fifth convolution and the dropout of both hidden
-    dense layers. Three things differ. The first convolution is 5x5 without strides, not 11x11
-    with strides of 4: 32x32 pixels have none to spare. The dense layers have 1,024 units, not
-    4,096. Batch norm after every convolution stands in for the paper's local response
-    normalisation after two of them, and no convolution is cut into two groups.
+    In both variants the convolutions have 96, 256, 384, 384 and 256 filters, the second, fourth
+    and fifth in two groups, as the paper's two graphics cards wanted it; ReLU, local response
+    normalisation and max pooling of 3x3 with strides of 2 follow the first and the second, in this
+    order, and such a pooling the fifth. Groups are a split, a convolution each and a
+    concatenation: TensorFlow has no grouped convolution on a CPU.
 
-    7,141,098 trainable parameters. Images are at least 15x15.
+    "paper" is for 227x227 (the paper says 224, with which its own numbers do not work out): a
+    first convolution of 11x11 with strides of 4 and no padding, dense layers of 4,096; 60,965,224
+    parameters for 1,000 classes. All but the logits start as in the paper. Images are at least
+    67x67.
+
+    "cifar" is for 32x32, which have no pixels to spare: a first convolution of 5x5 without
+    strides, dense layers of 1,024, He's initial weights; 5,726,602 parameters for 10 classes.
+    Images are at least 15x15.
 
     Paper: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks"
     (2012).
+
+    Args:
+        input_shape: `(height, width, channels)` of an image.
+        num_classes: logits of an answer.
+        variant: "cifar" or "paper".
+        dropout: share of the units of both hidden dense layers that are dropped in training.
+        dense_units: of each hidden dense layer; None for the variant's own.
+        name: of the model.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -32,30 +51,63 @@ def alexnet(
     >>> alexnet(dense_units=64).get_layer("pool5").output.shape
     (None, 3, 3, 256)
     """
-    image = blocks.image_input(input_shape, minimum_size=15)
+    if variant not in VARIANTS:
+        raise unknown("variant", variant, VARIANTS)
+    paper = variant == "paper"
+    if dense_units is None:
+        dense_units = 4096 if paper else 1024
     blocks.check_count("dense_units", dense_units, minimum=1)
-    return keras.Sequential(
-        [
-            image,
-            *blocks.normalize(image.shape[-1], padding=2),
-            *blocks.conv_bn_relu(96, 5, padding="valid", name="conv1"),
-            _overlapping_pool("pool1"),
-            *blocks.conv_bn_relu(256, 5, name="conv2"),
-            _overlapping_pool("pool2"),
-            *blocks.conv_bn_relu(384, 3, name="conv3"),
-            *blocks.conv_bn_relu(384, 3, name="conv4"),
-            *blocks.conv_bn_relu(256, 3, name="conv5"),
-            _overlapping_pool("pool5"),
-            keras.layers.Flatten(name="flatten"),
-            *blocks.dense_relu(dense_units, name="dense1"),
-            blocks.dropout(dropout, name="dropout1"),
-            *blocks.dense_relu(dense_units, name="dense2"),
-            blocks.dropout(dropout, name="dropout2"),
-            blocks.logits(num_classes),
-        ],
-        name=name,
+    image = blocks.image_input(input_shape, minimum_size=67 if paper else 15)
+    x = blocks.apply(blocks.normalize(image.shape[-1], padding=0 if paper else 2), image)
+    size, strides = (11, 4) if paper else (5, 1)
+    x = _conv(x, 96, size, name="conv1", paper=paper, strides=strides, padding="valid")
+    x = _overlapping_pool(_response_norm(x, "conv1"), "pool1")
+    x = _conv(x, 256, 5, groups=2, name="conv2", paper=paper)
+    x = _overlapping_pool(_response_norm(x, "conv2"), "pool2")
+    x = _conv(x, 384, 3, name="conv3", paper=paper)
+    x = _conv(x, 384, 3, groups=2, name="conv4", paper=paper)
+    x = _conv(x, 256, 3, groups=2, name="conv5", paper=paper)
+    x = _overlapping_pool(x, "pool5")
+    x = keras.layers.Flatten(name="flatten")(x)
+    for dense in ("dense1", "dense2"):
+        kernel, bias = _start(dense, paper)
+        x = keras.layers.Dense(
+            dense_units, kernel_initializer=kernel, bias_initializer=bias, name=dense
+        )(x)
+        x = blocks.apply(blocks.activation("relu", name=dense), x)
+        x = blocks.dropout(dropout, name=f"{dense}_dropout")(x)
+    return keras.Model(image, blocks.logits(num_classes)(x), name=name)
+
+
+def _start(name: str, paper: bool) -> tuple[str | dict, str]:
+    """Return the initialisers of the kernel and of the bias of layer `name`.
+
+    Descriptions, not initialisers: one of these in both groups would draw the same numbers twice.
+    """
+    if not paper:
+        return "he_normal", "zeros"
+    kernel = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
+    return kernel, "zeros" if name in ("conv1", "conv3") else "ones"
+
+
+def _conv(
+    x: keras.KerasTensor, filters: int, size: int, *, name: str, paper: bool, **options
+) -> keras.KerasTensor:
+    kernel, bias = _start(name, paper)
+    options |= {"use_bias": True, "initializer": kernel, "bias_initializer": bias}
+    if "groups" in options:
+        x = blocks.grouped_conv(x, filters, size, name=name, **options)
+    else:
+        x = blocks.apply(blocks.conv(filters, size, name=name, **options), x)
+    return blocks.apply(blocks.activation("relu", name=name), x)
+
+
+def _response_norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    layer = LocalResponseNormalization(
+        depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75, name=f"{name}_lrn"
     )
+    return layer(x)
 
 
-def _overlapping_pool(name: str) -> keras.layers.MaxPooling2D:
-    return keras.layers.MaxPooling2D(3, strides=2, name=name)
+def _overlapping_pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return blocks.apply(blocks.pool("max", 3, strides=2, name=name), x)

@@ -1,35 +1,66 @@
 """Residual networks for small images (He et al. 2015, section 4.2): 6n + 2 layers deep."""
 
 from numbers import Integral
+from typing import NamedTuple
 
 import keras
 
 from kcnn.errors import unknown
 from kcnn.models import blocks
+from kcnn.models.depths import at_depth
+
+SHORTCUTS = ("A", "B", "none")
 
 
-def resnet(
+class _Style(NamedTuple):
+    """What all residual units of a network have in common."""
+
+    shortcut: str
+    activation: str
+    kernel: keras.initializers.Initializer
+    preactivation: bool
+
+
+def resnet(  # noqa: PLR0913  one argument for each choice there is
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
     shortcut: str = "A",
     width: int = 16,
+    preactivation: bool = False,
+    activation: str = "relu",
+    initializer: blocks.Initializer = "auto",
     name: str | None = None,
 ) -> keras.Model:
     """Build the CIFAR residual network of any `depth` = 6n + 2.
 
-    A 3x3 convolution, then three stages of n residual blocks with `width`, 2 `width` and
+    A 3x3 convolution, then three stages of n residual units with `width`, 2 `width` and
     4 `width` filters, the second and third at half the resolution of the one before, then global
-    average pooling and the logits. Images are at least 4x4.
+    average pooling and the logits.
 
-    Where a block changes the size of its input, shortcut "A" subsamples it and fills the new
-    channels with zeros: no parameters, the paper's choice for CIFAR-10. Shortcut "B" projects it
-    with a 1x1 convolution and batch norm. All other shortcuts are the identity.
+    Papers: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385; with
+    `preactivation`, He et al., "Identity Mappings in Deep Residual Networks" (2016),
+    https://arxiv.org/abs/1603.05027.
 
-    Paper: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385.
+    Args:
+        depth: weight layers: 6n + 2.
+        input_shape: (height, width, channels), at least 4x4 pixels.
+        num_classes: logits of the answer.
+        shortcut: what a unit that changes the size of its input adds to its output. "A" subsamples
+            the input and fills the new channels with zeros: no parameters, the paper's choice for
+            CIFAR-10. "B" projects it with a 1x1 convolution. All other units add their input as it
+            is. "none" leaves every shortcut out: the plain network that the paper compares with.
+        width: filters of the first stage.
+        preactivation: batch norm and activation before each convolution, so that nothing but sums
+            lies on the way from the first unit to the last. As in the authors' code, the first
+            unit of a stage also normalises and activates what its shortcut gets, and a projection
+            has no batch norm of its own.
+        activation: one of `kcnn.models.blocks.ACTIVATIONS`.
+        initializer: as in `kcnn.models.blocks.initializer`.
+        name: of the model.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is unknown or out of its range.
 
     >>> resnet(8, num_classes=100).name
     'resnet8'
@@ -37,39 +68,85 @@ def resnet(
     if not isinstance(depth, Integral) or depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth must be 6n + 2: 8, 14, 20, ... Received: depth={depth!r}")
     blocks.check_count("width", width, minimum=1)
+    blocks.check_flag("preactivation", preactivation)
     if shortcut not in SHORTCUTS:
         raise unknown("shortcut", shortcut, SHORTCUTS)
     image = blocks.image_input(input_shape, minimum_size=4)
     logits = blocks.logits(num_classes)
+    kernel = blocks.initializer(initializer, activation)
+    style = _Style(shortcut, activation, kernel, preactivation)
     x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
-    x = blocks.apply(blocks.conv_bn_relu(width, 3, padding="valid", name="stem_conv"), x)
+    # The image is padded before it is normalised: see `blocks.normalize`.
+    stem = blocks.conv(width, 3, padding="valid", initializer=kernel, name="stem_conv")
+    x = blocks.apply(stem, x)
+    if not preactivation:
+        x = _normalize_and_activate(x, "stem_conv", style)
+    unit = _preactivated_unit if preactivation else _unit
     for stage in (1, 2, 3):
         for block in range(1, (depth - 2) // 6 + 1):
-            strides = 2 if stage > 1 and block == 1 else 1
-            prefix = f"stage{stage}_block{block}"
-            x = _residual_block(x, width * 2 ** (stage - 1), strides, shortcut, prefix)
+            x = unit(x, width * 2 ** (stage - 1), stage, block, style)
+    if preactivation:
+        x = _normalize_and_activate(x, "last", style)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(image, logits(x), name=name or f"resnet{depth}")
 
 
-def _residual_block(
-    x: keras.KerasTensor, filters: int, strides: int, shortcut: str, name: str
+def _unit(
+    x: keras.KerasTensor, filters: int, stage: int, block: int, style: _Style
 ) -> keras.KerasTensor:
-    """Add two 3x3 convolutions of `filters` to the shortcut of `x`; ReLU after the sum."""
-    residual = blocks.apply(
-        [
-            *blocks.conv_bn_relu(filters, 3, strides=strides, name=f"{name}_conv1"),
-            *blocks.conv_bn(filters, 3, name=f"{name}_conv2"),
-        ],
-        x,
+    """Add two 3x3 convolutions to the shortcut; the activation follows the sum."""
+    name, strides = f"stage{stage}_block{block}", _strides(stage, block)
+    first, second = _convolutions(filters, strides, name, style)
+    residual = _normalize_and_activate(blocks.apply(first, x), f"{name}_conv1", style)
+    residual = blocks.batch_norm(f"{name}_conv2")(blocks.apply(second, residual))
+    x = _add_shortcut(x, residual, strides, name, style)
+    return blocks.apply(blocks.activation(style.activation, name=name), x)
+
+
+def _preactivated_unit(
+    x: keras.KerasTensor, filters: int, stage: int, block: int, style: _Style
+) -> keras.KerasTensor:
+    """Add two activated and then convolved maps to the shortcut; nothing follows the sum."""
+    name, strides = f"stage{stage}_block{block}", _strides(stage, block)
+    first, second = _convolutions(filters, strides, name, style)
+    activated = _normalize_and_activate(x, f"{name}_conv1", style)
+    residual = blocks.apply(first, activated)
+    residual = _normalize_and_activate(residual, f"{name}_conv2", style)
+    residual = blocks.apply(second, residual)
+    return _add_shortcut(activated if block == 1 else x, residual, strides, name, style)
+
+
+def _strides(stage: int, block: int) -> int:
+    return 2 if stage > 1 and block == 1 else 1
+
+
+def _convolutions(filters: int, strides: int, name: str, style: _Style) -> tuple[list, list]:
+    options = {"initializer": style.kernel}
+    return (
+        blocks.conv(filters, 3, strides=strides, name=f"{name}_conv1", **options),
+        blocks.conv(filters, 3, name=f"{name}_conv2", **options),
     )
+
+
+def _normalize_and_activate(x: keras.KerasTensor, name: str, style: _Style) -> keras.KerasTensor:
+    return blocks.apply(
+        [blocks.batch_norm(name), *blocks.activation(style.activation, name=name)], x
+    )
+
+
+def _add_shortcut(
+    x: keras.KerasTensor, residual: keras.KerasTensor, strides: int, name: str, style: _Style
+) -> keras.KerasTensor:
+    if style.shortcut == "none":
+        return residual
     if strides > 1:
-        x = blocks.apply(SHORTCUTS[shortcut](x.shape[-1], filters, strides, name), x)
-    return blocks.relu(name)(keras.layers.Add(name=f"{name}_add")([x, residual]))
+        resize = _project if style.shortcut == "B" else _subsample_and_pad
+        x = blocks.apply(resize(x.shape[-1], residual.shape[-1], strides, name, style), x)
+    return keras.layers.Add(name=f"{name}_add")([x, residual])
 
 
 def _subsample_and_pad(
-    channels: int, filters: int, strides: int, name: str
+    channels: int, filters: int, strides: int, name: str, style: _Style
 ) -> list[keras.layers.Layer]:
     new = filters - channels
     return [
@@ -86,83 +163,25 @@ def _subsample_and_pad(
     ]
 
 
-def _project(channels: int, filters: int, strides: int, name: str) -> list[keras.layers.Layer]:
-    return blocks.conv_bn(filters, 1, strides=strides, name=f"{name}_project")
+def _project(
+    channels: int, filters: int, strides: int, name: str, style: _Style
+) -> list[keras.layers.Layer]:
+    piece = blocks.conv if style.preactivation else blocks.conv_bn
+    return piece(filters, 1, strides=strides, initializer=style.kernel, name=f"{name}_project")
 
 
-SHORTCUTS = {"A": _subsample_and_pad, "B": _project}
-
-
-def resnet20(
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    num_classes: int = 10,
-    shortcut: str = "A",
-    width: int = 16,
-    name: str = "resnet20",
-) -> keras.Model:
-    """Build ResNet-20: 269,722 trainable parameters; arguments as in `resnet`.
-
-    >>> resnet20(width=2).name
-    'resnet20'
-    """
-    return resnet(20, input_shape, num_classes, shortcut, width, name)
-
-
-def resnet32(
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    num_classes: int = 10,
-    shortcut: str = "A",
-    width: int = 16,
-    name: str = "resnet32",
-) -> keras.Model:
-    """Build ResNet-32: 464,154 trainable parameters; arguments as in `resnet`.
-
-    >>> resnet32(width=2).name
-    'resnet32'
-    """
-    return resnet(32, input_shape, num_classes, shortcut, width, name)
-
-
-def resnet44(
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    num_classes: int = 10,
-    shortcut: str = "A",
-    width: int = 16,
-    name: str = "resnet44",
-) -> keras.Model:
-    """Build ResNet-44: 658,586 trainable parameters; arguments as in `resnet`.
-
-    >>> resnet44(width=2).name
-    'resnet44'
-    """
-    return resnet(44, input_shape, num_classes, shortcut, width, name)
-
-
-def resnet56(
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    num_classes: int = 10,
-    shortcut: str = "A",
-    width: int = 16,
-    name: str = "resnet56",
-) -> keras.Model:
-    """Build ResNet-56: 853,018 trainable parameters; arguments as in `resnet`.
-
-    >>> resnet56(width=2).name
-    'resnet56'
-    """
-    return resnet(56, input_shape, num_classes, shortcut, width, name)
-
-
-def resnet110(
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    num_classes: int = 10,
-    shortcut: str = "A",
-    width: int = 16,
-    name: str = "resnet110",
-) -> keras.Model:
-    """Build ResNet-110: 1,727,962 trainable parameters; arguments as in `resnet`.
-
-    >>> resnet110(width=2).name
-    'resnet110'
-    """
-    return resnet(110, input_shape, num_classes, shortcut, width, name)
+resnet20 = at_depth(
+    resnet, 20, "resnet20", "Build ResNet-20: 269,722 trainable parameters by default."
+)
+resnet32 = at_depth(
+    resnet, 32, "resnet32", "Build ResNet-32: 464,154 trainable parameters by default."
+)
+resnet44 = at_depth(
+    resnet, 44, "resnet44", "Build ResNet-44: 658,586 trainable parameters by default."
+)
+resnet56 = at_depth(
+    resnet, 56, "resnet56", "Build ResNet-56: 853,018 trainable parameters by default."
+)
+resnet110 = at_depth(
+    resnet, 110, "resnet110", "Build ResNet-110: 1,727,962 trainable parameters by default."
+)

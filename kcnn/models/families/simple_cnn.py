@@ -4,41 +4,70 @@ import keras
 
 from kcnn.models import blocks
 
+_SPATIAL_DROPOUTS = {
+    1: keras.layers.SpatialDropout1D,
+    2: keras.layers.SpatialDropout2D,
+    3: keras.layers.SpatialDropout3D,
+}
+
 
 def simple_cnn(
-    input_shape: tuple[int, int, int] = (32, 32, 3),
+    input_shape: tuple[int, ...] = (32, 32, 3),
     num_classes: int = 10,
     spatial_dropout: float = 0.25,
     dropout: float = 0.5,
+    activation: str = "relu",
+    initializer: blocks.Initializer = "auto",
     name: str = "simple_cnn",
 ) -> keras.Sequential:
     """Build the network to start with: small, quick to train, easy to read.
 
-    Twice convolution - batch norm - ReLU - max pooling - spatial dropout, with 16 and 32 filters
-    of 3x3, then a dense layer of 128 and the logits. 268,746 trainable parameters, nearly all of
-    them the dense layer's. Images are at least 4x4.
+    Twice convolution - batch norm - activation - max pooling - spatial dropout, with 16 and 32
+    filters of 3x3, then a dense layer of 128 and the logits. 268,746 trainable parameters, nearly
+    all of them the dense layer's.
+
+    Args:
+        input_shape: (height, width, channels) of images, (steps, channels) of series or (depth,
+            height, width, channels) of voxels, at least 4 along each axis; the convolutions and
+            poolings get as many dimensions.
+        num_classes: logits of the answer.
+        spatial_dropout: share of the convolutions' maps that is dropped in training.
+        dropout: share of the dense layer's units that is dropped in training.
+        activation: one of `kcnn.models.blocks.ACTIVATIONS`.
+        initializer: as in `kcnn.models.blocks.initializer`.
+        name: of the model.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is unknown or out of its range.
 
     >>> simple_cnn().output_shape
     (None, 10)
+    >>> simple_cnn((128, 6)).get_layer("block2_pool").output.shape
+    (None, 32, 32)
     """
-    image = blocks.image_input(input_shape, minimum_size=4)
+    image = blocks.image_input(input_shape, minimum_size=4, ranks=(1, 2, 3))
+    rank = len(image.shape) - 2
     blocks.check_rate("spatial_dropout", spatial_dropout)
+    style = {"activation": activation, "initializer": initializer}
+
+    def block(filters: int, padding: str, name: str) -> list[keras.layers.Layer]:
+        options = {"rank": rank, "padding": padding, "use_bias": True, **style}
+        return [
+            *blocks.conv_block(filters, 3, name=f"{name}_conv", **options),
+            *blocks.pool("max", rank=rank, name=f"{name}_pool"),
+            _SPATIAL_DROPOUTS[rank](spatial_dropout, name=f"{name}_dropout"),
+        ]
+
     return keras.Sequential(
         [
             image,
-            *blocks.normalize(image.shape[-1], padding=1),
-            *blocks.conv_bn_relu(16, 3, padding="valid", use_bias=True, name="block1_conv"),
-            keras.layers.MaxPooling2D(name="block1_pool"),
-            keras.layers.SpatialDropout2D(spatial_dropout, name="block1_dropout"),
-            *blocks.conv_bn_relu(32, 3, use_bias=True, name="block2_conv"),
-            keras.layers.MaxPooling2D(name="block2_pool"),
-            keras.layers.SpatialDropout2D(spatial_dropout, name="block2_dropout"),
+            *blocks.normalize(image.shape[-1], padding=1, rank=rank),
+            # The image is padded before it is normalised: see `blocks.normalize`.
+            *block(16, "valid", "block1"),
+            *block(32, "same", "block2"),
             keras.layers.Flatten(name="flatten"),
-            *blocks.dense_relu(128, name="dense"),
-            blocks.dropout(dropout, name="dropout"),
+            *blocks.dense_block(128, name="dense", **style),
+            blocks.dropout(dropout, name="dropout", activation=activation),
             blocks.logits(num_classes),
         ],
         name=name,

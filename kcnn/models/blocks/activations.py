@@ -1,0 +1,139 @@
+"""Activations, and the initial weights and the dropout that suit each of them."""
+
+from collections.abc import Mapping
+
+import keras
+
+from kcnn.errors import unknown
+from kcnn.models.blocks.checks import check_rate
+
+# Activation -> the initialiser that keeps the variance of its signals from layer to layer: He for
+# the rectifiers and their smooth kin, LeCun as the paper of SELU demands, Glorot for tanh.
+_AUTOMATIC = {
+    "relu": "he_normal",
+    "leaky_relu": "he_normal",
+    "elu": "he_normal",
+    "selu": "lecun_normal",
+    "swish": "he_normal",
+    "gelu": "he_normal",
+    "tanh": "glorot_uniform",
+}
+ACTIVATIONS = tuple(_AUTOMATIC)
+
+INITIALIZERS = (
+    "auto",
+    "he_normal",
+    "he_uniform",
+    "glorot_normal",
+    "glorot_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "random_normal",
+)
+
+# The slope of most published networks and of PyTorch; Keras's own default is 0.3.
+LEAKY_SLOPE = 0.01
+
+Initializer = str | Mapping | keras.initializers.Initializer
+
+
+def activation(kind: str, *, name: str) -> list[keras.layers.Layer]:
+    """Return the activation `name`_`kind`, a layer of its own so that Grad-CAM can name its map.
+
+    Args:
+        kind: one of `ACTIVATIONS`. "leaky_relu" has a slope of 0.01, "swish" is x * sigmoid(x).
+        name: of the layer that is activated.
+
+    Raises:
+        ValueError: `kind` is unknown.
+
+    >>> activation("gelu", name="conv1")[0].name
+    'conv1_gelu'
+    """
+    if kind not in ACTIVATIONS:
+        raise unknown("activation", kind, ACTIVATIONS)
+    name = f"{name}_{kind}"
+    if kind == "relu":
+        return [keras.layers.ReLU(name=name)]
+    if kind == "leaky_relu":
+        return [keras.layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=name)]
+    if kind == "elu":
+        return [keras.layers.ELU(name=name)]
+    return [keras.layers.Activation("silu" if kind == "swish" else kind, name=name)]
+
+
+def scaled_tanh(name: str) -> list[keras.layers.Layer]:
+    """Return LeCun's squashing function 1.7159 tanh(2/3 x), which maps 1 to 1 and -1 to -1.
+
+    Paper: LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998),
+    appendix A.
+
+    >>> x = keras.ops.ones((1, 1))
+    >>> for layer in scaled_tanh("c1"):
+    ...     x = layer(x)
+    >>> round(float(x[0, 0]), 4)
+    1.0
+    """
+    # Of stock layers: a file with an activation function of our own would not load in plain Keras.
+    return [
+        keras.layers.Rescaling(2 / 3, name=f"{name}_slope"),
+        keras.layers.Activation("tanh", name=f"{name}_tanh"),
+        keras.layers.Rescaling(1.7159, name=f"{name}_amplitude"),
+    ]
+
+
+def initializer(
+    kind: Initializer = "auto", activation: str = "relu"
+) -> keras.initializers.Initializer:
+    """Return the initial distribution of a kernel that `activation` follows.
+
+    Args:
+        kind: "auto" for the one that suits the activation, another of `INITIALIZERS`, Keras's
+            description of one as a dictionary, or an initialiser itself, such as
+            `keras.initializers.RandomNormal(mean=0.0, stddev=0.01)`.
+        activation: one of `ACTIVATIONS`.
+
+    Papers: He et al. (2015), https://arxiv.org/abs/1502.01852; Glorot and Bengio (2010); LeCun et
+    al., "Efficient BackProp" (1998); Klambauer et al., SELU (2017),
+    https://arxiv.org/abs/1706.02515.
+
+    Raises:
+        ValueError: one of the names is unknown, or `kind` describes no initialiser.
+
+    >>> type(initializer("auto", "selu")).__name__
+    'LecunNormal'
+    """
+    if activation not in ACTIVATIONS:
+        raise unknown("activation", activation, ACTIVATIONS)
+    if isinstance(kind, str) and kind not in INITIALIZERS:
+        raise unknown("initializer", kind, INITIALIZERS)
+    if isinstance(kind, str):
+        return keras.initializers.get(_AUTOMATIC[activation] if kind == "auto" else kind)
+    if isinstance(kind, keras.initializers.Initializer):
+        # A copy: two layers with one unseeded initialiser would start with the same numbers.
+        return kind.__class__.from_config(kind.get_config())
+    try:
+        described = keras.initializers.deserialize(dict(kind))
+        if isinstance(described, keras.initializers.Initializer):
+            return described
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"initializer must be one of {', '.join(INITIALIZERS)}, a Keras initialiser or its "
+        f"description as a dictionary. Received: initializer={kind!r}"
+    )
+
+
+def dropout(rate: float, *, name: str, activation: str = "relu") -> keras.layers.Layer:
+    """Return a dropout layer: alpha dropout after SELU, whose mean and variance it keeps.
+
+    Raises:
+        ValueError: `rate` is not at least 0 and below 1.
+
+    >>> type(dropout(0.1, name="drop", activation="selu")).__name__
+    'AlphaDropout'
+    """
+    check_rate("dropout", rate)
+    if activation == "selu":
+        return keras.layers.AlphaDropout(rate, name=name)
+    return keras.layers.Dropout(rate, name=name)

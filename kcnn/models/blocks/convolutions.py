@@ -1,0 +1,188 @@
+"""Convolutions and dense layers with what follows them: batch norm, activation, dropout."""
+
+from collections.abc import Iterable
+
+import keras
+
+from kcnn.errors import unknown
+from kcnn.layers import BatchNormalization
+from kcnn.models.blocks.activations import Initializer, activation, dropout, initializer
+from kcnn.models.blocks.checks import check_count, check_rank
+
+# Keras's 0.99 needs some 500 steps to forget its start: too slow for runs of a few epochs.
+BATCH_NORM_MOMENTUM = 0.9
+
+PADDINGS = ("same", "valid", "full")
+
+_CONVOLUTIONS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
+_ZERO_PADDINGS = {
+    1: keras.layers.ZeroPadding1D,
+    2: keras.layers.ZeroPadding2D,
+    3: keras.layers.ZeroPadding3D,
+}
+
+
+def apply(layers: Iterable[keras.layers.Layer], x: keras.KerasTensor) -> keras.KerasTensor:
+    """Send `x` through `layers`, one after the other."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def conv(
+    filters: int,
+    kernel_size: int,
+    *,
+    name: str,
+    rank: int = 2,
+    padding: str = "same",
+    initializer: Initializer = "auto",
+    **options,
+) -> list[keras.layers.Layer]:
+    """Return the convolution `name`, without a bias unless `use_bias=True` is among the options.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: pixels along every axis.
+        name: of the layer.
+        rank: axes that are convolved: 1 for series, 2 for images, 3 for voxels.
+        padding: "same", "valid" (none) or "full", with which every position where kernel and
+            input overlap gives an output.
+        initializer: of the kernel, as in `kcnn.models.blocks.initializer`; "auto" suits ReLU.
+        **options: further options of the Keras layer: `strides`, `dilation_rate`, `use_bias`, ...
+
+    Raises:
+        ValueError: an argument is unknown or out of its range.
+
+    >>> import numpy as np
+    >>> (wide,) = conv(1, 3, name="wide", padding="valid", dilation_rate=2)
+    >>> wide(np.zeros((1, 8, 8, 1), "float32")).shape
+    TensorShape([1, 4, 4, 1])
+    """
+    check_rank(rank)
+    if padding not in PADDINGS:
+        raise unknown("padding", padding, PADDINGS)
+    layer = _CONVOLUTIONS[rank](
+        filters,
+        kernel_size,
+        padding="valid" if padding == "full" else padding,
+        kernel_initializer=_initializer(initializer),
+        name=name,
+        **{"use_bias": False, **options},
+    )
+    if padding != "full":
+        return [layer]
+    border = options.get("dilation_rate", 1) * (kernel_size - 1)
+    return [_ZERO_PADDINGS[rank](border, name=f"{name}_pad"), layer]
+
+
+def batch_norm(name: str) -> keras.layers.BatchNormalization:
+    """Return the batch normalisation of the layer `name`: `name`_bn."""
+    return BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")
+
+
+def conv_bn(filters: int, kernel_size: int, *, name: str, **options) -> list[keras.layers.Layer]:
+    """Return the convolution `name`, with the options of `conv`, and its batch norm."""
+    return [*conv(filters, kernel_size, name=name, **options), batch_norm(name)]
+
+
+def conv_block(
+    filters: int,
+    kernel_size: int,
+    *,
+    name: str,
+    activation: str = "relu",
+    normalized: bool = True,
+    dropout: float = 0.0,
+    **options,
+) -> list[keras.layers.Layer]:
+    """Return convolution -> batch norm -> activation -> dropout, in this order.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: pixels along every axis.
+        name: of the convolution; the others are `name`_bn, `name`_`activation`, `name`_dropout.
+        activation: one of `ACTIVATIONS`.
+        normalized: whether there is a batch norm.
+        dropout: share of the activations that are dropped in training; 0 leaves the layer out.
+        **options: options of `conv`; here, its `initializer` "auto" suits the activation.
+
+    Raises:
+        ValueError: an argument is unknown or out of its range.
+
+    >>> [layer.name for layer in conv_block(8, 3, name="conv1", activation="elu", dropout=0.1)]
+    ['conv1', 'conv1_bn', 'conv1_elu', 'conv1_dropout']
+    """
+    kernel = _initializer(options.pop("initializer", "auto"), activation)
+    layers = conv(filters, kernel_size, name=name, initializer=kernel, **options)
+    if normalized:
+        layers.append(batch_norm(name))
+    layers += _activation(activation, name=name)
+    if dropout:
+        layers.append(_dropout(dropout, name=f"{name}_dropout", activation=activation))
+    return layers
+
+
+def dense_block(
+    units: int,
+    *,
+    name: str,
+    activation: str = "relu",
+    initializer: Initializer = "auto",
+    dropout: float = 0.0,
+) -> list[keras.layers.Layer]:
+    """Return dense layer `name` -> activation -> dropout; arguments as in `conv_block`.
+
+    Raises:
+        ValueError: an argument is unknown or out of its range.
+
+    >>> [layer.name for layer in dense_block(8, name="dense", dropout=0.5)]
+    ['dense', 'dense_relu', 'dense_dropout']
+    """
+    kernel = _initializer(initializer, activation)
+    layers = [keras.layers.Dense(units, kernel_initializer=kernel, name=name)]
+    layers += _activation(activation, name=name)
+    if dropout:
+        layers.append(_dropout(dropout, name=f"{name}_dropout", activation=activation))
+    return layers
+
+
+def grouped_conv(
+    x: keras.KerasTensor, filters: int, kernel_size: int, *, groups: int, name: str, **options
+) -> keras.KerasTensor:
+    """Convolve each of `groups` equal parts of the channels on its own, then join the results.
+
+    The same as `keras.layers.Conv2D(groups=groups)`, for which TensorFlow has no kernel on a CPU.
+    The convolutions are `name`_group1, `name`_group2, ...; `options` are those of `conv`.
+
+    Raises:
+        ValueError: the channels of `x` or the `filters` do not divide by `groups`.
+
+    >>> x = keras.Input((8, 8, 4))
+    >>> grouped_conv(x, 6, 3, groups=2, name="conv").shape
+    (None, 8, 8, 6)
+    """
+    check_count("groups", groups, minimum=1)
+    channels = x.shape[-1]
+    if channels % groups or filters % groups:
+        raise ValueError(
+            f"groups must divide {channels} channels and {filters} filters. "
+            f"Received: groups={groups}"
+        )
+    size, parts = channels // groups, []
+    for group in range(groups):
+        part_name = f"{name}_group{group + 1}"
+        # "channels_first" makes a cropping of (height, width) one of the last two axes, which are
+        # (width, channels) here: a stock layer takes channels out.
+        crop = keras.layers.Cropping2D(
+            ((0, 0), (group * size, channels - (group + 1) * size)),
+            data_format="channels_first",
+            name=f"{part_name}_channels",
+        )
+        convolution = conv(filters // groups, kernel_size, name=part_name, **options)
+        parts.append(apply([crop, *convolution], x))
+    return keras.layers.Concatenate(name=name)(parts) if groups > 1 else parts[0]
+
+
+# The arguments above have the names that users know.
+_activation, _initializer, _dropout = activation, initializer, dropout

@@ -1,0 +1,89 @@
+"""Pooling: the largest, the average or the smallest value of a window or of a whole map."""
+
+import keras
+
+from kcnn.errors import unknown
+from kcnn.models.blocks.checks import check_rank
+
+POOLINGS = ("max", "average", "min")
+
+_WINDOWS = {
+    "max": {
+        1: keras.layers.MaxPooling1D,
+        2: keras.layers.MaxPooling2D,
+        3: keras.layers.MaxPooling3D,
+    },
+    "average": {
+        1: keras.layers.AveragePooling1D,
+        2: keras.layers.AveragePooling2D,
+        3: keras.layers.AveragePooling3D,
+    },
+}
+_WHOLE_MAPS = {
+    "max": {
+        1: keras.layers.GlobalMaxPooling1D,
+        2: keras.layers.GlobalMaxPooling2D,
+        3: keras.layers.GlobalMaxPooling3D,
+    },
+    "average": {
+        1: keras.layers.GlobalAveragePooling1D,
+        2: keras.layers.GlobalAveragePooling2D,
+        3: keras.layers.GlobalAveragePooling3D,
+    },
+}
+
+
+def pool(
+    kind: str, size: int = 2, *, name: str, rank: int = 2, **options
+) -> list[keras.layers.Layer]:
+    """Return a pooling over windows of `size` along each axis, with strides of `size`.
+
+    Args:
+        kind: one of `POOLINGS`.
+        size: pixels along every axis.
+        name: of the pooling layer.
+        rank: axes that are pooled: 1 for series, 2 for images, 3 for voxels.
+        **options: further options of the Keras layer: `strides`, `padding`.
+
+    Raises:
+        ValueError: `kind` or `rank` is unknown.
+
+    >>> import numpy as np
+    >>> x = np.arange(4.0, dtype="float32").reshape(1, 2, 2, 1)
+    >>> for layer in pool("min", name="smallest"):
+    ...     x = layer(x)
+    >>> float(x[0, 0, 0, 0])
+    0.0
+    """
+    check_rank(rank)
+    if kind not in POOLINGS:
+        raise unknown("pooling", kind, POOLINGS)
+    if kind == "min":
+        return _of_negative(pool("max", size, name=name, rank=rank, **options), name)
+    return [_WINDOWS[kind][rank](size, name=name, **options)]
+
+
+def global_pool(kind: str, *, name: str, rank: int = 2) -> list[keras.layers.Layer]:
+    """Return a pooling over whole maps: one value a channel.
+
+    Raises:
+        ValueError: `kind` or `rank` is unknown.
+
+    >>> [layer.name for layer in global_pool("average", name="pool")]
+    ['pool']
+    """
+    check_rank(rank)
+    if kind not in POOLINGS:
+        raise unknown("pooling", kind, POOLINGS)
+    if kind == "min":
+        return _of_negative(global_pool("max", name=name, rank=rank), name)
+    return [_WHOLE_MAPS[kind][rank](name=name)]
+
+
+def _of_negative(layers: list[keras.layers.Layer], name: str) -> list[keras.layers.Layer]:
+    """The smallest value is the largest of the negative ones, negated; Keras has no such layer."""
+    return [
+        keras.layers.Rescaling(-1.0, name=f"{name}_negated"),
+        *layers,
+        keras.layers.Rescaling(-1.0, name=f"{name}_restored"),
+    ]

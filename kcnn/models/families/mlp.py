@@ -1,0 +1,62 @@
+"""The multilayer perceptron, the network without convolutions that a CNN is compared with."""
+
+import keras
+
+from kcnn.models import blocks
+
+
+def mlp(  # noqa: PLR0913  one argument for each choice there is
+    input_shape: tuple[int, ...] = (32, 32, 3),
+    num_classes: int = 10,
+    units: int = 512,
+    depth: int = 2,
+    activation: str = "relu",
+    initializer: blocks.Initializer = "auto",
+    dropout: float = 0.2,
+    name: str = "mlp",
+) -> keras.Sequential:
+    """Build a multilayer perceptron: pixels in a row, hidden dense layers, logits.
+
+    Use it as the baseline that shows what convolutions are worth: every pixel has a weight of its
+    own for every unit, so it has more parameters than most networks here, and an image moved by
+    one pixel is another image to it. 1,841,162 trainable parameters.
+
+    Paper: Rumelhart et al., "Learning representations by back-propagating errors" (1986),
+    https://doi.org/10.1038/323533a0.
+
+    Args:
+        input_shape: (steps, channels), (height, width, channels) or (depth, height, width,
+            channels).
+        num_classes: logits of the answer.
+        units: of every hidden layer.
+        depth: hidden layers.
+        activation: one of `kcnn.models.blocks.ACTIVATIONS`.
+        initializer: as in `kcnn.models.blocks.initializer`.
+        dropout: share of every hidden layer's units that is dropped in training.
+        name: of the model.
+
+    Raises:
+        ValueError: an argument is unknown or out of its range.
+
+    >>> mlp(units=64, depth=1).count_params()
+    197322
+    """
+    image = blocks.image_input(input_shape, minimum_size=1, ranks=(1, 2, 3))
+    blocks.check_count("units", units, minimum=1)
+    blocks.check_count("depth", depth, minimum=1)
+    style = {"activation": activation, "initializer": initializer, "dropout": dropout}
+    hidden = [
+        layer
+        for number in range(1, depth + 1)
+        for layer in blocks.dense_block(units, name=f"dense{number}", **style)
+    ]
+    return keras.Sequential(
+        [
+            image,
+            *blocks.normalize(image.shape[-1], padding=0, rank=len(image.shape) - 2),
+            keras.layers.Flatten(name="flatten"),
+            *hidden,
+            blocks.logits(num_classes),
+        ],
+        name=name,
+    )

@@ -1,0 +1,84 @@
+"""Network in Network: 1x1 convolutions between the others, and no dense layer at all."""
+
+import keras
+
+from kcnn.models import blocks
+
+
+def nin(  # noqa: PLR0913  one argument for each choice there is
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    batch_norm: bool = False,
+    dropout: float = 0.5,
+    width: int = 192,
+    activation: str = "relu",
+    initializer: blocks.Initializer = "auto",
+    name: str = "nin",
+) -> keras.Sequential:
+    """Build Network in Network for CIFAR: where 1x1 convolutions and global pooling come from.
+
+    Three blocks of one convolution (5x5, 5x5, 3x3) and two of 1x1, a small perceptron over the
+    channels of every pixel. The last one has a map for each class, whose average is the logit: as
+    in the paper, the activation comes before the average, so with ReLU no logit is negative.
+    Overlapping 3x3 poolings with strides of 2, the first of the maximum, the second of the average,
+    and dropout lie between the blocks. 966,986 trainable parameters.
+
+    Paper: Lin et al., "Network In Network" (2013), https://arxiv.org/abs/1312.4400.
+
+    Args:
+        input_shape: (height, width, channels), at least 4x4 pixels.
+        num_classes: logits of the answer.
+        batch_norm: whether batch norm follows every convolution; the paper, older than it, has
+            none.
+        dropout: share of a pooling's outputs that is dropped in training.
+        width: filters of the widest convolutions; the others have 5/6 and 1/2 of it.
+        activation: one of `kcnn.models.blocks.ACTIVATIONS`.
+        initializer: as in `kcnn.models.blocks.initializer`.
+        name: of the model.
+
+    Raises:
+        ValueError: an argument is unknown or out of its range.
+
+    >>> nin(width=12).get_layer("block3_conv3").output.shape
+    (None, 8, 8, 10)
+    """
+    image = blocks.image_input(input_shape, minimum_size=4)
+    blocks.check_flag("batch_norm", batch_norm)
+    blocks.check_count("width", width, minimum=2)
+    blocks.check_count("num_classes", num_classes, minimum=2)
+    style = {"activation": activation, "initializer": initializer, "normalized": batch_norm}
+
+    def mlp_conv(
+        filters: tuple[int, int, int], kernel_size: int, name: str, padding: str = "same"
+    ) -> list[keras.layers.Layer]:
+        first, second, third = filters
+        options = {"use_bias": True, **style}
+        return [
+            *blocks.conv_block(
+                first, kernel_size, padding=padding, name=f"{name}_conv1", **options
+            ),
+            *blocks.conv_block(second, 1, name=f"{name}_conv2", **options),
+            *blocks.conv_block(third, 1, name=f"{name}_conv3", **options),
+        ]
+
+    def pool(kind: str, name: str) -> list[keras.layers.Layer]:
+        return [
+            *blocks.pool(kind, 3, strides=2, padding="same", name=f"{name}_pool"),
+            blocks.dropout(dropout, name=f"{name}_dropout", activation=activation),
+        ]
+
+    return keras.Sequential(
+        [
+            image,
+            *blocks.normalize(image.shape[-1], padding=2),
+            # The image is padded before it is normalised: see `blocks.normalize`.
+            *mlp_conv((width, width * 5 // 6, width // 2), 5, "block1", padding="valid"),
+            *pool("max", "block1"),
+            *mlp_conv((width, width, width), 5, "block2"),
+            *pool("average", "block2"),
+            *mlp_conv((width, width, num_classes), 3, "block3"),
+            # float32 also under a mixed precision policy: the loss needs it.
+            keras.layers.GlobalAveragePooling2D(dtype="float32", name="logits"),
+        ],
+        name=name,
+    )

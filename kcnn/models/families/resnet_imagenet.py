@@ -1,0 +1,114 @@
+"""The residual networks of He et al. 2015, table 1, with a stem for small images."""
+
+import keras
+
+from kcnn.errors import unknown
+from kcnn.models import blocks
+from kcnn.models.depths import at_depth
+
+# Depth -> whether units are bottlenecks, and how many of them each stage has.
+CONFIGURATIONS = {
+    18: (False, (2, 2, 2, 2)),
+    34: (False, (3, 4, 6, 3)),
+    50: (True, (3, 4, 6, 3)),
+}
+
+
+def resnet_imagenet(
+    depth: int,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    width: int = 64,
+    activation: str = "relu",
+    initializer: blocks.Initializer = "auto",
+    name: str | None = None,
+) -> keras.Model:
+    """Build one of the paper's networks for ImageNet as it is in use for CIFAR.
+
+    Use it where accuracy counts more than size. The stem is a single 3x3 convolution, where the
+    paper has one of 7x7 with strides of 2 and a max pooling: 32x32 pixels have none to spare. Then
+    four stages of residual units, the last three at half the resolution of the one before, global
+    average pooling and the logits. Units of two 3x3 convolutions (depths 18 and 34), or
+    bottlenecks of 1x1, 3x3 and 1x1 (depth 50) with their strides in the 3x3. Where a unit changes
+    the size of its input, a 1x1 convolution with batch norm projects the shortcut.
+
+    Paper: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385.
+
+    Args:
+        depth: weight layers: 18, 34 or 50.
+        input_shape: (height, width, channels), at least 8x8 pixels.
+        num_classes: logits of the answer.
+        width: filters of the 3x3 convolutions in the first stage; each later stage has twice as
+            many as the one before, and a bottleneck ends in 4 times as many.
+        activation: one of `kcnn.models.blocks.ACTIVATIONS`.
+        initializer: as in `kcnn.models.blocks.initializer`.
+        name: of the model.
+
+    Raises:
+        ValueError: an argument is unknown or out of its range.
+
+    >>> resnet_imagenet(50, width=1).get_layer("stage4_block3_relu").output.shape
+    (None, 4, 4, 32)
+    """
+    if depth not in CONFIGURATIONS:
+        raise unknown("ResNet depth", depth, map(str, CONFIGURATIONS))
+    bottleneck, repeats = CONFIGURATIONS[depth]
+    blocks.check_count("width", width, minimum=1)
+    image = blocks.image_input(input_shape, minimum_size=8)
+    logits = blocks.logits(num_classes)
+    style = {"activation": activation, "initializer": blocks.initializer(initializer, activation)}
+    x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
+    # The image is padded before it is normalised: see `blocks.normalize`.
+    x = blocks.apply(blocks.conv_block(width, 3, padding="valid", name="stem_conv", **style), x)
+    for stage, count in enumerate(repeats):
+        filters = width * 2**stage
+        for block in range(count):
+            strides = 2 if stage > 0 and block == 0 else 1
+            path = [(filters, 3, strides), (filters, 3, 1)]
+            if bottleneck:
+                path = [(filters, 1, 1), (filters, 3, strides), (4 * filters, 1, 1)]
+            x = _unit(x, path, f"stage{stage + 1}_block{block + 1}", **style)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(image, logits(x), name=name or f"resnet{depth}")
+
+
+def _unit(
+    x: keras.KerasTensor,
+    path: list[tuple[int, int, int]],
+    name: str,
+    activation: str,
+    initializer: keras.initializers.Initializer,
+) -> keras.KerasTensor:
+    """Add the convolutions of `path` (filters, kernel size, strides) to the shortcut."""
+    layers, shrinkage = [], 1
+    for number, (filters, kernel_size, strides) in enumerate(path, start=1):
+        piece = f"{name}_conv{number}"
+        layers += blocks.conv_bn(
+            filters, kernel_size, strides=strides, initializer=initializer, name=piece
+        )
+        if number < len(path):
+            layers += blocks.activation(activation, name=piece)
+        shrinkage *= strides
+    residual = blocks.apply(layers, x)
+    if x.shape != residual.shape:
+        project = blocks.conv_bn(
+            residual.shape[-1],
+            1,
+            strides=shrinkage,
+            initializer=initializer,
+            name=f"{name}_project",
+        )
+        x = blocks.apply(project, x)
+    x = keras.layers.Add(name=f"{name}_add")([x, residual])
+    return blocks.apply(blocks.activation(activation, name=name), x)
+
+
+resnet18 = at_depth(
+    resnet_imagenet, 18, "resnet18", "Build ResNet-18: 11,173,962 trainable parameters by default."
+)
+resnet34 = at_depth(
+    resnet_imagenet, 34, "resnet34", "Build ResNet-34: 21,282,122 trainable parameters by default."
+)
+resnet50 = at_depth(
+    resnet_imagenet, 50, "resnet50", "Build ResNet-50: 23,520,842 trainable parameters by default."
+)

@@ -1,0 +1,49 @@
+"""Whether a model fits the data: asked before every hour of training."""
+
+from collections.abc import Sequence
+
+import keras
+
+
+def check_fit(
+    model: keras.Model, image_shape: Sequence[int], num_classes: int, *, called: str = "model"
+) -> None:
+    """Refuse a model that does not take such images, or does not answer with logits for them.
+
+    Args:
+        model: with one input and one output.
+        image_shape: (height, width, channels) of the data.
+        num_classes: of the data.
+        called: what the model is in the message, such as "teacher".
+
+    Raises:
+        ValueError: the model takes images of another shape, tells another number of classes, or
+            ends in an activation that makes probabilities of the logits.
+
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    >>> check_fit(model, (8, 8, 3), 10)
+    Traceback (most recent call last):
+    ValueError: The model has 192 outputs, the data has 10 classes: build it with num_classes=10.
+    """
+    shape, wanted = tuple(model.input_shape[1:]), tuple(image_shape)
+    if len(shape) != len(wanted) or any(
+        size not in (None, length) for size, length in zip(shape, wanted, strict=True)
+    ):
+        raise ValueError(
+            f"The {called} takes images of shape {shape}, the data has {wanted}: "
+            f"build it with input_shape={wanted}."
+        )
+    if model.output_shape[-1] != num_classes:
+        raise ValueError(
+            f"The {called} has {model.output_shape[-1]} outputs, the data has {num_classes} "
+            f"classes: build it with num_classes={num_classes}."
+        )
+    last = model.layers[-1]
+    activation = getattr(getattr(last, "activation", None), "__name__", None)
+    if isinstance(last, keras.layers.Softmax):
+        activation = "softmax"
+    if activation in ("softmax", "log_softmax", "sigmoid"):
+        raise ValueError(
+            f"The {called} must end in logits, but its last layer {last.name!r} applies "
+            f"{activation}: leave the activation out."
+        )

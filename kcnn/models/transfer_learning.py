@@ -1,0 +1,189 @@
+"""Transfer learning: the body of a trained network under a new head."""
+
+import keras
+
+from kcnn.errors import unknown
+from kcnn.models import blocks
+
+_DROPOUTS = (
+    keras.layers.Dropout,
+    keras.layers.AlphaDropout,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.SpatialDropout3D,
+)
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+# What may stand between a convolution that makes a map of each class and the answer.
+_AFTER_CLASS_MAPS = (
+    keras.layers.Activation,
+    keras.layers.ELU,
+    keras.layers.Flatten,
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalAveragePooling3D,
+    keras.layers.LeakyReLU,
+    keras.layers.ReLU,
+    keras.layers.Reshape,
+    keras.layers.Softmax,
+    *_DROPOUTS,
+)
+
+
+def transfer(
+    base: keras.Model,
+    num_classes: int,
+    *,
+    trainable_from: str | None = None,
+    features: str | None = None,
+    dropout: float = 0.0,
+    name: str = "transfer",
+) -> keras.Model:
+    """Return a classifier of other classes: a copy of the body of `base` and a new, untrained head.
+
+    Use it where labels are few: train the head on the frozen body, then let the last layers follow
+    with `fine_tune_from` at a smaller learning rate. Batch norms that are frozen keep their
+    statistics, also in training.
+
+    The body is all that feeds the last dense layer, without a dropout right before it. Where the
+    network ends in a map for each class instead (a 1x1 convolution, global average pooling), the
+    body is what feeds this convolution. A base that ends in feature maps (`include_top=False`) is
+    all body. Maps are averaged over their pixels; the new head is then one dense layer of logits.
+    The copy takes the inputs that `base` takes; its weights are its own, and `base` is not changed.
+
+    Args:
+        base: any Sequential or functional model with one input. Models within it are opened, so
+            that all layers of the result lie side by side.
+        num_classes: how many classes the new head tells apart.
+        trainable_from: name of the first layer that trains, see `fine_tune_from`; None for the
+            head alone.
+        features: name of the layer whose output feeds the new head, where it is not to be found
+            as told above.
+        dropout: share of the features that are dropped in training.
+        name: of the result.
+
+    Paper: Yosinski et al., "How transferable are features in deep neural networks?" (2014),
+    https://arxiv.org/abs/1411.1792.
+
+    Raises:
+        ValueError: an argument is out of its range, a layer's name is unknown, or no head is found.
+
+    >>> from kcnn.models import simple_cnn
+    >>> model = transfer(simple_cnn(), 3)
+    >>> model.output_shape, [weight.path for weight in model.trainable_weights]
+    ((None, 3), ['logits/kernel', 'logits/bias'])
+    """
+    blocks.check_rate("dropout", dropout)
+    body = _copy(base)
+    x = _features(body, base.name) if features is None else _layer(body, features).output
+    head = [blocks.logits(num_classes)]
+    if dropout:
+        head.insert(0, blocks.dropout(dropout, name="head_dropout"))
+    if len(x.shape) > 2:
+        head = [*blocks.global_pool("average", rank=len(x.shape) - 2, name="head_pool"), *head]
+    model = keras.Model(body.inputs[0], blocks.apply(head, x), name=name)
+    fine_tune_from(model, trainable_from or "logits")
+    return model
+
+
+def fine_tune_from(model: keras.Model, layer: str) -> None:
+    """Let `layer` and all layers after it train, and freeze those before it.
+
+    Call it between two trainings; a model that was compiled must be compiled again, as
+    `kcnn.train` does.
+
+    Args:
+        model: changed in place.
+        layer: a name, in the order of `model.layers`.
+
+    Raises:
+        ValueError: the model has no such layer.
+
+    >>> from kcnn.models import simple_cnn
+    >>> model = transfer(simple_cnn(), 3)
+    >>> fine_tune_from(model, "dense")
+    >>> [layer.name for layer in model.layers if layer.trainable_weights]
+    ['dense', 'logits']
+    """
+    first = model.layers.index(_layer(model, layer))
+    model.trainable = True
+    for index, each in enumerate(model.layers):
+        each.trainable = index >= first
+
+
+def _layer(model: keras.Model, name: str) -> keras.layers.Layer:
+    layers = {layer.name: layer for layer in model.layers}
+    if name not in layers:
+        raise unknown("layer", name, layers)
+    return layers[name]
+
+
+def _copy(base: keras.Model) -> keras.Model:
+    """Return `base` as a graph of layers of its own, none of them a model."""
+    ends = [len(getattr(base, end, None) or ()) for end in ("inputs", "outputs")]
+    if ends != [1, 1]:
+        raise ValueError(
+            f"Model {base.name!r} must be a built graph with one input and one output, of "
+            f"keras.Sequential or keras.Model(inputs, outputs). Received: {ends[0]} and {ends[1]}."
+        )
+    # Seen as a graph, a Sequential is cloned like all others.
+    copy = _clone(keras.Model(base.inputs[0], base.outputs[0], name=base.name))
+    if not _has_models(copy):
+        return copy
+    while _has_models(copy):
+        copy = keras.models.clone_model(
+            copy, clone_function=lambda layer: layer, call_function=_call_opened
+        )
+    # Its layers have been called before; a user who asks one for its output means the last time.
+    return _clone(copy)
+
+
+def _clone(model: keras.Model) -> keras.Model:
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+def _has_models(model: keras.Model) -> bool:
+    return any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def _call_opened(layer: keras.Operation, *args: object, **kwargs: object) -> object:
+    # Called by its method, a model within the model runs its layers one by one.
+    return layer.call(*args) if isinstance(layer, keras.Model) else layer(*args, **kwargs)
+
+
+def _features(body: keras.Model, name: str) -> keras.KerasTensor:
+    """Return the tensor that feeds the head."""
+    x = body.outputs[0]
+    if len(x.shape) > 2:
+        return x
+    between = []
+    while True:
+        layer, before = _maker(x)
+        if isinstance(layer, keras.layers.Dense) or _makes_class_maps(layer, between):
+            break
+        if len(before) != 1 or getattr(layer, "weights", ()):
+            raise ValueError(
+                f"Model {name!r} ends in {layer.name!r}, not in a dense layer or a map of each "
+                "class: name the layer that feeds the new head, features='...'."
+            )
+        between.append(layer)
+        x = before[0]
+    x = before[0]
+    while isinstance(_maker(x)[0], _DROPOUTS):
+        x = _maker(x)[1][0]
+    return x
+
+
+def _maker(x: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
+    """Return the layer that makes `x`, and what it makes it from."""
+    layer, node, _ = x._keras_history
+    return layer, layer._inbound_nodes[node].input_tensors
+
+
+def _makes_class_maps(layer: keras.Operation, between: list[keras.Operation]) -> bool:
+    return (
+        isinstance(layer, _CONVOLUTIONS)
+        and set(layer.kernel_size) == {1}
+        and all(isinstance(each, _AFTER_CLASS_MAPS) for each in between)
+    )
