@@ -1,0 +1,31 @@
+"""Write `kcnn/models/facts.json` anew from the models: what `kcnn models` tells at once.
+
+    python docs/update_models.py
+
+A test holds the file and the models equal.
+"""
+
+import json
+from dataclasses import asdict
+
+import keras
+
+from kcnn import models
+from kcnn.arithmetic import model_arithmetic
+from kcnn.models import facts
+
+
+def computed(model: keras.Model) -> facts.Facts:
+    """Return the facts about a built model."""
+    cost = model_arithmetic(model)
+    return facts.Facts(
+        parameters=cost.parameters,
+        trainable_parameters=cost.trainable_parameters,
+        macs=cost.macs,
+        receptive_field=cost.receptive_field,
+    )
+
+
+if __name__ == "__main__":
+    every = {name: asdict(computed(models.build(name))) for name in models.names()}
+    facts.FILE.write_text(json.dumps(every, indent=2) + "\n", encoding="utf-8")

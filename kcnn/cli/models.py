@@ -1,0 +1,46 @@
+"""The command `kcnn models`: every network side by side, before one is chosen."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from kcnn.cli.show import console
+
+
+def compare_models(
+    runs: Annotated[
+        Path, typer.Option(help="Holds the runs' folders, of which the accuracies are.")
+    ] = Path("saved_models"),
+) -> None:
+    """Compare the models: parameters, cost, view, measured accuracy, paper."""
+    from kcnn.models import FAMILIES
+    from kcnn.models.facts import read
+    from kcnn.report.measured import accuracies
+
+    facts, measured = read(), accuracies(runs)
+    table = Table(box=None)
+    table.add_column("model")
+    for name in ("parameters", "MACs", "receptive field", "accuracy"):
+        table.add_column(name, justify="right")
+    table.add_column("paper", no_wrap=True)
+    for family in FAMILIES.values():
+        for name in family.builders:
+            fact, run = facts[name], measured.get(name)
+            table.add_row(
+                name,
+                f"{fact.parameters:,}",
+                f"{fact.macs / 1e6:,.1f} M",
+                "x".join(map(str, fact.receptive_field or ())) or "-",
+                f"{run.accuracy:.2%}" if run else "-",
+                Text(family.paper, style=f"link {family.url}" if family.url else ""),
+            )
+    console.print(table)
+    console.print(
+        "\nAs built by default, for one image of 32x32 RGB pixels and 10 classes. Parameters include "
+        "those that\ndo not train; MACs are multiply-accumulates; the receptive field is what one "
+        "unit of the last map\nsees, beyond the border too. Accuracy is that of the best float run "
+        f"in {runs}/ on all\nCIFAR-10 test images."
+    )
