@@ -1,17 +1,85 @@
 """Recipes: overrides are typed and checked, and JSON brings the same recipe back."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from kcnn import recipe_files
-from kcnn.recipe import Prune, Recipe, from_json, override, smoke, to_json
+from kcnn.recipe import (
+    Distill,
+    Model,
+    Prune,
+    Recipe,
+    Train,
+    from_json,
+    override,
+    smoke,
+    to_json,
+)
 
 
 @pytest.mark.parametrize("name", recipe_files.shipped())
 def test_a_shipped_recipe_survives_json_and_smoke(name):
-    recipe = recipe_files.load(name).recipe
-    assert from_json(to_json(recipe)) == recipe
-    assert smoke(recipe).train.epochs == 1
+    content = recipe_files.load(name).content
+    for recipe in [content] if isinstance(content, Recipe) else content.variants.values():
+        assert from_json(to_json(recipe)) == recipe
+        assert smoke(recipe).train.epochs == 1
+        assert smoke(smoke(recipe)) == smoke(recipe)
     assert recipe_files.title(recipe_files.shipped()[name])
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[1] / "saved_models").glob("*/recipe.json"))
+)
+def test_the_recipe_of_an_old_run_means_what_it_meant(file):
+    stored, recipe = json.loads(file.read_text()), json.loads(to_json(from_json(file.read_text())))
+    for section, values in stored.items():
+        kept = recipe[section]
+        assert kept == values if not isinstance(values, dict) else kept.items() >= values.items()
+    train = from_json(file.read_text()).train
+    assert (train.decay, train.precision, train.ema, train.label_smoothing) == (
+        "decoupled",
+        "float32",
+        None,
+        0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        Train(schedule="step", epochs=90, optimizer="sgd", decay="coupled", weight_decay=1e-4),
+        Train(schedule="multi_step", epochs=164, milestones=(82, 123), factor=0.2),
+        Train(schedule="one_cycle", ema=0.999, clip_norm=1.0, label_smoothing=0.1),
+        Train(schedule="constant", optimizer="rmsprop", momentum=0.9),
+        Train(schedule="cosine", warmup_epochs=5, precision="mixed_bfloat16"),
+    ],
+)
+def test_every_schedule_fits_into_a_smoke_run(train):
+    recipe = Recipe(train=train, distill=Distill(teacher="saved_models/resnet20"), tta="flip")
+    assert from_json(to_json(recipe)) == recipe
+    short = smoke(recipe).train
+    assert short.epochs == 1
+    assert short.schedule == train.schedule
+    assert [time * train.epochs for time in short.milestones] == pytest.approx(train.milestones)
+    assert short.warmup_epochs * train.epochs == pytest.approx(train.warmup_epochs)
+
+
+def test_an_initialiser_is_described_in_the_options():
+    described = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}
+    recipe = Recipe(model=Model(options={"initializer": described, "width": 8}))
+    assert from_json(to_json(recipe)) == recipe
+    assert override(Recipe(), [f"model.options.initializer={json.dumps(described)}"]).model == (
+        Model(options={"initializer": described})
+    )
+
+
+def test_a_teacher_is_given_to_a_recipe_that_has_none():
+    assert Recipe().distill is None
+    taught = override(Recipe(), ['distill={"teacher": "big.keras", "alpha": 0.9}'])
+    assert taught.distill == Distill(teacher="big.keras", alpha=0.9)
+    assert override(taught, ["distill.temperature=2"]).distill.temperature == 2.0
 
 
 def test_overrides_are_typed():
@@ -51,6 +119,19 @@ def test_overrides_are_typed():
         ("train.epochs=true", "train.epochs: .*integer"),
         ("train.warmup_epochs=20", "train: warmup_epochs must be less than the 20 epochs"),
         ("prune.sparsities=[0.8, 0.5]", "prune: sparsities must rise"),
+        ("train.patience=3.5", "train.patience: .*integer"),
+        ("train.factor=0.5", "train: factor means nothing with schedule='plateau', only with"),
+        ("train.milestones=[3]", "with schedule='plateau', only with 'multi_step'"),
+        ("train.schedule=multi_step", r"milestones must be epochs that rise.*Received: \[\]"),
+        ("train.schedule=step", "step_epochs must be less than the 20 epochs"),
+        ("train.momentum=0.9", "momentum means nothing with optimizer='adam', only with 'sgd' or"),
+        ("train.decay=coupled_", "train.decay: .*'coupled'"),
+        ("train.label_smoothing=1", "label_smoothing: .*less than 1"),
+        ("train.ema=0", "train.ema"),
+        ("train.precision=float16", "train.precision: .*'mixed_bfloat16'"),
+        ("tta=flop", "tta: .*'flip'"),
+        ('distill={"teacher": "a", "alpha": 2}', "distill.alpha: .*less than or equal to 1"),
+        ("distill.alpha=0.5", "leaves the section 'distill' out.*distill={...}"),
         ("train.epochs", "Expected key=value"),
     ],
 )

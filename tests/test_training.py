@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 import kcnn
+from kcnn.models.files import in_float32
+from kcnn.pipeline import setup
+from kcnn.recipe import Model, Recipe, Train
 from kcnn.training import cosine, make_optimizer
 
 
@@ -13,11 +16,24 @@ def digits():
     return kcnn.data.load("digits", batch_size=64, augment="none", limit=900)
 
 
+def lenet(**arguments):
+    return kcnn.models.lenet5(variant="modern", **arguments)
+
+
+def linear():
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, name="logits"),
+        ]
+    )
+
+
 def test_a_small_network_learns_digits(digits, tmp_path):
     keras.utils.set_random_seed(0)
-    result = kcnn.train(
-        kcnn.models.lenet5(), digits, epochs=6, learning_rate=3e-3, run_dir=tmp_path
-    )
+    result = kcnn.train(lenet(), digits, epochs=6, learning_rate=3e-3, run_dir=tmp_path)
     assert result.epochs == 6
     assert result.stop_reason == "finished"
     assert kcnn.evaluate(result.model, digits.test).accuracy > 0.85
@@ -31,16 +47,16 @@ def test_a_small_network_learns_digits(digits, tmp_path):
 def test_the_best_epoch_is_the_one_whose_weights_are_kept(digits):
     keras.utils.set_random_seed(0)
     by_accuracy = kcnn.callbacks.standard(monitor="val_accuracy")
-    result = kcnn.train(kcnn.models.lenet5(), digits, epochs=4, callbacks=by_accuracy)
+    result = kcnn.train(linear(), digits, epochs=4, callbacks=by_accuracy)
     accuracies = result.history["val_accuracy"]
     assert accuracies[result.best_epoch - 1] == max(accuracies)
-    last = kcnn.train(kcnn.models.lenet5(), digits, epochs=2, callbacks=[])
+    last = kcnn.train(linear(), digits, epochs=2, callbacks=[])
     assert last.best_epoch == 2
 
 
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 def test_early_stopping_gives_its_reason(digits):
-    frozen = kcnn.models.lenet5()
+    frozen = linear()
     frozen.trainable = False
     result = kcnn.train(
         frozen, digits, epochs=9, callbacks=kcnn.callbacks.standard(patience=2, plateau=False)
@@ -53,7 +69,7 @@ def test_one_seed_gives_one_result():
     def weights():
         keras.utils.set_random_seed(3)
         data = kcnn.data.load("digits", batch_size=50, limit=200, augment="shift", seed=3)
-        return kcnn.train(kcnn.models.simple_cnn(), data, epochs=2).model.get_weights()
+        return kcnn.train(lenet(), data, epochs=2).model.get_weights()
 
     for first, second in zip(weights(), weights(), strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
@@ -62,7 +78,7 @@ def test_one_seed_gives_one_result():
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        ({"num_classes": 7}, {}, "7 outputs, the data 10 classes: .*num_classes=10"),
+        ({"num_classes": 7}, {}, "7 outputs, the data has 10 classes: .*num_classes=10"),
         ({"input_shape": (28, 28, 3)}, {}, r"\(28, 28, 3\), the data has \(32, 32, 3\)"),
         ({}, {"epochs": 0}, "epochs=0"),
         ({}, {"optimizer": "addam"}, "Did you mean 'adam'"),
@@ -70,13 +86,13 @@ def test_one_seed_gives_one_result():
 )
 def test_what_cannot_work_is_refused_before_training(digits, model, arguments, message):
     with pytest.raises(ValueError, match=message):
-        kcnn.train(kcnn.models.lenet5(**model), digits, **{"epochs": 1, **arguments})
+        kcnn.train(lenet(**model), digits, **{"epochs": 1, **arguments})
 
 
 def test_a_plateau_and_a_schedule_are_refused_together(digits):
     with pytest.raises(ValueError, match="schedule sets"):
         kcnn.train(
-            kcnn.models.lenet5(),
+            lenet(),
             digits,
             epochs=1,
             learning_rate=cosine(0.1, epochs=1, steps_per_epoch=9),
@@ -86,36 +102,132 @@ def test_a_plateau_and_a_schedule_are_refused_together(digits):
 
 def test_a_schedule_goes_with_the_default_callbacks(digits):
     rate = cosine(1e-3, epochs=1, steps_per_epoch=digits.steps_per_epoch)
-    result = kcnn.train(kcnn.models.lenet5(), digits, epochs=1, learning_rate=rate)
+    result = kcnn.train(linear(), digits, epochs=1, learning_rate=rate)
     assert result.history["learning_rate"] == pytest.approx([0.0], abs=1e-9)
 
 
 def test_a_loss_that_explodes_stops_with_the_reason(digits):
     with pytest.raises(RuntimeError, match="training diverged"):
-        kcnn.train(kcnn.models.lenet5(), digits, epochs=3, optimizer="sgd", learning_rate=1e12)
+        kcnn.train(linear(), digits, epochs=3, optimizer="sgd", learning_rate=1e38)
 
 
-def test_weight_decay_spares_biases_and_batch_norm():
-    """One step without gradient: decoupled decay shrinks kernels by rate x decay, alone."""
-    model = kcnn.models.simple_cnn()
-    optimizer = make_optimizer("sgd", 0.1, weight_decay=0.5)
-    optimizer.build(model.trainable_variables)
-    before = [np.array(variable.numpy()) + 1 for variable in model.trainable_variables]
-    for variable, value in zip(model.trainable_variables, before, strict=True):
-        variable.assign(value)
-    optimizer.apply([np.zeros(value.shape, np.float32) for value in before])
-    for variable, value in zip(model.trainable_variables, before, strict=True):
-        factor = 0.95 if variable.name == "kernel" else 1.0
-        np.testing.assert_allclose(
-            variable.numpy(), factor * value, rtol=1e-6, err_msg=variable.path
+def softmax_model():
+    return keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    )
+
+
+def test_probabilities_in_place_of_logits_are_refused(digits):
+    with pytest.raises(ValueError, match="must end in logits.*applies softmax"):
+        kcnn.train(softmax_model(), digits, epochs=1)
+
+
+class Weights(keras.callbacks.Callback):
+    """Keeps the weights after each batch."""
+
+    def on_train_begin(self, logs=None):
+        self.kept = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.kept.append(self.model.get_weights())
+
+
+def test_averaged_weights_are_judged_saved_and_kept(digits, tmp_path):
+    plain = Weights()
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    result = kcnn.train(
+        linear(),
+        digits,
+        epochs=2,
+        optimizer=make_optimizer("sgd", 0.05, ema=0.8),
+        callbacks=[plain, checkpoint],
+    )
+    average = plain.kept[0]
+    for weights in plain.kept[1:]:
+        average = [0.8 * old + 0.2 * new for old, new in zip(average, weights, strict=True)]
+    assert np.abs(average[0] - plain.kept[-1][0]).max() > 1e-3
+    saved = keras.models.load_model(tmp_path / "2.keras")
+    for model in (result.model, saved):
+        for weight, expected in zip(model.get_weights(), average, strict=True):
+            np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-6)
+    judged = kcnn.evaluate(result.model, digits.validation)
+    assert result.history["val_loss"][-1] == pytest.approx(judged.loss, rel=1e-4)
+
+
+def test_the_best_average_is_kept_after_an_early_stop(digits):
+    stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
+    # a rate that makes the second epoch worse
+    result = kcnn.train(
+        linear(),
+        digits,
+        epochs=9,
+        optimizer=make_optimizer("sgd", 1.0, momentum=0.99, ema=0.5),
+        callbacks=[stop],
+    )
+    assert result.epochs < 9
+    judged = kcnn.evaluate(result.model, digits.validation)
+    assert min(result.history["val_loss"]) == pytest.approx(judged.loss, rel=1e-4)
+
+
+def test_an_early_stop_that_would_lose_the_averages_is_refused(digits):
+    with pytest.raises(ValueError, match="restore_best_weights=True"):
+        kcnn.train(
+            linear(),
+            digits,
+            epochs=2,
+            optimizer=make_optimizer("sgd", 0.1, ema=0.9),
+            callbacks=[keras.callbacks.EarlyStopping()],
         )
 
 
-def test_the_cosine_ends_at_zero_and_needs_room_to_fall():
-    rate = cosine(0.4, epochs=4, steps_per_epoch=5, warmup_epochs=1)
-    values = [float(rate(step)) for step in range(21)]
-    assert max(values) == pytest.approx(0.4)
-    assert values.index(max(values)) == 5
-    assert values[20] == pytest.approx(0, abs=1e-8)
-    with pytest.raises(ValueError, match="warmup_epochs"):
-        cosine(0.1, epochs=2, steps_per_epoch=5, warmup_epochs=2)
+def losses_of_one_step(data, **options):
+    """Return the losses of a training that changes nothing, and the model."""
+    result = kcnn.train(
+        linear(), data, epochs=1, learning_rate=1e-12, callbacks=[], optimizer="sgd", **options
+    )
+    return result.history["loss"][0], result.history["val_loss"][0], result.model
+
+
+def test_label_smoothing_is_in_the_training_loss_alone(digits):
+    # one batch is the whole epoch: whatever the order, the mean loss is over the same images
+    data = kcnn.data.load("digits", batch_size=45, augment="none", limit=50)
+    loss, validation_loss, model = losses_of_one_step(data, label_smoothing=0.3)
+    images, labels = next(iter(data.calibration))
+    stock = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.3)
+    expected = float(stock(np.eye(10)[labels.numpy()], model(images)))
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert abs(expected - kcnn.evaluate(model, data.calibration).loss) > 1e-3
+    plain = kcnn.evaluate(model, data.validation).loss
+    assert validation_loss == pytest.approx(plain, rel=1e-5)
+    with pytest.raises(ValueError, match="label_smoothing=1.0"):
+        kcnn.train(linear(), digits, epochs=1, label_smoothing=1.0)
+
+
+def test_soft_labels_are_learned_and_judged_on_hard_ones():
+    data = kcnn.data.load("digits", batch_size=64, augment="mixup", limit=400)
+    _, validation_loss, model = losses_of_one_step(data)
+    scored = kcnn.evaluate(model, data.validation)
+    assert validation_loss == pytest.approx(scored.loss, rel=1e-5)
+    keras.utils.set_random_seed(0)
+    result = kcnn.train(linear(), data, epochs=8, learning_rate=1e-2)
+    assert kcnn.evaluate(result.model, data.test).accuracy > 0.6
+    assert result.history["val_accuracy"][result.best_epoch - 1] > 0.6
+
+
+def test_a_precision_is_of_the_model_alone_and_ends_with_training(digits, tmp_path):
+    recipe = Recipe(
+        model=Model(name="lenet5", options={"variant": "modern"}),
+        train=Train(precision="mixed_bfloat16"),
+    )
+    mixed = setup.build(recipe, digits)
+    assert keras.config.dtype_policy().name == "float32"
+    assert {layer.compute_dtype for layer in mixed.layers} == {"bfloat16", "float32"}
+    assert {str(weight.dtype) for weight in mixed.weights} == {"float32"}
+    result = kcnn.train(mixed, digits, epochs=1, callbacks=[])
+    whole = in_float32(result.model)
+    assert {layer.compute_dtype for layer in whole.layers} == {"float32"}
+    assert in_float32(whole) is whole
+    images = next(iter(digits.test))[0]
+    logits = whole.predict_on_batch(images)
+    difference = np.abs(mixed.predict_on_batch(images) - logits).max()
+    assert 0 < difference < 0.05 * np.abs(logits).max()

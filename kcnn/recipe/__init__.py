@@ -1,0 +1,28 @@
+"""A recipe: everything that decides a run, as frozen, typed and checked data.
+
+`train` and `sections` have the parts of a recipe, `text` its JSON and the overrides of a command
+line.
+
+>>> recipe = Recipe(model=Model(name="resnet20"), train=Train(epochs=40))
+>>> override(recipe, ["train.epochs=5", "prune=none"]).train.epochs
+5
+"""
+
+from kcnn.recipe.sections import Data, Distill, Explain, Model, Prune, Quantize, Recipe, smoke
+from kcnn.recipe.text import from_json, override, to_json
+from kcnn.recipe.train import Train
+
+__all__ = [
+    "Data",
+    "Distill",
+    "Explain",
+    "Model",
+    "Prune",
+    "Quantize",
+    "Recipe",
+    "Train",
+    "from_json",
+    "override",
+    "smoke",
+    "to_json",
+]

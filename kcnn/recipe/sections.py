@@ -1,0 +1,129 @@
+"""The sections of a recipe beside `Train`, and the whole."""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from kcnn.recipe.ranges import CONFIG, Count, Fraction, Positive
+from kcnn.recipe.train import Train
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Data:
+    """Which images, and how they are fed; see `kcnn.data.load`.
+
+    `image_size` (height, width) is needed only where a set's images differ in size.
+    """
+
+    name: str = "cifar10"
+    batch_size: Count = 128
+    augment: str = "standard"
+    validation: Fraction = 0.1
+    limit: Count | None = None
+    image_size: tuple[Count, Count] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Model:
+    """Which builder of `kcnn.models`, and the arguments it gets beside shape and classes.
+
+    An initialiser is a name or Keras's description of one:
+    `{"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}`.
+    """
+
+    name: str = "simple_cnn"
+    options: dict[str, int | float | str | bool | dict[str, Any]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Distill:
+    """Which trained model teaches this one while it trains; see `kcnn.training.distill`.
+
+    `teacher` is the folder of a run, or a `.keras` file.
+    """
+
+    teacher: str
+    temperature: Positive = 4.0
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Prune:
+    """How the model is thinned; see `kcnn.prune`.
+
+    Each further level starts from the one before. The first is the one that is exported; the
+    others are kept and reported, to show what more would cost.
+    """
+
+    sparsities: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.8)
+    epochs: Count = 2
+    schedule: Literal["polynomial", "constant"] = "polynomial"
+    learning_rate: Positive = 1e-3
+
+    def __post_init__(self) -> None:
+        """Refuse levels that do not rise: a pruned weight cannot come back."""
+        if list(self.sparsities) != sorted(set(self.sparsities)):
+            raise ValueError(f"sparsities must rise. Received: {list(self.sparsities)}")
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Quantize:
+    """How the integer model is calibrated; see `kcnn.export_tflite`."""
+
+    samples: Annotated[int, Field(ge=10)] = 300
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Explain:
+    """How many test images get a heat map; see `kcnn.grad_cam`."""
+
+    images: Count = 8
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Recipe:
+    """A whole run. A section that is None is left out of it.
+
+    `tta` is the test-time augmentation of the scores; see `kcnn.evaluate`.
+    """
+
+    data: Data = Field(default_factory=Data)
+    model: Model = Field(default_factory=Model)
+    train: Train = Field(default_factory=Train)
+    distill: Distill | None = None
+    prune: Prune | None = Field(default_factory=Prune)
+    quantize: Quantize | None = Field(default_factory=Quantize)
+    explain: Explain | None = Field(default_factory=Explain)
+    tta: Literal["none", "flip", "flip_shift"] = "none"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """Return the same run in seconds: a few images and one epoch of everything."""
+    data = dataclasses.replace(
+        recipe.data, limit=512, batch_size=min(recipe.data.batch_size, 64), validation=0.2
+    )
+    prune = recipe.prune and dataclasses.replace(recipe.prune, epochs=1)
+    quantize = recipe.quantize and Quantize(samples=20)
+    explain = recipe.explain and Explain(images=4)
+    return dataclasses.replace(
+        recipe,
+        data=data,
+        train=_in_one_epoch(recipe.train),
+        prune=prune,
+        quantize=quantize,
+        explain=explain,
+    )
+
+
+def _in_one_epoch(train: Train) -> Train:
+    """Return the training with its schedule squeezed into one epoch."""
+    times = {
+        "warmup_epochs": train.warmup_epochs / train.epochs,
+        "milestones": tuple(milestone / train.epochs for milestone in train.milestones),
+    }
+    if train.schedule == "step":
+        times["step_epochs"] = train.step_epochs / train.epochs
+    return dataclasses.replace(train, epochs=1, **times)

@@ -1,0 +1,101 @@
+"""Recipes as text: JSON, and the `key=value` assignments of a command line."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from kcnn.errors import unknown
+from kcnn.recipe.sections import Recipe
+
+_RECIPE = TypeAdapter(Recipe)
+
+
+def to_json(recipe: Recipe) -> str:
+    """Return the recipe as indented JSON, the content of a run's `recipe.json`."""
+    return json.dumps(_RECIPE.dump_python(recipe, mode="json"), indent=2) + "\n"
+
+
+def from_json(text: str) -> Recipe:
+    """Return the recipe that `to_json` wrote.
+
+    Raises:
+        ValueError: the text is no recipe; the message names the first wrong key.
+
+    >>> from_json(to_json(Recipe(seed=3))).seed
+    3
+    """
+    try:
+        return _validated(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Not a recipe: {error}.") from None
+
+
+def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
+    """Return the recipe with `section.key=value` assignments applied and checked.
+
+    A value is JSON (`5`, `0.1`, `true`, `[0.5, 0.8]`), `none`, or else a plain word.
+    `prune=none` leaves a section out.
+
+    Raises:
+        ValueError: an unknown key (the closest one is named), a wrong type or range.
+
+    >>> override(Recipe(), ["train.epocs=5"])
+    Traceback (most recent call last):
+    ValueError: Unknown key 'train.epocs'. Did you mean 'train.epochs'? ...
+    >>> override(Recipe(), ["train.epochs=0"])
+    Traceback (most recent call last):
+    ValueError: train.epochs: Input should be greater than or equal to 1. Received: 0
+    """
+    values = _RECIPE.dump_python(recipe, mode="json")
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"Expected key=value, like train.epochs=5. Received: {assignment!r}")
+        _assign(values, key.strip(), _value(text.strip()))
+    return _validated(values)
+
+
+def _assign(values: dict[str, Any], key: str, value: object) -> None:
+    *sections, last = key.split(".")
+    node: Any = values
+    for section in sections:
+        node = node.get(section) if isinstance(node, dict) else None
+        if node is None and section in values:
+            raise ValueError(
+                f"{key}: this recipe leaves the section {section!r} out. To have it, give all of "
+                f"it at once: {section}={{...}}, as JSON."
+            )
+    free = sections == ["model", "options"]
+    if not isinstance(node, dict) or (last not in node and not free):
+        raise unknown("key", key, _keys(values))
+    node[last] = value
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in values.items():
+        inner = _keys(value, f"{prefix}{name}.") if isinstance(value, dict) else []
+        keys.extend(inner or [f"{prefix}{name}"])
+    return keys
+
+
+def _value(text: str) -> object:
+    if text.lower() == "none":
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _validated(values: object) -> Recipe:
+    try:
+        return _RECIPE.validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "recipe"
+        if first["type"] == "value_error":  # our own words, which say what was received
+            raise ValueError(f"{where}: {first['ctx']['error']}") from None
+        raise ValueError(f"{where}: {first['msg']}. Received: {first['input']!r}") from None

@@ -1,0 +1,46 @@
+"""The picture of a learning-rate range test."""
+
+import os
+
+from matplotlib.figure import Figure
+
+from kcnn.run_dir import atomic
+from kcnn.training import LearningRateCurve
+
+# Of Okabe and Ito's palette: told apart with any colour vision.
+_LOSS, _SUGGESTION = "#0072B2", "#D55E00"
+_HEADROOM = 1.25  # above the highest loss before the lowest one; an explosion leaves the picture
+
+
+def plot_learning_rates(curve: LearningRateCurve, path: str | os.PathLike) -> None:
+    """Draw a range test into a picture file; see `learning_rates_figure`."""
+    with atomic(path) as temporary:
+        learning_rates_figure(curve).savefig(temporary)
+
+
+def learning_rates_figure(curve: LearningRateCurve) -> Figure:
+    """Return the loss by learning rate, raw and smoothed, the suggested rate marked.
+
+    >>> import numpy as np
+    >>> rates, losses = np.geomspace(1e-4, 1, 5), np.array([2.3, 2.2, 1.5, 1.2, 9.0])
+    >>> figure = learning_rates_figure(LearningRateCurve(rates, losses, losses, 0.01))
+    >>> figure.axes[0].get_title()
+    'Learning-rate range test: try 0.01'
+    """
+    figure = Figure(figsize=(6.4, 4.2), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    axes.plot(curve.rates, curve.losses, color=_LOSS, alpha=0.3, linewidth=1, label="each batch")
+    axes.plot(curve.rates, curve.smoothed, color=_LOSS, label="smoothed")
+    label = f"suggestion: {curve.suggestion:.2g}, a tenth of the lowest point's rate"
+    axes.axvline(curve.suggestion, color=_SUGGESTION, linestyle="--", linewidth=1.2, label=label)
+    until_lowest = curve.losses[: curve.smoothed.argmin() + 1]
+    lowest = min(curve.losses.min(), curve.smoothed.min())
+    axes.set_ylim(lowest - 0.05 * until_lowest.max(), _HEADROOM * until_lowest.max())
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("training loss")
+    axes.set_title(f"Learning-rate range test: try {curve.suggestion:.2g}", fontsize=11)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, framealpha=0.9)
+    return figure

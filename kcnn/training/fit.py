@@ -1,0 +1,149 @@
+"""Training: compile and fit, with the callbacks and the checks that a run of hours wants."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+
+from kcnn.callbacks import EpochLog, standard
+from kcnn.data import Data
+from kcnn.models.fits import check_fit
+from kcnn.training.labels import labelled
+from kcnn.training.optimizers import make_optimizer
+from kcnn.training.schedules import Schedule, is_scheduled
+
+Callbacks = Sequence[keras.callbacks.Callback]
+
+logger = logging.getLogger("kcnn")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What training gave: the model, and how it got there."""
+
+    model: keras.Model
+    history: dict[str, list[float]]
+    best_epoch: int
+    """Counted from 1: the epoch whose weights the model has."""
+    seconds: float
+    stop_reason: str
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return len(self.history["loss"])
+
+
+def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a first one
+    model: keras.Model,
+    data: Data,
+    *,
+    epochs: int,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | Schedule = 1e-3,
+    label_smoothing: float = 0.0,
+    callbacks: Callbacks | None = None,
+    run_dir: str | os.PathLike | None = None,
+) -> TrainResult:
+    """Compile `model` for its logits and fit it to `data.train`, judged on `data.validation`.
+
+    For a loop of your own, `model.compile` and `model.fit(data.train, ...)` do as well: nothing
+    here is needed to train.
+
+    With an optimizer that averages the weights (`make_optimizer(..., ema=0.999)`), the averages
+    are what is judged, saved and kept. Batch norms' statistics are those of the plain weights.
+
+    Args:
+        model: any Keras model from `data.image_shape` to one logit a class.
+        data: what `kcnn.data.load` returns; the training labels may be soft.
+        epochs: passes over the training images.
+        optimizer: a name (`adam`, `adamw`, `rmsprop`, `sgd`) or an optimizer, of your own or from
+            `kcnn.training.make_optimizer`, which brings its own learning rate.
+        learning_rate: of the named optimizer: a number, or one of `kcnn.training.schedules`.
+        label_smoothing: share of each training label that is spread evenly over all classes.
+        callbacks: None for `kcnn.callbacks.standard(run_dir)`.
+        run_dir: folder for the standard callbacks' checkpoints and `history.csv`.
+
+    Raises:
+        ValueError: the model does not fit the data, an argument is out of its range, or
+            ReduceLROnPlateau meets a schedule.
+        RuntimeError: the loss became NaN.
+
+    >>> import kcnn
+    >>> logger.setLevel(logging.INFO)  # lines in the log instead of the progress bar
+    >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
+    >>> result = kcnn.train(kcnn.models.simple_cnn(), data, epochs=1)
+    >>> result.epochs, result.stop_reason
+    (1, 'finished')
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1. Received: epochs={epochs}")
+    check_fit(model, data.image_shape, len(data.class_names))
+    optimizer = make_optimizer(optimizer, learning_rate)
+    if callbacks is None:
+        callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
+    _check_callbacks(callbacks, optimizer)
+    training, validation, loss = labelled(data, label_smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    # The progress bar is for terminals and notebooks; whoever reads our log gets lines instead.
+    lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
+    started = time.perf_counter()
+    history = model.fit(
+        training.repeat(),  # one iterator for all epochs: making one anew costs seconds
+        steps_per_epoch=data.steps_per_epoch,
+        epochs=epochs,
+        validation_data=validation,
+        callbacks=[*_averaging(callbacks, optimizer), *callbacks, *([EpochLog()] if lines else [])],
+        shuffle=False,  # the data set shuffles itself
+        verbose=0 if lines else 1,
+    )
+    return _result(model, history.history, callbacks, time.perf_counter() - started)
+
+
+def _averaging(
+    callbacks: Callbacks, optimizer: keras.optimizers.Optimizer
+) -> list[keras.callbacks.Callback]:
+    """Return what puts averaged weights into the model for whoever judges or saves it."""
+    ready = any(isinstance(each, keras.callbacks.SwapEMAWeights) for each in callbacks)
+    if not optimizer.use_ema or ready:
+        return []
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+
+
+def _check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer) -> None:
+    """Keras finds the first clash only when the plateau comes, maybe hours later, the second never.
+
+    On an early stop it exchanges plain and averaged weights once too often; only the restored
+    weights of the best epoch are the averaged ones.
+    """
+    plateau = any(isinstance(each, keras.callbacks.ReduceLROnPlateau) for each in callbacks)
+    if plateau and is_scheduled(optimizer):
+        raise ValueError(
+            "ReduceLROnPlateau cannot change a learning rate that a schedule sets: leave one "
+            "of the two out, e.g. kcnn.callbacks.standard(plateau=False)."
+        )
+    early = (each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping))
+    if optimizer.use_ema and not all(each.restore_best_weights for each in early):
+        raise ValueError(
+            "EarlyStopping with averaged weights (ema) needs restore_best_weights=True: Keras "
+            "would end with the plain weights."
+        )
+
+
+def _result(
+    model: keras.Model, history: dict[str, list[float]], callbacks: Callbacks, seconds: float
+) -> TrainResult:
+    epochs = len(history["loss"])
+    best, reason = epochs, "finished"
+    for each in callbacks:
+        if isinstance(each, keras.callbacks.EarlyStopping):
+            if each.restore_best_weights:
+                best = each.best_epoch + 1
+            if each.stopped_epoch:
+                reason = f"{each.monitor} was no better for {each.patience} epochs"
+    logger.info("trained %d epochs in %.0f s: %s; best epoch %d", epochs, seconds, reason, best)
+    return TrainResult(model, history, best, seconds, reason)

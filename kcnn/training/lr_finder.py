@@ -1,0 +1,115 @@
+"""The learning-rate range test: one short training whose rate rises until it fails."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kcnn.data import Data
+from kcnn.models.fits import check_fit
+from kcnn.training.labels import labelled
+from kcnn.training.optimizers import make_optimizer
+from kcnn.training.schedules import is_scheduled
+
+_SMOOTHING = 0.9  # of an exponential average over about ten batches
+_EXPLOSION = 4.0  # times the lowest smoothed loss, as in fastai
+_FEWEST_STEPS = 10
+
+
+@dataclass(frozen=True)
+class LearningRateCurve:
+    """The loss of each batch of a range test, by the learning rate it was trained with."""
+
+    rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+    """An exponential average of the losses, without the bias of its start."""
+    suggestion: float
+    """A tenth of the rate at which `smoothed` is lowest."""
+
+
+def find_learning_rate(
+    model: keras.Model,
+    data: Data,
+    *,
+    optimizer: str | keras.optimizers.Optimizer = "sgd",
+    smallest: float = 1e-5,
+    largest: float = 10.0,
+    steps: int = 100,
+) -> LearningRateCurve:
+    """Train on `steps` batches while the rate rises, and tell which rate to begin with.
+
+    The range test of Smith, "Cyclical Learning Rates" (arXiv:1506.01186), section 3.3, with an
+    exponential rise. It ends early when the loss explodes. The suggestion is a tenth of the rate
+    with the lowest smoothed loss, as Howard & Gugger's fastai (arXiv:2002.04688) takes it: at the
+    lowest point itself the loss is about to rise. The weights are as before in the end.
+
+    Args:
+        model: any Keras model from `data.image_shape` to one logit a class, with its initial
+            weights.
+        data: what `kcnn.data.load` returns; `data.train` is read, again and again if it is short.
+        optimizer: a name, or an optimizer without a schedule.
+        smallest: the first rate.
+        largest: the last rate.
+        steps: batches, at least 10.
+
+    Raises:
+        ValueError: the model does not fit the data, or an argument is out of its range.
+        RuntimeError: the loss exploded at once, so that there is nothing to choose from.
+
+    >>> import kcnn
+    >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
+    >>> curve = find_learning_rate(kcnn.models.simple_cnn(), data, steps=20)
+    >>> 1e-6 <= curve.suggestion <= 1.0
+    True
+    """
+    if not 0 < smallest < largest < math.inf:
+        raise ValueError(
+            "smallest and largest must be rates above 0 that rise. "
+            f"Received: smallest={smallest}, largest={largest}"
+        )
+    if steps < _FEWEST_STEPS:
+        raise ValueError(f"steps must be at least {_FEWEST_STEPS}. Received: steps={steps}")
+    check_fit(model, data.image_shape, len(data.class_names))
+    optimizer = make_optimizer(optimizer, smallest)
+    if is_scheduled(optimizer):
+        raise ValueError("The optimizer's learning rate is a schedule: give it a number instead.")
+    rates, weights = np.geomspace(smallest, largest, steps), model.get_weights()
+    try:
+        losses, smoothed = _range_test(model, data, optimizer, rates)
+    finally:
+        model.set_weights(weights)
+    if not smoothed or np.argmin(smoothed) == 0:
+        raise RuntimeError(f"The loss only rose from {smallest} on: try a lower smallest rate.")
+    return LearningRateCurve(
+        rates=rates[: len(losses)],
+        losses=np.array(losses),
+        smoothed=np.array(smoothed),
+        suggestion=float(rates[np.argmin(smoothed)] / 10),
+    )
+
+
+def _range_test(
+    model: keras.Model, data: Data, optimizer: keras.optimizers.Optimizer, rates: np.ndarray
+) -> tuple[list[float], list[float]]:
+    """Return the loss at each rate, raw and smoothed, up to where it explodes."""
+    training, _, loss = labelled(data)
+    # The same layers under another roof: the caller's model keeps what it was compiled with.
+    trainer = keras.Model(model.inputs[0], model.outputs[0])
+    trainer.compile(optimizer, loss)
+    losses: list[float] = []
+    smoothed: list[float] = []
+    average = 0.0
+    for rate, (images, labels) in zip(rates, training.repeat().take(len(rates)), strict=True):
+        optimizer.learning_rate = rate
+        trainer.reset_metrics()  # else Keras answers with the mean of all batches so far
+        value = float(trainer.train_on_batch(images, labels, return_dict=True)["loss"])
+        average = _SMOOTHING * average + (1 - _SMOOTHING) * value
+        if not math.isfinite(average):
+            break
+        losses.append(value)
+        smoothed.append(average / (1 - _SMOOTHING ** len(losses)))
+        if smoothed[-1] > _EXPLOSION * min(smoothed):
+            break
+    return losses, smoothed

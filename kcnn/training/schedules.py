@@ -1,0 +1,161 @@
+"""Learning rates that follow a plan, in epochs: all of them schedules of Keras's own classes.
+
+They work with any Keras optimizer and are saved with it. Steps count from 0, so that
+`rate(epoch * steps_per_epoch)` is the rate of the first step of the next epoch.
+"""
+
+from collections.abc import Sequence
+
+import keras
+
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
+# As in PyTorch's OneCycleLR: where the rise starts and the fall ends, as a divisor of the highest
+# rate and of the starting rate.
+_START, _END = 25.0, 1e4
+
+
+def constant(learning_rate: float) -> Schedule:
+    """Return a rate that stays as it is.
+
+    >>> rate = constant(0.1)
+    >>> [round(float(rate(step)), 3) for step in (0, 1000)]
+    [0.1, 0.1]
+    """
+    _check_rate(learning_rate)
+    return keras.optimizers.schedules.ExponentialDecay(float(learning_rate), 1, 1.0)
+
+
+def step(
+    learning_rate: float, *, steps_per_epoch: int, step_epochs: float = 30, factor: float = 0.1
+) -> Schedule:
+    """Return a rate that is multiplied by `factor` every `step_epochs` epochs.
+
+    The schedule of AlexNet's and VGG's descendants on ImageNet: every 30 epochs by 0.1.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    >>> rate = step(0.1, steps_per_epoch=100)
+    >>> [round(float(rate(each)), 6) for each in (0, 2999, 3000, 6000)]
+    [0.1, 0.1, 0.01, 0.001]
+    """
+    _check_rate(learning_rate)
+    _check_factor(factor)
+    length = round(step_epochs * steps_per_epoch)
+    if length < 1:
+        raise ValueError(f"step_epochs must be above 0. Received: step_epochs={step_epochs}")
+    return keras.optimizers.schedules.ExponentialDecay(
+        float(learning_rate), length, factor, staircase=True
+    )
+
+
+def multi_step(
+    learning_rate: float,
+    *,
+    steps_per_epoch: int,
+    milestones: Sequence[float],
+    factor: float = 0.1,
+) -> Schedule:
+    """Return a rate that is multiplied by `factor` after each of `milestones` epochs.
+
+    He et al. (arXiv:1512.03385) train on CIFAR-10 with 0.1 and milestones (82, 123) of 164.
+
+    Raises:
+        ValueError: there are no milestones, they do not rise, or `factor` is out of its range.
+
+    >>> rate = multi_step(0.1, steps_per_epoch=100, milestones=(2, 3))
+    >>> [round(float(rate(each)), 6) for each in (0, 199, 200, 300)]
+    [0.1, 0.1, 0.01, 0.001]
+    """
+    _check_rate(learning_rate)
+    _check_factor(factor)
+    starts = [round(milestone * steps_per_epoch) for milestone in milestones]
+    if not starts or starts != sorted(set(starts)) or starts[0] < 1:
+        raise ValueError(
+            f"milestones must be epochs above 0 that rise. Received: {list(milestones)}"
+        )
+    # Keras takes the last step with the old rate, not the first with the new one.
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        [start - 1 for start in starts],
+        [float(learning_rate) * factor**fallen for fallen in range(len(starts) + 1)],
+    )
+
+
+def cosine(
+    learning_rate: float, *, epochs: int, steps_per_epoch: int, warmup_epochs: float = 0.0
+) -> Schedule:
+    """Return a rate that climbs to `learning_rate`, then falls along a cosine to zero.
+
+    Loshchilov & Hutter, "SGDR" (arXiv:1608.03983), without restarts. `epochs` is what PyTorch
+    calls `T_max`, with the warm-up added.
+
+    Raises:
+        ValueError: the warm-up leaves no epoch to fall.
+
+    >>> rate = cosine(0.1, epochs=10, steps_per_epoch=100, warmup_epochs=1)
+    >>> [round(float(rate(step)), 3) for step in (0, 50, 100, 550, 1000)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+    _check_rate(learning_rate)
+    if not 0 <= warmup_epochs < epochs:
+        raise ValueError(f"warmup_epochs must lie in [0, {epochs}). Received: {warmup_epochs}")
+    warmup = round(warmup_epochs * steps_per_epoch)
+    fall = epochs * steps_per_epoch - warmup
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(float(learning_rate), fall)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, fall, warmup_target=float(learning_rate), warmup_steps=warmup
+    )
+
+
+def one_cycle(
+    learning_rate: float, *, epochs: int, steps_per_epoch: int, rise: float = 0.3
+) -> Schedule:
+    """Return a rate that rises to `learning_rate` during a first part, then falls to almost zero.
+
+    Smith & Topin, "Super-Convergence" (arXiv:1708.07120), with the ends of PyTorch's OneCycleLR:
+    it starts at a 25th of the rate and ends at a 250,000th. It rises along a line, as in the
+    paper, and falls along a cosine, as in PyTorch; the momentum stays as it is.
+
+    Args:
+        learning_rate: the highest one.
+        epochs: length of the training.
+        steps_per_epoch: such as `data.steps_per_epoch`.
+        rise: share of the training in which the rate rises.
+
+    Raises:
+        ValueError: the rise or the fall has no step.
+
+    >>> rate = one_cycle(0.5, epochs=10, steps_per_epoch=100)
+    >>> [round(float(rate(step)), 6) for step in (0, 150, 300, 650, 1000)]
+    [0.02, 0.26, 0.5, 0.250001, 2e-06]
+    """
+    _check_rate(learning_rate)
+    total = epochs * steps_per_epoch
+    rising = round(rise * total)
+    if not 0 < rising < total:
+        raise ValueError(f"rise must leave steps to rise and to fall. Received: rise={rise}")
+    start = float(learning_rate) / _START
+    return keras.optimizers.schedules.CosineDecay(
+        start,
+        total - rising,
+        alpha=1 / (_START * _END),
+        warmup_target=float(learning_rate),
+        warmup_steps=rising,
+    )
+
+
+def is_scheduled(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether a schedule sets the optimizer's rate, so that nothing else can."""
+    return isinstance(getattr(optimizer, "_learning_rate", None), Schedule)
+
+
+def _check_rate(learning_rate: float) -> None:
+    if not learning_rate > 0:
+        raise ValueError(f"learning_rate must be above 0. Received: learning_rate={learning_rate}")
+
+
+def _check_factor(factor: float) -> None:
+    if not 0 < factor < 1:
+        raise ValueError(f"factor must lie between 0 and 1. Received: factor={factor}")
