@@ -2,13 +2,14 @@
 
     python docs/update_readme.py
 
-A table stands between `<!-- report FILE -->` and `<!-- end -->`; a test holds the two equal.
+A table stands between `<!-- report FILE -->` or `<!-- comparison FILE -->` and `<!-- end -->`; a
+test holds the two equal.
 """
 
 import re
 from pathlib import Path
 
-from kcnn.report import stages, table
+from kcnn.report import comparison, comparison_table, stages, table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,14 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 def updated(readme: str) -> str:
     """Return the README's text with every table made from its report."""
     return re.sub(
-        r"(<!-- report (\S+) -->\n).*?(<!-- end -->)",
-        lambda match: f"{match[1]}{_section(match[2])}{match[3]}",
+        r"(<!-- (report|comparison) (\S+) -->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}{_SECTIONS[match[2]](match[3])}{match[4]}",
         readme,
         flags=re.DOTALL,
     )
 
 
-def _section(file: str) -> str:
+def _stages(file: str) -> str:
     report = stages.load(ROOT / file)
     training = report.training
     return (
@@ -32,6 +33,14 @@ def _section(file: str) -> str:
         f"{training['seconds'] / 60:.1f} minutes on {report.hardware['cores']} cores; "
         f"one run, seed {report.seed}.\n"
     )
+
+
+def _comparison(file: str) -> str:
+    report = comparison.load(ROOT / file)
+    return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
+
+
+_SECTIONS = {"report": _stages, "comparison": _comparison}
 
 
 if __name__ == "__main__":

@@ -1,28 +1,43 @@
-"""Where recipes lie and how one is read: by name, or from a file of the user's own."""
+"""Where recipes and comparisons lie and how one is read: by name, or from a user's own file."""
 
 import ast
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from kcnn.errors import unknown
+from kcnn.comparison import Comparison
+from kcnn.errors import one_line, unknown
 from kcnn.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """A recipe and the file that it came from."""
+    """A recipe or a comparison, and the file that it came from."""
 
     name: str
     path: Path
-    recipe: Recipe
+    content: Recipe | Comparison
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, for whoever can do nothing with a comparison.
+
+        Raises:
+            ValueError: it is a comparison.
+        """
+        if not isinstance(self.content, Recipe):
+            raise ValueError(
+                f"{self.name!r} is a comparison of {len(self.content.variants)} recipes; "
+                "a single recipe is needed here."
+            )
+        return self.content
 
 
 def shipped() -> dict[str, Path]:
-    """Return the recipes that come with kcnn, by name.
+    """Return the recipes and comparisons that come with kcnn, by name.
 
-    >>> sorted(shipped())
-    ['lenet5', 'quickstart', 'resnet20', 'simple_cnn']
+    >>> "resnet20" in shipped() and "compare_optimizers" in shipped()
+    True
     """
     return {path.stem: path for path in sorted(_folder().glob("[!_]*.py"))}
 
@@ -33,10 +48,10 @@ def title(path: Path) -> str:
 
 
 def load(name_or_path: str) -> RecipeFile:
-    """Return a recipe by the name it is shipped under, or from a Python file.
+    """Return a recipe or a comparison by the name it is shipped under, or from a Python file.
 
     Raises:
-        ValueError: no such recipe or file, or the file defines no `recipe`.
+        ValueError: no such recipe or file, or the file defines neither `recipe` nor `comparison`.
 
     >>> load("quickstart").recipe.data.name
     'digits'
@@ -49,7 +64,7 @@ def load(name_or_path: str) -> RecipeFile:
         path = known[name_or_path]
     elif not path.is_file():
         raise ValueError(f"There is no recipe file {str(path)!r}.")
-    return RecipeFile(path.stem, path, _recipe_of(path))
+    return RecipeFile(path.stem, path, _content_of(path))
 
 
 def _folder() -> Path:
@@ -59,15 +74,19 @@ def _folder() -> Path:
     return installed if installed.is_dir() else package.parent / "recipes"
 
 
-def _recipe_of(path: Path) -> Recipe:
+def _content_of(path: Path) -> Recipe | Comparison:
     spec = importlib.util.spec_from_file_location(f"_kcnn_recipe_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ValueError(f"{path}: {type(error).__name__}: {reason}") from error
-    recipe = getattr(module, "recipe", None)
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"{path} defines no `recipe = kcnn.recipe.Recipe(...)`.")
-    return recipe
+    defined = (getattr(module, name, None) for name in ("recipe", "comparison"))
+    contents = [content for content in defined if isinstance(content, Recipe | Comparison)]
+    if len(contents) != 1:
+        raise ValueError(
+            f"{path} defines {'both' if contents else 'no'} `recipe = kcnn.recipe.Recipe(...)` "
+            f"{'and' if contents else 'and no'} `comparison = kcnn.comparison.Comparison(...)`."
+        )
+    return contents[0]

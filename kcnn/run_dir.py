@@ -14,6 +14,7 @@ _WRITTEN = (
     "history.csv",
     "labels.txt",
     "model.keras",
+    "model_control.keras",
     "model_int8.tflite",
     "model_pruned*.keras",
     "model_pruned*_int8.tflite",
@@ -69,6 +70,11 @@ class RunDir:
     def model(self) -> Path:
         """The trained model."""
         return self.path / "model.keras"
+
+    @property
+    def control(self) -> Path:
+        """The same model, trained without its teacher."""
+        return self.path / "model_control.keras"
 
     def pruned(self, sparsity: float, *, exported: bool) -> Path:
         """A pruned model: the exported level has the plain name, others carry their percent."""

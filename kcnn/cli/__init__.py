@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from kcnn.cli.commands import app
+from kcnn.errors import one_line
 
 __all__ = ["main", "run_file"]
 
@@ -22,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         expected = isinstance(error, ValueError | RuntimeError | OSError)
         if "KCNN_DEBUG" in os.environ or not (expected or _from_tensorflow(error)):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        print(f"kcnn: {reason}", file=sys.stderr)  # noqa: T201
+        print(f"kcnn: {one_line(error, limit=1000)}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
 
 

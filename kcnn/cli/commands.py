@@ -3,7 +3,6 @@
 Each command imports what it needs when it runs, so that help and lists answer at once.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,10 @@ import typer
 from rich.table import Table
 
 from kcnn.cli import show
+from kcnn.cli.lr_find import lr_find
+from kcnn.cli.models import compare_models
+from kcnn.cli.shared import DataDir, start_tensorflow
 from kcnn.cli.show import console
-from kcnn.litert.native_log import native_log
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -24,10 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich help costs a quarter of the start-up time
 )
+app.command("lr-find")(lr_find)
+app.command("models")(compare_models)
 
-DataDir = Annotated[
-    str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
-]
 DataName = Annotated[
     str | None,
     typer.Option(
@@ -51,35 +51,54 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that the folder holds.")
     ] = False,
+    control: Annotated[
+        bool, typer.Option("--control", help="Also train without the recipe's teacher.")
+    ] = False,
 ) -> None:
-    """Train, prune, quantise, score and explain a model as a recipe says."""
-    from kcnn import recipe_files
-    from kcnn.recipe import override
-    from kcnn.recipe import smoke as in_seconds
+    """Do all that a recipe says with one model, or train and compare those of a comparison."""
+    from kcnn import comparison, recipe_files
+    from kcnn import recipe as recipes
     from kcnn.run_dir import RunDir
 
     file = recipe_files.load(recipe)
-    chosen = override(in_seconds(file.recipe) if smoke else file.recipe, assignments or [])
+    single = isinstance(file.content, recipes.Recipe)
+    if control and not single:
+        raise ValueError("--control is for recipes with a teacher, not for comparisons.")
+    kind = recipes if single else comparison
+    chosen = kind.override(kind.smoke(file.content) if smoke else file.content, assignments or [])
     folder = out or Path("saved_models") / file.name
-    RunDir(folder).check_free(overwrite=overwrite)
-    _start_tensorflow()
+    if single:
+        RunDir(folder).check_free(overwrite=overwrite)
+    start_tensorflow()
     from kcnn import pipeline
 
-    report = pipeline.run(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
-    show.stages(report)
+    if single:
+        show.stages(pipeline.run(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite))
+    else:
+        show.comparison(
+            pipeline.compare(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
+        )
     console.print(f"\nEverything is in {folder}/")
 
 
 @app.command("list")
-def list_() -> None:
+def list_(
+    compare: Annotated[
+        bool, typer.Option("--models", help="Compare the models, as `kcnn models` does.")
+    ] = False,
+) -> None:
     """List recipes, models and data sets."""
-    from kcnn import data, models, recipe_files
+    if compare:
+        compare_models()
+        return
+    from kcnn import data, recipe_files
+    from kcnn.models import names
 
     table = Table("recipe", "what it does", box=None)
     for name, path in recipe_files.shipped().items():
         table.add_row(name, recipe_files.title(path))
     console.print(table)
-    console.print(f"\nmodels:    {', '.join(models.names())}")
+    console.print(f"\nmodels:    {', '.join(names())}")
     console.print(f"data sets: {', '.join(data.names())}")
 
 
@@ -88,14 +107,17 @@ def evaluate(
     path: Annotated[Path, typer.Argument(help="A .keras or .tflite file, or a run's folder.")],
     data: DataName = None,
     data_dir: DataDir = None,
+    tta: Annotated[
+        str, typer.Option(help="Average over views of each image: none, flip or flip_shift.")
+    ] = "none",
 ) -> None:
     """Score a model on a whole test set."""
-    _start_tensorflow()
+    start_tensorflow()
     from kcnn.evaluation import evaluate as score
 
     file = _model_file(path)
     loaded = _load_data(file, data, data_dir)
-    evaluation = score(file, loaded.test, expected_count=loaded.num_test)
+    evaluation = score(file, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
         raise ValueError(
             f"{str(file)!r} tells {len(evaluation.per_class)} classes, the data have "
@@ -116,7 +138,7 @@ def export(
     data_dir: DataDir = None,
 ) -> None:
     """Turn a .keras model into a .tflite file for phones."""
-    _start_tensorflow()
+    start_tensorflow()
     from kcnn import models
     from kcnn.export import export_tflite
 
@@ -149,7 +171,9 @@ def explain(
     layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
 ) -> None:
     """Show where in the images a model sees its answer (Grad-CAM)."""
-    _start_tensorflow()
+    if out.exists():
+        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    start_tensorflow()
     import numpy as np
 
     from kcnn import models
@@ -175,7 +199,11 @@ def inspect(
     path: Annotated[Path, typer.Argument(help="A run's folder, .keras or .tflite file.")],
 ) -> None:
     """Say what a run, a model or an exported file holds."""
-    if path.is_dir():
+    if (path / "results.json").is_file():
+        from kcnn.report.comparison import load as load_comparison
+
+        show.comparison(load_comparison(path / "results.json"))
+    elif path.is_dir():
         from kcnn.report.stages import load
         from kcnn.run_dir import RunDir
 
@@ -185,7 +213,7 @@ def inspect(
 
         show.tflite(summarize(path))
     else:
-        _start_tensorflow()
+        start_tensorflow()
         from kcnn import models
 
         models.load(path).summary(print_fn=console.print)
@@ -230,12 +258,3 @@ def _labels(file: Path) -> list[str]:
 
     labels = RunDir(file.parent).labels
     return labels.read_text().splitlines() if labels.is_file() else []
-
-
-def _start_tensorflow() -> None:
-    """Import TensorFlow and find its devices without the dozen lines it writes about that."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_log():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()

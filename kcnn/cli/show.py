@@ -9,9 +9,12 @@ from rich.table import Table
 if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
     from kcnn.litert import TensorSummary, TFLiteSummary
+    from kcnn.report.comparison import ComparisonReport
     from kcnn.report.stages import Report
 
 console = Console(soft_wrap=True, highlight=False)
+
+_COMPARISON_WIDTH = 130
 
 
 def stages(report: "Report") -> None:
@@ -26,11 +29,27 @@ def stages(report: "Report") -> None:
     console.print(table)
 
 
+def comparison(report: "ComparisonReport") -> None:
+    """Print the table of a comparison."""
+    from kcnn.report.comparison_table import caption, header, row
+
+    table = Table(box=None)
+    for index, name in enumerate(header(report)):
+        table.add_column(name, justify="right" if index else "left")
+    for variant in report.comparison.variants:
+        table.add_row(*row(report, variant))
+    console.print(f"\n{report.comparison.question}\n")
+    # On a narrow terminal: a row that is broken is read better than eleven cells that are.
+    Console(width=max(console.width, _COMPARISON_WIDTH), highlight=False).print(table)
+    console.print(f"\n{caption(report)}")
+
+
 def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
     """Print a score, whole and for each class."""
+    tta = "" if score.tta == "none" else f", test-time augmentation: {score.tta}"
     console.print(
         f"accuracy {score.accuracy:.2%}  top-5 {score.top5_accuracy:.2%}  "
-        f"loss {score.loss:.4f}  on {score.count:,} images"
+        f"loss {score.loss:.4f}  on {score.count:,} images{tta}"
     )
     table = Table("class", "accuracy", box=None)
     for name, accuracy in zip(class_names, score.per_class, strict=True):

@@ -1,8 +1,8 @@
 """Images and labels as plain `tf.data.Dataset`: where they come from, split, augmented, batched.
 
 To be read in this order: `examples` is what every source hands over; `digits`, `folder` and
-`tfds_source` are the sources; `splits` cuts their examples; `augment` changes whole batches;
-`pipeline` puts it all together in `load`.
+`tfds_source` are the sources; `splits` cuts their examples; `augment` changes whole batches
+of images and `mixing` mixes them, labels too; `pipeline` puts it all together in `load`.
 """
 
 from importlib import import_module

@@ -23,6 +23,9 @@ AUGMENTATIONS = {
     "shift": "4 pixels of black border, then a random crop of the old size",
     "standard": "shift, and half of the images mirrored, unless the source forbids it",
     "strong": "standard, rotation up to 15 degrees, brightness, contrast, saturation +-20 %",
+    "cutout": "standard, and a black square of half the side somewhere in each image",
+    "mixup": "standard, and each image blended with another one, soft labels in the same shares",
+    "cutmix": "standard, and a rectangle of another image pasted into each, soft labels by area",
 }
 """What can happen to a training image. Each image has its own draw."""
 

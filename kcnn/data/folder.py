@@ -129,5 +129,6 @@ def _check_size(path: str, received: tuple[int, int], expected: tuple[int, int])
         raise ValueError(
             f"Images differ in size: {path!r} is {received[0]} x {received[1]} (height x width), "
             f"others are {expected[0]} x {expected[1]}. Give all one size: "
-            f"kcnn.data.load(kcnn.data.Folder(path, image_size={expected}))."
+            f"kcnn.data.load(kcnn.data.Folder(path, image_size={expected})), or to kcnn run "
+            f"--set data.image_size='{list(expected)}'."
         )

@@ -14,6 +14,7 @@ from kcnn.data.catalogue import CHARACTER_SETS, FOLDER_PREFIX
 from kcnn.data.digits import Digits
 from kcnn.data.examples import PARALLEL_CALLS, Examples, dataset_options, in_main_memory
 from kcnn.data.folder import Folder
+from kcnn.data.mixing import Mixing, mixing
 from kcnn.data.sources import Source
 from kcnn.data.splits import split
 
@@ -29,8 +30,10 @@ logger = logging.getLogger("kcnn")
 class Data:
     """A data set, ready for `model.fit`.
 
-    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]). Give Keras's
-    `fit` shuffle=False with them: it has nothing to shuffle here and would warn about it.
+    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]); `train` with
+    "mixup" or "cutmix" has soft labels instead, float32 [B, classes]: the share of each class in
+    the image. Give Keras's `fit` shuffle=False with them: it has nothing to shuffle here and would
+    warn about it.
 
     Attributes:
         train: One epoch, shuffled and augmented, with a fresh order and fresh draws each time it
@@ -110,8 +113,9 @@ def load(
             `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
             two, or `kcnn.data.source(name, image_size=(height, width))`.
         batch_size: Images a batch.
-        augment: One of `kcnn.data.AUGMENTATIONS`. "standard" and "strong" do not mirror a
-            source whose `mirror` is False, such as digits.
+        augment: One of `kcnn.data.AUGMENTATIONS`. None mirrors a source whose `mirror` is False,
+            such as digits. "mixup" and "cutmix" make soft labels, float32 [batch_size, classes],
+            in `train`: its loss is CategoricalCrossentropy.
         validation: Share of the training images to cut off as validation set, above 0 and below
             0.5, with the same share of every class.
         seed: Decides the validation set, the order and every random change.
@@ -144,10 +148,11 @@ def load(
     if sum(part.num_bytes for part in parts) <= RAM_LIMIT:
         parts = [part.in_ram() for part in parts]
     train, held_out, test = parts
+    mix = mixing(augment, len(opened.class_names))
     order = np.random.default_rng(seed).permutation(len(train))
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
     return Data(
-        train=_shuffled(train, batch_size, change, seed),
+        train=_shuffled(train, batch_size, seed, change, mix),
         validation=_in_order(held_out, batch_size),
         test=_in_order(test, batch_size),
         calibration=_in_order(train.subset(order), batch_size),
@@ -176,7 +181,7 @@ def _in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
 
 
 def _shuffled(
-    examples: Examples, batch_size: int, augment: Augmentation, seed: int
+    examples: Examples, batch_size: int, seed: int, augment: Augmentation, mix: Mixing
 ) -> tf.data.Dataset:
     count, steps = len(examples), len(examples) // batch_size
     labels = in_main_memory(examples.labels)
@@ -190,7 +195,8 @@ def _shuffled(
         return tf.reshape(order[: steps * batch_size], [steps, batch_size]), seeds[1:]
 
     def make_batch(indices: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return augment(examples.fetch(indices), batch_seed), tf.gather(labels, indices)
+        images = augment(examples.fetch(indices), batch_seed)
+        return mix(images, tf.gather(labels, indices), batch_seed)
 
     return (
         tf.data.Dataset.from_tensors(0)

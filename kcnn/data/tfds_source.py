@@ -75,7 +75,8 @@ class Tfds:
         if height is None or width is None:
             raise ValueError(
                 f"Images of data set {self.name!r} differ in size. Give all one size: "
-                f"kcnn.data.load(kcnn.data.Tfds({self.name!r}, image_size=(64, 64)))."
+                f"kcnn.data.load(kcnn.data.Tfds({self.name!r}, image_size=(64, 64))), or to kcnn "
+                "run --set data.image_size='[64, 64]'."
             )
         return height, width, channels
 

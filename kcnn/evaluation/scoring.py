@@ -1,7 +1,6 @@
-"""One evaluator for every form of a model: Keras, pruned, int8."""
+"""From a model in any form and a data set to its score."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +10,16 @@ import tensorflow as tf
 from sklearn.metrics import confusion_matrix
 
 from kcnn import models
+from kcnn.evaluation.views import PredictFn, averaged
 from kcnn.litert import TFLiteClassifier
-
-PredictFn = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """How well the classes of a whole data set were told.
 
-    Every fraction is between 0 and 1; `confusion[true, predicted]` counts images.
+    Every fraction is between 0 and 1; `confusion[true, predicted]` counts images. `tta` names the
+    test-time augmentation, without which another score can only be compared if it had the same.
     """
 
     accuracy: float
@@ -29,6 +28,7 @@ class Evaluation:
     per_class: tuple[float, ...]
     confusion: np.ndarray
     count: int
+    tta: str = "none"
 
 
 def evaluate(
@@ -36,6 +36,7 @@ def evaluate(
     dataset: tf.data.Dataset,
     *,
     expected_count: int | None = None,
+    tta: str = "none",
 ) -> Evaluation:
     """Score a model on every image of `dataset`.
 
@@ -50,7 +51,7 @@ def evaluate(
         Accuracy, top-5 accuracy, mean cross-entropy (nats), per-class accuracy and confusion.
 
     Raises:
-        ValueError: the file is no model, or the images do not fit it.
+        ValueError: the file is no model, the images do not fit it, or `tta` is unknown.
         RuntimeError: there were no images, or not `expected_count` of them.
 
     >>> import kcnn
@@ -61,7 +62,7 @@ def evaluate(
     >>> round(evaluation.accuracy, 1), evaluation.per_class[3]
     (0.1, 1.0)
     """
-    predict = predictor(model)
+    predict = averaged(predictor(model), tta)
     outputs, labels = [], []
     for images, truth in dataset.as_numpy_iterator():
         outputs.append(np.asarray(predict(images), np.float64))
@@ -75,7 +76,7 @@ def evaluate(
             f"The model tells {logits.shape[1]} classes, the data have label {truth.max()}: "
             "it was made for other data."
         )
-    return _score(logits, truth)
+    return _score(logits, truth, tta)
 
 
 def predictor(model: keras.Model | PredictFn | str | os.PathLike) -> PredictFn:
@@ -86,7 +87,7 @@ def predictor(model: keras.Model | PredictFn | str | os.PathLike) -> PredictFn:
     return model.predict_on_batch if isinstance(model, keras.Model) else model
 
 
-def _score(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
+def _score(logits: np.ndarray, labels: np.ndarray, tta: str) -> Evaluation:
     classes = logits.shape[1]
     ranked = np.argsort(-logits, axis=1, kind="stable")
     confusion = confusion_matrix(labels, ranked[:, 0], labels=np.arange(classes))
@@ -100,4 +101,5 @@ def _score(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
         per_class=tuple(np.divide(correct, np.maximum(totals, 1)).tolist()),
         confusion=confusion,
         count=len(labels),
+        tta=tta,
     )

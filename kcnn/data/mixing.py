@@ -1,0 +1,96 @@
+"""Batches whose images are mixed with each other, and their labels in the same shares.
+
+As `augment`: pure functions of a batch and of a seed, with a draw for every image. (The papers' own
+code draws one share, and one rectangle, for a whole batch; the equations do not ask for that.)
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from kcnn.data.augment import centres, rectangles
+
+MIXED = ("mixup", "cutmix")
+
+_STREAM = 1  # The seed's own numbers are what `augment` draws from.
+
+Mixing = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def mixing(name: str, num_classes: int) -> Mixing:
+    """Return the function (images uint8 [B, H, W, C], labels int32 [B], seed) -> (images, labels).
+
+    "mixup" and "cutmix" mix each image with another one of the batch (or, rarely, with itself) and
+    make soft labels of it, float32 [B, num_classes], that sum to 1: the share of each class in the
+    image. The share is drawn from Beta(1, 1), the uniform distribution, as both papers do for
+    CIFAR. Under every other name images and labels stay as they are.
+
+    Args:
+        name: One of `kcnn.data.AUGMENTATIONS`.
+        num_classes: Number of different labels.
+
+    >>> mix = mixing("mixup", num_classes=3)
+    >>> images, labels = tf.zeros([2, 8, 8, 1], tf.uint8), tf.constant([0, 2])
+    >>> mix(images, labels, tf.constant([0, 1], tf.int64))[1].shape
+    TensorShape([2, 3])
+    """
+
+    def mix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if name not in MIXED:
+            return images, labels
+        count = tf.shape(images)[0]
+        seeds = tf.unstack(tf.random.split(tf.random.fold_in(seed, _STREAM), 3))
+        partners = tf.random.experimental.stateless_shuffle(tf.range(count), seeds[0])
+        others = tf.gather(images, partners)
+        share = tf.random.stateless_uniform([count], seeds[1])
+        if name == "mixup":
+            images = mixup(images, others, share)
+        else:
+            images, share = cutmix(images, others, share, centres(images, seeds[2]))
+        labels = tf.one_hot(labels, num_classes)
+        share = share[:, tf.newaxis]
+        return images, share * labels + (1 - share) * tf.gather(labels, partners)
+
+    return mix
+
+
+def mixup(images: tf.Tensor, others: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """Blend each image with another one, and round.
+
+    Paper: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2017),
+    https://arxiv.org/abs/1710.09412.
+
+    Args:
+        images: uint8 [B, H, W, C].
+        others: uint8 [B, H, W, C].
+        share: float32 [B], of the first image, 0 to 1.
+    """
+    share = share[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    blended = share * tf.cast(images, tf.float32) + (1 - share) * tf.cast(others, tf.float32)
+    return tf.cast(tf.round(blended), tf.uint8)
+
+
+def cutmix(
+    images: tf.Tensor, others: tf.Tensor, share: tf.Tensor, centre: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Paste a rectangle of another image, of the image's own proportions, into each image.
+
+    Paper: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with
+    Localizable Features" (2019), https://arxiv.org/abs/1905.04899. (Its runs on CIFAR did so to
+    every other batch only.)
+
+    Args:
+        images: uint8 [B, H, W, C].
+        others: uint8 [B, H, W, C], the pixels are taken from the same place.
+        share: float32 [B], what remains of the first image, 0 to 1.
+        centre: int32 [2, B], row and column of the middle of each rectangle. What reaches beyond
+            the border is lost.
+
+    Returns:
+        The images, and the share that did remain, from the number of pixels.
+    """
+    side = tf.sqrt(1 - share)
+    sizes = [tf.cast(side * length, tf.int32) for length in images.shape[1:3]]
+    pasted = rectangles(images, centre, tf.stack(sizes))
+    remaining = 1 - tf.reduce_mean(tf.cast(pasted, tf.float32), axis=[1, 2, 3])
+    return images * (1 - pasted) + others * pasted, remaining

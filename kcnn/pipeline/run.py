@@ -1,0 +1,137 @@
+"""The whole story of a run, from a recipe to its receipts."""
+
+import dataclasses
+import logging
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kcnn import explain, models
+from kcnn.data import Data
+from kcnn.models.files import in_float32
+from kcnn.pipeline.forms import Form, prune, quantize, receipt, score, with_tta
+from kcnn.pipeline.setup import build, callbacks_for, load, training_for
+from kcnn.recipe import Explain, Recipe, to_json
+from kcnn.report import plots
+from kcnn.report.stages import Report, Stage, git_commit
+from kcnn.run_dir import RunDir, atomic
+from kcnn.training import TrainResult
+
+logger = logging.getLogger("kcnn")
+
+
+def run(
+    recipe: Recipe,
+    name: str,
+    folder: str | os.PathLike,
+    *,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+    control: bool = False,
+) -> Report:
+    """Train, prune, quantise, score and explain as `recipe` says, and keep all of it in `folder`.
+
+    Choices are made on validation images only; the test set is scored once, at the end.
+
+    Args:
+        recipe: what to do.
+        name: what to call the run in its report.
+        folder: the run's folder; made if absent.
+        data_dir: where prepared tfds data sets lie; None for tfds's own default.
+        overwrite: allow a folder that holds an earlier run.
+        control: train a second time without the recipe's teacher, to show what it is worth.
+
+    Raises:
+        ValueError: the recipe cannot be run; nothing has been written then.
+        RuntimeError: the data cannot be had, or training diverged.
+    """
+    run_dir = RunDir(Path(folder))
+    run_dir.check_free(overwrite=overwrite)
+    if control and not recipe.distill:
+        raise ValueError("A control is a run without teacher: this recipe has no distill section.")
+    commit = git_commit()  # of the code that runs, not of what it has become by the end
+    keras.utils.set_random_seed(recipe.seed)
+    data = load(recipe, data_dir)
+    training = training_for(recipe, build(recipe, data), data)
+    callbacks = callbacks_for(recipe.train, run_dir.path)
+    run_dir.start()
+    _write(run_dir.recipe, to_json(recipe))
+    _write(run_dir.labels, "\n".join(data.class_names) + "\n")
+
+    trained = training(callbacks=callbacks)
+    model = in_float32(trained.model)
+    forms = [Form("float", models.save(model, run_dir.model), model)]
+    if recipe.prune:
+        forms += prune(recipe.prune, model, data, run_dir)
+    if recipe.quantize:
+        forms += [quantize(recipe.quantize, form, data) for form in forms[:2]]
+    if recipe.tta != "none":
+        forms.append(with_tta(forms[0], recipe.tta))
+    if control:
+        forms.append(_control(recipe, data_dir, run_dir))
+
+    evaluations = [score(form, data) for form in forms]
+    if recipe.explain:
+        _explain(recipe.explain, model, data, run_dir)
+    plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
+    plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
+    stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
+    report = _report(recipe, name, data, trained, stages, commit)
+    report.save(run_dir.report)
+    return report
+
+
+def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
+    """Train the same model on the same batches from the same start, without the teacher."""
+    logger.info("control: the same training without the teacher")
+    alone = dataclasses.replace(recipe, distill=None)
+    keras.utils.set_random_seed(recipe.seed)
+    data = load(alone, data_dir)
+    training = training_for(alone, build(alone, data), data)
+    trained = training(callbacks=callbacks_for(alone.train, None))
+    model = in_float32(trained.model)
+    return Form("control, no teacher", models.save(model, run_dir.control), model)
+
+
+def _explain(section: Explain, model: keras.Model, data: Data, run_dir: RunDir) -> None:
+    images, labels = next(data.test.unbatch().batch(section.images).as_numpy_iterator())
+    heatmaps = explain.grad_cam(model, images)
+    titles = [
+        f"{data.class_names[truth]}, told as {data.class_names[told]}"
+        for truth, told in zip(labels, heatmaps.class_index, strict=True)
+    ]
+    heatmaps.save(run_dir.picture("grad_cam"), images, titles)
+
+
+def _report(
+    recipe: Recipe,
+    name: str,
+    data: Data,
+    trained: TrainResult,
+    stages: tuple[Stage, ...],
+    commit: str | None,
+) -> Report:
+    weights = trained.model.trainable_weights
+    return Report(
+        recipe=name,
+        model=recipe.model.name,
+        parameters=int(sum(np.prod(weight.shape) for weight in weights)),
+        dataset=recipe.data.name,
+        train_images=data.num_train,
+        stages=stages,
+        training={
+            "epochs": trained.epochs,
+            "best_epoch": trained.best_epoch,
+            "seconds": round(trained.seconds, 1),
+            "stop_reason": trained.stop_reason,
+        },
+        seed=recipe.seed,
+        git_commit=commit,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text)

@@ -1,0 +1,157 @@
+"""What a recipe names, made: data, model, teacher, optimizer, callbacks.
+
+Only this folder reads recipes.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import keras
+
+from kcnn import models
+from kcnn.callbacks import standard
+from kcnn.data import Data, source
+from kcnn.data import load as load_data
+from kcnn.models.fits import check_fit
+from kcnn.recipe import Distill, Recipe, Train
+from kcnn.run_dir import RunDir
+from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
+
+logger = logging.getLogger("kcnn")
+
+
+def load(recipe: Recipe, data_dir: str | None) -> Data:
+    """Return the recipe's data, split and augmented as it says."""
+    section = recipe.data
+    return load_data(
+        source(section.name, image_size=section.image_size),
+        batch_size=section.batch_size,
+        augment=section.augment,
+        validation=section.validation,
+        seed=recipe.seed,
+        limit=section.limit,
+        data_dir=data_dir,
+    )
+
+
+def build(recipe: Recipe, data: Data) -> keras.Model:
+    """Return the recipe's model, untrained, for the shape and the classes of `data`."""
+    decided = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
+    if clash := decided.keys() & recipe.model.options:
+        raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
+    with _precision(recipe.train.precision):
+        model = models.build(recipe.model.name, **recipe.model.options, **decided)
+    logger.info("model: %s, %d parameters", recipe.model.name, model.count_params())
+    return model
+
+
+def training_for(recipe: Recipe, model: keras.Model, data: Data) -> Callable[..., TrainResult]:
+    """Return the recipe's training of `model`, with or without a teacher, ready to be started.
+
+    It takes what is left of the arguments of `kcnn.train`: `callbacks`.
+
+    Raises:
+        ValueError: the recipe cannot be trained.
+    """
+    section = recipe.train
+    options = {
+        "epochs": section.epochs,
+        "optimizer": optimizer_for(section, data),
+        "label_smoothing": section.label_smoothing,
+    }
+    if not recipe.distill:
+        return partial(train, model, data, **options)
+    return partial(
+        distill,
+        model,
+        _teacher(recipe.distill, data),
+        data,
+        temperature=recipe.distill.temperature,
+        alpha=recipe.distill.alpha,
+        **options,
+    )
+
+
+def optimizer_for(section: Train, data: Data) -> keras.optimizers.Optimizer:
+    """Return the optimizer with its schedule for the length of this training."""
+    return optimizer_at(section, _rate(section, data.steps_per_epoch))
+
+
+def optimizer_at(
+    section: Train, learning_rate: float | schedules.Schedule
+) -> keras.optimizers.Optimizer:
+    """Return the optimizer with this learning rate instead of the recipe's."""
+    return make_optimizer(
+        section.optimizer,
+        learning_rate,
+        momentum=section.momentum,
+        nesterov=section.nesterov,
+        weight_decay=section.weight_decay,
+        decay=section.decay,
+        decay_everything=section.decay_everything,
+        clip_norm=section.clip_norm,
+        ema=section.ema,
+    )
+
+
+def callbacks_for(section: Train, folder: Path | None) -> list[keras.callbacks.Callback]:
+    """Return the standard callbacks, which write to `folder` if there is one."""
+    plateau = section.schedule == "plateau"
+    return standard(
+        folder,
+        patience=section.patience if plateau else None,
+        plateau=plateau,
+        tensorboard=section.tensorboard,
+    )
+
+
+def _teacher(section: Distill, data: Data) -> keras.Model:
+    path = Path(section.teacher).expanduser()
+    teacher = models.load(RunDir(path).model if path.is_dir() else path)
+    check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    return teacher
+
+
+def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
+    rate, epochs = section.learning_rate, section.epochs
+    match section.schedule:
+        case "constant":
+            return schedules.constant(rate)
+        case "step":
+            return schedules.step(
+                rate,
+                steps_per_epoch=steps_per_epoch,
+                step_epochs=section.step_epochs,
+                factor=section.factor,
+            )
+        case "multi_step":
+            return schedules.multi_step(
+                rate,
+                steps_per_epoch=steps_per_epoch,
+                milestones=section.milestones,
+                factor=section.factor,
+            )
+        case "cosine":
+            return schedules.cosine(
+                rate,
+                epochs=epochs,
+                steps_per_epoch=steps_per_epoch,
+                warmup_epochs=section.warmup_epochs,
+            )
+        case "one_cycle":
+            return schedules.one_cycle(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    return rate  # ReduceLROnPlateau changes it
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Let layers that are made inside compute in `policy`, and nothing else."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

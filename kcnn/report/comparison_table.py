@@ -1,0 +1,88 @@
+"""The table of a comparison, once for the terminal and once for Markdown."""
+
+from collections.abc import Callable
+from statistics import mean, median, stdev
+
+from kcnn.report.comparison import ComparisonReport, Outcome
+
+_HEADER = ("variant", "parameters", "test accuracy", "validation", "training", "loss", "s/epoch")
+
+
+def header(report: ComparisonReport) -> tuple[str, ...]:
+    """Return the columns' names; those of shifted test images come last."""
+    return (*_HEADER, *(f"{pixels} px off" for pixels in _shifts(report)))
+
+
+def row(report: ComparisonReport, variant: str) -> tuple[str, ...]:
+    """Return one variant's cells, in the order of `header`."""
+    outcomes = report.of(variant)
+
+    def value(read: Callable[[Outcome], float], form: str = ".2%") -> str:
+        return format(mean(map(read, outcomes)), form) if outcomes else "–"
+
+    every = [outcome for outcome in report.outcomes if outcome.variant == variant]
+    return (
+        variant,
+        f"{every[0].parameters:,}" if every else "–",
+        _test(report, variant),
+        value(lambda each: each.history["val_accuracy"][-1]),
+        value(lambda each: each.history["accuracy"][-1]),
+        value(lambda each: each.history["loss"][-1], ".3f"),
+        # The median: the first epoch also compiles, and other work may disturb any.
+        value(lambda each: median(each.history["seconds"]), ".1f"),
+        *(value(lambda each, by=pixels: each.shifted[by]) for pixels in _shifts(report)),
+    )
+
+
+def caption(report: ComparisonReport) -> str:
+    """Return what the numbers mean, in a few sentences."""
+    recipes, seeds = report.comparison.variants.values(), report.comparison.seeds
+    epochs = _range({recipe.train.epochs for recipe in recipes})
+    over = f"one training each, seed {seeds[0]}"
+    if len(seeds) > 1:
+        over = f"means of {len(seeds)} trainings each, ± their standard deviation"
+    off = " An image that is n px off is moved n pixels to the right and down, on black."
+    return (
+        f"{report.name}: {_range({each.train_images for each in report.outcomes})} training images "
+        f"of {' and '.join(sorted({recipe.data.name for recipe in recipes}))}, {epochs} "
+        f"epoch{'' if epochs == '1' else 's'}, {over}. All numbers are the last epoch's. Test "
+        f"accuracy is on all {_range({each.test_images for each in report.outcomes})} test images; "
+        "training and loss are means over the epoch, with its augmentation and dropout; s/epoch "
+        f"on {report.hardware['cores']} cores ({report.hardware['processor']})."
+        f"{off if _shifts(report) else ''}"
+    )
+
+
+def markdown(report: ComparisonReport) -> str:
+    """Return the table as Markdown, numbers right-aligned."""
+    names = header(report)
+    rows = [row(report, variant) for variant in report.comparison.variants]
+    lines = [names, ("---", *["---:"] * (len(names) - 1)), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def document(report: ComparisonReport, picture: str) -> str:
+    """Return the comparison on one Markdown page: question, table, caption and picture."""
+    question = report.comparison.question
+    return f"# {question}\n\n{markdown(report)}\n\n{caption(report)}\n\n![{question}]({picture})\n"
+
+
+def _test(report: ComparisonReport, variant: str) -> str:
+    accuracies = [outcome.test_accuracy for outcome in report.of(variant)]
+    diverged = report.diverged(variant)
+    if not accuracies:
+        epochs = _range({outcome.diverged for outcome in diverged})
+        return f"diverged in epoch {epochs}" if diverged else "not trained yet"
+    cell = f"{mean(accuracies):.2%}"
+    if len(accuracies) > 1:
+        cell = f"{100 * mean(accuracies):.2f} ± {100 * stdev(accuracies):.2f}%"
+    return f"{cell}, {len(diverged)} diverged" if diverged else cell
+
+
+def _shifts(report: ComparisonReport) -> list[int]:
+    return [pixels for pixels in report.comparison.shifts if pixels]
+
+
+def _range(numbers: set[int]) -> str:
+    ends = sorted({min(numbers, default=0), max(numbers, default=0)})
+    return " to ".join(f"{end:,}" for end in ends)

@@ -1,0 +1,40 @@
+"""What residual links cure: plain networks and ResNets of 20 and 56 layers. 14 minutes.
+
+    kcnn run compare_depth
+
+He et al., "Deep residual learning for image recognition" (arXiv:1512.03385), figure 6: of plain
+networks the deeper one is worse, and on the training images already, so it is not overfitting;
+with shortcuts the deeper one is better. Here with half of the paper's filters, on a fifth of the
+images and for a few epochs: enough for the first half of that, in the right panel.
+
+Size: 9,000 training images, 4 variants x 10 epochs of 10 and 28 seconds on two cores, one seed.
+"""
+
+from kcnn.cli import run_file
+from kcnn.comparison import Comparison
+from kcnn.recipe import Data, Model, Recipe, Train
+
+
+def trained(depth: int, shortcut: str) -> Recipe:
+    """A ResNet of half the usual width, or the same without shortcuts."""
+    return Recipe(
+        data=Data(limit=10_000, batch_size=64),
+        model=Model(name=f"resnet{depth}", options={"width": 8, "shortcut": shortcut}),
+        train=Train(
+            epochs=10, optimizer="sgd", learning_rate=0.05, schedule="cosine", warmup_epochs=1
+        ),
+    )
+
+
+comparison = Comparison(
+    question="Does a deeper network learn better, with and without residual links?",
+    variants={
+        "plain 20": trained(20, "none"),
+        "plain 56": trained(56, "none"),
+        "ResNet-20": trained(20, "A"),
+        "ResNet-56": trained(56, "A"),
+    },
+)
+
+if __name__ == "__main__":
+    run_file(__file__)

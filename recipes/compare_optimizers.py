@@ -1,0 +1,46 @@
+"""Four optimizers on CIFAR-10: SGD with momentum, Adam, AdamW, RMSprop. 13 minutes.
+
+    kcnn run compare_optimizers
+
+The same simple CNN from the same two seeds, 8 epochs under the same cosine; every optimizer at
+the rate that is usual for it. Wilson et al., "The marginal value of adaptive gradient methods"
+(arXiv:1705.08292) found that tuned SGD generalises at least as well as the adaptive ones;
+Loshchilov & Hutter (arXiv:1711.05101) is the paper of AdamW.
+
+Size: 45,000 training images, 4 variants x 2 seeds x 8 epochs of 12 seconds on two cores.
+"""
+
+from kcnn.cli import run_file
+from kcnn.comparison import Comparison
+from kcnn.recipe import Model, Recipe, Train
+
+
+def trained(optimizer: str, learning_rate: float, weight_decay: float = 0.0) -> Recipe:
+    """The simple CNN under this optimizer."""
+    return Recipe(
+        # Augmentation regularises enough: more dropout would hide what the optimizers do.
+        model=Model(name="simple_cnn", options={"spatial_dropout": 0.0, "dropout": 0.1}),
+        train=Train(
+            epochs=8,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule="cosine",
+            warmup_epochs=0.5,
+            weight_decay=weight_decay,
+        ),
+    )
+
+
+comparison = Comparison(
+    question="Which optimizer learns CIFAR-10 best in 8 epochs?",
+    variants={
+        "SGD, momentum 0.9": trained("sgd", 0.04),
+        "Adam": trained("adam", 1e-3),
+        "AdamW": trained("adamw", 1e-3, weight_decay=0.05),
+        "RMSprop": trained("rmsprop", 1e-3),
+    },
+    seeds=(0, 1),
+)
+
+if __name__ == "__main__":
+    run_file(__file__)
