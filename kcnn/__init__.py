@@ -7,17 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kcnn import callbacks, data, explain, models
+    from kcnn import arithmetic, callbacks, data, explain, models
     from kcnn.compress import prune
     from kcnn.evaluation import evaluate
     from kcnn.explain import grad_cam
     from kcnn.export import export_tflite
     from kcnn.litert import TFLiteClassifier
-    from kcnn.training import train
+    from kcnn.training import distill, find_learning_rate, train
 
-_ROOMS = ("callbacks", "data", "explain", "models")
+_ROOMS = ("arithmetic", "callbacks", "data", "explain", "models")
 _FUNCTIONS = {
     "train": "kcnn.training",
+    "distill": "kcnn.training",
+    "find_learning_rate": "kcnn.training",
     "evaluate": "kcnn.evaluation",
     "prune": "kcnn.compress",
     "export_tflite": "kcnn.export",
@@ -27,11 +29,14 @@ _FUNCTIONS = {
 
 __all__ = [  # noqa: F822 - resolved below
     "TFLiteClassifier",
+    "arithmetic",
     "callbacks",
     "data",
+    "distill",
     "evaluate",
     "explain",
     "export_tflite",
+    "find_learning_rate",
     "grad_cam",
     "models",
     "prune",

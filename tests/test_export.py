@@ -40,7 +40,7 @@ def randomise_batch_norms(model):
 
 
 # They repeat the blocks of a smaller and a larger neighbour that are tested.
-BETWEEN = {"vgg16", "resnet44", "resnet56"}
+BETWEEN = {"vgg16", "resnet34", "resnet44", "resnet56"}
 
 
 @pytest.fixture(scope="module", params=[n for n in kcnn.models.names() if n not in BETWEEN])

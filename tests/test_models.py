@@ -39,8 +39,8 @@ PARAMETERS = {
     "resnet50": (23_520_842, 53_120),
 }
 
-# They repeat the units of a smaller and a larger neighbour, which do learn.
-BETWEEN = {"vgg13", "vgg16", "resnet32", "resnet44", "resnet56", "resnet34"}
+# They repeat the units of a neighbour that does learn.
+DEEPER = {"vgg13", "vgg16", "resnet32", "resnet44", "resnet56", "resnet110", "resnet34"}
 
 MEAN = np.array([0.4914, 0.4822, 0.4465]) * 255
 STD = np.array([0.2470, 0.2435, 0.2616]) * 255
@@ -56,9 +56,13 @@ def pixels(shape=(4, 32, 32, 3)):
 @functools.cache
 def default_model(name):
     keras.utils.set_random_seed(0)
-    model = build(name)
-    model(pixels(), training=True)  # moving averages other than the initial ones
-    return model
+    return build(name)
+
+
+@functools.cache
+def narrow_model(name):
+    keras.utils.set_random_seed(0)
+    return build_narrow(name)
 
 
 def count(weights):
@@ -138,7 +142,7 @@ def test_stem_pads_black_then_normalises_then_convolves_valid(name):
 
 @every_model
 def test_every_weight_gets_a_gradient(name):
-    model = default_model(name)
+    model = narrow_model(name)
     variables = model.trainable_variables
     labels = np.arange(4)
     with tf.GradientTape() as tape:
@@ -171,12 +175,14 @@ def without_dropout(name):
     return {option: 0.0 for option in ("dropout", "spatial_dropout") if option in accepted}
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in BETWEEN])
+@pytest.mark.parametrize("name", [name for name in names() if name not in DEEPER])
 def test_learns_32_images(name):
     size = 32 if name.startswith("vgg") else 16
     images, labels = digits(size)
     keras.utils.set_random_seed(0)
-    model = build_narrow(name, input_shape=(size, size, 3), **without_dropout(name))
+    # Of few maps, those that ReLU and no batch norm leave alive are too few.
+    wide = {"width": 32} if name == "nin" else {}
+    model = build_narrow(name, input_shape=(size, size, 3), **wide, **without_dropout(name))
     for layer in batch_norms(model):
         layer.momentum = 0.2  # the statistics of these images, without a long run
     optimizer = keras.optimizers.Adam(3e-3)
@@ -195,7 +201,8 @@ def test_learns_32_images(name):
 
 @every_model
 def test_saved_and_loaded(name, tmp_path):
-    model = default_model(name)
+    model = narrow_model(name)
+    model(pixels(), training=True)  # moving averages other than the initial ones
     kcnn.models.save(model, tmp_path / "model.keras")
     own = layers_of_kcnn(model)
     assert own <= {"LocalResponseNormalization", "PartiallyConnectedConv2D"}

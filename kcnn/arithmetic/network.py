@@ -74,7 +74,7 @@ def model_arithmetic(model: keras.Model) -> ModelArithmetic:
     """Return the parameters, MACs and receptive field of a model, and what each layer adds.
 
     Use it to compare networks at equal cost. One MAC is one weight multiplied and added at one
-    position, about half a FLOP count. As in the papers, those of convolutions (also grouped,
+    position, two FLOPs. As in the papers, those of convolutions (also grouped,
     depthwise, separable, transposed) and dense layers count, as if padding were image; biases,
     normalisation, pooling, activations and sums count zero.
 

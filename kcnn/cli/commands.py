@@ -4,7 +4,7 @@ Each command imports what it needs when it runs, so that help and lists answer a
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,11 +12,8 @@ from rich.table import Table
 from kcnn.cli import show
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import compare_models
-from kcnn.cli.shared import DataDir, start_tensorflow
+from kcnn.cli.shared import DataDir, labels_of, load_data, model_file, start_tensorflow
 from kcnn.cli.show import console
-
-if TYPE_CHECKING:
-    from kcnn.data import Data
 
 app = typer.Typer(
     help="Classic CNNs in Keras, from CIFAR-10 to a verified int8 model on a phone.",
@@ -115,8 +112,8 @@ def evaluate(
     start_tensorflow()
     from kcnn.evaluation import evaluate as score
 
-    file = _model_file(path)
-    loaded = _load_data(file, data, data_dir)
+    file = model_file(path)
+    loaded = load_data(file, data, data_dir)
     evaluation = score(file, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
         raise ValueError(
@@ -142,14 +139,14 @@ def export(
     from kcnn import models
     from kcnn.export import export_tflite
 
-    file = _model_file(path)
+    file = model_file(path)
     model = models.load(file)
     out = out or Path(f"{file.stem}_{quantization}.tflite")
     if out.exists():
         raise ValueError(f"{str(out)!r} exists: name another file with --out.")
-    labels, calibration = _labels(file), None
+    labels, calibration = labels_of(file), None
     if quantization != "none":
-        loaded = _load_data(file, data, data_dir, model.input_shape[1:3])
+        loaded = load_data(file, data, data_dir, model.input_shape[1:3])
         labels, calibration = list(loaded.class_names), loaded.calibration
     result = export_tflite(
         model,
@@ -180,13 +177,13 @@ def explain(
     from kcnn.data import read_image
     from kcnn.explain import grad_cam
 
-    file = _model_file(path)
+    file = model_file(path)
     model = models.load(file)
     pixels = np.stack([read_image(image, model.input_shape[1:3]) for image in images])
     if model.input_shape[-1] == 1:
         pixels = pixels.mean(axis=-1, keepdims=True).astype(np.uint8)
     heatmaps = grad_cam(model, pixels, layer=layer)
-    names = _labels(file) or [str(index) for index in range(model.output_shape[-1])]
+    names = labels_of(file) or [str(index) for index in range(model.output_shape[-1])]
     told = [names[index] for index in heatmaps.class_index]
     heatmaps.save(out, pixels, told)
     for image, name in zip(images, told, strict=True):
@@ -217,44 +214,3 @@ def inspect(
         from kcnn import models
 
         models.load(path).summary(print_fn=console.print)
-
-
-def _model_file(path: Path) -> Path:
-    from kcnn.run_dir import RunDir
-
-    file = RunDir(path).model if path.is_dir() else path
-    if not file.is_file():
-        raise ValueError(f"There is no file {str(file)!r}.")
-    return file
-
-
-def _load_data(
-    file: Path, name: str | None, data_dir: str | None, image_size: tuple[int, int] | None = None
-) -> "Data":
-    """Load the named data, or those of the run that `file` lies in, split as they were there."""
-    from kcnn import data
-    from kcnn.recipe import Recipe, from_json
-    from kcnn.run_dir import RunDir
-
-    recipe = RunDir(file.parent).recipe
-    if name:
-        size = None if name == "digits" else image_size
-        return data.load(data.source(name, image_size=size), data_dir=data_dir)
-    if not recipe.is_file():
-        raise ValueError(
-            f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
-        )
-    run: Recipe = from_json(recipe.read_text())
-    return data.load(
-        data.source(run.data.name, image_size=run.data.image_size),
-        validation=run.data.validation,
-        seed=run.seed,
-        data_dir=data_dir,
-    )
-
-
-def _labels(file: Path) -> list[str]:
-    from kcnn.run_dir import RunDir
-
-    labels = RunDir(file.parent).labels
-    return labels.read_text().splitlines() if labels.is_file() else []

@@ -22,10 +22,10 @@ def compare_models(
 
     facts, measured = read(), accuracies(runs)
     table = Table(box=None)
-    table.add_column("model")
-    for name in ("parameters", "MACs", "receptive field", "accuracy"):
-        table.add_column(name, justify="right")
-    table.add_column("paper", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    for name in ("parameters", "MACs", "receptive\nfield", "accuracy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("paper")
     for family in FAMILIES.values():
         for name in family.builders:
             fact, run = facts[name], measured.get(name)
@@ -39,8 +39,8 @@ def compare_models(
             )
     console.print(table)
     console.print(
-        "\nAs built by default, for one image of 32x32 RGB pixels and 10 classes. Parameters include "
-        "those that\ndo not train; MACs are multiply-accumulates; the receptive field is what one "
-        "unit of the last map\nsees, beyond the border too. Accuracy is that of the best float run "
-        f"in {runs}/ on all\nCIFAR-10 test images."
+        "\nAs built by default, for one image of 32x32 RGB pixels and 10 classes. Parameters\n"
+        "include those that do not train; MACs are multiply-accumulates; the receptive\n"
+        "field is what one unit of the last map sees, beyond the border too. Accuracy is\n"
+        f"that of the best float run in {runs}/ on all CIFAR-10 test images."
     )

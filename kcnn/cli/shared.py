@@ -1,11 +1,15 @@
-"""What the commands share: a flag, and a quiet start of TensorFlow."""
+"""What the commands share: a flag, the run a file lies in, and a quiet start of TensorFlow."""
 
 import os
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kcnn.litert.native_log import native_log
+
+if TYPE_CHECKING:
+    from kcnn.data import Data
 
 DataDir = Annotated[
     str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
@@ -19,3 +23,46 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+
+
+def model_file(path: Path) -> Path:
+    """Return the model file that a path or a run's folder stands for."""
+    from kcnn.run_dir import RunDir
+
+    file = RunDir(path).model if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"There is no file {str(file)!r}.")
+    return file
+
+
+def load_data(
+    file: Path, name: str | None, data_dir: str | None, image_size: tuple[int, int] | None = None
+) -> "Data":
+    """Load the named data, or those of the run that `file` lies in, split as they were there."""
+    from kcnn import data
+    from kcnn.recipe import Recipe, from_json
+    from kcnn.run_dir import RunDir
+
+    recipe = RunDir(file.parent).recipe
+    if name:
+        size = None if name == "digits" else image_size
+        return data.load(data.source(name, image_size=size), data_dir=data_dir)
+    if not recipe.is_file():
+        raise ValueError(
+            f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
+        )
+    run: Recipe = from_json(recipe.read_text())
+    return data.load(
+        data.source(run.data.name, image_size=run.data.image_size),
+        validation=run.data.validation,
+        seed=run.seed,
+        data_dir=data_dir,
+    )
+
+
+def labels_of(file: Path) -> list[str]:
+    """Return the class names of the run that `file` lies in, if there are any."""
+    from kcnn.run_dir import RunDir
+
+    labels = RunDir(file.parent).labels
+    return labels.read_text().splitlines() if labels.is_file() else []

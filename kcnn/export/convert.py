@@ -62,7 +62,7 @@ def export_tflite(
     With `quantization="int8"` every number in the file is an integer and the app feeds exactly
     `pixel - 128` as int8: the input has scale 1.0 and zero point -128 whatever the calibration
     images are. With `"none"` the file takes raw pixels 0-255 as float32 and equals the model. The
-    normalisation of the pixels is folded into the first convolution, batch norms into theirs. The
+    normalisation of the pixels is folded into the first layer, batch norms into convolutions. The
     signature is `serving_default`: one `image` in, `logits` out.
 
     Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficient

@@ -35,7 +35,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
     >>> layer(ops.ones((1, 8, 8, 3))).shape
     TensorShape([1, 6, 6, 3])
     >>> layer.kernel.shape
-    (3, 3, 5)
+    TensorShape([3, 3, 5])
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -16,7 +17,7 @@ from kcnn.callbacks import standard
 from kcnn.data import Data, source
 from kcnn.data import load as load_data
 from kcnn.models.fits import check_fit
-from kcnn.recipe import Distill, Recipe, Train
+from kcnn.recipe import Distill, Recipe, Train, Transfer
 from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
 
@@ -39,6 +40,10 @@ def load(recipe: Recipe, data_dir: str | None) -> Data:
 
 def build(recipe: Recipe, data: Data) -> keras.Model:
     """Return the recipe's model, untrained, for the shape and the classes of `data`."""
+    if recipe.transfer:
+        base = _trained(recipe.transfer.base, purpose="base")
+        check_fit(base, data.image_shape, base.output_shape[-1], called="base")
+        return models.transfer(base, len(data.class_names))
     decided = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
     if clash := decided.keys() & recipe.model.options:
         raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
@@ -62,17 +67,30 @@ def training_for(recipe: Recipe, model: keras.Model, data: Data) -> Callable[...
         "optimizer": optimizer_for(section, data),
         "label_smoothing": section.label_smoothing,
     }
-    if not recipe.distill:
-        return partial(train, model, data, **options)
-    return partial(
-        distill,
-        model,
-        _teacher(recipe.distill, data),
-        data,
-        temperature=recipe.distill.temperature,
-        alpha=recipe.distill.alpha,
-        **options,
-    )
+    training = partial(train, model, data, **options)
+    if recipe.distill:
+        lesson = {"temperature": recipe.distill.temperature, "alpha": recipe.distill.alpha}
+        teacher = _teacher(recipe.distill, data)
+        training = partial(distill, model, teacher, data, **lesson, **options)
+    if recipe.transfer:
+        return partial(_head_first, recipe.transfer, model, data, training)
+    return training
+
+
+def _head_first(
+    section: Transfer,
+    model: keras.Model,
+    data: Data,
+    training: Callable[..., TrainResult],
+    **options: Any,
+) -> TrainResult:
+    """Train the new head on the frozen body, then let the end of the body train with it."""
+    if section.head_epochs:
+        rate = section.head_learning_rate
+        train(model, data, epochs=section.head_epochs, learning_rate=rate, callbacks=[])
+    if section.trainable_from:
+        models.fine_tune_from(model, section.trainable_from)
+    return training(**options)
 
 
 def optimizer_for(section: Train, data: Data) -> keras.optimizers.Optimizer:
@@ -108,9 +126,19 @@ def callbacks_for(section: Train, folder: Path | None) -> list[keras.callbacks.C
     )
 
 
+def _trained(name: str, *, purpose: str) -> keras.Model:
+    path = Path(name).expanduser()
+    file = RunDir(path).model if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"There is no trained model {str(file)!r} to be the {purpose}: train it first, e.g. "
+            f"`kcnn run resnet20`, or name another run's folder."
+        )
+    return models.load(file)
+
+
 def _teacher(section: Distill, data: Data) -> keras.Model:
-    path = Path(section.teacher).expanduser()
-    teacher = models.load(RunDir(path).model if path.is_dir() else path)
+    teacher = _trained(section.teacher, purpose="teacher")
     check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
     return teacher
 

@@ -8,7 +8,17 @@ line.
 5
 """
 
-from kcnn.recipe.sections import Data, Distill, Explain, Model, Prune, Quantize, Recipe, smoke
+from kcnn.recipe.sections import (
+    Data,
+    Distill,
+    Explain,
+    Model,
+    Prune,
+    Quantize,
+    Recipe,
+    Transfer,
+    smoke,
+)
 from kcnn.recipe.text import from_json, override, to_json
 from kcnn.recipe.train import Train
 
@@ -21,6 +31,7 @@ __all__ = [
     "Quantize",
     "Recipe",
     "Train",
+    "Transfer",
     "from_json",
     "override",
     "smoke",

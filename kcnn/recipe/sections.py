@@ -38,6 +38,21 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Transfer:
+    """Which trained model lends its body, in place of a new one; see `kcnn.models.transfer`.
+
+    `base` is the folder of a run, or a `.keras` file. The new head is trained alone for
+    `head_epochs` by Adam at `head_learning_rate`; then the layer `trainable_from` and all after
+    it are trained as the recipe says. None leaves the body frozen.
+    """
+
+    base: str
+    trainable_from: str | None = None
+    head_epochs: Annotated[int, Field(ge=0)] = 0
+    head_learning_rate: Positive = 1e-2
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Distill:
     """Which trained model teaches this one while it trains; see `kcnn.training.distill`.
 
@@ -86,12 +101,14 @@ class Explain:
 class Recipe:
     """A whole run. A section that is None is left out of it.
 
-    `tta` is the test-time augmentation of the scores; see `kcnn.evaluate`.
+    With `transfer`, the body of a trained model takes the place of `model`. `tta` is the test-time
+    augmentation of the scores; see `kcnn.evaluate`.
     """
 
     data: Data = Field(default_factory=Data)
     model: Model = Field(default_factory=Model)
     train: Train = Field(default_factory=Train)
+    transfer: Transfer | None = None
     distill: Distill | None = None
     prune: Prune | None = Field(default_factory=Prune)
     quantize: Quantize | None = Field(default_factory=Quantize)
@@ -108,10 +125,14 @@ def smoke(recipe: Recipe) -> Recipe:
     prune = recipe.prune and dataclasses.replace(recipe.prune, epochs=1)
     quantize = recipe.quantize and Quantize(samples=20)
     explain = recipe.explain and Explain(images=4)
+    transfer = recipe.transfer and dataclasses.replace(
+        recipe.transfer, head_epochs=min(recipe.transfer.head_epochs, 1)
+    )
     return dataclasses.replace(
         recipe,
         data=data,
         train=_in_one_epoch(recipe.train),
+        transfer=transfer,
         prune=prune,
         quantize=quantize,
         explain=explain,

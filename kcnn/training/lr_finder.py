@@ -103,7 +103,6 @@ def _range_test(
     average = 0.0
     for rate, (images, labels) in zip(rates, training.repeat().take(len(rates)), strict=True):
         optimizer.learning_rate = rate
-        trainer.reset_metrics()  # else Keras answers with the mean of all batches so far
         value = float(trainer.train_on_batch(images, labels, return_dict=True)["loss"])
         average = _SMOOTHING * average + (1 - _SMOOTHING) * value
         if not math.isfinite(average):

@@ -179,7 +179,9 @@ def grouped_conv(
             data_format="channels_first",
             name=f"{part_name}_channels",
         )
-        convolution = conv(filters // groups, kernel_size, name=part_name, **options)
+        # One initialiser for both would give them the same numbers.
+        own = {**options, "initializer": _initializer(options.get("initializer", "he_normal"))}
+        convolution = conv(filters // groups, kernel_size, name=part_name, **own)
         parts.append(apply([crop, *convolution], x))
     return keras.layers.Concatenate(name=name)(parts) if groups > 1 else parts[0]
 
