@@ -2,14 +2,16 @@
 
     python docs/update_readme.py
 
-A table stands between `<!-- report FILE -->` or `<!-- comparison FILE -->` and `<!-- end -->`; a
-test holds the two equal.
+A table stands between `<!-- report FILE -->`, `<!-- comparison FILE -->` or
+`<!-- models FOLDER -->` and `<!-- end -->`; a test holds the two equal.
 """
 
 import re
 from pathlib import Path
 
+from kcnn.models import FAMILIES, facts
 from kcnn.report import comparison, comparison_table, stages, table
+from kcnn.report.measured import accuracies
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def updated(readme: str) -> str:
     """Return the README's text with every table made from its report."""
     return re.sub(
-        r"(<!-- (report|comparison) (\S+) -->\n).*?(<!-- end -->)",
+        r"(<!-- (report|comparison|models) (\S+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_SECTIONS[match[2]](match[3])}{match[4]}",
         readme,
         flags=re.DOTALL,
@@ -40,7 +42,23 @@ def _comparison(file: str) -> str:
     return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
 
 
-_SECTIONS = {"report": _stages, "comparison": _comparison}
+def _models(folder: str) -> str:
+    known, measured = facts.read(), accuracies(ROOT / folder)
+    lines = [
+        "| model | parameters | MACs | accuracy | paper |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
+    for family in FAMILIES.values():
+        for name in family.builders:
+            fact, run = known[name], measured.get(name)
+            paper = f"[{family.paper}]({family.url})" if family.url else family.paper
+            accuracy = f"{run.accuracy:.2%}" if run else ""
+            macs = f"{fact.macs / 1e6:,.1f} M"
+            lines.append(f"| `{name}` | {fact.parameters:,} | {macs} | {accuracy} | {paper} |")
+    return "\n".join(lines) + "\n"
+
+
+_SECTIONS = {"report": _stages, "comparison": _comparison, "models": _models}
 
 
 if __name__ == "__main__":

@@ -140,6 +140,15 @@ def test_help_and_lists_do_without_tensorflow(arguments, tmp_path):
     assert result.stdout.rstrip().endswith("imported: []")
 
 
+def test_a_learning_rate_is_suggested_and_drawn(tmp_path):
+    result = kcnn(
+        *["lr-find", "quickstart", "--set", "data.limit=300", "--steps", "12"], cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert "suggested learning rate: " in result.stdout
+    assert (tmp_path / "lr_find.png").stat().st_size > 1000
+
+
 def test_the_list_names_what_there_is(tmp_path):
     result = kcnn("list", cwd=tmp_path)
     for word in ("quickstart", "resnet20", "vgg16", "digits", "folder:PATH"):
@@ -160,6 +169,8 @@ def test_the_list_names_what_there_is(tmp_path):
         (("run", "quickstart", "--set", "data.name=folder:empty"), ("empty",)),
         (("run", "resnet20", "--set", "data.name=cifra10"), ("cifra10",)),
         (("run", "resnet20"), ("--data-dir", "digits")),
+        (("run", "quickstart", "--control"), ("no distill section",)),
+        (("lr-find", "compare_depth"), ("comparison",)),
         (("evaluate", "model.keras", "--data", "digits"), ("no file",)),
         (("evaluate", "text.tflite", "--data", "digits"), ("text.tflite",)),
         (("evaluate", "text.keras", "--data", "digits"), ("text.keras",)),

@@ -54,5 +54,5 @@ def accuracies(folder: Path, *, dataset: str = "cifar10") -> dict[str, Measured]
 
 
 def _as_named(recipe: Recipe, dataset: str) -> bool:
-    whole = recipe.data.name == dataset and recipe.data.limit is None
+    whole = recipe.data.name == dataset and recipe.data.limit is None and not recipe.transfer
     return whole and recipe.model.options.keys() <= _OF_TRAINING

@@ -1,0 +1,77 @@
+"""What a recipe can ask of a run beside the plain story: a control, a borrowed body, TTA."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from kcnn import models
+from kcnn.pipeline import run
+from kcnn.pipeline.setup import build, load, training_for
+from kcnn.recipe import Data, Distill, Model, Recipe, Train, Transfer
+
+DIGITS = Data(name="digits", limit=60, batch_size=16, validation=0.2)
+
+
+def recipe(**sections):
+    small = Model(name="mlp", options={"units": 8, "depth": 1})
+    return Recipe(
+        data=DIGITS,
+        model=small,
+        train=Train(epochs=1),
+        **{"prune": None, "quantize": None, "explain": None, **sections},
+    )
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    path = tmp_path_factory.mktemp("base") / "base.keras"
+    keras.utils.set_random_seed(1)
+    models.build("lenet5", variant="modern").save(path)
+    return str(path)
+
+
+def test_a_control_is_the_same_training_without_teacher(base, tmp_path):
+    taught = recipe(distill=Distill(teacher=base), tta="flip")
+    report = run(taught, "taught", tmp_path / "taught", control=True)
+    assert [stage.name for stage in report.stages] == [
+        *["float", "float, TTA flip", "control, no teacher"]
+    ]
+    alone = run(dataclasses.replace(taught, distill=None), "alone", tmp_path / "alone")
+    control = models.load(tmp_path / "taught/model_control.keras")
+    for ours, theirs in zip(
+        control.get_weights(),
+        models.load(tmp_path / "alone/model.keras").get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert report.stages[2].accuracy == alone.stages[0].accuracy
+    assert report.stages[1].ms_per_image > report.stages[0].ms_per_image
+
+
+def test_a_control_needs_a_teacher(tmp_path):
+    with pytest.raises(ValueError, match="no distill section"):
+        run(recipe(), "alone", tmp_path / "run", control=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_transfer_trains_the_head_and_then_the_end_of_the_body(base):
+    borrowed = recipe(transfer=Transfer(base=base, trainable_from="f6", head_epochs=1))
+    data = load(borrowed, None)
+    model = build(borrowed, data)
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    training_for(borrowed, model, data)(callbacks=[])
+    moved = {path.split("/")[0] for path, old in before.items() if _moved(model, path, old)}
+    assert moved == {"f6", "logits"}
+    assert not _moved(models.load(base), "c5/kernel", before["c5/kernel"])
+
+
+def _moved(model, path, old):
+    new = next(weight.numpy() for weight in model.weights if weight.path == path)
+    return not np.array_equal(new, old)
+
+
+def test_a_missing_base_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no trained model 'nowhere.keras' to be the base"):
+        run(recipe(transfer=Transfer(base="nowhere.keras")), "x", tmp_path / "x")
