@@ -8,6 +8,9 @@ anywhere. LeCun et al., "Gradient-based learning applied to document recognition
 1 and 2. The test images are therefore also moved to the right and down, by 1 to 4 pixels. Neither
 network sees moved images in training: augmentation would teach both.
 
+Reached with 2 seeds: 53.6 and 64.9 % of the test images, and 42.7 and 60.7 % of those moved by one
+pixel. From two pixels on the CNN falls too: its dense layers again know where they look.
+
 Size: 45,000 training images, 2 variants x 2 seeds x 8 epochs of 5 and 12 seconds on two cores.
 """
 
