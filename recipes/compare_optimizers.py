@@ -7,9 +7,8 @@ the rate that is usual for it. Wilson et al., "The marginal value of adaptive gr
 (arXiv:1705.08292) found that tuned SGD generalises at least as well as the adaptive ones;
 Loshchilov & Hutter (arXiv:1711.05101) is the paper of AdamW.
 
-Reached with 2 seeds: 70.6 % by SGD, 64.9 to 65.3 % by the others, with a spread of 0.2 points. Part
-of it is this network: the first steps of the adaptive methods, all of one size, kill units of its
-dense layer.
+Reached with 2 seeds: 70.6 % by SGD, 64.9 to 65.3 % by the others, with a spread of 0.2 points. At
+2e-3 Adam left this network's dense layer dead: 17 % after 7 epochs.
 
 Size: 45,000 training images, 4 variants x 2 seeds x 8 epochs of 12 seconds on two cores.
 """
