@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance
 
 from kcnn.data import AUGMENTATIONS
-from kcnn.data.augment import BORDER, adjust_colour, augmentation, crop, rotate
+from kcnn.data.augment import BORDER, adjust_colour, augmentation, centres, crop, cutout, rotate
 
 WINDOWS = 2 * BORDER + 1
 
@@ -123,6 +123,44 @@ def test_strong_stays_within_its_ranges():
     middle = augmentation("strong")(images, seed(0)).numpy()[:, 16, 16].astype(int)
     assert 78 <= middle.min() < 85 and 115 < middle.max() <= 125
     assert (np.ptp(middle, axis=1) <= 1).all()  # A grey pixel stays grey.
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (7, 12, 1)])
+def test_cutout_is_that_of_the_papers_code(shape):
+    height, width, _ = shape
+    rows, columns = (g.ravel() for g in np.indices((height, width), np.int32))
+    images = np.maximum(noise(len(rows), *shape), 1)
+    received = cutout(tf.constant(images), tf.constant([rows, columns])).numpy()
+    length = min(height, width) // 2
+    for image, row, column, holed in zip(images, rows, columns, received, strict=True):
+        expected = image.copy()
+        top, left = row - length // 2, column - length // 2
+        expected[max(top, 0) : max(top + length, 0), max(left, 0) : max(left + length, 0)] = 0
+        assert (holed == expected).all(), (row, column)
+
+
+def test_holes_fall_on_every_pixel_alike():
+    count, height, width = 20_000, 8, 12
+    images = tf.fill([count, height, width, 1], tf.constant(255, tf.uint8))
+    rows, columns = centres(images, seed(5)).numpy()
+    drawn = np.bincount(rows * width + columns, minlength=height * width)
+    expected = count / (height * width)
+    assert (np.abs(drawn - expected) < 5 * math.sqrt(expected)).all()
+
+
+def test_cutout_is_standard_with_a_hole_in_each_image():
+    images = tf.fill([1000, 32, 32, 1], tf.constant(9, tf.uint8))
+    standard, holed = (
+        augmentation(name)(images, seed(1)).numpy() for name in ("standard", "cutout")
+    )
+    hole = (standard != holed).any(axis=-1)
+    assert (holed[hole] == 0).all() and (standard[hole] == 9).all()
+    # Of 16 rows, a centre in row r leaves min(r + 8, 32) - max(r - 8, 0); the border hides some.
+    visible = np.mean([min(r + 8, 32) - max(r - 8, 0) for r in range(32)])
+    black = (holed == 0).all(axis=-1).mean() - (standard == 0).all(axis=-1).mean()
+    whole = visible**2 / 32**2
+    assert 0.8 * whole < black < whole
+    assert len(np.unique(hole, axis=0)) > 500
 
 
 def test_unknown_augmentation_names_the_closest():

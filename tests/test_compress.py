@@ -393,6 +393,24 @@ def test_pruning_costs_little_accuracy(pruned, trained, data):
     assert pruned.history["loss"][-1] < pruned.history["loss"][0]
 
 
+def test_soft_labels_are_learnt_by_their_cross_entropy():
+    def load():
+        return kcnn.data.load("digits", augment="cutmix", batch_size=32, limit=100)
+
+    model = keras.Sequential([keras.Input((32, 32, 3)), L.Rescaling(1 / 255), L.Flatten()])
+    model.add(L.Dense(10))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    expected = [float(loss(labels, model(images))) for images, labels in load().train]
+    # So few zeros and such small steps that the loss is still that of the model as it was.
+    result = prune(model, load(), sparsity=1e-6, epochs=1, learning_rate=1e-12)
+    assert result.history["loss"] == pytest.approx([np.mean(expected)], rel=1e-5)
+    soft = [
+        labels.numpy().argmax(1) == model.predict_on_batch(i).argmax(1)
+        for i, labels in load().train
+    ]
+    assert result.history["accuracy"] == pytest.approx([np.mean(soft)])
+
+
 def test_the_result_is_a_new_model_of_the_same_make(pruned, trained, tmp_path):
     model = pruned.model
     assert model is not trained and not model.compiled

@@ -437,7 +437,8 @@ FOLDER_CASES = {
     "bomb": (lambda root: bomb(root / "train/cat/002.png"), r"cat/002\.png' cannot be read"),
     "size": (
         lambda root: Image.new("RGB", (5, 4)).save(root / "train" / "bee" / "x.bmp"),
-        r"bee/x\.bmp' is 4 x 5 .*others are 12 x 16.*Folder\(path, image_size=\(12, 16\)\)",
+        r"bee/x\.bmp' is 4 x 5 .*others are 12 x 16.*Folder\(path, image_size=\(12, 16\)\).*"
+        r"--set data\.image_size='\[12, 16\]'",
     ),
     "size in test": (
         lambda root: Image.new("RGB", (5, 4)).save(root / "test" / "bee" / "x.bmp"),
@@ -473,7 +474,10 @@ def test_too_few_images_for_a_split(tmp_path):
 
 
 def test_tfds_set_of_different_sizes_asks_for_one(tfds_dir):
-    message = r"'kcnn_pictures/sizes' differ in size.*Tfds\('kcnn_pictures/sizes', image_size="
+    message = (
+        r"'kcnn_pictures/sizes' differ in size.*Tfds\('kcnn_pictures/sizes', image_size="
+        r".*--set data\.image_size='\[64, 64\]'"
+    )
     with pytest.raises(ValueError, match=message):
         load("kcnn_pictures/sizes", data_dir=tfds_dir)
 

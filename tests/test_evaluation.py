@@ -7,7 +7,8 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 
 from kcnn import models
-from kcnn.evaluation import evaluate
+from kcnn.evaluation import TTA, evaluate
+from kcnn.evaluation.views import averaged
 
 
 def dataset(count=103, classes=7, batch=10, seed=0):
@@ -101,3 +102,80 @@ def test_a_truncated_model_file_is_refused_in_one_line(tmp_path):
 def test_a_model_for_other_classes_is_refused():
     with pytest.raises(ValueError, match="tells 3 classes, the data have label 6"):
         evaluate(lambda images: np.zeros((len(images), 3)), dataset()[0])
+
+
+def moved(image, down, right):
+    """The image moved by a pixel or none; what comes in repeats the pixels inside the border."""
+    height, width, _ = image.shape
+
+    def source(length, by):
+        return [abs(i) if i < length else 2 * length - 2 - i for i in range(-by, length - by)]
+
+    return image[source(height, down)][:, source(width, right)]
+
+
+def test_the_views_and_their_weights_are_those_of_airbench():
+    _, images, _ = dataset(count=7)
+    logits = np.zeros((len(TTA), 7, 7))
+    for image, (none, flip, flip_shift) in zip(images, logits.swapaxes(0, 1), strict=True):
+        straight, shifted = [image], [moved(image, 1, 1), moved(image, -1, -1)]
+        for views, mean in ((straight, none), (shifted, flip_shift)):
+            mean += np.mean([some_logits(view[None])[0] for view in views], axis=0)
+        mirrored = [
+            np.mean([some_logits(view[None, :, ::-1])[0] for view in views], axis=0)
+            for views in (straight, shifted)
+        ]
+        flip += (none + mirrored[0]) / 2
+        flip_shift += mirrored[1]
+        flip_shift /= 4
+        flip_shift += flip / 2
+    for name, expected in zip(TTA, logits, strict=True):
+        np.testing.assert_allclose(averaged(some_logits, name)(images), expected, rtol=1e-6)
+
+
+def test_each_view_is_an_ordinary_batch():
+    seen = []
+
+    def predict(images):
+        assert images.dtype == np.uint8 and images.flags.c_contiguous
+        seen.append(images.shape)
+        return some_logits(images)
+
+    data, *_ = dataset()
+    for name, views in (("none", 1), ("flip", 2), ("flip_shift", 6)):
+        seen.clear()
+        evaluation = evaluate(predict, data, expected_count=103, tta=name)
+        assert (evaluation.tta, evaluation.count) == (name, 103)
+        assert len(seen) == views * 11 and set(seen) == {(10, 4, 4, 3), (3, 4, 4, 3)}
+
+
+def test_flip_changes_nothing_for_a_model_that_sees_no_sides():
+    data, *_ = dataset()
+
+    def symmetric(images):
+        return some_logits(images) + some_logits(images[:, :, ::-1])
+
+    plain, flipped = (evaluate(symmetric, data, tta=name) for name in ("none", "flip"))
+    assert flipped.loss == pytest.approx(plain.loss, rel=1e-6)
+    assert (flipped.confusion == plain.confusion).all()
+    assert evaluate(some_logits, data, tta="flip").loss != pytest.approx(
+        evaluate(some_logits, data).loss, rel=1e-4
+    )
+
+
+def test_tta_is_the_same_for_a_model_and_its_file(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(7)]
+    )
+    data, *_ = dataset(count=12)
+    path = models.save(model, tmp_path / "model.keras")
+    expected = evaluate(
+        lambda batch: keras.ops.convert_to_numpy(model(batch)), data, tta="flip_shift"
+    )
+    for form in (model, path):
+        assert evaluate(form, data, tta="flip_shift").loss == pytest.approx(expected.loss, rel=1e-5)
+
+
+def test_an_unknown_tta_names_the_closest():
+    with pytest.raises(ValueError, match=r"Unknown test-time augmentation 'flop'.*'flip'"):
+        evaluate(some_logits, dataset()[0], tta="flop")

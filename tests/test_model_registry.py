@@ -53,8 +53,8 @@ def test_activation_and_initializer(name):
     assert not any(type(layer) is keras.layers.Dropout for layer in model.layers)
     with pytest.raises(ValueError, match="Unknown activation 'rellu'. Did you mean 'relu'"):
         build_narrow(name, activation="rellu", **options)
-    with pytest.raises(ValueError, match="Unknown initializer 'he'. Did you mean"):
-        build_narrow(name, initializer="he", **options)
+    with pytest.raises(ValueError, match="Unknown initializer 'he_norml'. Did you mean 'he_norm"):
+        build_narrow(name, initializer="he_norml", **options)
 
 
 @pytest.mark.parametrize(

@@ -180,14 +180,14 @@ def test_learns_32_images(name):
     size = 32 if name.startswith("vgg") else 16
     images, labels = digits(size)
     keras.utils.set_random_seed(0)
-    # Of few maps, those that ReLU and no batch norm leave alive are too few.
-    wide = {"width": 32} if name == "nin" else {}
+    # With ReLU and no batch norm, too few maps stay alive among few.
+    wide = {"width": 24} if name == "nin" else {}
     model = build_narrow(name, input_shape=(size, size, 3), **wide, **without_dropout(name))
     for layer in batch_norms(model):
         layer.momentum = 0.2  # the statistics of these images, without a long run
     optimizer = keras.optimizers.Adam(3e-3)
     variables = model.trainable_variables
-    for _ in range(12):
+    for _ in range(30):
         for _ in range(5):
             with tf.GradientTape() as tape:
                 logits = model(images, training=True)
@@ -196,14 +196,14 @@ def test_learns_32_images(name):
             optimizer.apply(gradients, variables)
         if (np.argmax(model(images, training=False), axis=1) == labels).all():
             return
-    pytest.fail(f"the loss is {np.mean(loss):.2f} after 60 steps")
+    pytest.fail(f"the loss is {np.mean(loss):.2f} after 150 steps")
 
 
 @every_model
 def test_saved_and_loaded(name, tmp_path):
     model = narrow_model(name)
     model(pixels(), training=True)  # moving averages other than the initial ones
-    kcnn.models.save(model, tmp_path / "model.keras")
+    model.save(tmp_path / "model.keras")
     own = layers_of_kcnn(model)
     assert own <= {"LocalResponseNormalization", "PartiallyConnectedConv2D"}
     load = kcnn.models.load if own else keras.models.load_model

@@ -48,17 +48,20 @@ def nin(  # noqa: PLR0913  one argument for each choice there is
     blocks.check_count("num_classes", num_classes, minimum=2)
     style = {"activation": activation, "initializer": initializer, "normalized": batch_norm}
 
-    def mlp_conv(
+    def convolutions(
         filters: tuple[int, int, int], kernel_size: int, name: str, padding: str = "same"
     ) -> list[keras.layers.Layer]:
         first, second, third = filters
         options = {"use_bias": True, **style}
+        # The paper leaves the initial values open. With a bias of 0 on a class's map, ReLU may
+        # switch the class off for all images at the start, and then no gradient revives it.
+        last = {"bias_initializer": "ones"} if name == "block3" else {}
         return [
             *blocks.conv_block(
                 first, kernel_size, padding=padding, name=f"{name}_conv1", **options
             ),
             *blocks.conv_block(second, 1, name=f"{name}_conv2", **options),
-            *blocks.conv_block(third, 1, name=f"{name}_conv3", **options),
+            *blocks.conv_block(third, 1, name=f"{name}_conv3", **options, **last),
         ]
 
     def pool(kind: str, name: str) -> list[keras.layers.Layer]:
@@ -72,11 +75,11 @@ def nin(  # noqa: PLR0913  one argument for each choice there is
             image,
             *blocks.normalize(image.shape[-1], padding=2),
             # The image is padded before it is normalised: see `blocks.normalize`.
-            *mlp_conv((width, width * 5 // 6, width // 2), 5, "block1", padding="valid"),
+            *convolutions((width, width * 5 // 6, width // 2), 5, "block1", padding="valid"),
             *pool("max", "block1"),
-            *mlp_conv((width, width, width), 5, "block2"),
+            *convolutions((width, width, width), 5, "block2"),
             *pool("average", "block2"),
-            *mlp_conv((width, width, num_classes), 3, "block3"),
+            *convolutions((width, width, num_classes), 3, "block3"),
             # float32 also under a mixed precision policy: the loss needs it.
             keras.layers.GlobalAveragePooling2D(dtype="float32", name="logits"),
         ],
