@@ -5,7 +5,10 @@
 He et al., "Deep residual learning for image recognition" (arXiv:1512.03385), figure 6: of plain
 networks the deeper one is worse, and on the training images already, so it is not overfitting;
 with shortcuts the deeper one is better. Here with half of the paper's filters, on a fifth of the
-images and for a few epochs: enough for the first half of that, in the right panel.
+images and for a few epochs.
+
+Reached: plain 20 and 56 layers 52.0 and 30.5 % of the training images (52.4 and 32.0 % of the test
+images), ResNet-20 and -56 63.6 and 67.0 % (62.2 and 65.1 %).
 
 Size: 9,000 training images, 4 variants x 10 epochs of 10 and 28 seconds on two cores, one seed.
 """

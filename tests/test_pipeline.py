@@ -16,6 +16,8 @@ DIGITS = Data(name="digits", limit=60, batch_size=16, validation=0.2)
 
 def recipe(**sections):
     small = Model(name="mlp", options={"units": 8, "depth": 1})
+    if "transfer" in sections:
+        small = Model(name="lenet5")
     return Recipe(
         data=DIGITS,
         model=small,
@@ -75,3 +77,10 @@ def _moved(model, path, old):
 def test_a_missing_base_is_named(tmp_path):
     with pytest.raises(ValueError, match="no trained model 'nowhere.keras' to be the base"):
         run(recipe(transfer=Transfer(base="nowhere.keras")), "x", tmp_path / "x")
+
+
+def test_a_wrong_layer_is_named_before_anything_is_written(base, tmp_path):
+    borrowed = recipe(transfer=Transfer(base=base, trainable_from="f7", head_epochs=1))
+    with pytest.raises(ValueError, match="Unknown layer 'f7'"):
+        run(borrowed, "x", tmp_path / "x")
+    assert not (tmp_path / "x").exists()

@@ -20,6 +20,8 @@ def lr_find(
     steps: Annotated[int, typer.Option(help="How many batches to train on.")] = 100,
 ) -> None:
     """Suggest a learning rate for a recipe: the loss while the rate rises."""
+    if out.exists():
+        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
     from kcnn import recipe_files
     from kcnn.recipe import override
 

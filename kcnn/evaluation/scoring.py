@@ -1,7 +1,7 @@
 """From a model in any form and a data set to its score."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -20,6 +20,8 @@ class Evaluation:
 
     Every fraction is between 0 and 1; `confusion[true, predicted]` counts images. `tta` names the
     test-time augmentation, without which another score can only be compared if it had the same.
+    What the model said of each image is in `logits`, float32 [count, classes], and what it should
+    have said in `labels`, int [count], both in the order of the data set.
     """
 
     accuracy: float
@@ -28,6 +30,8 @@ class Evaluation:
     per_class: tuple[float, ...]
     confusion: np.ndarray
     count: int
+    logits: np.ndarray = field(repr=False)
+    labels: np.ndarray = field(repr=False)
     tta: str = "none"
 
 
@@ -46,6 +50,9 @@ def evaluate(
         dataset: batches of (uint8 images, integer labels), such as `data.test`.
         expected_count: the number of images there must be, such as `data.num_test`; a data set
             that was cut short is an error, not a better score.
+        tta: test-time augmentation, one of `kcnn.evaluation.TTA`: the logits are averaged over the
+            2 views of "flip" or the 6 of "flip_shift", in 2 or 6 times the time. It suits images
+            whose mirror image belongs to the same class; name it with the score.
 
     Returns:
         Accuracy, top-5 accuracy, mean cross-entropy (nats), per-class accuracy and confusion.
@@ -101,5 +108,7 @@ def _score(logits: np.ndarray, labels: np.ndarray, tta: str) -> Evaluation:
         per_class=tuple(np.divide(correct, np.maximum(totals, 1)).tolist()),
         confusion=confusion,
         count=len(labels),
+        logits=logits.astype(np.float32),
+        labels=labels,
         tta=tta,
     )

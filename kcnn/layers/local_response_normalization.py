@@ -74,9 +74,13 @@ class LocalResponseNormalization(keras.layers.Layer):
         # bias inside), the logarithm and the exponential one table each. Through reciprocal square
         # roots, the other way, the error is the same, but only a few exponents can be had. On a
         # CPU it trains AlexNet's layers as fast as TensorFlow's own kernel, or twice as fast.
-        window = ops.convert_to_tensor(self._window, dtype=self.compute_dtype)
-        energy = ops.matmul(inputs * inputs, window)
-        return inputs * ops.exp(-self.beta * ops.log(self.bias + energy))
+        # Under mixed precision too, no less than float32: bfloat16 would round the sum away.
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        x = ops.cast(inputs, dtype)
+        window = ops.convert_to_tensor(self._window, dtype=dtype)
+        energy = ops.matmul(x * x, window)
+        normalized = x * ops.exp(-self.beta * ops.log(self.bias + energy))
+        return ops.cast(normalized, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return `input_shape`: nothing changes."""

@@ -104,9 +104,7 @@ def open_interpreter(data: bytes, path: Path) -> Interpreter:
 
 def damaged(path: Path, error: Exception) -> ValueError:
     """Return, not raise, the one-line error for a model that LiteRT or a reader refuses."""
-    return ValueError(
-        f"{path} is damaged, or no model LiteRT can run: {one_line(error)}"
-    )
+    return ValueError(f"{path} is damaged, or no model LiteRT can run: {one_line(error)}")
 
 
 def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:

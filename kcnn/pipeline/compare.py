@@ -15,6 +15,7 @@ from kcnn.callbacks import MonitorGuard
 from kcnn.comparison import Comparison
 from kcnn.data import Data
 from kcnn.evaluation import PredictFn, evaluate
+from kcnn.models.files import in_float32
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
 from kcnn.recipe import Train
 from kcnn.report import comparison as reports
@@ -171,7 +172,7 @@ def _outcome(comparison: Comparison, variant: str, seed: int, data_dir: str | No
     model = build(recipe, data)
     watch = _Watch()
     trained = training_for(recipe, model, data)(callbacks=_callbacks(recipe.train, watch))
-    finite = len(watch.seconds)
+    finite = len(trained.history["loss"]) - bool(watch.diverged)
     history = {key: tuple(values[:finite]) for key, values in trained.history.items()}
     outcome = Outcome(
         variant=variant,
@@ -185,6 +186,7 @@ def _outcome(comparison: Comparison, variant: str, seed: int, data_dir: str | No
     if watch.diverged:
         logger.info("%s diverged in epoch %d", variant, watch.diverged)
         return outcome
+    model = in_float32(model)
     return dataclasses.replace(
         outcome,
         test_accuracy=shifted_accuracy(model, data, 0),

@@ -69,8 +69,6 @@ def run(
         forms += [quantize(recipe.quantize, form, data) for form in forms[:2]]
     if recipe.tta != "none":
         forms.append(with_tta(forms[0], recipe.tta))
-    if control:
-        forms.append(_control(recipe, data_dir, run_dir))
 
     evaluations = [score(form, data) for form in forms]
     if recipe.explain:
@@ -80,13 +78,19 @@ def run(
     stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
     report = _report(recipe, name, data, trained, stages, commit)
     report.save(run_dir.report)
+    if control:  # once the run itself is safe: this is another training, and may diverge
+        form = _control(recipe, data_dir, run_dir)
+        last = receipt(form, score(form, data), data)
+        report = dataclasses.replace(report, stages=(*report.stages, last))
+        report.save(run_dir.report)
     return report
 
 
 def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
     """Train the same model on the same batches from the same start, without the teacher."""
     logger.info("control: the same training without the teacher")
-    alone = dataclasses.replace(recipe, distill=None)
+    section = dataclasses.replace(recipe.train, tensorboard=False)
+    alone = dataclasses.replace(recipe, train=section, distill=None)
     keras.utils.set_random_seed(recipe.seed)
     data = load(alone, data_dir)
     training = training_for(alone, build(alone, data), data)

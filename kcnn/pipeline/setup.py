@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from kcnn import models
-from kcnn.callbacks import standard
+from kcnn.callbacks import LearningRateLog, MonitorGuard, standard
 from kcnn.data import Data, source
 from kcnn.data import load as load_data
 from kcnn.models.fits import check_fit
@@ -43,7 +43,11 @@ def build(recipe: Recipe, data: Data) -> keras.Model:
     if recipe.transfer:
         base = _trained(recipe.transfer.base, purpose="base")
         check_fit(base, data.image_shape, base.output_shape[-1], called="base")
-        return models.transfer(base, len(data.class_names))
+        # With its final layers trainable first, so that a wrong name comes out before any training.
+        end = recipe.transfer.trainable_from
+        model = models.transfer(base, len(data.class_names), trainable_from=end)
+        models.fine_tune_from(model, "logits")
+        return model
     decided = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
     if clash := decided.keys() & recipe.model.options:
         raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
@@ -85,12 +89,18 @@ def _head_first(
     **options: Any,
 ) -> TrainResult:
     """Train the new head on the frozen body, then let the end of the body train with it."""
+    head = None
     if section.head_epochs:
-        rate = section.head_learning_rate
-        train(model, data, epochs=section.head_epochs, learning_rate=rate, callbacks=[])
+        head = train(
+            model,
+            data,
+            epochs=section.head_epochs,
+            learning_rate=section.head_learning_rate,
+            callbacks=[LearningRateLog(), MonitorGuard()],
+        )
     if section.trainable_from:
         models.fine_tune_from(model, section.trainable_from)
-    return training(**options)
+    return head.followed_by(training(**options)) if head else training(**options)
 
 
 def optimizer_for(section: Train, data: Data) -> keras.optimizers.Optimizer:

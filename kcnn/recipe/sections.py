@@ -101,7 +101,8 @@ class Explain:
 class Recipe:
     """A whole run. A section that is None is left out of it.
 
-    With `transfer`, the body of a trained model takes the place of `model`. `tta` is the test-time
+    With `transfer`, the body of a trained model takes the place of `model`, whose name then only
+    says which network it is. `tta` is the test-time
     augmentation of the scores; see `kcnn.evaluate`.
     """
 
@@ -115,6 +116,19 @@ class Recipe:
     explain: Explain | None = Field(default_factory=Explain)
     tta: Literal["none", "flip", "flip_shift"] = "none"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what a borrowed body would ignore."""
+        if self.transfer and self.model.options:
+            raise ValueError(
+                "model.options mean nothing with transfer: the base decides the network. "
+                f"Received: {self.model.options}"
+            )
+        if self.transfer and self.train.precision != "float32":
+            raise ValueError(
+                "transfer keeps the precision of its base. "
+                f"Received: train.precision={self.train.precision!r}"
+            )
 
 
 def smoke(recipe: Recipe) -> Recipe:
@@ -140,11 +154,9 @@ def smoke(recipe: Recipe) -> Recipe:
 
 
 def _in_one_epoch(train: Train) -> Train:
-    """Return the training with its schedule squeezed into one epoch."""
-    times = {
-        "warmup_epochs": train.warmup_epochs / train.epochs,
-        "milestones": tuple(milestone / train.epochs for milestone in train.milestones),
-    }
-    if train.schedule == "step":
-        times["step_epochs"] = train.step_epochs / train.epochs
-    return dataclasses.replace(train, epochs=1, **times)
+    """Return the training in one epoch, whose few steps leave no room for a rate in stairs."""
+    if train.schedule in ("step", "multi_step"):
+        stairs = {"step_epochs": Train.step_epochs, "milestones": (), "factor": Train.factor}
+        return dataclasses.replace(train, epochs=1, schedule="constant", **stairs)
+    warmup = train.warmup_epochs / train.epochs
+    return dataclasses.replace(train, epochs=1, warmup_epochs=warmup)

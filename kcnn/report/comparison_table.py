@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from statistics import mean, median, stdev
 
+from kcnn.recipe import Recipe
 from kcnn.report.comparison import ComparisonReport, Outcome
 
 _HEADER = ("variant", "parameters", "test accuracy", "validation", "training", "loss", "s/epoch")
@@ -37,7 +38,7 @@ def row(report: ComparisonReport, variant: str) -> tuple[str, ...]:
 def caption(report: ComparisonReport) -> str:
     """Return what the numbers mean, in a few sentences."""
     recipes, seeds = report.comparison.variants.values(), report.comparison.seeds
-    epochs = _range({recipe.train.epochs for recipe in recipes})
+    epochs = _range({_epochs(recipe) for recipe in recipes})
     over = f"one training each, seed {seeds[0]}"
     if len(seeds) > 1:
         over = f"means of {len(seeds)} trainings each, ± their standard deviation"
@@ -45,12 +46,17 @@ def caption(report: ComparisonReport) -> str:
     return (
         f"{report.name}: {_range({each.train_images for each in report.outcomes})} training images "
         f"of {' and '.join(sorted({recipe.data.name for recipe in recipes}))}, {epochs} "
-        f"epoch{'' if epochs == '1' else 's'}, {over}. All numbers are the last epoch's. Test "
-        f"accuracy is on all {_range({each.test_images for each in report.outcomes})} test images; "
+        f"epoch{'' if epochs == '1' else 's'}, {over}. All numbers are the last epoch's. "
+        "Parameters are those that train. Test accuracy is on all "
+        f"{_range({each.test_images for each in report.outcomes})} test images; "
         "training and loss are means over the epoch, with its augmentation and dropout; s/epoch "
         f"on {report.hardware['cores']} cores ({report.hardware['processor']})."
         f"{off if _shifts(report) else ''}"
     )
+
+
+def _epochs(recipe: Recipe) -> int:
+    return recipe.train.epochs + (recipe.transfer.head_epochs if recipe.transfer else 0)
 
 
 def markdown(report: ComparisonReport) -> str:

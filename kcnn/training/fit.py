@@ -37,6 +37,21 @@ class TrainResult:
         """How many epochs were trained."""
         return len(self.history["loss"])
 
+    def followed_by(self, other: "TrainResult") -> "TrainResult":
+        """Return both trainings of one model as a single one."""
+        history = {
+            key: [*values, *other.history[key]]
+            for key, values in self.history.items()
+            if key in other.history
+        }
+        return TrainResult(
+            model=other.model,
+            history=history,
+            best_epoch=self.epochs + other.best_epoch,
+            seconds=self.seconds + other.seconds,
+            stop_reason=other.stop_reason,
+        )
+
 
 def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a first one
     model: keras.Model,

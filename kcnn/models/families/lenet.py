@@ -36,7 +36,7 @@ def lenet5(
     only (table I), and the scaled tanh follows every layer. 60,000 trainable parameters up to F6
     for grey images, 60,300 for RGB. Two things are not the paper's: the logits are a dense layer
     (its radial basis units compare with bitmaps of the ten digits, drawn by hand), and the weights
-    start as in its authors' "Efficient BackProp" of the same year.
+    start as in its authors' "Efficient BackProp" of the same year (C3's as if it saw all maps).
 
     "modern": max pooling, a C3 that sees all maps, ReLU or another activation. 62,006 trainable
     parameters for RGB and 10 classes.

@@ -36,7 +36,9 @@ def resnet(  # noqa: PLR0913  one argument for each choice there is
 
     A 3x3 convolution, then three stages of n residual units with `width`, 2 `width` and
     4 `width` filters, the second and third at half the resolution of the one before, then global
-    average pooling and the logits.
+    average pooling and the logits. Strided convolutions pad as Keras's "same" does, below and on
+    the right, and batch norm has Keras's epsilon of 1e-3: with weights from PyTorch, which pads
+    all around and has 1e-5, answers are close but not equal.
 
     Papers: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385; with
     `preactivation`, He et al., "Identity Mappings in Deep Residual Networks" (2016),
