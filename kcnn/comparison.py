@@ -45,9 +45,10 @@ class Comparison:
     """Variants that are trained alike, from each of the same seeds, to be shown side by side.
 
     Of a variant's recipe the sections data, model, train, transfer and distill count; the others
-    are left out. `seeds` stand for the recipes' own: each decides initial weights, validation set, order
-    and augmentation of one training of every variant. `shifts` are distances in pixels by which
-    the test images are moved to the right and down, with black behind them, to be scored again.
+    are left out. `seeds` stand for the recipes' own: each decides initial weights, validation set,
+    order and augmentation of one training of every variant. `shifts` are distances in pixels by
+    which the test images are moved to the right and down, with black behind them, to be scored
+    again.
     """
 
     question: Annotated[str, Field(min_length=1)]
