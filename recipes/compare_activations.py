@@ -1,13 +1,17 @@
-"""Seven activations on CIFAR-10: relu, leaky_relu, elu, selu, swish, gelu, tanh. 13 minutes.
+"""Seven activations on CIFAR-10: relu, leaky_relu, elu, selu, swish, gelu, tanh. 9 minutes.
 
     kcnn run compare_activations
 
-The same simple CNN from the same two seeds, each activation with the initial weights that suit it
+The same simple CNN from the same seed, each activation with the initial weights that suit it
 (He for the rectifiers, LeCun for SELU, Glorot for tanh) and SELU with alpha dropout. Clevert et
 al., ELU (arXiv:1511.07289); Klambauer et al., SELU (arXiv:1706.02515); Ramachandran et al., swish
 (arXiv:1710.05941); Hendrycks & Gimpel, GELU (arXiv:1606.08415).
 
-Size: 22,500 training images, 7 variants x 2 seeds x 8 epochs of 6 seconds on two cores.
+Reached: 67.2 % of the test images with selu, 66.2 with elu, 65.3 to 65.5 with gelu, swish and tanh,
+63.9 with relu, 63.2 with leaky_relu. A short training favours what learns fast, and one seed tells
+nothing about half a point: `--set "seeds=[0, 1, 2]"` adds trainings to those that are there.
+
+Size: 22,500 training images, 7 variants x 8 epochs of 6 seconds on two cores, one seed.
 """
 
 from kcnn.cli import run_file
@@ -32,7 +36,6 @@ def trained(activation: str) -> Recipe:
 comparison = Comparison(
     question="Which activation learns CIFAR-10 best in 8 epochs?",
     variants={activation: trained(activation) for activation in ACTIVATIONS},
-    seeds=(0, 1),
 )
 
 if __name__ == "__main__":
