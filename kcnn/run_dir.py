@@ -21,6 +21,12 @@ _WRITTEN = (
     "curves.png",
     "confusion.png",
     "grad_cam.png",
+    "analysis.json",
+    "reliability.png",
+    "mistakes.png",
+    "disagreements.png",
+    "heatmaps.png",
+    "report.html",
 )
 
 
@@ -55,11 +61,14 @@ class RunDir:
     def start(self) -> None:
         """Make the folder, without what an earlier run of kcnn left in it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for pattern in _WRITTEN:
-            for file in self.path.glob(pattern):
-                file.unlink()
+        for file in self.files():
+            file.unlink()
         for folder in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
+
+    def files(self) -> list[Path]:
+        """The run's files that are there, and none of the user's own beside them."""
+        return [file for pattern in _WRITTEN for file in sorted(self.path.glob(pattern))]
 
     @property
     def recipe(self) -> Path:
@@ -91,8 +100,26 @@ class RunDir:
         """The receipts of all stages."""
         return self.path / "report.json"
 
+    @property
+    def history(self) -> Path:
+        """Loss, accuracy and learning rate of every epoch, as Keras's CSVLogger writes them."""
+        return self.path / "history.csv"
+
+    @property
+    def analysis(self) -> Path:
+        """What the forms of the model got wrong."""
+        return self.path / "analysis.json"
+
+    @property
+    def page(self) -> Path:
+        """All of the above on one page, for a browser."""
+        return self.path / "report.html"
+
     def picture(self, name: str) -> Path:
-        """One of the run's pictures: curves, confusion, grad_cam."""
+        """One of the run's pictures.
+
+        They are curves, confusion, grad_cam, reliability, mistakes, disagreements and heatmaps.
+        """
         return self.path / f"{name}.png"
 
 

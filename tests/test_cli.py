@@ -103,10 +103,11 @@ def test_a_second_run_needs_overwrite(finished_run):
 
 def test_evaluate_knows_the_runs_own_data(finished_run):
     folder, _ = finished_run
-    for path in (folder, folder / "model_int8.tflite"):
-        result = kcnn("evaluate", path, cwd=folder.parent)
+    for path, tta in ((folder, "none"), (folder / "model_int8.tflite", "flip")):
+        result = kcnn("evaluate", path, "--tta", tta, cwd=folder.parent)
         assert result.returncode == 0, result.stderr
         assert "on 359 images" in result.stdout
+        assert ("test-time augmentation: flip" in result.stdout) == (tta == "flip")
 
 
 def test_export_explain_and_inspect_a_run(finished_run, tmp_path):
@@ -175,6 +176,7 @@ def test_the_list_names_what_there_is(tmp_path):
         (("evaluate", "text.tflite", "--data", "digits"), ("text.tflite",)),
         (("evaluate", "text.keras", "--data", "digits"), ("text.keras",)),
         (("evaluate", "text.keras"), ("--data",)),
+        (("explain", "text.keras", "photo.png", "--out", "text.tflite"), ("exists", "--out")),
         (("inspect", "text.tflite"), ("text.tflite",)),
         (("inspect", "empty"), ("report.json",)),
     ],

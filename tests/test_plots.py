@@ -226,7 +226,7 @@ def test_pictures_of_many_images_are_written_large_and_whole(tmp_path):
     picture = imread(path)
     assert 400 < picture.shape[0] < 1500 and 1500 < picture.shape[1] < 2500
     assert list(tmp_path.iterdir()) == [path]
-    figure = heatmaps.figure(batch)
+    figure = heatmaps.plot(batch)
     assert figure.axes[1].get_title() == "class 1, logit 1.50"
     assert "evidence" in figure.axes[-1].get_ylabel() and "relu" in figure.get_suptitle()
     shown = figure.axes[5].get_images()[0].get_array()

@@ -12,7 +12,9 @@ from kcnn.report import stages, table
 
 
 def evaluation():
-    return Evaluation(0.875, 1.0, 0.4, (1.0, 0.75), np.array([[4, 0], [1, 3]]), 8)
+    logits = np.zeros((8, 2), np.float32)
+    confusion = np.array([[4, 0], [1, 3]])
+    return Evaluation(0.875, 1.0, 0.4, (1.0, 0.75), confusion, 8, logits, np.zeros(8, int))
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ import typer
 from rich.table import Table
 
 from kcnn.cli import show
+from kcnn.cli.explain import explain
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import compare_models
+from kcnn.cli.report import compare, report
 from kcnn.cli.shared import DataDir, labels_of, load_data, model_file, start_tensorflow
 from kcnn.cli.show import console
 
@@ -22,8 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich help costs a quarter of the start-up time
 )
+app.command("explain")(explain)
 app.command("lr-find")(lr_find)
 app.command("models")(compare_models)
+app.command("report")(report)
+app.command("compare")(compare)
 
 DataName = Annotated[
     str | None,
@@ -70,7 +75,10 @@ def run(
     from kcnn import pipeline
 
     if single:
-        show.stages(pipeline.run(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite))
+        finished = pipeline.run(
+            chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite, control=control
+        )
+        show.stages(finished)
     else:
         show.comparison(
             pipeline.compare(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
@@ -158,37 +166,6 @@ def export(
     )
     console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
     show.ends([result.input], [result.output])
-
-
-@app.command()
-def explain(
-    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("grad_cam.png"),
-    layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
-) -> None:
-    """Show where in the images a model sees its answer (Grad-CAM)."""
-    if out.exists():
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
-    start_tensorflow()
-    import numpy as np
-
-    from kcnn import models
-    from kcnn.data import read_image
-    from kcnn.explain import grad_cam
-
-    file = model_file(path)
-    model = models.load(file)
-    pixels = np.stack([read_image(image, model.input_shape[1:3]) for image in images])
-    if model.input_shape[-1] == 1:
-        pixels = pixels.mean(axis=-1, keepdims=True).astype(np.uint8)
-    heatmaps = grad_cam(model, pixels, layer=layer)
-    names = labels_of(file) or [str(index) for index in range(model.output_shape[-1])]
-    told = [names[index] for index in heatmaps.class_index]
-    heatmaps.save(out, pixels, told)
-    for image, name in zip(images, told, strict=True):
-        console.print(f"{image}: {name}")
-    console.print(f"{out}: where layer {heatmaps.layer} saw it")
 
 
 @app.command()

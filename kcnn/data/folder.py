@@ -16,13 +16,13 @@ from kcnn.data.sources import Opened, check_image_size
 class Folder:
     """Your own images: `path/train/CLASS/*.png` and, if there is one, `path/test/CLASS/*.png`.
 
-    PNG, JPEG, BMP and WebP files; everything else in a class folder is left alone. Without a
+    PNG, JPEG, WebP, GIF and BMP files; everything else in a class folder is left alone. Without a
     `train` folder, the class folders lie directly in `path`. Every image becomes RGB.
 
     Attributes:
         path: The folder.
-        image_size: (height, width) that every image is resized to. Needed when they differ in
-            size; None keeps the size they all have.
+        image_size: (height, width) that every image is scaled and cropped to, as `read_image`
+            does. Needed when they differ in size; None keeps the size they all have.
         mirror: Whether a mirror image still belongs to its class. Say False for text and signs.
     """
 

@@ -1,34 +1,43 @@
 """Read one image file of any usual kind into an array."""
 
+import io
 import os
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+from kcnn.errors import one_line
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """File names that count as images."""
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused: a few kilobytes of PNG can unfold to gigabytes."""
 
 # Named, so that a file with an image's suffix cannot reach Pillow's rarer decoders.
-_FORMATS = ("BMP", "JPEG", "PNG", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 _EXIF_ORIENTATION = 0x0112
+_UPRIGHT = 1
 _FIRST_SIDEWAYS = 5
 
 
 def read_image(path: str | os.PathLike, image_size: tuple[int, int] | None = None) -> np.ndarray:
-    """Return an image file as uint8 RGB [H, W, 3].
+    """Return an image file as uint8 RGB [H, W, 3], as a picture viewer shows it.
 
-    The picture is turned as its EXIF orientation says, 16-bit grey is scaled to 8 bits, grey is
-    repeated three times, transparency is dropped as Keras and torchvision do.
+    The picture is turned as its EXIF orientation says, its colours are taken from its ICC profile
+    to sRGB, 16 bits are scaled to 8, grey is repeated three times, what is transparent is white
+    (Keras and torchvision drop transparency, and colours come up that nobody ever saw), and of an
+    animation the first frame counts.
 
     Args:
-        path: A PNG, JPEG, BMP or WebP file.
-        image_size: (height, width) to resize to, bilinear with antialiasing; None keeps the size.
+        path: A PNG, JPEG, WebP, GIF or BMP file.
+        image_size: (height, width) to scale to; None keeps the size. Nothing is stretched: the
+            picture is made just large enough to cover that size, bilinear with antialiasing, and
+            what sticks out on two sides is cut off evenly, as is usual for ImageNet's models.
 
     Raises:
-        ValueError: If the file is no image, is damaged or has more than `MAX_PIXELS`.
+        ValueError: If there is no such file, it is no image, is damaged or has more than
+            `MAX_PIXELS`.
 
     >>> import tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "grey.png")
@@ -38,12 +47,16 @@ def read_image(path: str | os.PathLike, image_size: tuple[int, int] | None = Non
     """
     with _opened(path) as image:
         try:
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
+            if image_size is not None:
+                _decode_smaller(image, image_size)
+            image.load()
+            profile = image.info.get("icc_profile")
+            image = _opaque(_upright(image))
         except Exception as error:
             raise _unreadable(path, error) from error
-    if image_size is not None and rgb.size != image_size[::-1]:
-        rgb = rgb.resize(image_size[::-1], Image.BILINEAR)
-    return np.asarray(rgb)
+    if image_size is not None and image.size != image_size[::-1]:
+        image = ImageOps.fit(image, image_size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(_to_srgb(image, profile))
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -54,9 +67,7 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
     """
     with _opened(path) as image:
         width, height = image.size
-        # Only a JPEG states its orientation in front of the pixels.
-        exif = image.getexif() if image.format == "JPEG" else {}
-        sideways = exif.get(_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
+        sideways = _orientation_in_front(image) >= _FIRST_SIDEWAYS
         return (width, height) if sideways else (height, width)
 
 
@@ -64,29 +75,75 @@ def _opened(path: str | os.PathLike) -> Image.Image:
     # Pillow's decoders raise nearly every kind of exception on damaged files, hence Exception.
     try:
         image = Image.open(path, formats=_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(path) from error
     except Exception as error:
         raise _unreadable(path, error) from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
-        raise ValueError(
-            f"Image {os.fspath(path)!r} has {image.width} x {image.height} pixels, more than the "
-            f"{MAX_PIXELS:,} that are read. Make it smaller or remove it."
-        )
+        raise _too_large(path)
     return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT))
+    except Exception:  # Damaged EXIF is no reason to refuse a whole picture.
+        return _UPRIGHT
+
+
+def _orientation_in_front(image: Image.Image) -> int:
+    # A PNG may state it behind the pixels, and Pillow would decode them to find it.
+    stated = image.format != "PNG" or "exif" in image.info
+    return _orientation(image) if stated else _UPRIGHT
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    return image if _orientation(image) == _UPRIGHT else ImageOps.exif_transpose(image)
+
+
+def _decode_smaller(image: Image.Image, image_size: tuple[int, int]) -> None:
+    """Let a JPEG far above a size be decoded at a half, a quarter or an eighth of its own."""
+    height, width = image_size
+    if _orientation_in_front(image) >= _FIRST_SIDEWAYS:
+        height, width = width, height
+    image.draft(None, (2 * width, 2 * height))  # Twice, so that `fit` still has what to average.
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return the image in 8 bits, grey, RGB or CMYK, so that it can be scaled."""
     if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it at 255.
         scaled = (np.asarray(image).astype(np.uint32) + 128) // 257
-        image = Image.fromarray(scaled.astype(np.uint8))
-    if image.mode == "P":  # Pillow warns when transparency leaves a palette in one step.
+        return Image.fromarray(scaled.astype(np.uint8))
+    if image.has_transparency_data:
         image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode in ("L", "CMYK") else image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            pass  # Viewers, too, pass over a profile that is damaged or of another kind of image.
     return image.convert("RGB")
 
 
-def _unreadable(path: str | os.PathLike, error: Exception) -> ValueError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+def _too_large(path: str | os.PathLike) -> ValueError:
     return ValueError(
-        f"Image {os.fspath(path)!r} cannot be read, it is damaged or no PNG, JPEG, BMP or WebP: "
-        f"{reason}. Replace or remove it."
+        f"Image {os.fspath(path)!r} cannot be read: it has more than {MAX_PIXELS:,} pixels. "
+        "Make it smaller or remove it."
     )
+
+
+def _unreadable(path: str | os.PathLike, error: Exception) -> ValueError:
+    if isinstance(error, UnidentifiedImageError):
+        reason = "it is no PNG, JPEG, WebP, GIF or BMP, or damaged. Save it as one of these"
+    elif isinstance(error, OSError) and error.strerror:  # missing, a folder, not permitted
+        reason = error.strerror
+    else:
+        reason = f"it is damaged ({one_line(error)}). Replace or remove it"
+    return ValueError(f"Image {os.fspath(path)!r} cannot be read: {reason}.")

@@ -2,5 +2,6 @@
 
 from kcnn.explain.grad_cam import grad_cam
 from kcnn.explain.heatmaps import Heatmaps
+from kcnn.explain.methods import METHODS
 
-__all__ = ["Heatmaps", "grad_cam"]
+__all__ = ["METHODS", "Heatmaps", "grad_cam"]

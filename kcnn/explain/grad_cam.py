@@ -1,42 +1,62 @@
-"""Grad-CAM: the evidence for a class, drawn from the gradients of its logit."""
+"""Grad-CAM and its relatives: where in an image the evidence for a class lies."""
 
+import logging
 from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from kcnn.errors import unknown
+from kcnn.explain.heads import logits
 from kcnn.explain.heatmaps import Heatmaps
-from kcnn.explain.layers import feature_map
+from kcnn.explain.layers import spatial_layer
+from kcnn.explain.methods import METHODS
+from kcnn.explain.observation import batch_size, observe, site
+from kcnn.explain.trace import operations, recorded
 
-_CHUNK = 64  # bounds the memory that the gradients take, whatever the number of images
+_log = logging.getLogger("kcnn")
+
+ClassIndex = int | tuple[int, int] | Sequence[int] | Sequence[tuple[int, int]] | np.ndarray
 
 
 def grad_cam(
     model: keras.Model,
     images: np.ndarray,
-    class_index: int | Sequence[int] | np.ndarray | None = None,
+    class_index: ClassIndex | None = None,
     layer: str | None = None,
+    method: str = "gradcam",
 ) -> Heatmaps:
     """Explain what a model sees: where the evidence for a class lies in each image.
 
-    Each channel of the feature map is weighted by the mean over space of the class logit's
-    gradient; their sum is cut at zero (Selvaraju et al., https://arxiv.org/abs/1610.02391). With
-    a global-average-pooling head this is exactly CAM (https://arxiv.org/abs/1512.04150).
-
     Use it to see whether a model looks at the object or at its background. It is a coarse map,
     not a proof: its resolution is the layer's, and it shows only evidence that speaks for the
-    class. The model is left as it was; every image's map is independent of the others.
+    class. Any Keras classifier will do: Sequential, functional, nested, a class of your own. It is
+    left as it was, and every image's map is independent of the others. The methods:
+
+    * `"gradcam"` weights each channel of the feature map by the mean over space of the class
+      logit's gradient (Selvaraju et al., https://arxiv.org/abs/1610.02391).
+    * `"hirescam"` takes each value times its own gradient instead: with a Flatten head of one Dense
+      layer only this map adds up to the logit (Draelos and Carin, https://arxiv.org/abs/2011.08891).
+    * `"gradcam++"` finds several objects of the class more evenly; for layers after a ReLU
+      (Chattopadhyay et al., https://arxiv.org/abs/1710.11063).
+    * `"layercam"` also suits early, finer layers (Jiang et al.,
+      https://doi.org/10.1109/TIP.2021.3089943).
+    * `"scorecam"` asks the model about masked images, black where a channel is silent, and needs no
+      gradient; one forward pass a channel (Wang et al., https://arxiv.org/abs/1910.01279).
+    * `"cam"` reads the weights of a global-average-pooling head (Zhou et al.,
+      https://arxiv.org/abs/1512.04150). There, Grad-CAM and HiResCAM are exactly the same map.
 
     Args:
-        model: a classifier, Sequential (built) or functional, with one image input and one output
-            of shape [N, classes]. Its logits are explained, also where it ends in a Keras softmax
-            or sigmoid.
-        images: [N, H, W, C] or [H, W, C], 0-255, uint8 or float, as the model takes them.
-        class_index: the class to explain: one for all images, one per image, or None for the
-            class that the model predicts.
-        layer: the layer whose output is explained. Defaults to the last feature map before the
-            head, usually the last ReLU; see `Heatmaps.layer` for its name.
+        model: a built classifier with one image input and one output of shape [N, classes]. Its
+            logits are explained, also where it ends in a softmax or sigmoid.
+        images: [N, H, W, C] or [H, W, C], uint8 or float, of the range that the model takes.
+        class_index: the class to explain: None for the one that the model predicts; an integer for
+            all images; a tuple `(a, b)` for "why a rather than b", the evidence for the difference
+            of their logits; or a list or array of integers, or of such pairs, one per image.
+        layer: the layer whose output is explained, "backbone/relu" where it is inside a nested
+            model. Defaults to the last feature map before the head, usually the last ReLU; see
+            `Heatmaps.layer` for its name.
+        method: one of the above.
 
     Raises:
         ValueError: an argument does not fit the model, or its scores are not finite.
@@ -45,107 +65,103 @@ def grad_cam(
     ...     keras.Input((32, 32, 3)),
     ...     keras.layers.Conv2D(8, 3, activation="relu", name="conv"),
     ...     keras.layers.GlobalAveragePooling2D(),
-    ...     keras.layers.Dense(10),
+    ...     keras.layers.Dense(10, bias_initializer="ones"),
     ... ])
-    >>> heatmaps = grad_cam(model, np.zeros((2, 32, 32, 3), "uint8"), class_index=3)
+    >>> heatmaps = grad_cam(model, np.full((2, 32, 32, 3), 9, "uint8"), class_index=3)
     >>> heatmaps.layer, heatmaps.raw.shape, heatmaps.class_index
     ('conv', (2, 30, 30), array([3, 3]))
     """
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
     _check_model(model)
-    images = _batch(images, model.inputs[0].shape)
-    class_index = _class_indices(class_index, len(images), model.outputs[0].shape[-1])
-    name, features = feature_map(model, layer)
-    extractor = keras.Model(model.inputs[0], [features, model.outputs[0]], name="grad_cam")
-    parts = []
-    for start in range(0, len(images), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        wanted = None if class_index is None else class_index[chunk]
-        parts.append(_explain(extractor, images[chunk], wanted))
-    raw, chosen, score = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Heatmaps(raw=raw, class_index=chosen, score=score, layer=name)
+    images = _batch(images, model)
+    with recorded(model) as calls:
+        num_classes = logits(model, images[:1].astype("float32")).shape[-1]
+    wanted = _class_indices(class_index, len(images), num_classes)
+    place = site(model, calls, spatial_layer(calls, layer))
+    maps, chosen, scores = [], [], []
+    size = batch_size(images.shape)
+    for start in range(0, len(images), size):
+        part = slice(start, start + size)
+        seen = observe(place, images[part], None if wanted is None else wanted[part])
+        maps.append(np.maximum(METHODS[method].maps(seen), 0))
+        chosen.append(np.asarray(seen.class_index))
+        scores.append(seen.score.numpy())
+    heatmaps = Heatmaps(*map(np.concatenate, (maps, chosen, scores)), place.layer, method)
+    _tell_empty(heatmaps)
+    return heatmaps
 
 
-def _explain(
-    extractor: keras.Model, images: np.ndarray, class_index: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return maps [N, h, w], classes [N] and logits [N] of one chunk of images."""
-    images = tf.convert_to_tensor(images, "float32")
-    with tf.GradientTape() as tape:
-        tape.watch(images)  # it records by itself only what comes after the first weights
-        features, outputs = extractor(images, training=False)
-        logits = _logits(outputs)
-        if class_index is None:
-            class_index = tf.argmax(logits, axis=-1).numpy()
-        score = tf.gather(logits, class_index, batch_dims=1)
-    # Inference mode keeps images apart, so the gradient of the scores' sum is each score's own.
-    gradients = tape.gradient(score, features)
-    if gradients is None:
-        raise ValueError("The layer has no gradient: no differentiable path leads to the logits.")
-    features, gradients = tf.cast(features, "float32"), tf.cast(gradients, "float32")
-    weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
-    raw = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))
-    return raw.numpy(), class_index, score.numpy()
-
-
-def _logits(outputs: tf.Tensor) -> tf.Tensor:
-    """Return the scores before a softmax or sigmoid: squashed ones have misleading gradients."""
-    # Keras hangs the argument of every softmax and sigmoid on its result, for its own losses.
-    logits = tf.cast(getattr(outputs, "_keras_logits", outputs), "float32")
-    values = logits.numpy()
-    if not np.isfinite(values).all():
-        raise ValueError("The model's scores are not finite: its weights or the images hold NaNs.")
-    probabilities = np.exp(values) if (values <= 0).all() else values
-    sums = probabilities.sum(axis=-1)
-    if values.shape[-1] > 1 and (probabilities >= 0).all() and np.allclose(sums, 1, 0, 1e-5):
-        raise ValueError(
-            "Grad-CAM needs logits. Received: a model that ends in probabilities, or their "
-            "logarithms, from something other than a Keras softmax. Let it end in logits."
+def _tell_empty(heatmaps: Heatmaps) -> None:
+    empty = np.flatnonzero(heatmaps.is_empty).tolist()
+    if empty:
+        _log.warning(
+            "Empty heat maps: nothing at layer %r speaks for the class in %d of %d images (%s).",
+            heatmaps.layer,
+            len(empty),
+            len(heatmaps.raw),
+            ", ".join(map(str, empty[:10])) + (", ..." if len(empty) > 10 else ""),
         )
-    return logits
 
 
 def _check_model(model: keras.Model) -> None:
-    inputs = getattr(model, "inputs", None) if isinstance(model, keras.Model) else None
-    if not inputs:
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"An explanation needs a Keras 3 model. Received: {model!r}")
+    if not model.built:
         raise ValueError(
-            "Grad-CAM needs a Keras 3 model whose graph is known: functional, or Sequential with "
-            f"an Input layer. Received: {model!r}"
+            f"Model {model.name!r} is not built and so has no weights to explain: train or load "
+            "it, call it on an image, or start it with keras.Input(shape)."
         )
-    shapes = [tensor.shape for tensor in (*inputs, *model.outputs)]
-    if len(inputs) != 1 or len(model.outputs) != 1 or [len(s) for s in shapes] != [4, 2]:
+    inputs = getattr(model, "inputs", None)
+    if inputs and (len(inputs) != 1 or len(inputs[0].shape) != 4):
+        shapes = [tensor.shape for tensor in inputs]
         raise ValueError(
-            "Grad-CAM needs one image input [N, H, W, C] and one output [N, classes]. "
-            f"Received: {model.name!r} with {shapes}"
+            f"An explanation needs one image input [N, H, W, C]. Received: {model.name!r} with "
+            f"{shapes}"
         )
+    for name, operation in operations(model).items():
+        convolves = hasattr(operation, "kernel")  # others may use it to reach the channels
+        if convolves and getattr(operation, "data_format", None) == "channels_first":
+            raise ValueError(f"Layer {name!r} is channels_first; only channels_last is explained.")
 
 
-def _batch(images: np.ndarray, expected: tuple[int | None, ...]) -> np.ndarray:
+def _batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
     images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[None]
-    shape, wanted = images.shape[1:], expected[1:]
+    images = images[None] if images.ndim == 3 else images
+    inputs = getattr(model, "inputs", None)  # a class of one's own does not say
+    wanted = inputs[0].shape[1:] if inputs else (None, None, None)
+    shape = images.shape[1:]
     fits = images.ndim == 4 and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
     if not fits or images.dtype.kind not in "uif" or not len(images):
         raise ValueError(
-            f"Expected images of shape [N, {', '.join(str(size) for size in wanted)}], 0-255. "
-            f"Received: shape {images.shape}, {images.dtype}."
+            f"Expected images of shape [N, {', '.join(str(size) for size in wanted)}], uint8 or "
+            f"float. Received: shape {images.shape}, {images.dtype}."
         )
     return images
 
 
 def _class_indices(
-    class_index: int | Sequence[int] | np.ndarray | None, count: int, num_classes: int
+    class_index: ClassIndex | None, count: int, num_classes: int
 ) -> np.ndarray | None:
+    """Return the classes [N] or pairs of them [N, 2] of all images."""
     if class_index is None:
         return None
-    received = np.asarray(class_index)
+    try:
+        received = np.asarray(class_index)
+    except ValueError:  # of lists of different lengths
+        received = np.empty(0)
+    # A list of two integers is one for each of two images; only a tuple is a pair.
+    expected = {(2,)} if isinstance(class_index, tuple) else {(), (count,), (count, 2)}
+    pairs = isinstance(class_index, tuple) or received.ndim == 2
     if (
         received.dtype.kind not in "ui"
-        or received.shape not in ((), (count,))
+        or received.shape not in expected
         or not ((0 <= received) & (received < num_classes)).all()
+        or (pairs and (received[..., 0] == received[..., 1]).any())
     ):
         raise ValueError(
-            f"Expected class_index None, an integer from 0 to {num_classes - 1}, or {count} of "
-            f"them, one per image. Received: {class_index!r}"
+            f"Expected class_index None, an integer from 0 to {num_classes - 1}, a tuple of two "
+            f"different ones (why a rather than b), or a list of {count} of these, one per image. "
+            f"Received: {class_index!r}"
         )
-    return np.broadcast_to(received, count).astype("int64")
+    return np.broadcast_to(received, (count, 2) if pairs else count).astype("int64")

@@ -10,6 +10,7 @@ import tensorflow as tf
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from kcnn.explain.methods import METHODS
 from kcnn.run_dir import atomic
 
 # Even in lightness, and so readable without colour vision; black where there is no evidence.
@@ -22,11 +23,14 @@ class Heatmaps:
 
     Attributes:
         raw: float32 [N, h, w], at least zero, at the layer's resolution. Comparable between
-            images, in units of the logit: with a global-average-pooling head a map's sum is the
-            logit less its bias, where no evidence speaks against the class.
-        class_index: int [N], the class that each map explains.
-        score: float32 [N], the model's logit of that class.
+            images. Of "cam", "gradcam" and "hirescam" in units of the logit: with a
+            global-average-pooling head a map's sum is the logit less its bias, where no evidence
+            speaks against the class.
+        class_index: int [N], the class that each map explains, or [N, 2], the class and the one
+            that it is set against.
+        score: float32 [N], the model's logit of that class, or the difference of the two.
         layer: the name of the layer whose output was explained.
+        method: the key of the method in `kcnn.explain.METHODS`.
 
     >>> heatmaps = Heatmaps(
     ...     raw=np.array([[[0.0, 2.0]], [[0.0, 0.0]]], "float32"),
@@ -44,6 +48,7 @@ class Heatmaps:
     class_index: np.ndarray
     score: np.ndarray
     layer: str
+    method: str = "gradcam"
 
     @property
     def is_empty(self) -> np.ndarray:
@@ -55,6 +60,15 @@ class Heatmaps:
         """Float32 [N, h, w]: each map divided by its own maximum, 0-1; an empty map stays zero."""
         peaks = self.raw.max(axis=(1, 2), keepdims=True)
         return self.raw / np.where(peaks > 0, peaks, 1)
+
+    @property
+    def coverage(self) -> np.ndarray:
+        """Float [N], 0-1: the share of the map that is above half of its maximum.
+
+        Small where the evidence lies in one spot, large where it is spread over the image; zero for
+        an empty map.
+        """
+        return (self.normalised > 0.5).mean(axis=(1, 2))
 
     def overlay(self, images: np.ndarray, alpha: float = 0.5) -> np.ndarray:
         """Return the images with their heat maps over them, uint8 RGB [N, H, W, 3].
@@ -76,7 +90,7 @@ class Heatmaps:
         share = np.where(self.is_empty, 0.0, alpha)[:, None, None, None]
         return np.rint(share * colours + (1 - share) * images).astype("uint8")
 
-    def figure(self, images: np.ndarray, titles: Sequence[str] | None = None) -> Figure:
+    def plot(self, images: np.ndarray, titles: Sequence[str] | None = None) -> Figure:
         """Return a grid of pictures: each image beside itself under its heat map.
 
         Args:
@@ -94,9 +108,8 @@ class Heatmaps:
         rows = -(-len(pairs) // columns)
         lines = max(title.count("\n") + 1 for title in titles)
         height = 3.0 * pairs.shape[1] / pairs.shape[2] + 0.17 * lines + 0.15  # inches, of a row
-        figure = Figure(
-            figsize=(3.2 * columns + 0.8, height * rows + 0.4), dpi=150, layout="constrained"
-        )
+        width, height = 3.2 * columns + 0.8, height * rows + (0.6 if columns == 1 else 0.4)
+        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
         figure.get_layout_engine().set(wspace=0.06)
         axes = figure.subplots(rows, columns, squeeze=False)
         for cell in axes.flat:
@@ -107,25 +120,33 @@ class Heatmaps:
         bar = figure.colorbar(ScalarMappable(cmap=_COLORMAP), ax=axes, aspect=12 * rows, pad=0.02)
         bar.set_label("evidence for the class\n(1 = the map's own peak)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
-        figure.suptitle(f"Grad-CAM at layer {self.layer!r}", fontsize=11)
+        # A nested layer's long name needs a line of its own above a single picture.
+        space = "\n" if columns == 1 else " "
+        title = f"{METHODS[self.method].title}{space}at layer {self.layer!r}"
+        figure.suptitle(title, fontsize=11)
         return figure
 
     def save(
         self, path: str | os.PathLike, images: np.ndarray, titles: Sequence[str] | None = None
     ) -> None:
-        """Write `figure(images, titles)` to a picture file; its suffix names the format."""
-        figure = self.figure(images, titles)
+        """Write `plot(images, titles)` to a picture file; its suffix names the format."""
+        figure = self.plot(images, titles)
         with atomic(path) as temporary:
             figure.savefig(temporary)
 
     def _titles(self, titles: Sequence[str] | None) -> list[str]:
         if titles is None:
-            scored = zip(self.class_index, self.score, strict=True)
-            titles = [f"class {index}, logit {score:.2f}" for index, score in scored]
+            titles = [_title(*each) for each in zip(self.class_index, self.score, strict=True)]
         if len(titles) != len(self.raw):
             raise ValueError(f"Expected {len(self.raw)} titles. Received: {len(titles)}")
         notes = np.where(self.is_empty, "\n(no positive evidence)", "")
         return [f"{title}{note}" for title, note in zip(titles, notes, strict=True)]
+
+
+def _title(class_index: np.ndarray, score: float) -> str:
+    if np.ndim(class_index):
+        return f"class {class_index[0]} rather than {class_index[1]}\nlogits differ by {score:.2f}"
+    return f"class {class_index}, logit {score:.2f}"
 
 
 def _rgb(images: np.ndarray, count: int) -> np.ndarray:

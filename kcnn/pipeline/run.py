@@ -11,10 +11,12 @@ import numpy as np
 from kcnn import explain, models
 from kcnn.data import Data
 from kcnn.models.files import in_float32
+from kcnn.pipeline.findings import write_findings
 from kcnn.pipeline.forms import Form, prune, quantize, receipt, score, with_tta
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
-from kcnn.recipe import Explain, Recipe, to_json
+from kcnn.recipe import Recipe, to_json
 from kcnn.report import plots
+from kcnn.report.page import write_page
 from kcnn.report.stages import Report, Stage, git_commit
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
@@ -71,18 +73,21 @@ def run(
         forms.append(with_tta(forms[0], recipe.tta))
 
     evaluations = [score(form, data) for form in forms]
-    if recipe.explain:
-        _explain(recipe.explain, model, data, run_dir)
+    explained = recipe.explain.images if recipe.explain else 0
+    if explained and not _explain(explained, model, data, run_dir):
+        explained = 0
     plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
     report = _report(recipe, name, data, trained, stages, commit)
     report.save(run_dir.report)
+    write_findings(run_dir, data, forms, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
         form = _control(recipe, data_dir, run_dir)
         last = receipt(form, score(form, data), data)
         report = dataclasses.replace(report, stages=(*report.stages, last))
         report.save(run_dir.report)
+        write_page(run_dir.path)
     return report
 
 
@@ -99,14 +104,20 @@ def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
     return Form("control, no teacher", models.save(model, run_dir.control), model)
 
 
-def _explain(section: Explain, model: keras.Model, data: Data, run_dir: RunDir) -> None:
-    images, labels = next(data.test.unbatch().batch(section.images).as_numpy_iterator())
-    heatmaps = explain.grad_cam(model, images)
+def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> bool:
+    """Draw where the model sees the first test images' classes, if it has a map to see it in."""
+    images, labels = next(data.test.unbatch().batch(count).as_numpy_iterator())
+    try:
+        heatmaps = explain.grad_cam(model, images)
+    except ValueError as reason:  # a perceptron has no maps: no reason to lose the run
+        logger.warning("no heat maps: %s", reason)
+        return False
     titles = [
         f"{data.class_names[truth]}, told as {data.class_names[told]}"
         for truth, told in zip(labels, heatmaps.class_index, strict=True)
     ]
     heatmaps.save(run_dir.picture("grad_cam"), images, titles)
+    return True
 
 
 def _report(

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter, ValidationError
+
 from kcnn.run_dir import atomic
 
 if TYPE_CHECKING:
@@ -73,6 +75,9 @@ class Report:
             temporary.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
 
+_REPORT = TypeAdapter(Report)
+
+
 def load(path: str | os.PathLike) -> Report:
     """Read a `report.json`.
 
@@ -80,13 +85,14 @@ def load(path: str | os.PathLike) -> Report:
         ValueError: there is none, or it is not a report.
     """
     try:
-        values = json.loads(Path(path).read_text())
-        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
-        return Report(stages=stages, **values)
+        return _REPORT.validate_json(Path(path).read_bytes())
     except FileNotFoundError:
         raise ValueError(f"There is no report {str(path)!r}.") from None
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{str(path)!r} is not a report of this version: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        reason = f"{where}: {first['msg']}"
+        raise ValueError(f"{str(path)!r} is not a report of this version: {reason}.") from error
 
 
 def stage(

@@ -1,0 +1,25 @@
+"""The commands `kcnn report` and `kcnn compare`: runs as pages for a browser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kcnn.cli.show import console
+
+
+def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+    """Write a run's report.html again, from the files in its folder."""
+    from kcnn.report.page import write_page
+
+    console.print(write_page(run))
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="The folders of two runs or more.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
+) -> None:
+    """Put runs side by side on one page."""
+    from kcnn.report.compare_page import write_comparison
+
+    console.print(write_comparison(runs, out))

@@ -1,0 +1,129 @@
+"""The methods of explanation: each makes signed or rectified maps [n, h, w] of an observation.
+
+What speaks against the class is negative; `grad_cam` cuts it off.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from kcnn.explain.heads import logits
+from kcnn.explain.observation import Observation, batch_size
+
+
+def gradcam(seen: Observation) -> tf.Tensor:
+    """Each channel weighted by the mean over space of its gradient, summed."""
+    weights = tf.reduce_mean(seen.gradients(), axis=(1, 2), keepdims=True)
+    return tf.reduce_sum(weights * seen.features, axis=-1)
+
+
+def gradcam_plus_plus(seen: Observation) -> tf.Tensor:
+    """Channels weighted by their positive gradients, each divided by what its channel adds up to.
+
+    That is the paper's closed form, with G the gradient of the logit: the weight of a channel is
+    the sum over space of alpha relu(G), alpha = G^2 / (2 G^2 + sum(A) G^3). The paper's factor
+    exp(score), one number for the whole map, is left out: it would overflow.
+    """
+    slopes = tf.nn.relu(seen.gradients())
+    total = tf.reduce_sum(seen.features, axis=(1, 2), keepdims=True)
+    weights = tf.math.divide_no_nan(slopes, 2 + total * slopes)
+    return tf.reduce_sum(tf.reduce_sum(weights, (1, 2), keepdims=True) * seen.features, axis=-1)
+
+
+def hirescam(seen: Observation) -> tf.Tensor:
+    """Each value times its own gradient, summed over the channels."""
+    return tf.reduce_sum(seen.gradients() * seen.features, axis=-1)
+
+
+def layercam(seen: Observation) -> tf.Tensor:
+    """Each value times its own gradient where that is positive, summed over the channels."""
+    return tf.reduce_sum(tf.nn.relu(seen.gradients()) * seen.features, axis=-1)
+
+
+def scorecam(seen: Observation) -> tf.Tensor:
+    """Each channel weighted by the score that the image keeps when the channel masks it.
+
+    A channel, stretched to the image's size and to 0-1, multiplies the image; the weights are the
+    softmax over the channels of the scores that the model gives to these images. No gradients.
+    """
+    return tf.stack([_scorecam(seen, n) for n in range(len(seen.images))])
+
+
+def _scorecam(seen: Observation, n: int) -> tf.Tensor:
+    image, maps = seen.images[n], tf.transpose(seen.features[n], (2, 0, 1))
+    low, high = tf.reduce_min(maps, (1, 2)), tf.reduce_max(maps, (1, 2))
+    maps = maps[low < high]  # a constant channel says nothing about where
+    if not len(maps):
+        return tf.zeros(seen.features.shape[1:3])
+    scores, size = [], batch_size(seen.images.shape)
+    for start in range(0, len(maps), size):
+        masks = tf.image.resize(maps[start : start + size, ..., None], image.shape[:2])
+        low = tf.reduce_min(masks, (1, 2), keepdims=True)
+        span = tf.reduce_max(masks, (1, 2), keepdims=True) - low
+        masked = tf.math.divide_no_nan(masks - low, span) * image
+        scores.append(tf.linalg.matvec(logits(seen.site.model, masked), seen.target[n]))
+    weights = tf.nn.softmax(tf.concat(scores, 0))
+    return tf.tensordot(weights, maps, axes=1)
+
+
+def cam(seen: Observation) -> tf.Tensor:
+    """Each channel weighted by the head's own weight, divided by the number of positions.
+
+    So a map's sum, before it is cut at zero, is the logit less the bias. It is refused where the
+    logits are anything but the weighted means of the layer's channels.
+    """
+    features = seen.features
+    kernel, bias = _head(seen)
+    means = tf.reduce_mean(features, axis=(1, 2))
+    if kernel.shape[0] != means.shape[1] or kernel.shape[1] != seen.logits.shape[1]:
+        raise _not_pooled(seen)
+    # By value, so that it does not matter how the model writes the mean.
+    rounding = 1e-4 if seen.output.dtype == tf.float32 else 0.05
+    size = tf.abs(means) @ tf.abs(kernel) + tf.abs(bias)
+    error = tf.abs(means @ kernel + bias - seen.logits)
+    if tf.reduce_any(error > rounding * size):
+        raise _not_pooled(seen)
+    weights = tf.matmul(seen.target, kernel, transpose_b=True)
+    positions = features.shape[1] * features.shape[2]
+    return tf.einsum("nhwk,nk->nhw", features, weights) / positions
+
+
+def _head(seen: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the kernel [k, classes] and bias after the layer, as the model computes with them."""
+    head = seen.site.head
+    if head is None:  # the channels' means are the logits, as in Network in Network
+        return tf.eye(seen.features.shape[-1]), tf.zeros(())
+    kernel = tf.cast(tf.cast(head.kernel, head.compute_dtype), "float32")
+    bias = getattr(head, "bias", None)
+    return (
+        tf.reshape(kernel, (-1, kernel.shape[-1])),  # also of a convolution of 1x1
+        tf.zeros(()) if bias is None else tf.cast(bias, "float32"),
+    )
+
+
+def _not_pooled(seen: Observation) -> ValueError:
+    return ValueError(
+        "Method 'cam' needs logits that are weighted means of the layer's channels: global average "
+        f"pooling, then one Dense layer. Those of {seen.site.model.name!r} are not, from layer "
+        f"{seen.site.layer!r}. Use 'hirescam' or 'gradcam'."
+    )
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method's name as its paper writes it, where that is, and what computes its maps."""
+
+    title: str
+    paper: str
+    maps: Callable[[Observation], tf.Tensor]
+
+
+METHODS = {
+    "gradcam": Method("Grad-CAM", "https://arxiv.org/abs/1610.02391", gradcam),
+    "gradcam++": Method("Grad-CAM++", "https://arxiv.org/abs/1710.11063", gradcam_plus_plus),
+    "hirescam": Method("HiResCAM", "https://arxiv.org/abs/2011.08891", hirescam),
+    "layercam": Method("LayerCAM", "https://doi.org/10.1109/TIP.2021.3089943", layercam),
+    "scorecam": Method("Score-CAM", "https://arxiv.org/abs/1910.01279", scorecam),
+    "cam": Method("CAM", "https://arxiv.org/abs/1512.04150", cam),
+}

@@ -1,0 +1,103 @@
+"""One chunk of images as a model sees it: its feature map, its scores and their gradients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kcnn.explain.heads import logits
+from kcnn.explain.trace import Call, hooked
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """The layer of a model at which it is observed, and the last one with a kernel after it."""
+
+    model: keras.Model
+    layer: str
+    operation: keras.Operation
+    head: keras.Operation | None
+
+
+def site(model: keras.Model, calls: Mapping[str, Call], layer: str) -> Site:
+    """Return the site of `layer` in a model whose operations gave `calls`."""
+    after = list(calls)[list(calls).index(layer) + 1 :]
+    heads = [calls[name].operation for name in after if hasattr(calls[name].operation, "kernel")]
+    return Site(model, layer, calls[layer].operation, heads[-1] if heads else None)
+
+
+def batch_size(shape: tuple[int, ...]) -> int:
+    """Return how many images [N, H, W, C] go through the model at once, which bounds its memory."""
+    return max(1, min(64, 2**19 // (shape[1] * shape[2])))
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What a method of explanation may draw on.
+
+    Attributes:
+        site: where the model is observed.
+        images: float32 [n, H, W, C].
+        output: the layer's output [n, h, w, k] as the model computed it.
+        logits: float32 [n, classes].
+        class_index: the classes [n] or pairs of them [n, 2] explained.
+        target: float32 [n, classes], the weight of each logit in the score explained: 1 for the
+            class, and -1 for the one that it is set against.
+        score: float32 [n], the sum of the logits so weighted.
+        tape: the gradient tape on which all after the layer is recorded.
+    """
+
+    site: Site
+    images: tf.Tensor
+    output: tf.Tensor
+    logits: tf.Tensor
+    class_index: tf.Tensor | np.ndarray
+    target: tf.Tensor
+    score: tf.Tensor
+    tape: tf.GradientTape
+
+    @property
+    def features(self) -> tf.Tensor:
+        """The layer's output, float32 [n, h, w, k]."""
+        return tf.cast(self.output, "float32")
+
+    def gradients(self) -> tf.Tensor:
+        """Return the gradient of each image's score by its features, float32 [n, h, w, k]."""
+        # Inference mode keeps images apart, so the gradient of the scores' sum is each one's own.
+        gradients = self.tape.gradient(self.score, self.output)
+        if gradients is None:
+            raise ValueError(
+                f"Layer {self.site.layer!r} has no gradient: no differentiable path leads from it "
+                "to the logits. Use method 'scorecam' or another layer."
+            )
+        return tf.cast(gradients, "float32")
+
+
+def observe(site: Site, images: np.ndarray, class_index: np.ndarray | None) -> Observation:
+    """Run the model on a chunk of images [n, H, W, C].
+
+    Args:
+        site: where to observe it.
+        images: as the model takes them.
+        class_index: the classes [n] or pairs of them [n, 2] to explain, or None for those told.
+    """
+    images, outputs = tf.convert_to_tensor(images, "float32"), []
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+        def watch(_: str, output: tf.Tensor) -> None:
+            tape.watch(output)  # from here on only, which spares memory and time
+            outputs.append(output)
+
+        with hooked({site.layer: site.operation}, watch):
+            scores = logits(site.model, images)
+        told = tf.argmax(scores, axis=-1) if class_index is None else class_index
+        target = _target(told, scores.shape[-1])
+        score = tf.reduce_sum(scores * target, axis=-1)
+    return Observation(site, images, outputs[-1], scores, told, target, score, tape)
+
+
+def _target(class_index: tf.Tensor | np.ndarray, num_classes: int) -> tf.Tensor:
+    chosen = tf.one_hot(class_index, num_classes)
+    return chosen if chosen.shape.rank == 2 else chosen[:, 0] - chosen[:, 1]

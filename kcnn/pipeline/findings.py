@@ -1,0 +1,156 @@
+"""What a run's forms got wrong, as `analysis.json`, as pictures and on the page people open."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from kcnn import explain
+from kcnn.data import Data
+from kcnn.evaluation import Evaluation
+from kcnn.explain import Heatmaps
+from kcnn.pipeline.forms import Form
+from kcnn.report.analysis import Analysis, Case, Disagreement, analyse
+from kcnn.report.calibration_plot import plot_reliability
+from kcnn.report.galleries import Gallery, plot_galleries
+from kcnn.report.page import write_page
+from kcnn.run_dir import RunDir
+
+_DIAGRAMS = 3  # side by side; more no longer fit a page
+
+logger = logging.getLogger("kcnn")
+
+
+def write_findings(
+    run_dir: RunDir,
+    data: Data,
+    forms: Sequence[Form],
+    evaluations: Sequence[Evaluation],
+    *,
+    explained: int = 0,
+) -> None:
+    """Write what a finished run's forms got wrong, and its page; `report.json` is there already.
+
+    Args:
+        run_dir: where it goes.
+        data: what the forms were scored on.
+        forms: the first is the one whose mistakes are shown.
+        evaluations: the score of each form on all test images, in the same order.
+        explained: how many test images get heat maps; 0 where the model has no spatial map, and
+            then the mistakes have none either.
+    """
+    logger.info("writing %s", run_dir.page)
+    pairs = _pairs(forms)
+    analysis = analyse(
+        {form.name: each.logits for form, each in zip(forms, evaluations, strict=True)},
+        evaluations[0].labels,
+        data.class_names,
+        compared=[(first.name, second.name) for first, second in pairs],
+    )
+    analysis.save(run_dir.analysis)
+    calibrations = {form.name: form.calibration for form in analysis.forms}
+    shown = list(dict.fromkeys([forms[0].name, *(second.name for _, second in pairs)]))
+    plot_reliability(
+        {name: calibrations[name] for name in shown[:_DIAGRAMS]}, run_dir.picture("reliability")
+    )
+    _draw_mistakes(run_dir, data, forms[0], analysis, explained=bool(explained))
+    for disagreement in analysis.disagreements[:1]:
+        _draw_disagreements(run_dir, data, disagreement)
+    if explained:
+        _draw_heatmaps(run_dir, data, [forms[0], *(second for _, second in pairs[:1])], explained)
+    write_page(run_dir.path)
+
+
+def _pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
+    """Return each exported form behind the model that it was made from."""
+    return [
+        (source, form)
+        for form in forms
+        if form.file.suffix == ".tflite"
+        for source in forms
+        if source.model is form.model and source.file.suffix != ".tflite" and source.tta == "none"
+    ]
+
+
+def _draw_mistakes(
+    run_dir: RunDir, data: Data, form: Form, analysis: Analysis, *, explained: bool
+) -> None:
+    if not analysis.mistakes:
+        return
+    images = _images(data, analysis.mistakes)
+    told = [data.class_names.index(case.answers[0].told) for case in analysis.mistakes]
+    heatmaps = _heatmaps(form, images, np.array(told)) if explained else None
+    tiles, names = (images,), ()
+    if heatmaps:
+        tiles, names = (images, heatmaps.overlay(images)), ("image", "evidence for the answer")
+    gallery = Gallery(
+        f"What the {form.name} model is surest of, and wrong",
+        tiles,
+        [f"{case.truth}\ntold as {_percent(case)}" for case in analysis.mistakes],
+        names,
+    )
+    plot_galleries([gallery], run_dir.picture("mistakes"), heat=heatmaps is not None)
+
+
+def _draw_disagreements(run_dir: RunDir, data: Data, disagreement: Disagreement) -> None:
+    first, second = disagreement.first, disagreement.second
+    galleries = [
+        Gallery(
+            f"Right by {right}, wrong by {wrong}",
+            (_images(data, cases),),
+            [
+                f"{case.truth}\n{first}: {_percent(case, 0)}\n{second}: {_percent(case, 1)}"
+                for case in cases
+            ],
+        )
+        for cases, right, wrong in (
+            (disagreement.lost, first, second),
+            (disagreement.gained, second, first),
+        )
+        if cases
+    ]
+    if galleries:
+        plot_galleries(galleries, run_dir.picture("disagreements"))
+
+
+def _draw_heatmaps(run_dir: RunDir, data: Data, forms: Sequence[Form], count: int) -> None:
+    images, labels = next(data.test.unbatch().batch(count).as_numpy_iterator())
+    first = _heatmaps(forms[0], images)
+    maps = [(form, _heatmaps(form, images, first.class_index)) for form in forms[1:]]
+    shown = [(forms[0], first), *((form, each) for form, each in maps if each)]
+    gallery = Gallery(
+        f"Where the class is seen, at layer {first.layer}",
+        (images, *(each.overlay(images) for _, each in shown)),
+        [
+            f"{data.class_names[truth]}\ntold as {data.class_names[told]}"
+            for truth, told in zip(labels, first.class_index, strict=True)
+        ],
+        ("image", *(form.name for form, _ in shown)),
+    )
+    plot_galleries([gallery], run_dir.picture("heatmaps"), heat=True)
+
+
+def _heatmaps(
+    form: Form, images: np.ndarray, class_index: np.ndarray | None = None
+) -> Heatmaps | None:
+    """Return where the form sees each class, or None if it cannot be asked."""
+    if form.file.suffix == ".tflite":
+        return None
+    return explain.grad_cam(form.model, images, class_index)
+
+
+def _images(data: Data, cases: Sequence[Case]) -> np.ndarray:
+    """Return the test images of the cases, reading no further than the last."""
+    wanted, found, start = {case.index for case in cases}, {}, 0
+    for images, _ in data.test.as_numpy_iterator():
+        for place in wanted & set(range(start, start + len(images))):
+            found[place] = images[place - start]
+        start += len(images)
+        if len(found) == len(wanted):
+            break
+    return np.stack([found[case.index] for case in cases])
+
+
+def _percent(case: Case, answer: int = 0) -> str:
+    told = case.answers[answer]
+    return f"{told.told} {told.probability:.1%}"

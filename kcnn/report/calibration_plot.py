@@ -1,0 +1,87 @@
+"""The picture of a classifier's calibration: the reliability diagram."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from kcnn.report.metrics import Calibration
+from kcnn.run_dir import atomic
+
+_BARS, _DIAGONAL, _COUNTS = "#0072B2", "#444444", "#999999"
+
+
+def plot_reliability(calibrations: Mapping[str, Calibration], path: str | os.PathLike) -> None:
+    """Draw the reliability diagrams of a model's forms into a picture file."""
+    figure = reliability_figure(calibrations)
+    with atomic(path) as temporary:
+        figure.savefig(temporary)
+
+
+def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:
+    """Return a reliability diagram for each form: accuracy by confidence, and how many images.
+
+    Bars on the diagonal are answers as often right as the model is sure; below it the model is
+    too sure of itself.
+
+    Paper: Guo et al., "On Calibration of Modern Neural Networks" (2017), figure 1,
+    https://arxiv.org/abs/1706.04599.
+
+    Raises:
+        ValueError: there is no form.
+
+    >>> figure = reliability_figure({"float": Calibration((0, 4), (0, 0.9), (0, 0.75), 0.15, 0.9)})
+    >>> figure.axes[0].get_title()
+    'float: ECE 15.00%'
+    """
+    if not calibrations:
+        raise ValueError("Expected the calibration of a form at least. Received: none")
+    figure = Figure(figsize=(3.9 * len(calibrations), 4.6), dpi=130, layout="constrained")
+    axes = figure.subplots(
+        2, len(calibrations), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)
+    )
+    figure.get_layout_engine().set(wspace=0.06)  # or the outer ticks touch
+    for column, (name, each) in enumerate(calibrations.items()):
+        _draw_accuracy(axes[0, column], each)
+        axes[0, column].set_title(f"{name}: ECE {each.error:.2%}", fontsize=11)
+        _draw_counts(axes[1, column], each)
+    axes[0, 0].set_ylabel("accuracy")
+    axes[1, 0].set_ylabel("images")
+    return figure
+
+
+def _draw_accuracy(axes: Axes, calibration: Calibration) -> None:
+    left, width = _bins(calibration)
+    full = np.array(calibration.counts) > 0
+    axes.bar(
+        left[full],
+        np.array(calibration.accuracy)[full],
+        width,
+        align="edge",
+        color=_BARS,
+        edgecolor="white",
+        label="right answers",
+    )
+    axes.plot(
+        [0, 1], [0, 1], color=_DIAGONAL, linestyle="--", linewidth=1, label="as sure as right"
+    )
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.legend(fontsize=8, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_counts(axes: Axes, calibration: Calibration) -> None:
+    left, width = _bins(calibration)
+    axes.bar(left, calibration.counts, width, align="edge", color=_COUNTS, edgecolor="white")
+    axes.set_xlabel("confidence")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _bins(calibration: Calibration) -> tuple[np.ndarray, float]:
+    count = len(calibration.counts)
+    return np.arange(count) / count, 1 / count

@@ -1,0 +1,63 @@
+"""The command line that repeats a run."""
+
+import json
+import shlex
+from typing import Any
+
+from kcnn import recipe_files
+from kcnn.recipe import Recipe, override, to_json
+from kcnn.report.stages import Report
+
+
+def command(report: Report, recipe: Recipe) -> str | None:
+    """Return the `kcnn run` that does what was run, with the recipes of this version of kcnn.
+
+    None where the recipe is none of those: a user's own file is not known here.
+
+    >>> import dataclasses
+    >>> shipped = recipe_files.load("quickstart").recipe
+    >>> Run = dataclasses.make_dataclass("Run", ["recipe", "stages"])
+    >>> command(Run("quickstart", ()), dataclasses.replace(shipped, seed=7))
+    'kcnn run quickstart --set seed=7'
+    """
+    try:
+        shipped = recipe_files.load(report.recipe).recipe
+        assignments = differences(json.loads(to_json(shipped)), json.loads(to_json(recipe)))
+        if override(shipped, assignments) != recipe:
+            return None
+    except ValueError:
+        return None
+    words = ["kcnn", "run", report.recipe]
+    words += [word for assignment in assignments for word in ("--set", assignment)]
+    if any(stage.name.startswith("control") for stage in report.stages):
+        words.append("--control")
+    return shlex.join(words)
+
+
+def differences(base: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return the `key=value` assignments that turn one recipe's JSON into another's.
+
+    >>> differences({"seed": 0, "train": {"epochs": 3}}, {"seed": 0, "train": {"epochs": 5}})
+    ['train.epochs=5']
+    """
+    found = []
+    for key, value in wanted.items():
+        known = base.get(key)
+        if value == known and type(value) is type(known):
+            continue
+        inner = isinstance(value, dict) and isinstance(known, dict)
+        if inner and value.keys() == known.keys():
+            found += differences(known, value, f"{prefix}{key}.")
+        else:
+            found.append(f"{prefix}{key}={_text(value)}")
+    return found
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    plain = isinstance(value, str) and value.isidentifier() and value.lower() not in _NOT_WORDS
+    return value if plain else json.dumps(value)
+
+
+_NOT_WORDS = ("none", "true", "false", "null")

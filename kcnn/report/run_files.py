@@ -1,0 +1,71 @@
+"""What a run left in its folder, read back without TensorFlow, data or models."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcnn.errors import one_line
+from kcnn.recipe import Recipe, from_json
+from kcnn.report import analysis, stages
+from kcnn.report.analysis import Analysis
+from kcnn.report.stages import Report
+from kcnn.run_dir import RunDir
+
+History = dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """A run as its files tell it; what an older or shorter run has not is None."""
+
+    run_dir: RunDir
+    report: Report
+    recipe: Recipe | None = None
+    history: History | None = None
+    """One value an epoch under each of loss, accuracy, val_loss, val_accuracy, learning_rate."""
+    analysis: Analysis | None = None
+
+
+def read_run(folder: Path) -> RunFiles:
+    """Read the folder of a run.
+
+    Raises:
+        ValueError: it is no run's folder, or a file in it is damaged.
+    """
+    run_dir = RunDir(folder)
+    if (folder / "results.json").is_file() and not run_dir.report.is_file():
+        raise ValueError(
+            f"{str(folder)!r} holds a comparison, not a run: its own page is its table.md."
+        )
+    report = stages.load(run_dir.report)
+    if not report.stages:
+        raise ValueError(f"{str(run_dir.report)!r} has no stage.")
+    return RunFiles(
+        run_dir,
+        report,
+        _read_recipe(run_dir.recipe),
+        _read_history(run_dir.history),
+        analysis.load(run_dir.analysis) if run_dir.analysis.is_file() else None,
+    )
+
+
+def _read_recipe(path: Path) -> Recipe | None:
+    if not path.is_file():
+        return None
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {one_line(error)}") from error
+
+
+def _read_history(path: Path) -> History | None:
+    """Return the columns of the CSV file, or None where there is none or no epoch in it."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+        columns = {key: tuple(float(row[key]) for row in rows) for key in (rows[0] if rows else ())}
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise ValueError(f"{str(path)!r} is no history of a training: {error}.") from error
+    return columns if columns.get("loss") else None
