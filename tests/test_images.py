@@ -27,6 +27,9 @@ STORED = {
     8: lambda scene: np.rot90(scene, -1),
 }
 
+# EXIF whose only tag is the orientation, as the text "up".
+IN_WORDS = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\2\0\3\0\0\0up\0\0\0\0\0\0"
+
 
 def scene(height=16, width=32):
     """Four flat quarters of different colours, which no rotation or mirroring maps to itself."""
@@ -86,7 +89,7 @@ def test_a_rotated_photograph_is_turned_upright(tmp_path, orientation, kind):
     assert difference(read_image(path, (8, 16))[1::4, 2::8], scene()[middles]) < 12
 
 
-@pytest.mark.parametrize("damage", [b"Exif\0\0garbage!", b"Exif\0\0", exif("sideways")])
+@pytest.mark.parametrize("damage", [b"Exif\0\0garbage!", b"Exif\0\0", IN_WORDS])
 def test_damaged_exif_does_not_cost_the_photograph(tmp_path, damage):
     path = tmp_path / "photo.jpg"
     Image.fromarray(scene()).save(path, exif=damage)

@@ -115,8 +115,8 @@ class Heatmaps:
         for cell in axes.flat:
             cell.set_axis_off()
         for cell, pair, title in zip(axes.flat, pairs, titles, strict=False):
-            cell.imshow(pair, interpolation="nearest")
-            cell.set_title(title, fontsize=9)
+            cell.imshow(pair, interpolation="auto")
+            cell.set_title(title, fontsize=9, parse_math=False)
         bar = figure.colorbar(ScalarMappable(cmap=_COLORMAP), ax=axes, aspect=12 * rows, pad=0.02)
         bar.set_label("evidence for the class\n(1 = the map's own peak)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
