@@ -59,8 +59,9 @@ def find_learning_rate(
         RuntimeError: the loss exploded at once, so that there is nothing to choose from.
 
     >>> import kcnn
-    >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
-    >>> curve = find_learning_rate(kcnn.models.simple_cnn(), data, steps=20)
+    >>> keras.utils.set_random_seed(0)
+    >>> data = kcnn.data.load("digits", limit=500, batch_size=50, augment="none")
+    >>> curve = find_learning_rate(kcnn.models.lenet5(), data, steps=50)
     >>> 1e-6 <= curve.suggestion <= 1.0
     True
     """
