@@ -39,11 +39,7 @@ def randomise_batch_norms(model):
             variable.assign(random.uniform(0.5, 2, variable.shape))
 
 
-# They repeat the blocks of a smaller and a larger neighbour that are tested.
-BETWEEN = {"vgg16", "resnet34", "resnet44", "resnet56"}
-
-
-@pytest.fixture(scope="module", params=[n for n in kcnn.models.names() if n not in BETWEEN])
+@pytest.fixture(scope="module", params=kcnn.models.names())
 def registered(request):
     keras.utils.set_random_seed(0)
     model = build_narrow(request.param)

@@ -39,9 +39,6 @@ PARAMETERS = {
     "resnet50": (23_520_842, 53_120),
 }
 
-# They repeat the units of a neighbour that does learn.
-DEEPER = {"vgg13", "vgg16", "resnet32", "resnet44", "resnet56", "resnet110", "resnet34"}
-
 MEAN = np.array([0.4914, 0.4822, 0.4465]) * 255
 STD = np.array([0.2470, 0.2435, 0.2616]) * 255
 
@@ -175,7 +172,7 @@ def without_dropout(name):
     return {option: 0.0 for option in ("dropout", "spatial_dropout") if option in accepted}
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in DEEPER])
+@every_model
 def test_learns_32_images(name):
     size = 32 if name.startswith("vgg") else 16
     images, labels = digits(size)
