@@ -21,6 +21,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from kcnn import recipe as recipes
+from kcnn.errors import invalid
 from kcnn.recipe import Recipe
 
 
@@ -132,6 +133,4 @@ def _validated(values: object) -> Comparison:
     try:
         return _COMPARISON.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "comparison"
-        raise ValueError(f"{where}: {first['msg']}. Received: {first['input']!r}") from None
+        raise invalid(error, "comparison") from None

@@ -3,6 +3,10 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 from os.path import commonprefix
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
@@ -26,6 +30,23 @@ def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
     best = max(close, key=likeness, default="")
     hint = f" Did you mean {best!r}?" if best else ""
     return ValueError(f"Unknown {kind} {received!r}.{hint} Known: {', '.join(names)}.")
+
+
+def invalid(error: "ValidationError", whole: str) -> ValueError:
+    """Return pydantic's first objection in one line; `whole` names what it has no key of.
+
+    >>> from pydantic import TypeAdapter, ValidationError
+    >>> try:
+    ...     TypeAdapter(dict[str, int]).validate_python({"epochs": None})
+    ... except ValidationError as error:
+    ...     print(invalid(error, "recipe"))
+    epochs: Input should be a valid integer. Received: None
+    """
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or whole
+    if first["type"] == "value_error":  # our own words, which say what was received
+        return ValueError(f"{where}: {first['ctx']['error']}")
+    return ValueError(f"{where}: {first['msg']}. Received: {first['input']!r}")
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:

@@ -8,12 +8,10 @@ from kcnn.errors import unknown
 
 PredictFn = Callable[[np.ndarray], np.ndarray]
 
-TTA = {
-    "none": "each image as it is",
-    "flip": "the image and its mirror image",
-    "flip_shift": "both, and both moved by one pixel up-left and down-right",
-}
-"""The views that a model's answers can be averaged over."""
+TTA = {"none": 1, "flip": 2, "flip_shift": 6}
+"""How many views of an image a model's answers can be averaged over, by what they are called:
+the image as it is; with its mirror image; both, and both moved by a pixel up-left and down-right.
+"""
 
 
 def averaged(predict: PredictFn, tta: str) -> PredictFn:

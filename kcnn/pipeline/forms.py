@@ -11,16 +11,13 @@ import numpy as np
 
 from kcnn import compress, export, models
 from kcnn.data import Data
-from kcnn.evaluation import Evaluation, evaluate
+from kcnn.evaluation import TTA, Evaluation, evaluate
 from kcnn.litert import TFLiteClassifier
 from kcnn.recipe import Prune, Quantize
 from kcnn.report.stages import Stage, stage
 from kcnn.run_dir import RunDir
 
 _TIMED_IMAGES = 20
-
-# How often a model answers for one image.
-_VIEWS = {"none": 1, "flip": 2, "flip_shift": 6}
 
 logger = logging.getLogger("kcnn")
 
@@ -88,7 +85,7 @@ def receipt(form: Form, evaluation: Evaluation, data: Data) -> Stage:
         form.name,
         form.file,
         evaluation,
-        ms_per_image=_milliseconds(form, images[:_TIMED_IMAGES]) * _VIEWS[form.tta],
+        ms_per_image=_milliseconds(form, images[:_TIMED_IMAGES]) * TTA[form.tta],
         sparsity=compress.sparsity(form.model),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from kcnn.errors import unknown
+from kcnn.errors import invalid, unknown
 from kcnn.recipe.sections import Recipe
 
 _RECIPE = TypeAdapter(Recipe)
@@ -94,8 +94,4 @@ def _validated(values: object) -> Recipe:
     try:
         return _RECIPE.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "recipe"
-        if first["type"] == "value_error":  # our own words, which say what was received
-            raise ValueError(f"{where}: {first['ctx']['error']}") from None
-        raise ValueError(f"{where}: {first['msg']}. Received: {first['input']!r}") from None
+        raise invalid(error, "recipe") from None

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from kcnn.report import json_files
 from kcnn.report.metrics import (
     Calibration,
     ClassScore,
@@ -90,13 +90,7 @@ def load(path: str | os.PathLike) -> Analysis:
     Raises:
         ValueError: there is none, or it is not an analysis.
     """
-    try:
-        return _ANALYSIS.validate_json(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"There is no analysis {str(path)!r}.") from None
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ValueError(f"{str(path)!r} is no analysis of this version: {reason}.") from error
+    return json_files.read(_ANALYSIS, path, "analysis")
 
 
 def analyse(

@@ -5,11 +5,11 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from kcnn.comparison import Comparison
+from kcnn.report import json_files
 from kcnn.report.stages import PACKAGES, hardware
 from kcnn.run_dir import atomic
 
@@ -83,10 +83,4 @@ def load(path: str | os.PathLike) -> ComparisonReport:
     Raises:
         ValueError: there is none, or it holds no comparison.
     """
-    try:
-        return _REPORT.validate_json(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"There is no comparison {str(path)!r}.") from None
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ValueError(f"{str(path)!r} is no comparison of this version: {reason}.") from error
+    return json_files.read(_REPORT, path, "comparison")

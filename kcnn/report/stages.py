@@ -12,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from kcnn.report import json_files
 from kcnn.run_dir import atomic
 
 if TYPE_CHECKING:
@@ -84,15 +85,7 @@ def load(path: str | os.PathLike) -> Report:
     Raises:
         ValueError: there is none, or it is not a report.
     """
-    try:
-        return _REPORT.validate_json(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"There is no report {str(path)!r}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "all of it"
-        reason = f"{where}: {first['msg']}"
-        raise ValueError(f"{str(path)!r} is not a report of this version: {reason}.") from error
+    return json_files.read(_REPORT, path, "report")
 
 
 def stage(
