@@ -1,5 +1,6 @@
 """What a run leaves of its mistakes, from a real model and its int8 file."""
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -7,8 +8,9 @@ from matplotlib.image import imread
 import kcnn
 from kcnn import models
 from kcnn.export import export_tflite
+from kcnn.litert import TFLiteClassifier
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, receipt, score
+from kcnn.pipeline.forms import Form, receipt, score, with_tta
 from kcnn.report import analysis
 from kcnn.report.stages import Report
 from kcnn.run_dir import RunDir
@@ -30,7 +32,7 @@ def forms(data, tmp_path_factory):
     exported = export_tflite(
         model, folder / "model_int8.tflite", calibration=data.calibration, samples=20
     )
-    return [Form("float", file, model), Form("int8", exported.path, model)]
+    return [Form("float", file, model, 1), Form("int8", exported.path, model, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,46 @@ def test_every_picture_is_there_and_on_the_page(found):
     between = analysis.load(run_dir.analysis).disagreements[0]
     assert page.count("<img") == 3 + bool(between.lost or between.gained)
     assert {run_dir.page, run_dir.analysis} <= set(run_dir.files())
+
+
+@pytest.fixture(scope="module")
+def pooled(data, tmp_path_factory):
+    """A network that ends in global average pooling, so that its files have heat maps too."""
+    folder = tmp_path_factory.mktemp("pooled")
+    keras.utils.set_random_seed(0)
+    model = models.build("resnet8", input_shape=data.image_shape, width=4)
+    form = Form("float", models.save(model, folder / "model.keras"), model, 1)
+    exported = export_tflite(
+        model, folder / "model_int8.tflite", calibration=data.calibration, samples=20
+    )
+    forms = [form, Form("int8", exported.path, model, 1), with_tta(form, "flip")]
+    run_dir = RunDir(folder)
+    evaluations = [score(form, data) for form in forms]
+    stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
+    Report("mine", "resnet8", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
+    write_findings(run_dir, data, forms, evaluations, explained=3)
+    return run_dir, forms
+
+
+def test_float_and_int8_side_by_side_and_how_far_they_are_apart(pooled, found, data):
+    run_dir, forms = pooled
+    (moved,) = analysis.load(run_dir.analysis).drifts
+    images, _ = next(data.test.unbatch().batch(200).as_numpy_iterator())
+    (again,) = kcnn.explain.drift(forms[0].model, forms[1].file, images=images)
+    assert (moved.reference, moved.form, moved.count) == ("float", "int8", 200)
+    for name in ("correlation", "overlap", "shift", "changed"):
+        stored, measured = getattr(moved, name), getattr(again, name)
+        assert stored.mean == pytest.approx(measured.mean)
+        assert (stored.low, stored.high) == pytest.approx((measured.low, measured.high))
+    assert moved.correlation.mean > 0.9
+    assert f"{moved.correlation.mean:.3f} " in run_dir.page.read_text()
+    # With two maps beside each image three of them need two rows; with one map they need one.
+    two, one = (imread(each.picture("heatmaps")).shape[0] for each in (run_dir, found[0]))
+    assert two > 1.5 * one
+    assert not analysis.load(found[0].analysis).drifts
+    assert "How far compression moved" not in found[0].page.read_text()
+    assert "model_int8.tflite" in run_dir.page.read_text()
+    assert TFLiteClassifier(forms[1].file).feature_map_shape is None  # the run's file stays plain
 
 
 def test_without_heat_maps_and_without_an_exported_form(found, data, forms, tmp_path):

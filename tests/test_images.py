@@ -314,7 +314,8 @@ def test_explain_tells_the_classes_of_photographs_of_every_kind(tmp_path):
     sideways = np.concatenate([wide[:, 300:600], wide[:, :50], wide[:, :50]], axis=1)
     Image.fromarray(sideways).save(tmp_path / "turned.jpg", exif=exif(6))
     files = ["[wide] (1).jpg", "blue.png", "green.jpg", "turned.jpg"]
-    options = ("--out", "seen.png", "--layer", "share", "--method", "cam")
+    options = ["--out", "seen.png", "--layer", "share", "--method", "cam"]
+    options += ["--feature-maps", "maps.png", "--filters", "filters.pdf"]
     result = explain("model.keras", *files, *options, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     lines = [line.split() for line in result.stdout.splitlines()]
@@ -323,9 +324,31 @@ def test_explain_tells_the_classes_of_photographs_of_every_kind(tmp_path):
     shares = np.exp([6.0, 0, 0]) / np.exp([6.0, 0, 0]).sum()
     assert lines[starts[1] + 1][1] == f"{shares[0]:.2%}"
     assert all(len(lines[start + 1 : start + 4]) == 3 for start in starts)
-    assert lines[-1][0] == "seen.png:" and "share" in lines[-1]
-    with Image.open(tmp_path / "seen.png") as picture:
-        assert picture.width > 500
+    assert [line[0] for line in lines[-3:]] == ["seen.png:", "maps.png:", "filters.pdf:"]
+    assert all("share" in line for line in lines[-3:])
+    assert (tmp_path / "filters.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("seen.png", "maps.png"):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.width > 500
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"--filters": "there.png"}, r"there.png' exists: name another file with --filters"),
+        ({"--feature-maps": "there.png"}, r"there.png' exists: .* with --feature-maps"),
+        ({"--out": "a.png", "--filters": "a.png"}, "--out and --filters both name"),
+        ({"--feature-maps": "maps.pgn"}, r"kind of picture in --feature-maps 'maps.pgn'.*\.png"),
+        ({"--out": "picture"}, "kind of picture in --out 'picture'"),
+    ],
+)
+def test_pictures_that_cannot_be_written_are_refused_at_once(tmp_path, files, message):
+    from kcnn.cli.explain import _check_pictures
+
+    (tmp_path / "there.png").write_bytes(b"")
+    _check_pictures({"--out": tmp_path / "a.JPG", "--filters": None, "--feature-maps": None})
+    with pytest.raises(ValueError, match=message):
+        _check_pictures({option: tmp_path / name for option, name in files.items()})
 
 
 @pytest.mark.parametrize("name", ["text.png", "larger.png", "bomb.png", "folder.png"])

@@ -9,12 +9,13 @@ import typer
 
 from kcnn.cli.shared import labels_of, model_file, start_tensorflow
 from kcnn.cli.show import console
+from kcnn.errors import unknown
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kcnn.explain import Heatmaps
+    from kcnn.explain import FeatureMaps, Filters, Heatmaps
 
 _TOP = 5
 _SHOWN = 512
@@ -29,10 +30,15 @@ def explain(
     method: Annotated[
         str, typer.Option(help="gradcam, gradcam++, hirescam, layercam, scorecam or cam.")
     ] = "gradcam",
+    feature_maps: Annotated[
+        Path | None, typer.Option(help="Also draw what each stage sees in the first image.")
+    ] = None,
+    filters: Annotated[
+        Path | None, typer.Option(help="Also draw the first convolution's filters.")
+    ] = None,
 ) -> None:
     """Tell the likeliest classes of images, and show where a model sees the first of them."""
-    if out.exists():
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    _check_pictures({"--out": out, "--feature-maps": feature_maps, "--filters": filters})
     warnings.filterwarnings("ignore", module="PIL")  # What matters, `read_image` says in one line.
     from kcnn.data.images import read_image, read_size
 
@@ -55,10 +61,49 @@ def explain(
     if len(names) != probabilities.shape[1]:
         names = [str(index) for index in range(probabilities.shape[1])]
     chances = zip(heatmaps.class_index, probabilities, strict=True)
-    heatmaps.save(out, photos, [f"{names[told]} {row[told]:.1%}" for told, row in chances])
+    titles = [f"{names[told]} {row[told]:.1%}" for told, row in chances]
+    inside = _inside(model, pixels[:1], feature_maps, filters)
+    heatmaps.save(out, photos, titles)
     for image, row in zip(images, probabilities, strict=True):
         _print_top(image, row, names)
     console.print(f"\n{out}: where layer {heatmaps.layer} sees the first of them", markup=False)
+    for file, picture, shown in inside:
+        picture.save(file)
+        console.print(f"{file}: {shown}", markup=False)
+
+
+def _check_pictures(files: dict[str, Path | None]) -> None:
+    """Refuse what cannot be written, before there is anything to write, by option."""
+    from matplotlib.figure import Figure
+
+    formats = Figure().canvas.get_supported_filetypes()
+    taken: dict[Path, str] = {}
+    for option, file in files.items():
+        if file is None:
+            continue
+        if file.exists():
+            raise ValueError(f"{str(file)!r} exists: name another file with {option}.")
+        if file.suffix.lower()[1:] not in formats:
+            raise unknown(f"kind of picture in {option}", file.name, (f".{f}" for f in formats))
+        other = taken.setdefault(file.absolute(), option)
+        if other != option:
+            raise ValueError(f"{other} and {option} both name {str(file)!r}: name another file.")
+
+
+def _inside(
+    model: "keras.Model", pixels: "np.ndarray", feature_maps: Path | None, filters: Path | None
+) -> "list[tuple[Path, FeatureMaps | Filters, str]]":
+    """Return the files asked for with what to save in them, and what that shows."""
+    from kcnn import explain as room
+
+    found = []
+    if feature_maps:
+        seen = room.feature_maps(model, pixels)
+        found.append((feature_maps, seen, f"what layers {', '.join(seen)} see in the first image"))
+    if filters:
+        sought = room.filters(model)
+        found.append((filters, sought, f"the filters of layer {sought.layer}"))
+    return found
 
 
 def _input_shape(model: "keras.Model") -> tuple[int, int, int]:

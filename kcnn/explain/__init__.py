@@ -1,7 +1,37 @@
-"""Which part of an image speaks for a class."""
+"""Which part of an image speaks for a class, and what a model sees and looks for."""
 
+from kcnn.explain.checks import Check, check
+from kcnn.explain.drift import Drift, drift
+from kcnn.explain.feature_maps import FeatureMaps, feature_maps
+from kcnn.explain.filters import (
+    VERTICAL_EDGE,
+    Filters,
+    edge_response,
+    filters,
+    plot_edge_response,
+)
 from kcnn.explain.grad_cam import grad_cam
 from kcnn.explain.heatmaps import Heatmaps
+from kcnn.explain.maximise import Maximised, maximise
 from kcnn.explain.methods import METHODS
+from kcnn.explain.tflite_cam import tflite_cam
 
-__all__ = ["METHODS", "Heatmaps", "grad_cam"]
+__all__ = [
+    "METHODS",
+    "VERTICAL_EDGE",
+    "Check",
+    "Drift",
+    "FeatureMaps",
+    "Filters",
+    "Heatmaps",
+    "Maximised",
+    "check",
+    "drift",
+    "edge_response",
+    "feature_maps",
+    "filters",
+    "grad_cam",
+    "maximise",
+    "plot_edge_response",
+    "tflite_cam",
+]

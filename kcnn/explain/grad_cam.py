@@ -9,10 +9,11 @@ import numpy as np
 from kcnn.errors import unknown
 from kcnn.explain.heads import logits
 from kcnn.explain.heatmaps import Heatmaps
+from kcnn.explain.inputs import check_model, image_batch
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.methods import METHODS
 from kcnn.explain.observation import batch_size, observe, site
-from kcnn.explain.trace import operations, recorded
+from kcnn.explain.trace import recorded
 
 _log = logging.getLogger("kcnn")
 
@@ -73,11 +74,11 @@ def grad_cam(
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
-    _check_model(model)
-    images = _batch(images, model)
+    check_model(model)
+    images = image_batch(images, model)
     with recorded(model) as calls:
         num_classes = logits(model, images[:1].astype("float32")).shape[-1]
-    wanted = _class_indices(class_index, len(images), num_classes)
+    wanted = class_indices(class_index, len(images), num_classes)
     place = site(model, calls, spatial_layer(calls, layer))
     maps, chosen, scores = [], [], []
     size = batch_size(images.shape)
@@ -88,11 +89,12 @@ def grad_cam(
         chosen.append(np.asarray(seen.class_index))
         scores.append(seen.score.numpy())
     heatmaps = Heatmaps(*map(np.concatenate, (maps, chosen, scores)), place.layer, method)
-    _tell_empty(heatmaps)
+    tell_empty(heatmaps)
     return heatmaps
 
 
-def _tell_empty(heatmaps: Heatmaps) -> None:
+def tell_empty(heatmaps: Heatmaps) -> None:
+    """Log which maps hold nothing: they are not to be taken for a finding."""
     empty = np.flatnonzero(heatmaps.is_empty).tolist()
     if empty:
         _log.warning(
@@ -104,43 +106,7 @@ def _tell_empty(heatmaps: Heatmaps) -> None:
         )
 
 
-def _check_model(model: keras.Model) -> None:
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"An explanation needs a Keras 3 model. Received: {model!r}")
-    if not model.built:
-        raise ValueError(
-            f"Model {model.name!r} is not built and so has no weights to explain: train or load "
-            "it, call it on an image, or start it with keras.Input(shape)."
-        )
-    inputs = getattr(model, "inputs", None)
-    if inputs and (len(inputs) != 1 or len(inputs[0].shape) != 4):
-        shapes = [tensor.shape for tensor in inputs]
-        raise ValueError(
-            f"An explanation needs one image input [N, H, W, C]. Received: {model.name!r} with "
-            f"{shapes}"
-        )
-    for name, operation in operations(model).items():
-        convolves = hasattr(operation, "kernel")  # others may use it to reach the channels
-        if convolves and getattr(operation, "data_format", None) == "channels_first":
-            raise ValueError(f"Layer {name!r} is channels_first; only channels_last is explained.")
-
-
-def _batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
-    images = np.asarray(images)
-    images = images[None] if images.ndim == 3 else images
-    inputs = getattr(model, "inputs", None)  # a class of one's own does not say
-    wanted = inputs[0].shape[1:] if inputs else (None, None, None)
-    shape = images.shape[1:]
-    fits = images.ndim == 4 and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
-    if not fits or images.dtype.kind not in "uif" or not len(images):
-        raise ValueError(
-            f"Expected images of shape [N, {', '.join(str(size) for size in wanted)}], uint8 or "
-            f"float. Received: shape {images.shape}, {images.dtype}."
-        )
-    return images
-
-
-def _class_indices(
+def class_indices(
     class_index: ClassIndex | None, count: int, num_classes: int
 ) -> np.ndarray | None:
     """Return the classes [N] or pairs of them [N, 2] of all images."""

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kcnn.explain.inputs import as_declared
 from kcnn.explain.trace import operations, replaced
 
 _SQUASHING = frozenset({"softmax", "log_softmax", "sigmoid", "log_sigmoid"})
@@ -37,7 +38,7 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
             activation = vars(operation).get("activation")
             if getattr(activation, "__name__", "").removesuffix("_v2") in _SQUASHING:
                 changes.enter_context(replaced(operation, "activation", _telling))
-        outputs = model(_as_declared(model, images), training=False)
+        outputs = model(as_declared(model, images), training=False)
     if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
         received = getattr(outputs, "shape", type(outputs).__name__)
         raise ValueError(
@@ -47,13 +48,6 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
     scores = tf.cast(getattr(outputs, "_keras_logits", outputs), "float32")
     _check(scores.numpy(), outputs.dtype)
     return scores
-
-
-def _as_declared(model: keras.Model, images: tf.Tensor) -> object:
-    """Wrap images as a functional model declares its one input: bare, in a list or in a dict."""
-    if not isinstance(model, keras.Function):
-        return images
-    return keras.tree.map_structure(lambda _: images, model.input)
 
 
 def _telling(activation: Callable) -> Callable:

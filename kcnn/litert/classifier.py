@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kcnn.litert.feature_map import NAME, add_feature_map, read_class_weights
 from kcnn.litert.native_log import native_log
 from kcnn.litert.tflite_file import (
     TensorSummary,
@@ -33,9 +34,18 @@ class TFLiteClassifier:
         input_dtype: what the file itself takes: `"int8"`, `"uint8"` or `"float32"`.
         num_classes: the length of an answer.
         quantization: `"int8"`, `"none"` or `"mixed"`, see `TFLiteSummary`.
+        feature_map_shape: `(height, width, channels)` of the second output, None without one.
+        class_weights: float32 `(channels, classes)`, by which a logit is the mean of
+            `feature_map @ class_weights` and a bias; None without a second output.
+
+    Args:
+        path: the file.
+        feature_map: read the last feature map too, also from a file that does not give it out, as
+            if it had been exported with `feature_map=True`. The logits stay what they are.
 
     Raises:
-        ValueError: there is no such file, it is damaged, or it is no classifier of raw images.
+        ValueError: there is no such file, it is damaged, it is no classifier of raw images, or a
+            feature map is asked of one that does not end in global average pooling.
 
     >>> import keras, numpy as np, tempfile
     >>> from kcnn.export import export_tflite
@@ -50,12 +60,16 @@ class TFLiteClassifier:
     (5, 2)
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, *, feature_map: bool = False) -> None:
         """Read, verify and load the file at `path`."""
         self.path = Path(path)
         data = read_tflite(self.path)
         summary = summarize_bytes(data, self.path)
-        source, target = _check_classifier(summary)
+        check_classifier(summary)
+        if feature_map:
+            data = add_feature_map(data, self.path)
+            summary = summarize_bytes(data, self.path)
+        source, target = summary.inputs[0], summary.outputs[0]
         self.labels = summary.labels
         self.input_shape = source.shape[1:]
         self.input_dtype = source.dtype
@@ -68,10 +82,10 @@ class TFLiteClassifier:
         except RuntimeError as error:
             raise damaged(self.path, error) from error
         self._input_index = self._interpreter.get_input_details()[0]["index"]
-        self._output_index = self._interpreter.get_output_details()[0]["index"]
-        self._stored_pixels = _stored_pixels(self.path, source)
-        self._scale = 1.0 if target.scale is None else target.scale
-        self._zero_point = target.zero_point or 0
+        indices = [each["index"] for each in self._interpreter.get_output_details()]
+        self._outputs = [*zip(indices, summary.outputs, strict=True)]
+        self._stored_pixels = stored_pixels(self.path, source)
+        self.feature_map_shape, self.class_weights = _feature_map(data, summary)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Classify uint8 images `(batch, height, width, channels)` of raw pixels 0-255.
@@ -82,6 +96,29 @@ class TFLiteClassifier:
         Raises:
             ValueError: other images than the file takes.
         """
+        return self._run(images, self._outputs[:1])[0]
+
+    def with_feature_maps(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Classify images and give the feature maps that the answers are read from.
+
+        Returns:
+            Float32 logits `(batch, classes)`, and float32 maps `(batch, height, width, channels)`.
+
+        Raises:
+            ValueError: the file has no such output, or other images than the file takes.
+        """
+        if self.feature_map_shape is None:
+            raise ValueError(
+                f"{self.path.name} gives logits only: load it with feature_map=True, or export "
+                "the model so."
+            )
+        logits, features = self._run(images, self._outputs)
+        return logits, features
+
+    def _run(
+        self, images: np.ndarray, outputs: list[tuple[int, TensorSummary]]
+    ) -> list[np.ndarray]:
+        """Return the real numbers of each output for all images."""
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.input_shape:
             raise ValueError(
@@ -89,12 +126,18 @@ class TFLiteClassifier:
                 f"{', '.join(map(str, self.input_shape))}). Received: {images.dtype}, "
                 f"shape {images.shape}."
             )
-        stored = np.empty((len(images), self.num_classes), np.float32)
-        for row, image in zip(stored, images, strict=True):
+        results = [np.empty((len(images), *each.shape[1:]), np.float32) for _, each in outputs]
+        for place, image in enumerate(images):
             self._interpreter.set_tensor(self._input_index, self._stored_pixels[image][None])
             self._interpreter.invoke()
-            row[:] = self._interpreter.get_tensor(self._output_index)[0]
-        return (stored - self._zero_point) * np.float32(self._scale)
+            for result, (index, _) in zip(results, outputs, strict=True):
+                result[place] = self._interpreter.get_tensor(index)[0]
+        return [
+            result
+            if tensor.scale is None
+            else (result - tensor.zero_point) * np.float32(tensor.scale)
+            for result, (_, tensor) in zip(results, outputs, strict=True)
+        ]
 
     def milliseconds_per_image(self, images: np.ndarray | None = None, repeats: int = 10) -> float:
         """Return the median time of one image on one thread, in milliseconds.
@@ -126,28 +169,51 @@ class TFLiteClassifier:
         return 1000 * statistics.median(times)
 
 
-def _check_classifier(summary: TFLiteSummary) -> tuple[TensorSummary, TensorSummary]:
-    """Return the one input and the one output of a classifier of images of raw pixels."""
+def check_classifier(summary: TFLiteSummary) -> None:
+    """Check that a file takes images of raw pixels and gives logits, and a feature map if need be.
+
+    Raises:
+        ValueError: it is something else.
+    """
     inputs, outputs = summary.inputs, summary.outputs
     shapes = [tensor.shape for tensor in inputs], [tensor.shape for tensor in outputs]
-    if [[len(shape) for shape in side] for side in shapes] != [[4], [2]] or inputs[0].shape[0] != 1:
+    ranks = [[len(shape) for shape in side] for side in shapes]
+    seen = [tensor.name for tensor in outputs[1:]]
+    if (
+        ranks not in ([[4], [2]], [[4], [2, 4]])
+        or seen not in ([], [NAME])
+        or inputs[0].shape[0] != 1
+    ):
         raise ValueError(
             f"{summary.path} is no image classifier: it must take one image [1, height, width, "
             f"channels] and give [1, classes]. Received: {shapes[0]} and {shapes[1]}."
         )
-    source, target = inputs[0], outputs[0]
+    target = outputs[0]
     if len(summary.labels) not in (0, target.shape[1]):
         raise ValueError(
             f"{summary.path} names {len(summary.labels)} classes, but tells {target.shape[1]}."
         )
-    for tensor in (source, target):
+    for tensor in (*inputs, *outputs):
         known = ("float32",) if tensor.scale is None else ("int8", "uint8")
         if tensor.dtype not in known:
             raise ValueError(f"{summary.path}: cannot feed or read {tensor.dtype} {tensor.name}.")
-    return source, target
 
 
-def _stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
+def _feature_map(
+    data: bytes, summary: TFLiteSummary
+) -> tuple[tuple[int, ...], np.ndarray] | tuple[None, None]:
+    """Return the shape of the second output and the weights for it, None for both without one."""
+    if len(summary.outputs) == 1:
+        return None, None
+    logits, seen = summary.outputs
+    try:
+        weights = read_class_weights(data, seen.shape[-1], logits.shape[-1])
+    except ValueError as error:
+        raise damaged(summary.path, error) from error
+    return seen.shape[1:], weights
+
+
+def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
     """Return what the file's input stores for each pixel value 0-255.
 
     A table is exact and fast; for kcnn's int8 files it is `pixel - 128`.

@@ -1,30 +1,10 @@
-"""Class names inside a `.tflite` file.
+"""Class names inside a `.tflite` file, packed as `labels.txt`."""
 
-They are packed as TensorFlow Lite documents "associated files": a zip archive appended to the
-model. A reader of the model stops before it, `unzip` and Android's metadata library find it.
-https://www.tensorflow.org/lite/models/convert/metadata
-"""
-
-import io
-import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 
+from kcnn.litert.packed import pack, unpack
+
 _FILE = "labels.txt"
-# The start of a zip entry: its signature, 26 bytes of numbers, the file's name.
-_ENTRY = re.compile(rb"PK\x03\x04.{26}" + re.escape(_FILE.encode()), re.DOTALL)
-# A fixed date, so that the same model and labels give the same bytes.
-_DATE = (1980, 1, 1, 0, 0, 0)
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
 
 
 def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
@@ -47,13 +27,7 @@ def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
 
 def append_labels(data: bytes, labels: Sequence[str]) -> bytes:
     """Return the model's bytes with `labels` packed behind, one a line; no labels, no change."""
-    if not labels:
-        return data
-    packed = io.BytesIO()
-    packed.write(data)
-    with zipfile.ZipFile(packed, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(_FILE, _DATE), "\n".join(labels))
-    return packed.getvalue()
+    return pack(data, _FILE, "\n".join(labels).encode()) if labels else data
 
 
 def read_labels(data: bytes) -> tuple[str, ...]:
@@ -62,13 +36,4 @@ def read_labels(data: bytes) -> tuple[str, ...]:
     Raises:
         ValueError: there are labels, but they are damaged.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return tuple(archive.read(_FILE).decode().splitlines())
-    except KeyError:
-        return ()
-    except _UNREADABLE as error:
-        # A model without labels is no archive either; one with the start of an entry is cut off.
-        if _ENTRY.search(data):
-            raise ValueError(f"{_FILE} inside it cannot be read ({error})") from error
-        return ()
+    return tuple((unpack(data, _FILE) or b"").decode().splitlines())

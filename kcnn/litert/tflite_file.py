@@ -119,7 +119,18 @@ def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
     except ValueError as error:
         raise damaged(path, error) from error
     model = schema.Model.GetRootAs(data)
-    _check_sizes(model, path)
+    try:
+        _check_sizes(model, path)
+        return _summary(model, path, data, labels)
+    except ValueError:
+        raise
+    except Exception as error:  # LiteRT does not check the numbers by which tensors are named
+        raise damaged(path, error) from error
+
+
+def _summary(
+    model: schema.Model, path: Path, data: bytes, labels: tuple[str, ...]
+) -> TFLiteSummary:
     main, names = model.Subgraphs(0), _signature_names(model)
     dtypes = Counter(_dtype(tensor) for tensor in _tensors(model))
     return TFLiteSummary(

@@ -1,5 +1,6 @@
 """What a run's forms got wrong, as `analysis.json`, as pictures and on the page people open."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 
@@ -10,13 +11,21 @@ from kcnn.data import Data
 from kcnn.evaluation import Evaluation
 from kcnn.explain import Heatmaps
 from kcnn.pipeline.forms import Form
-from kcnn.report.analysis import Analysis, Case, Disagreement, analyse
+from kcnn.report.analysis import (
+    Analysis,
+    Case,
+    Disagreement,
+    HeatmapDrift,
+    Interval,
+    analyse,
+)
 from kcnn.report.calibration_plot import plot_reliability
 from kcnn.report.galleries import Gallery, plot_galleries
 from kcnn.report.page import write_page
 from kcnn.run_dir import RunDir
 
 _DIAGRAMS = 3  # side by side; more no longer fit a page
+_DRIFT_IMAGES = 200  # the first of the test set; some seconds a form
 
 logger = logging.getLogger("kcnn")
 
@@ -47,6 +56,8 @@ def write_findings(
         data.class_names,
         compared=[(first.name, second.name) for first, second in pairs],
     )
+    if explained:
+        analysis = dataclasses.replace(analysis, drifts=_drifts(data, forms))
     analysis.save(run_dir.analysis)
     calibrations = {form.name: form.calibration for form in analysis.forms}
     shown = list(dict.fromkeys([forms[0].name, *(second.name for _, second in pairs)]))
@@ -134,9 +145,41 @@ def _heatmaps(
     form: Form, images: np.ndarray, class_index: np.ndarray | None = None
 ) -> Heatmaps | None:
     """Return where the form sees each class, or None if it cannot be asked."""
-    if form.file.suffix == ".tflite":
+    if form.file.suffix != ".tflite":
+        return explain.grad_cam(form.model, images, class_index)
+    try:
+        return explain.tflite_cam(form.file, images, class_index)
+    except ValueError as reason:  # not every network ends in global average pooling
+        logger.info("no heat maps of %s: %s", form.name, reason)
         return None
-    return explain.grad_cam(form.model, images, class_index)
+
+
+def _drifts(data: Data, forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
+    """Return how far the heat maps of each later form lie from the first's, where it has any."""
+    images, _ = next(data.test.unbatch().batch(_DRIFT_IMAGES).as_numpy_iterator())
+    sizes = {
+        form: seen.raw.shape
+        for form in forms
+        if form.tta == "none" and (seen := _heatmaps(form, images[:1]))
+    }
+    others = [form for form in forms[1:] if sizes.get(form) == sizes[forms[0]]]
+    if not others or len(images) < 2:
+        return ()
+    sources = [
+        form.file if form.file.suffix == ".tflite" else form.model for form in (forms[0], *others)
+    ]
+    return tuple(
+        HeatmapDrift(
+            forms[0].name,
+            form.name,
+            len(images),
+            *(
+                Interval(each.mean, each.low, each.high) if each.count > 1 else None
+                for each in (moved.correlation, moved.overlap, moved.shift, moved.changed)
+            ),
+        )
+        for form, moved in zip(others, explain.drift(*sources, images=images), strict=True)
+    )
 
 
 def _images(data: Data, cases: Sequence[Case]) -> np.ndarray:

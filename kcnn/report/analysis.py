@@ -66,6 +66,32 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A mean and the two ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class HeatmapDrift:
+    """How far one form's heat maps lie from another's: `kcnn.explain.Drift`.
+
+    None stands for what too few images have told.
+    """
+
+    reference: str
+    form: str
+    count: int
+    """Images asked."""
+    correlation: Interval | None
+    overlap: Interval | None
+    shift: Interval | None
+    changed: Interval | None
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What the forms of one run got wrong, on one test set."""
 
@@ -74,6 +100,7 @@ class Analysis:
     mistakes: tuple[Case, ...]
     """The first form's wrong answers, the surest first; not all of them."""
     disagreements: tuple[Disagreement, ...] = ()
+    drifts: tuple[HeatmapDrift, ...] = ()
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the analysis as JSON."""

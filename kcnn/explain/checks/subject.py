@@ -1,0 +1,75 @@
+"""What is checked, one method of explanation at one layer of a model, and what it is held to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from kcnn.explain.heads import logits
+from kcnn.explain.heatmaps import Heatmaps
+from kcnn.explain.methods import METHODS
+from kcnn.explain.observation import Site, batch_size, observe
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A method of `kcnn.explain.METHODS` at a site of a model; its maps are of `size`, (h, w)."""
+
+    site: Site
+    method: str
+    size: tuple[int, int]
+
+    def explain(self, images: np.ndarray, class_index: np.ndarray) -> Heatmaps:
+        """Return the maps of images [N, H, W, C] for the classes [N].
+
+        As `grad_cam` does, but an empty map is no news here: it is counted as what it is.
+        """
+        maps, scores = [np.zeros((0, *self.size), "float32")], [np.zeros(0, "float32")]
+        for part in _parts(images):
+            seen = observe(self.site, images[part], class_index[part])
+            maps.append(np.maximum(METHODS[self.method].maps(seen), 0))
+            scores.append(seen.score.numpy())
+        maps, scores = np.concatenate(maps), np.concatenate(scores)
+        return Heatmaps(maps, class_index, scores, self.site.layer, self.method)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return the scores [N, classes] of images [N, H, W, C] before any squashing."""
+        return np.concatenate(
+            [logits(self.site.model, tf.constant(images[part])).numpy() for part in _parts(images)]
+        )
+
+    def told(self, images: np.ndarray) -> np.ndarray:
+        """Return the classes [N] that the model predicts for images [N, H, W, C]."""
+        return self.logits(images).argmax(axis=-1)
+
+
+def _parts(images: np.ndarray) -> list[slice]:
+    size = batch_size(images.shape)
+    return [slice(start, start + size) for start in range(0, len(images), size)]
+
+
+def with_baselines(
+    raw: np.ndarray, images: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return the maps to compare, [N, h, w] each: "own", "random" and "edges".
+
+    The two others know nothing of the model. They have the resolution of its own maps, because to
+    delete scattered pixels disturbs a model more than to delete regions, whatever they show.
+
+    >>> image = np.zeros((1, 8, 8, 3), "float32")
+    >>> image[:, :, 4:] = 255  # the edge lies between the columns 3 and 4
+    >>> maps = with_baselines(np.zeros((1, 4, 4)), image, np.random.default_rng(0))
+    >>> maps["edges"][0, 0].round(), maps["random"].shape
+    (array([  0., 510., 510.,   0.], dtype=float32), (1, 4, 4))
+    """
+    return {"own": raw, "random": rng.random(raw.shape), "edges": edges(images, raw.shape[1:])}
+
+
+def edges(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the Sobel magnitude of the images' mean channel, averaged to maps [N, h, w]."""
+    if not len(images):
+        return np.zeros((0, *size), "float32")
+    gray = images.mean(axis=-1, keepdims=True)
+    slopes = tf.image.sobel_edges(tf.constant(gray, "float32"))
+    magnitude = tf.norm(slopes, axis=-1)
+    return tf.image.resize(magnitude, size, method="area").numpy()[..., 0]

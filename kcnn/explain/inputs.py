@@ -1,0 +1,69 @@
+"""What may be explained: models of one image input, and the images that fit them."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kcnn.explain.trace import operations
+
+
+def check_model(model: keras.Model) -> None:
+    """Refuse what is not a built model of one image input [N, H, W, C].
+
+    Raises:
+        ValueError: it is no Keras model, has no weights yet, takes something else, or convolves
+            images [N, C, H, W].
+    """
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"An explanation needs a Keras 3 model. Received: {model!r}")
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} is not built and so has no weights to explain: train or load "
+            "it, call it on an image, or start it with keras.Input(shape)."
+        )
+    inputs = getattr(model, "inputs", None)
+    if inputs and (len(inputs) != 1 or len(inputs[0].shape) != 4):
+        shapes = [tensor.shape for tensor in inputs]
+        raise ValueError(
+            f"An explanation needs one image input [N, H, W, C]. Received: {model.name!r} with "
+            f"{shapes}"
+        )
+    for name, operation in operations(model).items():
+        convolves = hasattr(operation, "kernel")  # others may use it to reach the channels
+        if convolves and getattr(operation, "data_format", None) == "channels_first":
+            raise ValueError(f"Layer {name!r} is channels_first; only channels_last is explained.")
+
+
+def image_shape(model: keras.Model) -> tuple[int | None, int | None, int | None]:
+    """Return (height, width, channels) of a model's images, None where it takes any.
+
+    >>> image_shape(keras.Sequential([keras.Input((None, None, 3)), keras.layers.ReLU()]))
+    (None, None, 3)
+    """
+    inputs = getattr(model, "inputs", None)  # a class of one's own does not say
+    return tuple(inputs[0].shape[1:]) if inputs else (None, None, None)
+
+
+def image_batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
+    """Return images [N, H, W, C] of one image or several.
+
+    Raises:
+        ValueError: the model does not take such images.
+    """
+    images = np.asarray(images)
+    images = images[None] if images.ndim == 3 else images
+    wanted, shape = image_shape(model), images.shape[1:]
+    fits = images.ndim == 4 and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
+    if not fits or images.dtype.kind not in "uif" or not len(images):
+        raise ValueError(
+            f"Expected images of shape [N, {', '.join(str(size) for size in wanted)}], uint8 or "
+            f"float. Received: shape {images.shape}, {images.dtype}."
+        )
+    return images
+
+
+def as_declared(model: keras.Model, images: tf.Tensor) -> object:
+    """Wrap images as a functional model declares its one input: bare, in a list or in a dict."""
+    if not isinstance(model, keras.Function):
+        return images
+    return keras.tree.map_structure(lambda _: images, model.input)

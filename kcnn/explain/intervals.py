@@ -1,0 +1,51 @@
+"""A mean over images and the interval that it lies in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and the lower and upper end of its interval; NaN where too few images count.
+
+    >>> str(Estimate(0.5, 0.4, 0.65, count=64))
+    '0.50 [0.40, 0.65]'
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+    def __str__(self) -> str:
+        """Return the mean and, in brackets, the interval."""
+        if self.count < 2:
+            return "too few images"
+        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def bootstrap(values: np.ndarray, *, level: float = 0.95, seed: int = 0) -> Estimate:
+    """Return the mean of values and its interval by the percentile bootstrap over them.
+
+    It asks how far the mean would move with other images from the same source (Efron,
+    https://doi.org/10.1214/aos/1176344552). It is a little too narrow with fewer than some 20
+    values, and has no width where all are equal.
+
+    Args:
+        values: float [n], independent of each other, one per image.
+        level: the share of intervals that hold the true mean.
+        seed: draws the 2,000 resamples.
+
+    >>> str(bootstrap(np.arange(100) % 2 + 1.0))
+    '1.50 [1.40, 1.60]'
+    """
+    count = len(values)
+    if count < 2:
+        return Estimate(float(values[0]) if count else np.nan, np.nan, np.nan, count)
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(count, size=(_RESAMPLES, count))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(np.mean(values)), float(low), float(high), count)

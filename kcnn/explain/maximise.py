@@ -1,0 +1,229 @@
+"""Images that a model takes for the best examples of its classes, found by gradient ascent."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from kcnn.explain.heads import logits
+from kcnn.explain.inputs import check_model, image_shape
+from kcnn.explain.observation import batch_size
+from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
+from kcnn.run_dir import atomic
+
+_COLUMNS = 5
+_L2 = 30.0  # pale colours where the class does not ask for strong ones
+
+
+@dataclass(frozen=True, eq=False)
+class Maximised:
+    """Images that were changed until a class's logit was high.
+
+    Attributes:
+        images: uint8 [N, H, W, C].
+        class_index: int64 [N], the class of each.
+        before: float32 [N], the class's logit for the noise at the start.
+        after: float32 [N], the class's logit for `images`, rounded to 0-255 as they are.
+
+    >>> image = np.zeros((1, 8, 8, 3), "uint8")
+    >>> found = Maximised(image, np.array([3]), np.array([0.1]), np.array([20.0]))
+    >>> found.plot(["cat"]).axes[0].get_title().splitlines()
+    ['cat', 'logit 0.1 → 20.0']
+    """
+
+    images: np.ndarray
+    class_index: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    def plot(self, titles: Sequence[str] | None = None) -> Figure:
+        """Return the images in a grid, each with its class and the logit before and after.
+
+        Args:
+            titles: one per image, for example the names of the classes.
+
+        Raises:
+            ValueError: the number of titles is not that of the images.
+        """
+        titles = [f"class {index}" for index in self.class_index] if titles is None else titles
+        if len(titles) != len(self.images):
+            raise ValueError(f"Expected {len(self.images)} titles. Received: {len(titles)}")
+        columns = min(len(self.images), _COLUMNS)
+        rows = -(-len(self.images) // columns)
+        height = 1.7 * self.images.shape[1] / self.images.shape[2] + 0.45  # inches, of a row
+        figure = Figure(figsize=(1.8 * columns, height * rows), dpi=150, layout="constrained")
+        cells = figure.subplots(rows, columns, squeeze=False).ravel()
+        for cell in cells:
+            cell.set_axis_off()
+        images = np.broadcast_to(self.images, (*self.images.shape[:3], 3))
+        logits = zip(self.before, self.after, strict=True)
+        for cell, image, title, (low, high) in zip(cells, images, titles, logits, strict=False):
+            cell.imshow(image, interpolation="bicubic")
+            cell.set_title(f"{title}\nlogit {low:.1f} → {high:.1f}", fontsize=8, parse_math=False)
+        return figure
+
+    def save(self, path: str | os.PathLike, titles: Sequence[str] | None = None) -> None:
+        """Write `plot(titles)` to a picture file; its suffix names the format."""
+        figure = self.plot(titles)
+        with atomic(path) as temporary:
+            figure.savefig(temporary)
+
+
+def maximise(
+    model: keras.Model,
+    class_index: int | Sequence[int] | None = None,
+    steps: int = 64,
+    learning_rate: float = 0.05,
+    variation: float = 30.0,
+    size: tuple[int, int] | None = None,
+    seed: int = 0,
+) -> Maximised:
+    """Make images that a model takes for the best examples of classes, by gradient ascent.
+
+    Use it to see what drives a class's logit (Erhan et al. 2009, "Visualizing Higher-Layer
+    Features of a Deep Network"; Simonyan et al. 2013, https://arxiv.org/abs/1312.6034). From grey
+    noise on, the image is changed so that the logit before any softmax rises. What keeps the
+    result from being invisible noise is that of Olah et al. 2017,
+    https://doi.org/10.23915/distill.00007: the ascent is in the image's frequencies, scaled as
+    those of photographs are, and in colours that vary as theirs do; at every step the image is
+    shifted by up to an eighth of its size; and a penalty on the differences between neighbours
+    (total variation) and one on the distance from grey (L2) hold down what the logit does not need.
+
+    What such a picture shows: colours, textures and parts that the class's logit adds up, often
+    several times over and in no place of their own, and backgrounds where the model relies on them.
+    What it does not show: a typical image of the class, how sure the model is of real ones (the
+    logit lies far above theirs), or that nothing else counts. It depends on the regularisation as
+    much as on the model; another seed gives another picture.
+
+    Args:
+        model: a built classifier of images of 0-255 with 1 or 3 channels and an output [N,
+            classes]; it is left as it was.
+        class_index: a class or several, also one several times, which gives several pictures of it.
+            By default all classes. A class's picture does not depend on what else is asked for.
+        steps: of gradient ascent, at least 1. 64 make the figures plain, more add detail.
+        learning_rate: of Adam, above 0.
+        variation: weight of the total variation: of the mean difference between neighbours, of
+            pixels scaled to 0-1, against a logit of some tens. 0 for crisp and colourful images,
+            300 for smooth and pale ones.
+        size: (height, width) of the images, for a model that takes any.
+        seed: of the noise and of the shifts.
+
+    Raises:
+        ValueError: an argument does not fit the model or is out of its range, or no gradient gets
+            to the image.
+
+    >>> model = keras.Sequential([
+    ...     keras.Input((8, 8, 3)),
+    ...     keras.layers.Rescaling(1 / 255),
+    ...     keras.layers.GlobalAveragePooling2D(),
+    ...     keras.layers.Dense(3, kernel_initializer="identity"),  # tells red, green and blue
+    ... ])
+    >>> found = maximise(model, 0, steps=8)
+    >>> found.images.shape, bool(found.after > found.before)
+    ((1, 8, 8, 3), True)
+    """
+    check_model(model)
+    _check_numbers(steps, learning_rate, variation)
+    shape = _shape(model, size)
+    classes = _classes(class_index, _count_classes(model, shape))
+    noise, shifts = start_spectra(classes, shape, seed), draw_shifts(shape, steps, seed)
+    chunk, parts = batch_size((1, *shape)), []
+    for start in range(0, len(classes), chunk):
+        part = slice(start, start + chunk)
+        ascent = _Ascent(model, classes[part], shape[:2], variation)
+        parts.append(ascent.run(noise[part], shifts, learning_rate))
+    images, before, after = map(np.concatenate, zip(*parts, strict=True))
+    return Maximised(images, classes, before, after)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ascent:
+    """Gradient ascent on the logits of classes [n], each in an image of its own."""
+
+    model: keras.Model
+    classes: np.ndarray
+    size: tuple[int, int]
+    variation: float
+
+    def run(
+        self, noise: np.ndarray, shifts: np.ndarray, learning_rate: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the images uint8 [n, H, W, C] and the logits [n] before and after."""
+        spectrum, optimizer = tf.Variable(noise), keras.optimizers.Adam(learning_rate)
+        first = self.rounded(spectrum)
+        for shift in shifts:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(spectrum)
+                loss = self.loss(images_of(spectrum, self.size), shift)
+            optimizer.apply_gradients([(tape.gradient(loss, spectrum), spectrum)])
+        last = self.rounded(spectrum)
+        return last, self.scores(first).numpy(), self.scores(last).numpy()
+
+    def loss(self, images: tf.Tensor, shift: np.ndarray) -> tf.Tensor:
+        """Return what is to fall: the sum over images of the penalties less the logit."""
+        rough = tf.image.total_variation(images) / np.prod(images.shape[1:])
+        pale = tf.reduce_mean((images - 0.5) ** 2, axis=(1, 2, 3))
+        scores = self.scores(shifted(255 * images, shift))
+        # A sum over images, and no mean: none depends on how many others there are.
+        return tf.reduce_sum(self.variation * rough + _L2 * pale - scores)
+
+    def scores(self, images: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """Return each image's logit of its own class, float32 [n]."""
+        scores = logits(self.model, tf.cast(images, "float32"))
+        return tf.gather(scores, self.classes, batch_dims=1)
+
+    def rounded(self, spectrum: tf.Variable) -> np.ndarray:
+        """Return the images as files have them, uint8."""
+        return np.rint(255 * images_of(spectrum, self.size)).astype("uint8")
+
+
+def _check_numbers(steps: int, learning_rate: float, variation: float) -> None:
+    if not (steps >= 1 and learning_rate > 0 and variation >= 0):
+        raise ValueError(
+            "Expected steps of at least 1, a learning_rate above 0 and a variation of at least 0. "
+            f"Received: steps={steps!r}, learning_rate={learning_rate!r}, variation={variation!r}"
+        )
+
+
+def _shape(model: keras.Model, size: tuple[int, int] | None) -> tuple[int, int, int]:
+    """Return (height, width, channels) of the images to make."""
+    height, width, channels = image_shape(model)
+    if size is None and None in (height, width):
+        raise ValueError(
+            f"Model {model.name!r} takes images of any size: say which, as size=(height, width)."
+        )
+    shape = (*(size or (height, width)), channels or 3)
+    fits = all(own in (None, asked) for own, asked in zip((height, width), shape, strict=False))
+    if not fits or shape[2] not in (1, 3) or min(shape) < 1:
+        raise ValueError(
+            f"Expected images of {height} x {width} pixels with 1 or 3 channels. Received: {shape}"
+        )
+    return shape
+
+
+def _count_classes(model: keras.Model, shape: tuple[int, int, int]) -> int:
+    image = tf.fill((1, *shape), 127.5)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(image)
+        scores = logits(model, image)
+    if tape.gradient(scores, image) is None:
+        raise ValueError(
+            f"No gradient gets from the logits of model {model.name!r} to its image: it takes "
+            "integers, or something in it has no gradient."
+        )
+    return scores.shape[1]
+
+
+def _classes(class_index: int | Sequence[int] | None, num_classes: int) -> np.ndarray:
+    classes = np.arange(num_classes) if class_index is None else np.atleast_1d(class_index)
+    whole = classes.dtype.kind in "ui" and classes.ndim == 1 and len(classes)
+    if not whole or classes.min() < 0 or classes.max() >= num_classes:
+        raise ValueError(
+            f"Expected class_index None or integers from 0 to {num_classes - 1}. Received: "
+            f"{class_index!r}"
+        )
+    return classes.astype("int64")

@@ -1,0 +1,143 @@
+"""TensorFlow Lite's own metadata: what Android Studio and MediaPipe read of a classifier.
+
+The schema is `metadata_schema.fbs`, https://www.tensorflow.org/lite/models/convert/metadata. The
+Python library that wrote it ended with Python 3.11, and the little that a classifier needs of it is
+written here: an image of raw pixels goes in, one score a class comes out, the names of the classes
+lie in `labels.txt`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools.flatbuffer_utils import (
+    convert_bytearray_to_object,
+    convert_object_to_bytearray,
+)
+
+from kcnn.litert.tflite_file import TFLiteSummary
+
+NAME, IDENTIFIER = "TFLITE_METADATA", b"M001"
+
+# Numbers of the schema's enumerations and unions.
+_AXIS_LABELS, _IMAGE_PROPERTIES, _NORMALIZATION = 2, 2, 1
+_COLOR_SPACES = {1: 2, 3: 1}  # grey, RGB
+
+Write = Callable[[], None]
+
+
+def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description: str) -> bytes:
+    """Return a classifier's bytes with a metadata entry, without what is packed behind them.
+
+    Args:
+        data: a verified model.
+        summary: what it holds.
+        name: of the model, for people.
+        description: of the model, for people.
+    """
+    model = convert_bytearray_to_object(data)
+    buffer = schema.BufferT()
+    buffer.data = _metadata(summary, name, description)
+    model.buffers.append(buffer)
+    entry = schema.MetadataT(name=NAME, buffer=len(model.buffers) - 1)
+    kept = [each for each in model.metadata or () if _text(each.name) != NAME]
+    model.metadata = [*kept, entry]
+    return bytes(convert_object_to_bytearray(model))
+
+
+def read_metadata(data: bytes) -> bytes | None:
+    """Return the metadata entry of a verified model, None if it has none."""
+    model = schema.Model.GetRootAs(data)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if _text(entry.Name()) == NAME:
+            return model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+    return None
+
+
+def _text(name: bytes | str | None) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else name or ""
+
+
+def _metadata(summary: TFLiteSummary, name: str, description: str) -> bytes:
+    """Return the `ModelMetadata` flatbuffer. Slots are numbered as the schema lists its fields."""
+    build = _Builder()
+    source, target = summary.inputs[0], summary.outputs[0]
+    image = build.tensor(
+        source.name,
+        "Raw pixels 0-255, RGB." if source.shape[3] == 3 else "Raw pixels 0-255.",
+        {3: build.image(source.shape), 4: build.vector([build.pixels_as_they_are()])},
+    )
+    files = [build.axis_labels("labels.txt")] if summary.labels else []
+    scores = build.tensor(
+        target.name, "One number a class; the largest wins.", {6: build.vector(files)}
+    )
+    graph = build.table(10, {2: build.vector([image]), 3: build.vector([scores])})
+    texts = {0: build.text(name), 1: build.text(description), 7: build.text("1.0.0")}
+    return build.finish(build.table(8, texts | {3: build.vector([graph])}))
+
+
+class _Builder:
+    """Tables of the metadata schema, each given as its offset in the buffer."""
+
+    def __init__(self) -> None:
+        self._builder = flatbuffers.Builder()
+
+    def text(self, value: str) -> int:
+        return self._builder.CreateString(value)
+
+    def vector(self, offsets: Sequence[int]) -> int:
+        self._builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self._builder.PrependUOffsetTRelative(offset)
+        return self._builder.EndVector()
+
+    def table(self, size: int, offsets: dict[int, int], *plain: Write) -> int:
+        """Write a table of `size` fields; `plain` write those that are no offsets."""
+        self._builder.StartObject(size)
+        for slot, offset in offsets.items():
+            self._builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+        for write in plain:
+            write()
+        return self._builder.EndObject()
+
+    def tensor(self, name: str, description: str, more: dict[int, int]) -> int:
+        """Write `TensorMetadata`."""
+        return self.table(7, {0: self.text(name), 1: self.text(description)} | more)
+
+    def image(self, shape: Sequence[int]) -> int:
+        """Write `Content` with `ImageProperties`: colours and size."""
+        _, height, width, channels = shape
+        put = self._builder
+        size = self.table(
+            2,
+            {},
+            lambda: put.PrependUint32Slot(0, width, 0),
+            lambda: put.PrependUint32Slot(1, height, 0),
+        )
+        colors = _COLOR_SPACES.get(channels, 0)
+        properties = self.table(2, {1: size}, lambda: put.PrependInt8Slot(0, colors, 0))
+        return self.table(3, {1: properties}, lambda: put.PrependUint8Slot(0, _IMAGE_PROPERTIES, 0))
+
+    def pixels_as_they_are(self) -> int:
+        """Write a `ProcessUnit`: a pixel is normalised by a mean of 0 and a deviation of 1."""
+        options = self.table(2, {0: self._floats(0.0), 1: self._floats(1.0)})
+        return self.table(
+            2,
+            {1: options},
+            lambda: self._builder.PrependUint8Slot(0, _NORMALIZATION, 0),
+        )
+
+    def axis_labels(self, file: str) -> int:
+        """Write an `AssociatedFile` that names the places of an answer."""
+        texts = {0: self.text(file), 1: self.text("The names of the classes, one a line.")}
+        return self.table(5, texts, lambda: self._builder.PrependInt8Slot(2, _AXIS_LABELS, 0))
+
+    def _floats(self, value: float) -> int:
+        self._builder.StartVector(4, 1, 4)
+        self._builder.PrependFloat32(value)
+        return self._builder.EndVector()
+
+    def finish(self, root: int) -> bytes:
+        self._builder.Finish(root, file_identifier=IDENTIFIER)
+        return bytes(self._builder.Output())
