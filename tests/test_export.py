@@ -90,6 +90,9 @@ def int8_file(trained, digits, tmp_path_factory):
     return path
 
 
+DIGIT_IMAGES = noise(20, (16, 16, 3))
+
+
 def logits_of(model, images):
     return model(images.astype(np.float32), training=False).numpy()
 
@@ -175,6 +178,64 @@ def test_the_app_feeds_pixel_minus_128(int8_file):
         image = np.full((1, 16, 16, 3), value - 128, np.int8)
         expected.append((run(image=image)["logits"][0].astype(np.float32) - zero_point) * scale)
     np.testing.assert_allclose(TFLiteClassifier(int8_file)(images), expected, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def stored(trained, digits, int8_file, tmp_path_factory):
+    """Return what a file with other ends or numbers gives out, as stored and as real numbers."""
+    folder = tmp_path_factory.mktemp("options")
+
+    def answer(**options):
+        path = folder / f"{'_'.join(map(str, options.values()))}.tflite"
+        export_tflite(trained, path, calibration=digits[0][:100], **options)
+        return path.stat().st_size, summarize(path).outputs[0], TFLiteClassifier(path)(DIGIT_IMAGES)
+
+    return answer
+
+
+def test_only_the_ends_differ_between_int8_files(trained, digits, stored):
+    (_, int8, same), (_, raw, bytes_), (_, real, floats) = (
+        stored(io=io) for io in ("int8", "uint8", "float32")
+    )
+    assert (raw.dtype, raw.scale, raw.zero_point) == ("uint8", int8.scale, int8.zero_point + 128)
+    assert (real.dtype, real.scale) == ("float32", None)
+    np.testing.assert_array_equal(bytes_, same)
+    np.testing.assert_allclose(floats, same, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "size", "error"), [("float16", 0.6, 0.01), ("dynamic", 0.5, 0.1)]
+)
+def test_smaller_floats_are_close_to_the_model(quantization, size, error, trained, digits, stored):
+    whole, _, exact = stored(quantization="none")
+    small, output, close = stored(quantization=quantization)
+    assert output.dtype == "float32"
+    assert small < size * whole
+    assert 0 < np.abs(close - exact).max() < error * np.abs(exact).max()
+
+
+def test_softmax_gives_the_probabilities_of_the_logits(trained, stored):
+    _, output, probabilities = stored(quantization="none", softmax=True)
+    _, _, logits = stored(quantization="none")
+    assert output.name == "probabilities"
+    np.testing.assert_allclose(probabilities, keras.ops.softmax(logits), atol=1e-6)
+
+
+def test_a_model_in_mixed_precision_is_exported_in_float32(tmp_path):
+    keras.utils.set_random_seed(0)
+    half = "mixed_bfloat16"
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, dtype=half), layers.Flatten()]
+        + [layers.Dense(2, dtype="float32")]
+    )
+    float32 = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)]
+    )
+    float32.set_weights(model.get_weights())
+    images = noise(5, (8, 8, 3))
+    export_tflite(model, tmp_path / "model.tflite", quantization="none")
+    answers = TFLiteClassifier(tmp_path / "model.tflite")(images)
+    np.testing.assert_allclose(answers, logits_of(float32, images), rtol=1e-4, atol=1e-3)
 
 
 def test_labels_travel_in_the_file_as_a_zip(trained, digits, int8_file, tmp_path):
@@ -271,6 +332,10 @@ def bad_weights():
     return model
 
 
+def images_of_the_test_set():
+    return kcnn.data.load("digits", limit=40, batch_size=10).test
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -283,6 +348,9 @@ def bad_weights():
         ({"calibration": noise(20, (8, 8, 3)) > 9}, "bool"),
         ({"calibration": noise(20, (8, 8, 3)).astype(np.int64)}, "int64"),
         ({"samples": 3}, "at least 10"),
+        ({"calibration": images_of_the_test_set()}, "data.test"),
+        ({"io": "int16"}, "Did you mean 'int8'"),
+        ({"io": "uint8", "quantization": "float16"}, "takes and gives float32"),
         ({"labels": ["cat"]}, "Received: 1 labels"),
         ({"labels": "ab"}, "the text 'ab'"),
         ({"labels": ["cat", "dog\n"]}, "one line"),

@@ -10,12 +10,15 @@ import typer
 from rich.table import Table
 
 from kcnn.cli import show
+from kcnn.cli.check import check
 from kcnn.cli.explain import explain
+from kcnn.cli.export import export
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import compare_models
 from kcnn.cli.report import compare, report
-from kcnn.cli.shared import DataDir, labels_of, load_data, model_file, start_tensorflow
+from kcnn.cli.shared import DataDir, DataName, load_data, model_file, start_tensorflow
 from kcnn.cli.show import console
+from kcnn.cli.verify import verify
 
 app = typer.Typer(
     help="Classic CNNs in Keras, from CIFAR-10 to a verified int8 model on a phone.",
@@ -25,17 +28,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # Rich help costs a quarter of the start-up time
 )
 app.command("explain")(explain)
+app.command("explain-check")(check)
+app.command("export")(export)
+app.command("verify")(verify)
 app.command("lr-find")(lr_find)
 app.command("models")(compare_models)
 app.command("report")(report)
 app.command("compare")(compare)
-
-DataName = Annotated[
-    str | None,
-    typer.Option(
-        "--data", help="cifar10, digits, folder:PATH or a tfds name; else the run's own recipe's."
-    ),
-]
 
 
 @app.command()
@@ -129,43 +128,6 @@ def evaluate(
             f"{len(loaded.class_names)}: it was made for other data."
         )
     show.evaluation(evaluation, loaded.class_names)
-
-
-@app.command()
-def export(
-    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
-    out: Annotated[
-        Path | None, typer.Option(help="The .tflite file; MODEL_int8.tflite here if not given.")
-    ] = None,
-    quantization: Annotated[str, typer.Option(help="int8 or none.")] = "int8",
-    samples: Annotated[int, typer.Option(help="How many training images calibrate int8.")] = 300,
-    data: DataName = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Turn a .keras model into a .tflite file for phones."""
-    start_tensorflow()
-    from kcnn import models
-    from kcnn.export import export_tflite
-
-    file = model_file(path)
-    model = models.load(file)
-    out = out or Path(f"{file.stem}_{quantization}.tflite")
-    if out.exists():
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
-    labels, calibration = labels_of(file), None
-    if quantization != "none":
-        loaded = load_data(file, data, data_dir, model.input_shape[1:3])
-        labels, calibration = list(loaded.class_names), loaded.calibration
-    result = export_tflite(
-        model,
-        out,
-        quantization=quantization,
-        calibration=calibration,
-        samples=samples,
-        labels=labels or None,
-    )
-    console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
-    show.ends([result.input], [result.output])
 
 
 @app.command()

@@ -15,6 +15,13 @@ DataDir = Annotated[
     str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
 ]
 
+DataName = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="cifar10, digits, folder:PATH or a tfds name; else the run's own recipe's."
+    ),
+]
+
 
 def start_tensorflow() -> None:
     """Import TensorFlow and find its devices without the dozen lines it writes about that."""

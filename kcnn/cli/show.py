@@ -19,13 +19,14 @@ _COMPARISON_WIDTH = 130
 
 def stages(report: "Report") -> None:
     """Print the receipts of a run."""
-    from kcnn.report.table import HEADER, caption, row
+    from kcnn.report.table import caption, header, row
 
     table = Table(title=caption(report), title_justify="left", title_style="", box=None)
-    for index, name in enumerate(HEADER):
+    titles = header(report)
+    for index, name in enumerate(titles):
         table.add_column(name, justify="right" if index else "left")
     for stage in report.stages:
-        table.add_row(*row(stage))
+        table.add_row(*row(stage, titles))
     console.print(table)
 
 

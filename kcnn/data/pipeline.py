@@ -151,10 +151,12 @@ def load(
     mix = mixing(augment, len(opened.class_names))
     order = np.random.default_rng(seed).permutation(len(train))
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
+    test_batches = _in_order(test, batch_size)
+    test_batches.holds_test_images = True  # export refuses to calibrate on them
     return Data(
         train=_shuffled(train, batch_size, seed, change, mix),
         validation=_in_order(held_out, batch_size),
-        test=_in_order(test, batch_size),
+        test=test_batches,
         calibration=_in_order(train.subset(order), batch_size),
         class_names=opened.class_names,
         image_shape=train.image_shape,

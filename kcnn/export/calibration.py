@@ -52,6 +52,11 @@ def calibration_images(
 def _batches(calibration: tf.data.Dataset | np.ndarray | None) -> Iterator[np.ndarray]:
     if isinstance(calibration, np.ndarray):
         yield calibration
+    elif getattr(calibration, "holds_test_images", False):
+        raise ValueError(
+            "calibration is data.test: ranges measured on test images make their score worthless. "
+            f"{_HOW}"
+        )
     elif isinstance(calibration, tf.data.Dataset):
         for element in calibration.as_numpy_iterator():
             yield element[0] if isinstance(element, tuple) else element

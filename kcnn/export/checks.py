@@ -1,5 +1,7 @@
 """What a model must be on its way to a phone: before, while and after it is converted."""
 
+from collections import Counter
+
 import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -9,6 +11,13 @@ from kcnn.litert.tflite_file import TFLiteSummary, operators
 
 # They stand before and after an operator that computes in floats.
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
+
+# Dtype, scale and zero point with which the input of an integer model holds pixels exactly.
+_INPUTS = {
+    "int8": ("int8", 1.0, -128),
+    "uint8": ("uint8", 1.0, 0),
+    "float32": ("float32", None, None),
+}
 
 
 def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
@@ -30,7 +39,8 @@ def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
             f"width, channels) to logits (None, classes). Received: {inputs} to {outputs}."
         )
     for layer in model.layers:
-        if layer.compute_dtype != "float32":
+        mixed = layer.dtype_policy.name.startswith("mixed_")  # its weights are float32
+        if layer.compute_dtype != "float32" and not mixed:
             raise ValueError(
                 f"Only a float32 model can be exported. Received: layer {layer.name!r} computes in "
                 f"{layer.compute_dtype}; build the model in float32 and set_weights from this one."
@@ -38,6 +48,15 @@ def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
         if not all(np.isfinite(weights).all() for weights in layer.get_weights()):
             raise ValueError(f"The weights of layer {layer.name!r} are not finite numbers.")
     return inputs[0][1:], outputs[0][1]
+
+
+def ends_in_softmax(model: keras.Model) -> bool:
+    """Tell whether a Sequential or Functional model gives probabilities by itself."""
+    last = model.outputs[0]._keras_history.operation
+    return (
+        isinstance(last, keras.layers.Softmax)
+        or getattr(last, "activation", None) is keras.activations.softmax
+    )
 
 
 def check_ranges(calibrated: bytes) -> None:
@@ -60,7 +79,7 @@ def check_ranges(calibrated: bytes) -> None:
                 )
 
 
-def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization) -> None:
+def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: str) -> None:
     """Check that a converted model is what `export_tflite` promises.
 
     Raises:
@@ -71,14 +90,17 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization) -> N
         raise RuntimeError(f"The converted model needs operators phones lack: {', '.join(custom)}.")
     if not mode.calibrated:
         return
-    dtypes = set(summary.tensor_dtypes) - {"int8", "int32"}
-    if dtypes:
-        culprits = sorted({name for name, used in operators(data) if used & dtypes} - _CONVERSIONS)
+    dtypes = Counter(summary.tensor_dtypes)
+    if io != "int8":  # the ends
+        dtypes -= Counter([each.dtype for each in (summary.inputs[0], summary.outputs[0])])
+    wrong = set(dtypes) - {"int8", "int32"}
+    if wrong:
+        culprits = sorted({name for name, used in operators(data) if used & wrong} - _CONVERSIONS)
         raise RuntimeError(
             f"The converted model is not all integers: {', '.join(culprits)} would compute in "
-            f"{', '.join(sorted(dtypes))}. Replace the layers they come from, or export with "
+            f"{', '.join(sorted(wrong))}. Replace the layers they come from, or export with "
             'quantization="none".'
         )
     image = summary.inputs[0]
-    if (image.dtype, image.scale, image.zero_point) != (mode.dtype, 1.0, -128):
-        raise RuntimeError(f"The converted model's input is not pixel - 128, but {image}.")
+    if (image.dtype, image.scale, image.zero_point) != _INPUTS[io]:
+        raise RuntimeError(f"The converted model's input is not made for raw pixels, but {image}.")

@@ -3,9 +3,7 @@
 import gzip
 import logging
 import os
-import re
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +11,18 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python.convert import mlir_quantize
 
-from kcnn.errors import one_line, unknown
+from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images
-from kcnn.export.checks import check_exported, check_model, check_ranges
-from kcnn.export.fold import fold_normalization
-from kcnn.export.quantization import QUANTIZATIONS, Quantization
-from kcnn.export.signature import add_signature
+from kcnn.export.checks import check_exported, check_model, ends_in_softmax
+from kcnn.export.converter import converted
+from kcnn.export.quantization import IO, QUANTIZATIONS
+from kcnn.export.quantize_aware import is_quantize_aware, settled
+from kcnn.litert.feature_map import add_feature_map
 from kcnn.litert.labels import append_labels, check_labels
-from kcnn.litert.native_log import native_log
 from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
+from kcnn.models.files import in_float32
+from kcnn.models.fold import fold_normalization
 from kcnn.run_dir import atomic
 
 _logger = logging.getLogger("kcnn")
@@ -48,35 +47,55 @@ class ExportResult:
     seconds: float
 
 
-def export_tflite(
+def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defaults are for a phone
     model: keras.Model,
     path: str | os.PathLike,
     *,
     quantization: str = "int8",
+    io: str | None = None,
     calibration: tf.data.Dataset | np.ndarray | None = None,
     samples: int = 300,
     labels: Sequence[str] | None = None,
+    softmax: bool = False,
+    feature_map: bool = False,
 ) -> ExportResult:
     """Write a model as a `.tflite` file for phones and microcontrollers.
 
-    With `quantization="int8"` every number in the file is an integer and the app feeds exactly
-    `pixel - 128` as int8: the input has scale 1.0 and zero point -128 whatever the calibration
-    images are. With `"none"` the file takes raw pixels 0-255 as float32 and equals the model. The
-    normalisation of the pixels is folded into the first layer, batch norms into convolutions. The
-    signature is `serving_default`: one `image` in, `logits` out.
+    The normalisation of the pixels is folded into the first layer, batch norms into convolutions.
+    The signature is `serving_default`: one `image` in, `logits` or `probabilities` out. The file
+    stores, with
+
+    * `"int8"`, every number as an integer: a quarter of the size, two to four times as fast, and
+      the only way for microcontrollers. Ranges are measured on `calibration` images.
+    * `"dynamic"`, weights as int8, and computes the rest in float32 as it goes: no images needed.
+    * `"float16"`, weights as float16: half of the size, the speed of float32 on a CPU, for GPUs.
+    * `"none"`, float32, and equals the model.
 
     Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference" (2018), https://arxiv.org/abs/1712.05877.
 
     Args:
-        model: a built Sequential or Functional float32 model from raw pixels 0-255
-            `(batch, height, width, channels)` to logits `(batch, classes)`. It is not changed.
+        model: a built Sequential or Functional model from raw pixels 0-255
+            `(batch, height, width, channels)` to logits `(batch, classes)`. It is not changed; one
+            in mixed precision is exported in float32.
         path: the `.tflite` file to write, whole or not at all.
-        quantization: `"int8"` or `"none"`.
+        quantization: one of the above.
+        io: what goes in and comes out of an int8 file. `"int8"`, the default: the app feeds
+            exactly `pixel - 128`, as the input has scale 1.0 and zero point -128 whatever the
+            calibration images are. `"uint8"`: raw bytes, for LiteRT.js and cameras.
+            `"float32"`: raw pixels as floats, and logits in real numbers. The other files take
+            and give float32.
         calibration: for int8, training images without augmentation: `data.calibration`, or a
-            uint8 array. Never test images: they would be seen before they are scored.
+            uint8 array. Never test images: they would be seen before they are scored. A model
+            from quantisation-aware training has learned its ranges and needs none.
         samples: how many of them are used, the first ones; 100 to 500 is the useful range.
         labels: the class names; they are packed into the file as `labels.txt`.
+        softmax: give probabilities in place of logits. A model of your own that ends in a softmax
+            gives them anyway.
+        feature_map: give out the last feature map too, as a second output `feature_map`, and pack
+            the weights that make heat maps of it; see `kcnn.litert.feature_map`. The logits stay
+            the same, bit for bit. For models that end in global average pooling and one dense
+            layer.
 
     Raises:
         ValueError: a model, path, mode, calibration or labels that cannot give a true file.
@@ -95,14 +114,25 @@ def export_tflite(
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
     mode = QUANTIZATIONS[quantization]
+    io = _io(io, quantization)
     image_shape, classes = check_model(model)
     labels = check_labels(labels, classes)
+    learned = is_quantize_aware(model)
+    if learned:
+        model = settled(model, ranges=mode.calibrated)
     images = None
-    if mode.calibrated:
+    if mode.calibrated and not learned:
         images = calibration_images(calibration, image_shape, samples)
-    data = append_labels(_convert(fold_normalization(model), image_shape, mode, images), labels)
+    folded = fold_normalization(in_float32(model))
+    squashed = ends_in_softmax(model)
+    whole = _with_softmax(folded) if softmax and not squashed else folded
+    output = "probabilities" if softmax or squashed else "logits"
+    data = converted(whole, image_shape, mode, io, output, images)
+    if feature_map:
+        data = add_feature_map(data, path)
+    data = append_labels(data, labels)
     summary = summarize_bytes(data, path)
-    check_exported(data, summary, mode)
+    check_exported(data, summary, mode, io)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
     result = ExportResult(
@@ -127,59 +157,22 @@ def _tflite_path(path: str | os.PathLike) -> Path:
     return path
 
 
-def _convert(
-    model: keras.Model,
-    image_shape: tuple[int, int, int],
-    mode: Quantization,
-    images: np.ndarray | None,
-) -> bytes:
-    """Return the model's bytes in the `.tflite` format, for one image at a time."""
-
-    @tf.function(input_signature=[tf.TensorSpec((1, *image_shape), tf.float32)])
-    def serve(image: tf.Tensor) -> tf.Tensor:
-        return model(image, training=False)
-
-    # With the function itself as the object to keep, the converter freezes the variables: its
-    # detour through a SavedModel loses them before calibration, and takes twice the time.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [serve.get_concrete_function()], serve
-    )
-    converter.optimizations = [tf.lite.Optimize[name] for name in mode.optimizations]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet[mode.operators]]
-    converter.inference_input_type = converter.inference_output_type = tf.as_dtype(mode.dtype)
-    try:
-        with native_log(), warnings.catch_warnings():
-            # It asks for the statistics that calibration is about to measure.
-            warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
-            return add_signature(
-                converter.convert() if images is None else _quantized(converter, images)
+def _io(io: str | None, quantization: str) -> str:
+    """Return the dtype of what goes in and comes out."""
+    if not QUANTIZATIONS[quantization].calibrated:
+        if io not in (None, "float32"):
+            raise ValueError(
+                f'A file with quantization="{quantization}" takes and gives float32. '
+                f"Received: io={io!r}"
             )
-    except Exception as error:  # the converter's own errors have no common class
-        raise _conversion_error(error) from error
+        return "float32"
+    if io is None:
+        return "int8"
+    if io not in IO:
+        raise unknown("io", io, IO)
+    return io
 
 
-def _quantized(converter: tf.lite.TFLiteConverter, images: np.ndarray) -> bytes:
-    """Convert, measure the range of every tensor on the images, and quantise."""
-    converter.representative_dataset = lambda: ([image[None]] for image in images)
-    # In two steps, with a look in between: an infinite range would not fail the quantiser but
-    # crash the process.
-    converter._experimental_calibrate_only = True
-    calibrated = converter.convert()
-    check_ranges(calibrated)
-    return mlir_quantize(
-        calibrated,
-        input_data_type=converter.inference_input_type,
-        output_data_type=converter.inference_output_type,
-    )
-
-
-def _conversion_error(error: Exception) -> RuntimeError:
-    """Return, not raise, one line for the converter's many."""
-    missing = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op", str(error))))
-    if missing:
-        return RuntimeError(
-            f"TensorFlow Lite has no operator for {', '.join(missing)}; replace the layer that "
-            "needs it."
-        )
-    reason = one_line(error)
-    return RuntimeError(f"TensorFlow Lite cannot convert the model: {reason}")
+def _with_softmax(model: keras.Model) -> keras.Model:
+    probabilities = keras.layers.Softmax(name="probabilities")(model.outputs[0])
+    return keras.Model(model.inputs[0], probabilities, name=model.name)

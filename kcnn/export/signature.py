@@ -6,11 +6,11 @@ from ai_edge_litert.tools.flatbuffer_utils import (
     convert_object_to_bytearray,
 )
 
-INPUT, OUTPUT, KEY = "image", "logits", "serving_default"
+INPUT, KEY = "image", "serving_default"
 
 
-def add_signature(data: bytes) -> bytes:
-    """Return a model's bytes with its one input called `image` and its one output `logits`.
+def add_signature(data: bytes, output: str) -> bytes:
+    """Return a model's bytes with its one input called `image` and its one output `output`.
 
     The tensors get these names, and a signature `serving_default` maps the names to them: the
     order and the names in which a converter leaves tensors may change with its version.
@@ -18,7 +18,7 @@ def add_signature(data: bytes) -> bytes:
     model = convert_bytearray_to_object(data)
     graph = model.subgraphs[0]
     maps = []
-    for name, index in ((INPUT, graph.inputs[0]), (OUTPUT, graph.outputs[0])):
+    for name, index in ((INPUT, graph.inputs[0]), (output, graph.outputs[0])):
         graph.tensors[index].name = name
         maps.append([schema.TensorMapT(name=name, tensorIndex=index)])
     model.signatureDefs = [schema.SignatureDefT(*maps, signatureKey=KEY)]

@@ -1,7 +1,26 @@
-"""The layers that Keras lacks, or that it has and TensorFlow runs faster."""
+"""The layers that Keras lacks, or that it has and TensorFlow runs faster, or not as int8 does."""
 
 from kcnn.layers.batch_norm import BatchNormalization
+from kcnn.layers.fake_quantize import FakeQuantize, fake_quantized_kernel
 from kcnn.layers.local_response_normalization import LocalResponseNormalization
 from kcnn.layers.partially_connected_conv import PartiallyConnectedConv2D
+from kcnn.layers.quantize_aware import (
+    QuantizeAwareConv2D,
+    QuantizeAwareDense,
+    QuantizeAwareDepthwiseConv2D,
+    QuantizeAwareLocalResponseNormalization,
+    QuantizeAwarePartiallyConnectedConv2D,
+)
 
-__all__ = ["BatchNormalization", "LocalResponseNormalization", "PartiallyConnectedConv2D"]
+__all__ = [
+    "BatchNormalization",
+    "FakeQuantize",
+    "LocalResponseNormalization",
+    "PartiallyConnectedConv2D",
+    "QuantizeAwareConv2D",
+    "QuantizeAwareDense",
+    "QuantizeAwareDepthwiseConv2D",
+    "QuantizeAwareLocalResponseNormalization",
+    "QuantizeAwarePartiallyConnectedConv2D",
+    "fake_quantized_kernel",
+]

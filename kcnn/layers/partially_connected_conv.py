@@ -71,11 +71,12 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         # Where each weight of the kernel with all links comes from; 0 stands for a missing link.
         self._link = np.zeros((channels, maps), "int32")
         self._link[sources, targets] = 1 + np.arange(len(sources))
+        # And where it goes, once channels and maps are one axis.
+        self._place = sources * maps + targets
 
         def initial(shape: tuple[int, ...], dtype: str) -> keras.KerasTensor:
-            dense = self.kernel_initializer((*shape[:2], channels, maps), dtype=dtype)
-            flat = ops.reshape(dense, (*shape[:2], channels * maps))
-            return ops.take(flat, sources * maps + targets, axis=-1)
+            full = self.kernel_initializer((*shape[:2], channels, maps), dtype=dtype)
+            return self.of_links(full)
 
         size = self.kernel_size
         self.kernel = self.add_weight((size, size, len(sources)), initial, name="kernel")
@@ -85,10 +86,19 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         """Convolve `inputs` `(batch, height, width, channels)`."""
         # One convolution with zeros for the missing links: faster than one for each map, and the
         # zeros never train because no weight stands behind them.
-        links = ops.pad(self.kernel, ((0, 0), (0, 0), (1, 0)))
-        kernel = ops.take(links, self._link, axis=-1)
+        kernel = self.full_kernel()
         outputs = ops.conv(inputs, kernel, padding="valid", data_format="channels_last")
         return outputs + self.bias
+
+    def full_kernel(self) -> keras.KerasTensor:
+        """Return the kernel `(size, size, channels, maps)`, 0 where there is no link."""
+        links = ops.pad(self.kernel, ((0, 0), (0, 0), (1, 0)))
+        return ops.take(links, self._link, axis=-1)
+
+    def of_links(self, full: keras.KerasTensor) -> keras.KerasTensor:
+        """Return from a full kernel the weights of the links alone, as `kernel` has them."""
+        flat = ops.reshape(full, (*full.shape[:2], len(self._link) * len(self.connections)))
+        return ops.take(flat, self._place, axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output maps."""

@@ -33,16 +33,16 @@ def fold_normalization(model: keras.Model) -> keras.Model:
     """
     # The same layers seen as a graph, which a Sequential is not.
     graph = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    pairs = _foldable(graph)
+    pairs = foldable(graph)
     if not pairs:
         return model
     while pairs:
         graph = _without(graph, pairs)
-        pairs = _foldable(graph)
+        pairs = foldable(graph)
     return graph
 
 
-def _foldable(model: keras.Model) -> dict[str, str]:
+def foldable(model: keras.Model) -> dict[str, str]:
     """Return the name of each scaling layer and of the layer that alone reads it."""
     config = model.get_config()
     calls = [
@@ -92,12 +92,12 @@ def _can_fold(scaling: keras.layers.Layer | None, reader: keras.layers.Layer | N
         return False
     if not convolution and reader.__class__ is not keras.layers.Dense:
         return False
-    affine = _scale_and_shift(scaling, reader.kernel.shape[-2])
+    affine = scale_and_shift(scaling, reader.kernel.shape[-2])
     pads = convolution and reader.padding != "valid"
     return affine is not None and not (pads and affine[1].any())
 
 
-def _scale_and_shift(
+def scale_and_shift(
     layer: keras.layers.Layer | None, size: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the float64 scale and shift of every channel, None if the layer is more than that.
@@ -151,7 +151,7 @@ def _absorb(
 ) -> list[np.ndarray]:
     """Return the kernel and bias with which the reader does the scaling layer's work too."""
     kernel, *bias = (np.float64(weights) for weights in reader.get_weights())
-    scale, shift = _scale_and_shift(scaling, kernel.shape[-2])
+    scale, shift = scale_and_shift(scaling, kernel.shape[-2])
     pixels = tuple(range(kernel.ndim - 2))  # a dense kernel has none
     bias = (bias[0] if bias else 0.0) + shift @ kernel.sum(axis=pixels)
     return [kernel * scale[:, None], bias]

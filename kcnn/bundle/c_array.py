@@ -1,0 +1,46 @@
+"""A model as a C array: how it gets into the flash of a microcontroller without a file system."""
+
+from pathlib import Path
+
+from kcnn.run_dir import atomic
+
+_BYTES_A_LINE = 16
+
+_HEADER = """\
+// The model as bytes, for TensorFlow Lite Micro. See classifier_micro.cc.
+#ifndef MODEL_DATA_H_
+#define MODEL_DATA_H_
+
+extern const unsigned char g_model_data[];
+extern const unsigned int g_model_data_len;
+
+#endif  // MODEL_DATA_H_
+"""
+
+
+def write_c_array(data: bytes, folder: Path) -> list[Path]:
+    """Write `model_data.h` and `model_data.cc`, and return their paths.
+
+    The array is aligned to 16 bytes, as TensorFlow Lite Micro reads it in place.
+    """
+    lines = [
+        "  " + ", ".join(f"0x{byte:02x}" for byte in data[start : start + _BYTES_A_LINE]) + ","
+        for start in range(0, len(data), _BYTES_A_LINE)
+    ]
+    source = "\n".join(
+        [
+            '#include "model_data.h"',
+            "",
+            "alignas(16) const unsigned char g_model_data[] = {",
+            *lines,
+            "};",
+            f"const unsigned int g_model_data_len = {len(data)};",
+            "",
+        ]
+    )
+    paths = []
+    for name, text in (("model_data.h", _HEADER), ("model_data.cc", source)):
+        with atomic(folder / name) as temporary:
+            temporary.write_text(text)
+        paths.append(folder / name)
+    return paths

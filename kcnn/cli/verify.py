@@ -1,0 +1,98 @@
+"""The command `kcnn verify`: a bundle on every runtime there is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kcnn.cli.shared import DataDir, start_tensorflow
+from kcnn.cli.show import console
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kcnn.bundle import Result
+
+_WIDTH = 110
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="What `kcnn export --bundle` wrote.")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="Also score on the test images of these data.")
+    ] = None,
+    data_dir: DataDir = None,
+    images: Annotated[
+        int | None, typer.Option(help="Only so many test images, the first ones.")
+    ] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option(help="Only this runtime; may be given again.")
+    ] = None,
+    install: Annotated[
+        bool, typer.Option("--install", help="First install TFLite Micro and LiteRT.js.")
+    ] = False,
+) -> None:
+    """Hold a bundle to its golden answers on LiteRT, TFLite Micro and LiteRT.js."""
+    start_tensorflow()
+    from kcnn import bundle as bundles
+    from kcnn import runtimes
+
+    manifest = bundles.read(bundle)
+    for line in runtimes.install() if install else ():
+        console.print(f"installed {line}", markup=False)
+    tested, labels = (None, None)
+    if data:
+        tested, labels = _test_images(data, data_dir, images, manifest.input.shape[1:3])
+    verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None)
+    _print(verification.results, manifest.golden.count)
+    if verification.failures:
+        raise ValueError(" ".join(verification.failures))
+
+
+def _test_images(
+    name: str, data_dir: str | None, count: int | None, size: tuple[int, int]
+) -> tuple["np.ndarray", "np.ndarray"]:
+    import numpy as np
+
+    from kcnn.data import load, source
+
+    loaded = load(source(name, image_size=None if name == "digits" else size), data_dir=data_dir)
+    batches = loaded.test.unbatch().take(count or loaded.num_test).batch(1000)
+    images, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _print(results: tuple["Result", ...], golden: int) -> None:
+    table = Table(box=None)
+    for place, name in enumerate(
+        ("runtime", f"golden, of {golden}", "accuracy", "as LiteRT", "as Keras", "difference")
+        + ("ms/image", "arena bytes")
+    ):
+        table.add_column(name, justify="right" if place else "left")
+    for result in results:
+        if result.skipped is None:
+            table.add_row(*_row(result))
+    # On a narrow terminal a row that is broken is read better than cells that are.
+    Console(width=max(console.width, _WIDTH), highlight=False).print(table)
+    for result in results:
+        if result.skipped is not None:
+            console.print(f"skipped {result.title}: {result.skipped}", markup=False)
+
+
+def _row(result: "Result") -> tuple[str, ...]:
+    def share(value: float | None) -> str:
+        return "" if value is None else f"{value:.2%}"
+
+    largest = max(result.golden_difference, result.difference or 0)
+    return (
+        result.title,
+        str(result.golden_equal),
+        share(result.accuracy),
+        share(result.agreement),
+        share(result.float_agreement),
+        str(largest),
+        f"{result.milliseconds_per_image:.3f}",
+        f"{result.arena_bytes:,}" if result.arena_bytes else "",
+    )

@@ -1,0 +1,79 @@
+"""The folder of the page that classifies pictures in a browser, whole but for `npm ci`."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kcnn.litert.labels import read_labels
+from kcnn.litert.tflite_file import operators
+from kcnn.run_dir import atomic
+from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE
+from kcnn.runtimes.runtime import prepare
+
+FILES = ("index.html", "style.css", "classify.js", "package.json", "package-lock.json")
+_MODEL, _FACTS, _GOLDEN = "model.tflite", "page.json", "golden_images.bin"
+
+
+def write_page(
+    folder: Path,
+    model: bytes,
+    images: np.ndarray,
+    outputs: np.ndarray | None = None,
+    *,
+    title: str = "Classify a picture",
+    labels: Sequence[str] | None = None,
+) -> None:
+    """Write a page that classifies what the visitor drops on it, and the golden images.
+
+    `npm ci` and `npm start` in the folder serve it; so does any server of static files.
+
+    Args:
+        folder: where to, made if need be.
+        model: the bytes of a `.tflite` file with uint8 (or float32) input and output: LiteRT.js
+            has no int8 tensors.
+        images: golden images, uint8 `(count, height, width, channels)`.
+        outputs: what the model stores for them in LiteRT, `(count, classes)`; the page tells
+            whether it gets the same. None shows no golden images.
+        title: of the page.
+        labels: the class names; those packed in the file by default.
+
+    Raises:
+        ValueError: the model is damaged, no classifier of these images, or takes int8.
+    """
+    task = prepare(model, images)
+    source, target = task.source, task.target
+    if {source.dtype, target.dtype} - {"uint8", "float32"}:
+        raise ValueError(
+            f'LiteRT.js has no {source.dtype} tensors: export the model for it with io="uint8".'
+        )
+    facts = {
+        "title": title,
+        "model": _MODEL,
+        "image": source.shape[1:],
+        "labels": [*(read_labels(model) if labels is None else labels)],
+        "output": {
+            "scale": target.scale,
+            "zero_point": target.zero_point,
+            "softmax": not _ends_in_softmax(model),
+        },
+        "about": f"{_MODEL}, {len(model):,} bytes, run by LiteRT.js {LITERT_JS_VERSION}.",
+        "golden": outputs is not None
+        and {"images": _GOLDEN, "outputs": np.asarray(outputs).tolist()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(PAGE / name, folder / name)
+    contents = {_MODEL: model, _FACTS: json.dumps(facts, indent=1).encode()}
+    if outputs is not None:
+        contents[_GOLDEN] = np.asarray(images).tobytes()
+    for name, content in contents.items():
+        with atomic(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def _ends_in_softmax(model: bytes) -> bool:
+    names = [name for name, _ in operators(model) if name not in ("QUANTIZE", "DEQUANTIZE")]
+    return names[-1:] == ["SOFTMAX"]

@@ -1,0 +1,89 @@
+"""LiteRT.js in Chromium, as the browser of a phone runs it: by the page that goes in the bundle."""
+
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kcnn.runtimes.browser import Find, open_page
+from kcnn.runtimes.installation import (
+    LITERT_JS_VERSION,
+    PAGE,
+    browser,
+    litert_js_folder,
+    missing_litert_js,
+)
+from kcnn.runtimes.page import FILES as PAGE_FILES
+from kcnn.runtimes.page import write_page
+from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
+
+_BATCH = 64
+_TITLE = "LiteRT.js"
+
+
+def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
+    """Classify images in LiteRT.js; see `Runtime.run`.
+
+    The file must have uint8 (or float32) input and output: LiteRT.js has no int8 tensors.
+
+    Raises:
+        ValueError: the file is damaged, no classifier of these images, or takes int8.
+        RuntimeError: LiteRT.js is not installed, refuses the file, crashes on it or takes too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
+        write_page(Path(folder), model, images)
+        return run_page(Path(folder), images, timeout=timeout)
+
+
+def run_page(folder: Path, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
+    """Classify images by the model that `write_page` left in a folder with its page.
+
+    The page itself is kcnn's: what a stranger made of theirs is not run.
+
+    Raises:
+        ValueError: the folder holds no such page, or it takes other images.
+        RuntimeError: as `run`.
+    """
+    try:
+        facts = json.loads((folder / "page.json").read_text())
+        model = (folder / facts["model"]).read_bytes()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{str(folder)!r} holds no page of a classifier: {error}") from error
+    task = prepare(model, images)
+    if reason := available():
+        raise RuntimeError(reason)
+    result = open_page(browser(), _finder(folder, images), "index.html?verify", timeout=timeout)
+    if "error" in result:
+        raise RuntimeError(f"{_TITLE} cannot run the model: {' '.join(result['error'].split())}")
+    outputs = np.array(result["outputs"], task.target.dtype)
+    details = {"version": LITERT_JS_VERSION, "browser": result["browser"]}
+    return task.answer(outputs, result["milliseconds"], details)
+
+
+def available() -> str | None:
+    """Return why LiteRT.js cannot run here and what to do about it, None if it can."""
+    return missing_litert_js()
+
+
+def _finder(folder: Path, images: np.ndarray) -> Find:
+    """Return what finds the page's files, LiteRT.js and the images to classify."""
+    batches = math.ceil(len(images) / _BATCH)
+    job = json.dumps({"batches": batches}).encode()
+    computed = {"verify/job.json": lambda: job} | {
+        f"verify/images/{index}": lambda index=index: images[
+            index * _BATCH : (index + 1) * _BATCH
+        ].tobytes()
+        for index in range(batches)
+    }
+
+    def find(path: str) -> bytes | None:
+        if path in computed:
+            return computed[path]()
+        root = PAGE if path in PAGE_FILES else folder
+        root = (litert_js_folder() if path.startswith("node_modules/") else root).resolve()
+        file = (root / path).resolve()
+        return file.read_bytes() if file.is_relative_to(root) and file.is_file() else None
+
+    return find
