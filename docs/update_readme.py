@@ -29,10 +29,15 @@ def updated(readme: str) -> str:
 def _stages(file: str) -> str:
     report = stages.load(ROOT / file)
     training = report.training
+    if "taken_from" in training:
+        trained = f"All made of the model of {training['taken_from']}"
+    else:
+        trained = (
+            f"Trained for {training['epochs']} epochs in {training['seconds'] / 60:.1f} minutes"
+        )
     return (
         f"{table.markdown(report)}\n\n"
-        f"{table.caption(report)}. Trained for {training['epochs']} epochs in "
-        f"{training['seconds'] / 60:.1f} minutes on {report.hardware['cores']} cores; "
+        f"{table.caption(report)}. {trained} on {report.hardware['cores']} cores; "
         f"one run, seed {report.seed}.\n"
     )
 

@@ -18,6 +18,14 @@ _WRITTEN = (
     "model_int8.tflite",
     "model_pruned*.keras",
     "model_pruned*_int8.tflite",
+    "model_slim.keras",
+    "model_slim_int8.tflite",
+    "model_clustered.keras",
+    "model_clustered_int8.tflite",
+    "model_quantize_aware.keras",
+    "model_quantize_aware_int8.tflite",
+    "model_trained_on.keras",
+    "model_trained_on_int8.tflite",
     "curves.png",
     "confusion.png",
     "grad_cam.png",
@@ -89,6 +97,10 @@ class RunDir:
         """A pruned model: the exported level has the plain name, others carry their percent."""
         suffix = "" if exported else f"_{round(100 * sparsity)}"
         return self.path / f"model_pruned{suffix}.keras"
+
+    def shrunk(self, how: str) -> Path:
+        """A model made smaller: "slim", "clustered", "quantize_aware"; "trained_on" to compare."""
+        return self.path / f"model_{how}.keras"
 
     @property
     def labels(self) -> Path:

@@ -306,7 +306,7 @@ REFUSED = {
         r"Layer 'conv' \(Conv2D\).*kernel_regularizer must be L1, L2 or L1L2",
     ),
     "adapted": (adapted, r"Layer 'statistics' \(Normalization\).*mean=\.\.\., variance=\.\.\."),
-    "quantized": (quantized, r"Layer 'logits' \(Dense\).*prune the float model first"),
+    "quantized": (quantized, r"Layer 'logits' \(Dense\).*begin with the float model"),
     "own class": (own_class, r"must be a graph .* Received: 0 and 0"),
     "own graph": (lambda: OwnGraph(object()), r"class of its own: pass keras.Model\("),
     "name": (lambda: chain(L.ReLU(name="_relu")), r"Layer '_relu' \(ReLU\).*name it"),

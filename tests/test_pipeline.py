@@ -9,7 +9,19 @@ import pytest
 from kcnn import models
 from kcnn.pipeline import run
 from kcnn.pipeline.setup import build, load, training_for
-from kcnn.recipe import Data, Distill, Model, Recipe, Train, Transfer
+from kcnn.recipe import (
+    Cluster,
+    Data,
+    Distill,
+    Model,
+    Prune,
+    Quantize,
+    QuantizeAware,
+    Recipe,
+    Slim,
+    Train,
+    Transfer,
+)
 
 DIGITS = Data(name="digits", limit=60, batch_size=16, validation=0.2)
 
@@ -84,3 +96,44 @@ def test_a_wrong_layer_is_named_before_anything_is_written(base, tmp_path):
     with pytest.raises(ValueError, match="Unknown layer 'f7'"):
         run(borrowed, "x", tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_path):
+    shrink = Recipe(
+        data=DIGITS,
+        model=Model(name="lenet5"),
+        trained=base,
+        prune=Prune(sparsities=(0.5,), epochs=1, distill=True),
+        slim=Slim(macs=0.8, epochs=1),
+        cluster=Cluster(clusters=8, epochs=1),
+        quantize=Quantize(samples=20),
+        quantize_aware=QuantizeAware(epochs=1),
+        explain=None,
+    )
+    report = run(shrink, "shrunk", tmp_path / "run")
+    stages = {stage.name: stage for stage in report.stages}
+    slim = next(name for name in stages if name.startswith("slim"))
+    assert [*stages] == [
+        *("float", "pruned 50%", slim, "pruned 50%, 8 clusters"),
+        *("int8", "pruned 50%, int8", f"{slim}, int8", "pruned 50%, 8 clusters, int8"),
+        *("trained for int8", "control: trained on in floats, int8"),
+    ]
+    kept = models.load(tmp_path / "run/model.keras")
+    for ours, theirs in zip(kept.get_weights(), models.load(base).get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert report.training == {"taken_from": base}
+    assert stages[slim].macs < 0.85 * stages["float"].macs == 0.85 * stages["int8"].macs
+    assert stages[slim].bytes < 0.95 * stages["float"].bytes
+    assert stages["pruned 50%, 8 clusters"].sparsity == stages["pruned 50%"].sparsity > 0.49
+    assert stages["pruned 50%, 8 clusters"].gzip_bytes < stages["pruned 50%"].gzip_bytes
+    assert not (tmp_path / "run/curves.png").exists()
+    page = (tmp_path / "run/report.html").read_text()
+    assert "MACs" in page
+    assert "none: the model of" in page
+
+
+def test_what_a_taken_model_would_ignore_is_refused(base):
+    with pytest.raises(ValueError, match="nothing is built or trained"):
+        recipe(trained=base, distill=Distill(teacher=base))
+    with pytest.raises(ValueError, match="keep both"):
+        recipe(quantize_aware=QuantizeAware())

@@ -8,12 +8,28 @@ True
 from importlib import import_module
 
 _HOME = {
+    "ClusterResult": "clustering",
     "PruneResult": "pruning",
+    "QuantizeAwareResult": "qat",
+    "SlimResult": "filters.slimming",
+    "cluster": "clustering",
     "prune": "pruning",
+    "quantize_aware": "qat",
+    "slim": "filters.slimming",
     "sparsity": "kernels",
 }
 
-__all__ = ["PruneResult", "prune", "sparsity"]
+__all__ = [
+    "ClusterResult",
+    "PruneResult",
+    "QuantizeAwareResult",
+    "SlimResult",
+    "cluster",
+    "prune",
+    "quantize_aware",
+    "slim",
+    "sparsity",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -18,7 +18,7 @@ from kcnn.compress.carried import ACTIVATIONS, ANY_DATA_FORMAT, CARRIED, RENAMED
 # Without a meaning for a layer whose weights are copied and which runs in float32.
 _DROPPED = frozenset({"name", "dtype", "seed", "renorm_clipping", "renorm_momentum"})
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # TensorFlow's pattern for a scope
-# Those of kcnn.layers that Keras 2 lacks too are written for it in bridge.py.
+# Those of kcnn.layers that Keras 2 lacks too are written for it in bridge/layers.py.
 _MODULES = (keras.layers, kcnn.layers)
 
 
@@ -56,11 +56,21 @@ def weights(model: keras.Model) -> dict[str, np.ndarray]:
     }
 
 
-def write_job(folder: Path, model: keras.Model, pruning: dict | None = None) -> None:
-    """Write to `folder` all that the child needs: the graph, the weights, the settings, a probe.
+def with_weights(model: keras.Model, values: dict[str, np.ndarray]) -> keras.Model:
+    """Return a copy of `model`, not compiled, with other weights, named as by `weights`."""
+    # `clone_model` would also compile the copy, and fail on a loss of the caller's own.
+    make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
+    copy = make.from_config(model.get_config())
+    for layer in copy.layers:
+        layer.set_weights([values[f"{layer.name}/{i}"] for i in range(len(layer.weights))])
+    return copy
+
+
+def write_job(folder: Path, model: keras.Model, job: dict | None = None) -> None:
+    """Write to `folder` all that the child needs: the graph, the weights, the job, a probe.
 
     The probe is a few random images and the model's own answers to them, on which the child
-    measures how well it has rebuilt the model. Without `pruning`, that is all it does.
+    measures how well it has rebuilt the model. Without a job, that is all it does.
 
     Raises:
         ValueError: as `describe`.
@@ -69,7 +79,7 @@ def write_job(folder: Path, model: keras.Model, pruning: dict | None = None) -> 
     shape = [size or 32 for size in layers[0]["config"]["shape"]]
     images = np.random.default_rng(0).integers(0, 256, (8, *shape)).astype(np.float32)
     answers = keras.ops.convert_to_numpy(model(images, training=False)).astype(np.float32)
-    (folder / "job.json").write_text(json.dumps({"layers": layers, "pruning": pruning}))
+    (folder / "job.json").write_text(json.dumps({"layers": layers, "job": job}))
     np.savez(folder / "weights.npz", **weights(model))
     np.savez(folder / "probe.npz", images=images, answers=answers)
 
@@ -111,7 +121,7 @@ def _check_layer(layer: keras.layers.Layer, class_name: str) -> None:
     if not _NAME.fullmatch(layer.name):
         raise ValueError("name it with a letter first, then letters, digits, '_', '.' and '-'.")
     if layer.dtype_policy.quantization_mode:
-        raise ValueError("it is quantized; prune the float model first.")
+        raise ValueError("it is quantized; begin with the float model.")
 
 
 def _entries(model: keras.Model) -> list[dict]:

@@ -1,7 +1,11 @@
 """The weights that pruning thins out, and how many of them are zero."""
 
+from collections.abc import Collection
+
 import keras
 import numpy as np
+
+from kcnn.errors import unknown
 
 # What TF-MOT prunes of each layer. Biases, batch norms and depthwise kernels stay whole: they are
 # few weights, and a network misses them most.
@@ -15,13 +19,22 @@ PRUNED_WEIGHT = {
 }
 
 
-def kernels(model: keras.Model) -> dict[str, np.ndarray]:
+def kernel_variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Return the prunable kernel of each layer that has one, by the layer's name."""
-    return {
-        layer.name: np.asarray(getattr(layer, PRUNED_WEIGHT[layer.__class__.__name__]))
-        for layer in model.layers
-        if layer.__class__.__name__ in PRUNED_WEIGHT
-    }
+    found = {}
+    for layer in model.layers:
+        # The first class that is known: a layer for quantisation-aware training extends its stock
+        # layer.
+        names = (each.__name__ for each in layer.__class__.__mro__)
+        weight = next((PRUNED_WEIGHT[name] for name in names if name in PRUNED_WEIGHT), None)
+        if weight:
+            found[layer.name] = getattr(layer, weight)
+    return found
+
+
+def kernels(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return the values of the prunable kernels, by the layer's name."""
+    return {name: np.asarray(kernel) for name, kernel in kernel_variables(model).items()}
 
 
 def zero_fractions(model: keras.Model) -> dict[str, float]:
@@ -41,3 +54,20 @@ def sparsity(model: keras.Model) -> float:
     """
     values = [kernel.ravel() for kernel in kernels(model).values()]
     return float(np.mean(np.concatenate(values) == 0)) if values else 0.0
+
+
+def chosen(model: keras.Model, exclude: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the kernels of `model` but for those of the layers named.
+
+    Raises:
+        ValueError: there is no such layer, or no kernel is left.
+    """
+    found = kernels(model)
+    if not found:
+        raise ValueError(f"Model {model.name!r} has no kernel of {', '.join(PRUNED_WEIGHT)}.")
+    excluded = {exclude} if isinstance(exclude, str) else set(exclude)
+    for name in sorted(excluded - found.keys()):
+        raise unknown("layer", name, found)
+    if excluded == found.keys():
+        raise ValueError("exclude names every layer that has a kernel: leave one out of it.")
+    return {name: kernel for name, kernel in found.items() if name not in excluded}

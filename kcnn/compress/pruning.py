@@ -1,38 +1,25 @@
 """Magnitude pruning: train a little longer while the smallest weights become zero for good."""
 
-import logging
-import math
-import re
-import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
-from numbers import Integral, Real
-from pathlib import Path
+from numbers import Real
 
 import keras
 import numpy as np
 
-from kcnn.compress.child import Child, start
-from kcnn.compress.graph import describe, write_job
-from kcnn.compress.kernels import PRUNED_WEIGHT, zero_fractions
+from kcnn.compress.bridge.pruning import TWO_TO_FOUR
+from kcnn.compress.finetune import check_budget, check_models, finetune
+from kcnn.compress.graph import with_weights
+from kcnn.compress.kernels import chosen, kernels, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
 from kcnn.data import Data
 from kcnn.errors import unknown
-from kcnn.models.fits import check_fit
 
 SCHEDULES = ("polynomial", "constant")
 
 # The masks are renewed about so many times on the way to the final sparsity: each time costs a
 # sort of all weights.
 MASK_UPDATES = 32
-
-# Relative, for the Keras 2 copy of the model: rounding stays far below it even in bfloat16, a layer
-# that means something else does not.
-TOLERANCE = 0.05
-
-logger = logging.getLogger("kcnn")
 
 
 @dataclass(frozen=True)
@@ -42,43 +29,56 @@ class PruneResult:
     model: keras.Model
     """A new model of stock layers, not compiled."""
     sparsity: float
-    """Zero fraction over all pruned kernels, measured, 0 to 1."""
+    """Zero fraction over all kernels, those left dense included; measured, 0 to 1."""
     layer_sparsity: dict[str, float]
-    """The same for each layer with a pruned kernel."""
+    """The same for each layer with a kernel."""
     history: dict[str, list[float]]
     """Training loss, accuracy and sparsity after each epoch."""
     epochs: int
     seconds: float
 
 
-def prune(
+def prune(  # noqa: PLR0913 - what to prune, and a training
     model: keras.Model,
     data: Data,
     *,
-    sparsity: float = 0.8,
+    sparsity: float | str | Mapping[str, float] = 0.8,
+    exclude: Collection[str] = (),
     epochs: int = 2,
     schedule: str = "polynomial",
     learning_rate: float = 1e-3,
+    teacher: keras.Model | None = None,
 ) -> PruneResult:
     """Set the smallest weights of a trained model to zero while it trains on, by TF-MOT.
 
     Use it for a smaller download: zeros compress well, so gzip shrinks the file, at float and at
-    int8. It does not make inference faster. All kernels of convolutions and of `Dense` layers are
-    pruned, each to the same sparsity, as TF-MOT's guide does; biases, batch norms and depthwise
-    kernels stay whole. Adam starts at `learning_rate` and follows a cosine down to zero.
-    Pruning a pruned model goes on from the zeros it has.
+    int8. It does not make inference faster; `kcnn.slim` does. The kernels of convolutions and of
+    `Dense` layers are pruned, each to the same sparsity unless told otherwise; biases, batch norms
+    and depthwise kernels stay whole. Adam starts at `learning_rate` and follows a cosine down to
+    zero. Pruning a pruned model goes on from the zeros it has, in all of its layers.
 
-    Paper: Zhu and Gupta, "To prune, or not to prune" (2017), https://arxiv.org/abs/1710.01878.
+    Papers: Zhu and Gupta, "To prune, or not to prune" (2017), https://arxiv.org/abs/1710.01878;
+    for 2:4, Mishra et al., "Accelerating Sparse Deep Neural Networks" (2021),
+    https://arxiv.org/abs/2104.08378.
 
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
             functional, of kcnn or your own. It is left as it is.
         data: what `kcnn.data.load` returns; only `data.train` is read.
-        sparsity: fraction of the weights that become zero, above 0 and below 1.
+        sparsity: fraction of the weights that become zero, above 0 and below 1; or fractions by
+            layer name, and layers not named stay dense; or "2:4": of every four consecutive input
+            channels at least two are zero, chosen at once whatever the `schedule`. That is the
+            pattern of sparse tensor cores; no runtime of phones or microcontrollers uses it. It
+            needs kernels of `Conv2D`, `SeparableConv2D` or `Dense`.
+        exclude: names of layers that stay dense. The first convolution and the last layer have few
+            weights and suffer most: `exclude=("conv1", "logits")`.
         epochs: passes over the training images; more of them cost less accuracy.
         schedule: "polynomial" rises to `sparsity` during the first half of the training and leaves
             the second half for recovery; "constant" prunes at once, before the first step.
         learning_rate: at the start. 1e-3 suits a short run after training with Adam.
+        teacher: a trained model for the same images and classes, ending in logits, from whose
+            answers the pruned one learns as well, with the loss and the defaults of
+            `kcnn.distill`. The unpruned `model` itself is a good one.
 
     Raises:
         ValueError: an argument is out of its range, the model does not fit the data, or one of its
@@ -88,72 +88,91 @@ def prune(
 
     >>> import kcnn
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
-    >>> result = prune(kcnn.models.build("simple_cnn"), data, sparsity=0.5, epochs=1)
-    >>> round(result.sparsity, 3)
-    0.5
+    >>> model = kcnn.models.build("simple_cnn")
+    >>> result = prune(model, data, sparsity=0.5, exclude=("logits",), epochs=1)
+    >>> result.layer_sparsity["logits"], round(result.layer_sparsity["block1_conv2"], 3)
+    (0.0, 0.5)
     """
-    _check_settings(sparsity, epochs, schedule, learning_rate)
-    _check_model(model, data)
+    if schedule not in SCHEDULES:
+        raise unknown("schedule", schedule, SCHEDULES)
+    check_budget(epochs, learning_rate)
+    check_models(model, teacher, data)
     end_step, frequency = _mask_updates(schedule, epochs * data.steps_per_epoch)
     settings = {
-        "sparsity": _targets(model, sparsity),
+        "targets": _targets(model, sparsity, exclude),
+        "weights": sum(kernel.size for kernel in kernels(model).values()),
         "end_step": end_step,
         "frequency": frequency,
-        "epochs": int(epochs),
-        "steps_per_epoch": data.steps_per_epoch,
-        "learning_rate": float(learning_rate),
-        "dtypes": [spec.dtype.name for spec in data.train.element_spec],
-        "soft_labels": data.train.element_spec[1].shape.rank == 2,
     }
-    started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="kcnn-prune-") as name:
-        folder = Path(name)
-        write_job(folder, model, settings)
-        with start(folder) as child:
-            history = _train(child, data, epochs)
-        with np.load(folder / "pruned.npz") as weights:
-            pruned = _copy(model, weights)
+    budget = {"epochs": epochs, "learning_rate": learning_rate, "teacher": teacher}
+    tuned = finetune("pruning", model, data, settings, **budget)
+    pruned = with_weights(model, tuned.arrays)
     return PruneResult(
         model=pruned,
         sparsity=measured_sparsity(pruned),
         layer_sparsity=zero_fractions(pruned),
-        history=history,
+        history=tuned.history,
         epochs=epochs,
-        seconds=time.perf_counter() - started,
+        seconds=tuned.seconds,
     )
 
 
-def _check_settings(sparsity: float, epochs: int, schedule: str, learning_rate: float) -> None:
-    if not isinstance(sparsity, Real) or not 0 < sparsity < 1:
-        raise ValueError(f"sparsity must lie between 0 and 1. Received: sparsity={sparsity!r}")
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1. Received: epochs={epochs!r}")
-    if schedule not in SCHEDULES:
-        raise unknown("schedule", schedule, SCHEDULES)
-    if not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
-        raise ValueError(
-            f"learning_rate must be a positive number. Received: learning_rate={learning_rate!r}"
-        )
-
-
-def _check_model(model: keras.Model, data: Data) -> None:
-    describe(model)  # first, for it says what is wrong with a model that has no one shape
-    check_fit(model, data.image_shape, len(data.class_names))
-    if data.steps_per_epoch < 1:
-        raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
-
-
-def _targets(model: keras.Model, sparsity: float) -> dict[str, tuple[float, float]]:
-    """Return each kernel's sparsity at the beginning and at the end."""
-    zeros = zero_fractions(model)
-    if not zeros:
-        raise ValueError(f"Model {model.name!r} has no kernel of {', '.join(PRUNED_WEIGHT)}.")
-    if measured_sparsity(model) >= sparsity:
+def _targets(
+    model: keras.Model, sparsity: float | str | Mapping[str, float], exclude: Collection[str]
+) -> dict[str, tuple[float, float] | str]:
+    """Return each layer's sparsity at the beginning and at the end, or "2:4"."""
+    if isinstance(sparsity, Mapping) and (both := sorted(set(sparsity).intersection(exclude))):
+        raise ValueError(f"Layer {both[0]!r} has a sparsity and is excluded: drop one of the two.")
+    found = chosen(model, exclude)
+    wanted = _wanted(sparsity, found)
+    before = zero_fractions(model)
+    # Layers that are not pruned any further keep the zeros they have.
+    kept = {name: (zeros, zeros) for name, zeros in before.items() if zeros}
+    if sparsity == TWO_TO_FOUR:
+        _check_two_to_four(model, found)
+        return kept | wanted
+    if all(
+        before[name] and round((goal - before[name]) * found[name].size) < 1
+        for name, goal in wanted.items()
+    ):
         raise ValueError(
             f"The model is already {measured_sparsity(model):.1%} zeros: ask for a higher "
             f"sparsity. Received: sparsity={sparsity}"
         )
-    return {name: (before, max(before, float(sparsity))) for name, before in zeros.items()}
+    return kept | {name: (before[name], max(before[name], goal)) for name, goal in wanted.items()}
+
+
+def _wanted(
+    sparsity: float | str | Mapping[str, float], found: dict[str, np.ndarray]
+) -> dict[str, float | str]:
+    """Return what is asked of each layer."""
+    if sparsity == TWO_TO_FOUR:
+        return dict.fromkeys(found, TWO_TO_FOUR)
+    wanted = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(found, sparsity)
+    for name, fraction in wanted.items():
+        if name not in found:
+            raise unknown("layer", name, found)
+        if not isinstance(fraction, Real) or not 0 < fraction < 1:
+            raise ValueError(
+                "sparsity must lie between 0 and 1, by layer name or for all of them, or be "
+                f"{TWO_TO_FOUR!r}. Received: sparsity={sparsity!r}"
+            )
+    return {name: float(fraction) for name, fraction in wanted.items()}
+
+
+def _check_two_to_four(model: keras.Model, found: dict[str, np.ndarray]) -> None:
+    for name, kernel in found.items():
+        if kernel.ndim not in (2, 4):
+            raise ValueError(
+                f"Layer {name!r} ({model.get_layer(name).__class__.__name__}) cannot be pruned "
+                f"{TWO_TO_FOUR}, only kernels of Conv2D, SeparableConv2D and Dense can: "
+                f"exclude it."
+            )
+        if np.any(kernel == 0):
+            raise ValueError(
+                f"Layer {name!r} has zeros, of which {TWO_TO_FOUR} would bring some back: start "
+                "from the dense model, or exclude the layer."
+            )
 
 
 def _mask_updates(schedule: str, steps: int) -> tuple[int, int]:
@@ -172,54 +191,3 @@ def _mask_updates(schedule: str, steps: int) -> tuple[int, int]:
     room = max(0, steps // 2 - 1) if schedule == "polynomial" else 0
     frequency = max(1, room // MASK_UPDATES)
     return 1 + room // frequency * frequency, frequency
-
-
-def _train(child: Child, data: Data, epochs: int) -> dict[str, list[float]]:
-    batches = _batches(data, epochs * data.steps_per_epoch)
-    batches = chain([next(batches)], batches)  # the first is made while the child is starting
-    difference = child.receive()["difference"]
-    logger.debug("Keras 2 copy of the model: relative difference %.1e", difference)
-    if not difference <= TOLERANCE:
-        raise RuntimeError(
-            f"The Keras 2 copy of the model answers differently (by {difference:.1%} of the "
-            "largest logit), so TF-MOT would prune another model."
-        )
-    history = {"loss": [], "accuracy": [], "sparsity": []}
-    for epoch in range(1, epochs + 1):
-        for images, labels in islice(batches, data.steps_per_epoch):
-            child.send(images, labels)
-        report = child.receive()
-        for key, values in history.items():
-            values.append(report[key])
-        progress = ", ".join(f"{key} {values[-1]:.4f}" for key, values in history.items())
-        logger.info("pruning epoch %d/%d: %s", epoch, epochs, progress)
-        if not math.isfinite(report["loss"]):
-            raise RuntimeError(f"The loss became {report['loss']}: use a lower learning_rate.")
-    child.receive()  # the weights are written
-    return history
-
-
-def _batches(data: Data, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield exactly `count` training batches; the child would wait for the missing ones."""
-    yielded = 0
-    try:
-        # One iterator for all epochs: making one anew costs seconds.
-        for batch in data.train.repeat().take(count).as_numpy_iterator():
-            yield batch
-            yielded += 1
-    except Exception as error:
-        # TensorFlow puts the names of its own nodes in double braces.
-        reason = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())[:300]
-        raise RuntimeError(f"Reading data.train failed: {reason}") from error
-    if yielded < count:
-        raise RuntimeError(f"data.train ended after {yielded} of {count} batches.")
-
-
-def _copy(model: keras.Model, weights: dict[str, np.ndarray]) -> keras.Model:
-    """Return a copy of `model` with other weights."""
-    # `clone_model` would also compile the copy, and fail on a loss of the caller's own.
-    make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
-    copy = make.from_config(model.get_config())
-    for layer in copy.layers:
-        layer.set_weights([weights[f"{layer.name}/{i}"] for i in range(len(layer.weights))])
-    return copy

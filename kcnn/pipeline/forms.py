@@ -1,4 +1,4 @@
-"""The forms a model takes on its way to the phone: whole, pruned, int8; and their receipts."""
+"""The forms a model takes on its way to the phone, and their receipts."""
 
 import dataclasses
 import logging
@@ -9,13 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kcnn import compress, export, models
+from kcnn import compress, export
 from kcnn.data import Data
 from kcnn.evaluation import TTA, Evaluation, evaluate
 from kcnn.litert import TFLiteClassifier
-from kcnn.recipe import Prune, Quantize
 from kcnn.report.stages import Stage, stage
-from kcnn.run_dir import RunDir
+from kcnn.runtimes import RUNTIMES
 
 _TIMED_IMAGES = 20
 
@@ -30,41 +29,10 @@ class Form:
     file: Path
     model: keras.Model
     """Itself, or for a .tflite file what it was made from."""
+    macs: int
+    """Multiply-accumulates for an image."""
     tta: str = "none"
     """The test-time augmentation of its score."""
-
-
-def prune(section: Prune, model: keras.Model, data: Data, run_dir: RunDir) -> list[Form]:
-    """Return the model at each level of sparsity, each pruned further from the one before."""
-    forms = []
-    for sparsity in section.sparsities:
-        logger.info("pruning to %.0f %% zeros", 100 * sparsity)
-        result = compress.prune(
-            model,
-            data,
-            sparsity=sparsity,
-            epochs=section.epochs,
-            schedule=section.schedule,
-            learning_rate=section.learning_rate,
-        )
-        model = result.model
-        file = models.save(model, run_dir.pruned(sparsity, exported=not forms))
-        forms.append(Form(f"pruned {sparsity:.0%}", file, model))
-    return forms
-
-
-def quantize(section: Quantize, form: Form, data: Data) -> Form:
-    """Return the form as an int8 file beside its own."""
-    logger.info("quantising the %s model to int8", form.name)
-    result = export.export_tflite(
-        form.model,
-        form.file.with_name(f"{form.file.stem}_int8.tflite"),
-        calibration=data.calibration,
-        samples=section.samples,
-        labels=data.class_names,
-    )
-    name = "int8" if form.name == "float" else f"{form.name}, int8"
-    return Form(name, result.path, form.model)
 
 
 def with_tta(form: Form, tta: str) -> Form:
@@ -87,6 +55,8 @@ def receipt(form: Form, evaluation: Evaluation, data: Data) -> Stage:
         evaluation,
         ms_per_image=_milliseconds(form, images[:_TIMED_IMAGES]) * TTA[form.tta],
         sparsity=compress.sparsity(form.model),
+        macs=form.macs,
+        arena_bytes=_arena_bytes(form, images[:1]),
     )
 
 
@@ -98,3 +68,11 @@ def _milliseconds(form: Form, images: np.ndarray) -> float:
         file = Path(folder) / "float.tflite"
         export.export_tflite(form.model, file, quantization="none")
         return TFLiteClassifier(file).milliseconds_per_image(images)
+
+
+def _arena_bytes(form: Form, image: np.ndarray) -> int | None:
+    """Measure what an int8 file takes of a microcontroller's memory, where that can be asked."""
+    micro = RUNTIMES["tflite-micro"]
+    if form.file.suffix != ".tflite" or micro.available() is not None:
+        return None
+    return micro.run(form.file.read_bytes(), image).details["arena_bytes"]

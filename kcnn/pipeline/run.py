@@ -9,11 +9,13 @@ import keras
 import numpy as np
 
 from kcnn import explain, models
+from kcnn.arithmetic import model_arithmetic
 from kcnn.data import Data
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, prune, quantize, receipt, score, with_tta
+from kcnn.pipeline.forms import Form, receipt, score, with_tta
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
+from kcnn.pipeline.shrink import shrunk
 from kcnn.recipe import Recipe, to_json
 from kcnn.report import plots
 from kcnn.report.page import write_page
@@ -56,19 +58,16 @@ def run(
     commit = git_commit()  # of the code that runs, not of what it has become by the end
     keras.utils.set_random_seed(recipe.seed)
     data = load(recipe, data_dir)
-    training = training_for(recipe, build(recipe, data), data)
+    model = build(recipe, data)
+    training = None if recipe.trained else training_for(recipe, model, data)
     callbacks = callbacks_for(recipe.train, run_dir.path)
     run_dir.start()
     _write(run_dir.recipe, to_json(recipe))
     _write(run_dir.labels, "\n".join(data.class_names) + "\n")
 
-    trained = training(callbacks=callbacks)
-    model = in_float32(trained.model)
-    forms = [Form("float", models.save(model, run_dir.model), model)]
-    if recipe.prune:
-        forms += prune(recipe.prune, model, data, run_dir)
-    if recipe.quantize:
-        forms += [quantize(recipe.quantize, form, data) for form in forms[:2]]
+    trained = training and training(callbacks=callbacks)
+    model = in_float32(trained.model if trained else model)
+    forms = shrunk(recipe, model, data, run_dir)
     if recipe.tta != "none":
         forms.append(with_tta(forms[0], recipe.tta))
 
@@ -76,10 +75,12 @@ def run(
     explained = recipe.explain.images if recipe.explain else 0
     if explained and not _explain(explained, model, data, run_dir):
         explained = 0
-    plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
+    if trained:
+        plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
-    report = _report(recipe, name, data, trained, stages, commit)
+    course = _course(trained) if trained else {"taken_from": recipe.trained}
+    report = _report(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
@@ -101,7 +102,8 @@ def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
     training = training_for(alone, build(alone, data), data)
     trained = training(callbacks=callbacks_for(alone.train, None))
     model = in_float32(trained.model)
-    return Form("control, no teacher", models.save(model, run_dir.control), model)
+    file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
+    return Form("control, no teacher", file, model, macs)
 
 
 def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> bool:
@@ -120,28 +122,32 @@ def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> boo
     return True
 
 
+def _course(trained: TrainResult) -> dict[str, float | int | str]:
+    return {
+        "epochs": trained.epochs,
+        "best_epoch": trained.best_epoch,
+        "seconds": round(trained.seconds, 1),
+        "stop_reason": trained.stop_reason,
+    }
+
+
 def _report(
     recipe: Recipe,
     name: str,
     data: Data,
-    trained: TrainResult,
+    model: keras.Model,
+    course: dict[str, float | int | str],
     stages: tuple[Stage, ...],
     commit: str | None,
 ) -> Report:
-    weights = trained.model.trainable_weights
     return Report(
         recipe=name,
         model=recipe.model.name,
-        parameters=int(sum(np.prod(weight.shape) for weight in weights)),
+        parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         dataset=recipe.data.name,
         train_images=data.num_train,
         stages=stages,
-        training={
-            "epochs": trained.epochs,
-            "best_epoch": trained.best_epoch,
-            "seconds": round(trained.seconds, 1),
-            "stop_reason": trained.stop_reason,
-        },
+        training=course,
         seed=recipe.seed,
         git_commit=commit,
     )

@@ -39,7 +39,11 @@ def load(recipe: Recipe, data_dir: str | None) -> Data:
 
 
 def build(recipe: Recipe, data: Data) -> keras.Model:
-    """Return the recipe's model, untrained, for the shape and the classes of `data`."""
+    """Return the recipe's model for the shape and the classes of `data`, untrained or taken."""
+    if recipe.trained:
+        model = _trained(recipe.trained, purpose="model")
+        check_fit(model, data.image_shape, len(data.class_names))
+        return model
     if recipe.transfer:
         base = _trained(recipe.transfer.base, purpose="base")
         check_fit(base, data.image_shape, base.output_shape[-1], called="base")

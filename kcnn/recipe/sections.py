@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from kcnn.recipe.compression import Cluster, Prune, Quantize, QuantizeAware, Slim
 from kcnn.recipe.ranges import CONFIG, Count, Fraction, Positive
 from kcnn.recipe.train import Train
 
@@ -65,32 +66,6 @@ class Distill:
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
-class Prune:
-    """How the model is thinned; see `kcnn.prune`.
-
-    Each further level starts from the one before. The first is the one that is exported; the
-    others are kept and reported, to show what more would cost.
-    """
-
-    sparsities: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.8)
-    epochs: Count = 2
-    schedule: Literal["polynomial", "constant"] = "polynomial"
-    learning_rate: Positive = 1e-3
-
-    def __post_init__(self) -> None:
-        """Refuse levels that do not rise: a pruned weight cannot come back."""
-        if list(self.sparsities) != sorted(set(self.sparsities)):
-            raise ValueError(f"sparsities must rise. Received: {list(self.sparsities)}")
-
-
-@dataclass(frozen=True, kw_only=True, config=CONFIG)
-class Quantize:
-    """How the integer model is calibrated; see `kcnn.export_tflite`."""
-
-    samples: Annotated[int, Field(ge=10)] = 300
-
-
-@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Explain:
     """How many test images get a heat map; see `kcnn.grad_cam`."""
 
@@ -102,23 +77,37 @@ class Recipe:
     """A whole run. A section that is None is left out of it.
 
     With `transfer`, the body of a trained model takes the place of `model`, whose name then only
-    says which network it is. `tta` is the test-time
+    says which network it is. With `trained`, the folder of a run or a `.keras` file, that model is
+    taken whole and as it is: the run is about what can be made of it. `tta` is the test-time
     augmentation of the scores; see `kcnn.evaluate`.
     """
 
     data: Data = Field(default_factory=Data)
     model: Model = Field(default_factory=Model)
     train: Train = Field(default_factory=Train)
+    trained: str | None = None
     transfer: Transfer | None = None
     distill: Distill | None = None
     prune: Prune | None = Field(default_factory=Prune)
+    slim: Slim | None = None
+    cluster: Cluster | None = None
+    quantize_aware: QuantizeAware | None = None
     quantize: Quantize | None = Field(default_factory=Quantize)
     explain: Explain | None = Field(default_factory=Explain)
     tta: Literal["none", "flip", "flip_shift"] = "none"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     def __post_init__(self) -> None:
-        """Refuse what a borrowed body would ignore."""
+        """Refuse what a borrowed body or a whole model would ignore."""
+        if self.trained and (self.transfer or self.distill or self.model.options):
+            raise ValueError(
+                "with trained, nothing is built or trained: leave transfer, distill and "
+                "model.options out."
+            )
+        if self.quantize_aware and not self.quantize:
+            raise ValueError(
+                "quantize_aware is for the int8 file that the section quantize writes: keep both."
+            )
         if self.transfer and self.model.options:
             raise ValueError(
                 "model.options mean nothing with transfer: the base decides the network. "
@@ -136,7 +125,11 @@ def smoke(recipe: Recipe) -> Recipe:
     data = dataclasses.replace(
         recipe.data, limit=512, batch_size=min(recipe.data.batch_size, 64), validation=0.2
     )
-    prune = recipe.prune and dataclasses.replace(recipe.prune, epochs=1)
+    shrinking = {
+        name: section and dataclasses.replace(section, epochs=1)
+        for name in ("prune", "slim", "cluster", "quantize_aware")
+        for section in [getattr(recipe, name)]
+    }
     quantize = recipe.quantize and Quantize(samples=20)
     explain = recipe.explain and Explain(images=4)
     transfer = recipe.transfer and dataclasses.replace(
@@ -147,7 +140,7 @@ def smoke(recipe: Recipe) -> Recipe:
         data=data,
         train=_in_one_epoch(recipe.train),
         transfer=transfer,
-        prune=prune,
+        **shrinking,
         quantize=quantize,
         explain=explain,
     )

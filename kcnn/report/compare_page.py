@@ -12,6 +12,7 @@ from kcnn.report.embed import Picture, embed_figure
 from kcnn.report.html import render
 from kcnn.report.page import hardware_text, stage_rows, training_text
 from kcnn.report.run_files import RunFiles, read_run
+from kcnn.report.table import more_columns
 from kcnn.run_dir import atomic
 
 
@@ -36,6 +37,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
 
 def _render(runs: Sequence[RunFiles], home: Path) -> str:
     names = _names(runs)
+    rows = [row for name, run in zip(names, runs, strict=True) for row in stage_rows(run, name)]
     return render(
         "compare.html.j2",
         runs=[
@@ -48,9 +50,8 @@ def _render(runs: Sequence[RunFiles], home: Path) -> str:
             for name, run in zip(names, runs, strict=True)
         ],
         unlike=len({(run.report.dataset, run.report.stages[0].count) for run in runs}) > 1,
-        stages=[
-            row for name, run in zip(names, runs, strict=True) for row in stage_rows(run, name)
-        ],
+        stages=rows,
+        more_columns=more_columns([row.stage for row in rows]),
         course=_course(names, runs),
         differences=_differences(runs),
     )

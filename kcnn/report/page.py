@@ -14,6 +14,7 @@ from kcnn.report.html import render
 from kcnn.report.metrics import wilson_interval
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.stages import Report, Stage
+from kcnn.report.table import more_columns
 from kcnn.run_dir import atomic
 
 _PICTURES = ("confusion", "reliability", "mistakes", "disagreements", "heatmaps", "grad_cam")
@@ -66,6 +67,7 @@ def render_run(run: RunFiles) -> str:
         course=_course(run),
         events=events(run),
         stages=stage_rows(run),
+        more_columns=more_columns(report.stages),
         pictures=pictures,
         analysis=run.analysis,
         mistakes_known=bool(pictures["confusion"] or run.analysis),
@@ -92,6 +94,8 @@ def stage_rows(run: RunFiles, name: str = "") -> list[StageRow]:
 def training_text(report: Report) -> str:
     """Return how long the training was, in words."""
     training = report.training
+    if "taken_from" in training:
+        return f"none: the model of {training['taken_from']}"
     epochs = training.get("epochs")
     text = f"{epochs} epoch{'' if epochs == 1 else 's'}" if epochs else "not known"
     seconds = training.get("seconds")

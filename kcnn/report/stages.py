@@ -49,6 +49,10 @@ class Stage:
     sparsity: float
     """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
     those of the Keras model it was made from."""
+    macs: int | None = None
+    """Multiply-accumulates for an image."""
+    arena_bytes: int | None = None
+    """Memory for activations in TensorFlow Lite Micro, where that was installed."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,8 @@ def load(path: str | os.PathLike) -> Report:
     return json_files.read(_REPORT, path, "report")
 
 
-def stage(
-    name: str, file: Path, evaluation: "Evaluation", *, ms_per_image: float, sparsity: float
-) -> Stage:
-    """Return the receipt for a model file and its score."""
+def stage(name: str, file: Path, evaluation: "Evaluation", **measured: float | None) -> Stage:
+    """Return the receipt for a model file, its score and what else was measured of it."""
     content = file.read_bytes()
     return Stage(
         name=name,
@@ -102,8 +104,7 @@ def stage(
         count=evaluation.count,
         bytes=len(content),
         gzip_bytes=len(gzip.compress(content, mtime=0)),
-        ms_per_image=ms_per_image,
-        sparsity=sparsity,
+        **measured,
     )
 
 

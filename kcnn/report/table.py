@@ -1,12 +1,31 @@
 """The stage table, once for the terminal and once for Markdown."""
 
+from collections.abc import Sequence
+
 from kcnn.report.stages import Report, Stage
 
 HEADER = ("stage", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
+# What not every report has: fields of a stage, by what their columns are called.
+_MORE = {"MACs": "macs", "arena bytes": "arena_bytes"}
 
 
-def row(stage: Stage) -> tuple[str, ...]:
-    """Return one stage's cells, in the order of `HEADER`."""
+def more_columns(stages: Sequence[Stage]) -> dict[str, str]:
+    """Return the further columns that the stages fill: title -> field of `Stage`."""
+    return {
+        title: field
+        for title, field in _MORE.items()
+        if any(getattr(stage, field) is not None for stage in stages)
+    }
+
+
+def header(report: Report) -> tuple[str, ...]:
+    """Return the titles of the report's columns."""
+    return (*HEADER, *more_columns(report.stages))
+
+
+def row(stage: Stage, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
+    """Return one stage's cells, in the order of `titles`."""
+    numbers = [getattr(stage, _MORE[title]) for title in titles[len(HEADER) :]]
     return (
         stage.name,
         f"{stage.accuracy:.2%}",
@@ -14,6 +33,7 @@ def row(stage: Stage) -> tuple[str, ...]:
         f"{stage.bytes:,}",
         f"{stage.gzip_bytes:,}",
         f"{stage.ms_per_image:.3f}",
+        *("" if number is None else f"{number:,}" for number in numbers),
     )
 
 
@@ -28,5 +48,7 @@ def caption(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """Return the table as Markdown, numbers right-aligned."""
-    lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *map(row, report.stages)]
+    titles = header(report)
+    cells = [row(stage, titles) for stage in report.stages]
+    lines = [titles, ("---", *["---:"] * (len(titles) - 1)), *cells]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

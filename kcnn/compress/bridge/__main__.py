@@ -1,0 +1,62 @@
+"""Do the jobs that `graph.write_job` wrote: rebuild the model, compare, train, write the result."""
+
+import json
+import os
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kcnn.compress.bridge.clustering import cluster
+from kcnn.compress.bridge.pruning import prune
+from kcnn.compress.bridge.quantizing import quantize
+from kcnn.compress.bridge.rebuild import difference, rebuild
+from kcnn.compress.bridge.training import Report, Training, train
+
+# A job takes the Keras 2 model, its own settings and `fit`, which trains a model on the batches
+# that the parent sends; it returns the arrays of its result.
+JOBS = {"clustering": cluster, "pruning": prune, "quantizing": quantize}
+
+
+def main(folders: list[str]) -> None:
+    """Do the job of each folder; on failure, end with the reason as the last line of stderr."""
+    reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not get between the reports
+
+    def report(values: dict) -> None:
+        reports.write(json.dumps(values) + "\n")
+        reports.flush()
+
+    try:
+        for folder in folders:
+            run(Path(folder), report)
+    except Exception as error:
+        traceback.print_exc()
+        sys.stderr.write(f"{type(error).__name__}: {reason(error)}\n")
+        sys.stderr.flush()
+        os._exit(1)  # an orderly exit would stumble over the thread that waits for a batch
+
+
+def reason(error: Exception) -> str:
+    """Return the one line of an error's text that says what happened."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("[[")] or ["no reason"]
+    # TensorFlow's comes after a traceback of the whole graph.
+    return lines[-1 if lines[0] == "Graph execution error:" else 0][:200]
+
+
+def run(folder: Path, report: Report) -> None:
+    """Rebuild the model of `folder`, report how exact it is, do the job if there is one."""
+    written = json.loads((folder / "job.json").read_text())
+    model = rebuild(written["layers"], np.load(folder / "weights.npz"))
+    report({"difference": difference(model, np.load(folder / "probe.npz"))})
+    if job := written["job"]:
+        fit = partial(train, Training(**job["training"]), report)
+        np.savez(folder / "result.npz", **JOBS[job["name"]](model, job["settings"], fit))
+        report({"done": True})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

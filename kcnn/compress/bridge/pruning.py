@@ -1,0 +1,57 @@
+"""The job "pruning": training with masks of TF-MOT on the kernels."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kcnn.compress.bridge.rebuild import named_weights
+from kcnn.compress.bridge.training import Fit
+
+if TYPE_CHECKING:
+    import tf_keras
+
+TWO_TO_FOUR = "2:4"
+
+
+def prune(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.ndarray]:
+    """Return the weights of `model` after a training in which the smallest became zero."""
+    import tensorflow_model_optimization as tfmot
+    import tf_keras
+
+    pruning = tfmot.sparsity.keras
+
+    def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        target = settings["targets"].get(layer.name)
+        if target is None:
+            return layer
+        if target == TWO_TO_FOUR:
+            return pruning.prune_low_magnitude(layer, sparsity_m_by_n=(2, 4))
+        begin, end = target
+        if begin == end or settings["end_step"] == 1:
+            return keep_zeros(layer, end)
+        return pruning.prune_low_magnitude(
+            layer,
+            pruning.PolynomialDecay(
+                begin, end, 1, settings["end_step"], frequency=settings["frequency"]
+            ),
+        )
+
+    wrapped = tf_keras.models.clone_model(model, clone_function=wrap)
+    kernels = [
+        layer.pruning_vars[0][0] for layer in wrapped.layers if hasattr(layer, "pruning_vars")
+    ]
+
+    def sparsity() -> dict[str, float]:
+        zeros = sum(np.count_nonzero(kernel.numpy() == 0) for kernel in kernels)
+        return {"sparsity": zeros / settings["weights"]}
+
+    fit(wrapped, callbacks=[pruning.UpdatePruningStep()], measure=sparsity)
+    return named_weights(pruning.strip_pruning(wrapped))
+
+
+def keep_zeros(layer: "tf_keras.layers.Layer", sparsity: float) -> "tf_keras.layers.Layer":
+    """Return `layer` so wrapped that this share of its smallest weights is zero from step 1 on."""
+    from tensorflow_model_optimization.sparsity import keras as pruning
+
+    schedule = pruning.ConstantSparsity(sparsity, begin_step=1, end_step=1, frequency=1)
+    return pruning.prune_low_magnitude(layer, schedule)

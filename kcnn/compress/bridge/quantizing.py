@@ -1,0 +1,59 @@
+"""The job "quantizing": quantisation-aware training by TF-MOT."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kcnn.compress.bridge.training import Fit
+
+if TYPE_CHECKING:
+    import tf_keras
+
+
+def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.ndarray]:
+    """Return the weights of `model` after training, and the bounds of its activations.
+
+    The bounds of the output of layer `name` are under "name/bounds".
+    """
+    import tensorflow_model_optimization as tfmot
+
+    for name in settings["frozen"]:
+        model.get_layer(name).trainable = False
+    names = {layer.name: [_last(weight) for weight in layer.weights] for layer in model.layers}
+    scheme = tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme()
+    if settings["sparse"]:
+        scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
+    annotated = tfmot.quantization.keras.quantize_annotate_model(model)
+    aware = tfmot.quantization.keras.quantize_apply(annotated, scheme)
+    wrapped = {layer.layer.name: layer for layer in aware.layers if hasattr(layer, "layer")}
+    for name, values in settings["bounds"].items():
+        # Its own start, -6 to 6, is forgotten only after thousands of steps.
+        for bound, value in zip(_bounds(wrapped.get(name)), values, strict=False):
+            bound.assign(value)
+    fit(aware)
+    arrays = {
+        f"{name}/{index}": _weight(wrapped[name], weight).numpy()
+        for name, weights in names.items()
+        for index, weight in enumerate(weights)
+    }
+    for name, layer in wrapped.items():
+        if bounds := _bounds(layer):
+            arrays[f"{name}/bounds"] = np.array([bound.numpy() for bound in bounds])
+    return arrays
+
+
+def _last(weight: "tf_keras.Variable") -> str:
+    return weight.name.split("/")[-1].split(":")[0]
+
+
+def _weight(layer: "tf_keras.layers.Layer", name: str) -> "tf_keras.Variable":
+    return next(weight for weight in layer.weights if _last(weight) == name)
+
+
+def _bounds(layer: "tf_keras.layers.Layer | None") -> list["tf_keras.Variable"]:
+    """Return minimum and maximum of what a wrapped layer gives out, if it is rounded there."""
+    found = {_last(weight): weight for weight in layer.weights} if layer else {}
+    for kind in ("output", "post_activation"):
+        if f"{kind}_min" in found:
+            return [found[f"{kind}_min"], found[f"{kind}_max"]]
+    return []

@@ -1,0 +1,45 @@
+"""From plain data to a Keras 2 model and its weights; `kcnn.compress.graph` is the other way."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kcnn.compress.bridge.layers import own_layers
+
+if TYPE_CHECKING:
+    import tf_keras
+
+
+def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Model":
+    """Return the Keras 2 model that `graph.describe` and `graph.weights` told of."""
+    import tf_keras
+
+    own, tensors = own_layers(), {}
+    for layer in layers:
+        name = layer["name"]
+        if layer["class_name"] == "InputLayer":
+            tensors[name] = tf_keras.Input(**layer["config"], name=name)
+            continue
+        layer_class = own.get(layer["class_name"]) or getattr(tf_keras.layers, layer["class_name"])
+        rebuilt = layer_class(**layer["config"], name=name)
+        inputs = [tensors[source] for source in layer["inputs"]]
+        tensors[name] = rebuilt(inputs if len(inputs) > 1 else inputs[0])
+        rebuilt.set_weights([weights[f"{name}/{i}"] for i in range(len(rebuilt.weights))])
+    ends = list(tensors.values())
+    return tf_keras.Model(ends[0], ends[-1])
+
+
+def named_weights(model: "tf_keras.Model") -> dict[str, np.ndarray]:
+    """Return all weights under the keys of `graph.weights`."""
+    return {
+        f"{layer.name}/{i}": weight
+        for layer in model.layers
+        for i, weight in enumerate(layer.get_weights())
+    }
+
+
+def difference(model: "tf_keras.Model", probe: dict[str, np.ndarray]) -> float:
+    """Return how far the answers are from those expected, relative to the largest of these."""
+    expected = probe["answers"]
+    answers = model(probe["images"], training=False).numpy()
+    return float(np.abs(answers - expected).max() / max(1.0, np.abs(expected).max()))

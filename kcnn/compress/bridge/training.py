@@ -1,0 +1,143 @@
+"""The training loop of all jobs: the batches come from the parent, the reports go back to it."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from kcnn.compress.child import read_array
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras
+
+Report = Callable[[dict], None]
+Loss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the parent says of the training; it crosses as JSON."""
+
+    epochs: int
+    steps_per_epoch: int
+    learning_rate: float
+    """Of Adam at the start; a cosine takes it down to zero."""
+    dtypes: Sequence[str]
+    """Of the arrays of a batch: images, labels and, with a teacher, its logits."""
+    soft_labels: bool
+    """Labels are probabilities [B, classes], not numbers [B]."""
+    temperature: float | None = None
+    """Of the teacher's answers; None without a teacher."""
+    alpha: float = 0.0
+    """Share of the teacher in the loss."""
+
+
+class Fit(Protocol):
+    """`train` as a job calls it, the first two arguments given."""
+
+    def __call__(
+        self,
+        model: "tf_keras.Model",
+        *,
+        callbacks: Sequence["tf_keras.callbacks.Callback"] = (),
+        measure: Callable[[], dict[str, float]] = dict,
+    ) -> None:
+        """Train `model` in place; each epoch reports Keras's logs and what `measure` returns."""
+
+
+def train(
+    training: Training,
+    report: Report,
+    model: "tf_keras.Model",
+    *,
+    callbacks: Sequence["tf_keras.callbacks.Callback"] = (),
+    measure: Callable[[], dict[str, float]] = dict,
+) -> None:
+    """Train `model` by Adam on the batches from the standard input."""
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(0)  # of the dropout
+    steps = training.steps_per_epoch
+    rate = tf_keras.optimizers.schedules.CosineDecay(
+        training.learning_rate, training.epochs * steps
+    )
+    loss, accuracy = objective(training)
+    model.compile(
+        tf_keras.optimizers.Adam(rate, jit_compile=False),
+        loss,
+        metrics=[accuracy],
+        jit_compile=False,
+    )
+    report_epoch = tf_keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: report(logs | measure())
+    )
+    model.fit(
+        batches(training, model),
+        steps_per_epoch=steps,
+        epochs=training.epochs,
+        verbose=0,
+        callbacks=[*callbacks, report_epoch],
+    )
+
+
+def objective(training: Training) -> tuple["tf_keras.losses.Loss | Loss", "str | Loss"]:
+    """Return the loss and the accuracy for the targets that `batches` yields."""
+    import tf_keras
+
+    if training.temperature is not None:
+        return lesson(training.temperature, training.alpha)
+    if training.soft_labels:
+        return tf_keras.losses.CategoricalCrossentropy(from_logits=True), "accuracy"
+    return tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), "accuracy"
+
+
+def lesson(temperature: float, alpha: float) -> tuple[Loss, Loss]:
+    """Return loss and accuracy with a teacher, as `kcnn.distill` has them.
+
+    Their targets are the probabilities of the labels, and beside them the teacher's logits.
+    """
+    import tensorflow as tf
+    import tf_keras
+
+    def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        labels, answers = tf.split(targets, 2, axis=-1)
+        wanted = tf.nn.log_softmax(answers / temperature)
+        told = tf.nn.log_softmax(logits / temperature)
+        divergence = tf.reduce_sum(tf.exp(wanted) * (wanted - told), axis=-1)
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+        return alpha * temperature**2 * divergence + (1 - alpha) * cross_entropy
+
+    def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        labels, _ = tf.split(targets, 2, axis=-1)
+        return tf_keras.metrics.categorical_accuracy(labels, logits)
+
+    return loss, accuracy
+
+
+def batches(training: Training, model: "tf_keras.Model") -> "tf.data.Dataset":
+    """Return the batches of images and targets that arrive on the standard input."""
+    import tensorflow as tf
+
+    stream = sys.stdin.buffer
+
+    def read() -> Iterator[tuple[np.ndarray, ...]]:
+        for _ in range(training.epochs * training.steps_per_epoch):
+            yield tuple(read_array(stream) for _ in training.dtypes)
+
+    def join(images: tf.Tensor, labels: tf.Tensor, answers: tf.Tensor) -> tuple:
+        if not training.soft_labels:
+            labels = tf.one_hot(labels, model.output_shape[-1])
+        return images, tf.concat([labels, answers], axis=-1)
+
+    labels_shape = model.output_shape if training.soft_labels else (None,)
+    shapes = [model.input_shape, labels_shape, model.output_shape][: len(training.dtypes)]
+    signature = tuple(map(tf.TensorSpec, shapes, training.dtypes))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread can hold up the end by as much as an epoch
+    dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
+    if training.temperature is not None:
+        dataset = dataset.map(join)
+    return dataset.prefetch(2).with_options(options)

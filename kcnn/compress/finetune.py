@@ -1,0 +1,167 @@
+"""Training by TF-MOT, seen from the user's process: the same for every method that needs it."""
+
+import logging
+import math
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from numbers import Integral, Real
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kcnn.compress.bridge.training import Training
+from kcnn.compress.child import Child, start
+from kcnn.compress.graph import describe, write_job
+from kcnn.data import Data
+from kcnn.models.fits import check_fit
+
+# Relative, for the Keras 2 copy of the model: rounding stays far below it even in bfloat16, a layer
+# that means something else does not.
+TOLERANCE = 0.05
+
+# Of a lesson; the defaults of `kcnn.distill`.
+TEMPERATURE = 4.0
+ALPHA = 0.5
+
+Batch = tuple[np.ndarray, ...]
+Watch = Callable[[np.ndarray, np.ndarray], None]
+
+logger = logging.getLogger("kcnn")
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What comes back from the child process."""
+
+    arrays: dict[str, np.ndarray]
+    """What the job returned: as a rule all weights, under the keys of `graph.weights`."""
+    history: dict[str, list[float]]
+    """Each of the job's reports, one value an epoch."""
+    seconds: float
+
+
+def check_budget(epochs: int, learning_rate: float) -> None:
+    """Raise ValueError if a training cannot be so long or so fast."""
+    if not isinstance(epochs, Integral) or epochs < 1:
+        raise ValueError(f"epochs must be an integer of at least 1. Received: epochs={epochs!r}")
+    if not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
+        raise ValueError(
+            f"learning_rate must be a positive number. Received: learning_rate={learning_rate!r}"
+        )
+
+
+def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) -> None:
+    """Raise ValueError if `model` cannot be carried to Keras 2, or one does not fit the data."""
+    describe(model)  # first, for it says what is wrong with a model that has no one shape
+    check_fit(model, data.image_shape, len(data.class_names))
+    if teacher is not None:
+        check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    if data.steps_per_epoch < 1:
+        raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
+
+
+def finetune(  # noqa: PLR0913 - one argument for each part of a training
+    job: str,
+    model: keras.Model,
+    data: Data,
+    settings: dict,
+    *,
+    epochs: int,
+    learning_rate: float,
+    teacher: keras.Model | None = None,
+    watch: Watch | None = None,
+) -> Finetuned:
+    """Do a job of `kcnn.compress.bridge`, whose name is also what the log calls it.
+
+    The answers of a `teacher` are computed here, where Keras 3 is, and sent along with the images.
+    `watch` is called with each batch of images and labels as well, in this process.
+
+    Raises:
+        ValueError: the model cannot be carried to Keras 2.
+        RuntimeError: the data cannot be read, the loss became NaN, or the child process died.
+    """
+    specs = data.train.element_spec
+    training = Training(
+        epochs=int(epochs),
+        steps_per_epoch=data.steps_per_epoch,
+        learning_rate=float(learning_rate),
+        dtypes=[spec.dtype.name for spec in specs] + ["float32"] * (teacher is not None),
+        soft_labels=specs[1].shape.rank == 2,
+        temperature=None if teacher is None else TEMPERATURE,
+        alpha=ALPHA,
+    )
+    batches = training_batches(data, training.epochs * training.steps_per_epoch)
+    if watch is not None:
+        batches = _watched(batches, watch)
+    if teacher is not None:
+        batches = _with_answers(batches, teacher)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="kcnn-bridge-") as name:
+        folder = Path(name)
+        write_job(folder, model, {"name": job, "settings": settings, "training": asdict(training)})
+        with start(folder) as child:
+            history = _train(child, batches, training, job)
+        with np.load(folder / "result.npz") as arrays:
+            arrays = dict(arrays)
+    return Finetuned(arrays, history, time.perf_counter() - started)
+
+
+def _train(
+    child: Child, batches: Iterator[Batch], training: Training, job: str
+) -> dict[str, list[float]]:
+    batches = chain([next(batches)], batches)  # the first is made while the child is starting
+    difference = child.receive()["difference"]
+    logger.debug("Keras 2 copy of the model: relative difference %.1e", difference)
+    if not difference <= TOLERANCE:
+        raise RuntimeError(
+            f"The Keras 2 copy of the model answers differently (by {difference:.1%} of the "
+            "largest logit), so TF-MOT would work on another model."
+        )
+    history = {}
+    for epoch in range(1, training.epochs + 1):
+        for batch in islice(batches, training.steps_per_epoch):
+            child.send(*batch)
+        report = child.receive()
+        for key, value in report.items():
+            history.setdefault(key, []).append(value)
+        progress = ", ".join(f"{key} {value:.4f}" for key, value in report.items())
+        logger.info("%s epoch %d/%d: %s", job, epoch, training.epochs, progress)
+        if not math.isfinite(report["loss"]):
+            raise RuntimeError(f"The loss became {report['loss']}: use a lower learning_rate.")
+    child.receive()  # the result is written
+    return history
+
+
+def training_batches(data: Data, count: int) -> Iterator[Batch]:
+    """Yield exactly `count` training batches; the child would wait for the missing ones."""
+    yielded = 0
+    try:
+        # One iterator for all epochs: making one anew costs seconds.
+        for batch in data.train.repeat().take(count).as_numpy_iterator():
+            yield batch
+            yielded += 1
+    except Exception as error:
+        # TensorFlow puts the names of its own nodes in double braces.
+        reason = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())[:300]
+        raise RuntimeError(f"Reading data.train failed: {reason}") from error
+    if yielded < count:
+        raise RuntimeError(f"data.train ended after {yielded} of {count} batches.")
+
+
+def _watched(batches: Iterator[Batch], watch: Watch) -> Iterator[Batch]:
+    for batch in batches:
+        yield batch
+        watch(*batch)
+
+
+def _with_answers(batches: Iterator[Batch], teacher: keras.Model) -> Iterator[Batch]:
+    """Add the teacher's logits to each batch."""
+    ask = tf.function(lambda images: tf.cast(teacher(images, training=False), tf.float32))
+    for images, labels in batches:
+        yield images, labels, ask(images).numpy()

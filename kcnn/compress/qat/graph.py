@@ -1,0 +1,133 @@
+"""A model with the roundings of the int8 model that TensorFlow Lite will make of it."""
+
+import zlib
+from collections import Counter, defaultdict
+
+import keras
+
+from kcnn.arithmetic.graph import Call, calls
+from kcnn.compress.qat.layers import (
+    AWARE,
+    SAME_SCALE,
+    SUMS,
+    WEIGHTED,
+    L,
+    activation,
+    bounds,
+    check_call,
+    is_rectifier,
+)
+from kcnn.layers import BatchNormalization, FakeQuantize
+from kcnn.models.fold import foldable, scale_and_shift
+from kcnn.models.rewrite import again, rewritten
+
+PIXELS = (0.0, 255.0)
+
+
+def rounding_name(name: str) -> str:
+    """Return the name of the layer that rounds the output of layer `name`."""
+    return f"{name}_fake_quantize"
+
+
+def trained_as(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dict]:
+    """Return class and options with which a copy of a layer is trained fast and repeatably.
+
+    That is, batch norms of kcnn, and dropout that draws the same in every copy.
+    """
+    kind, config = layer.__class__, layer.get_config()
+    unseeded = "seed" in config and config["seed"] is None
+    seed = {"seed": zlib.crc32(layer.name.encode())} if unseeded else {}
+    return (BatchNormalization if kind is L.BatchNormalization else kind), seed
+
+
+def with_roundings(model: keras.Model) -> keras.Model:
+    """Return the same network, rounding weights and activations as its int8 file will.
+
+    An int8 model stores a tensor wherever an operator ends, and rounds it there. Operators swallow
+    the layers behind them: a convolution its batch norm and ReLU, an addition its ReLU; others
+    take over the scale of what they read. What is left gets a `FakeQuantize` behind it. The
+    normalisation of the pixels stays, and the kernel behind it is rounded as export will fold it.
+
+    Raises:
+        ValueError: a layer cannot be trained for int8; the message names it.
+    """
+    found = calls(model)
+    graph = keras.Model(model.inputs[0], model.outputs[0])
+    folded = foldable(graph)
+    readers = _readers(found)
+    producers = {call.outputs[0]: call for call in found}
+    scalings = {reader: graph.get_layer(name) for name, reader in folded.items()}
+    _check(found, readers, producers, folded)
+
+    def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
+        layer, name = call.layer, call.name.replace("/", "_")
+        kind, options = trained_as(layer)
+        if call.name in scalings:
+            scale, _ = scale_and_shift(scalings[call.name], layer.kernel.shape[-2])
+            options["input_scale"] = scale.tolist()
+        output = again(layer, inputs, AWARE.get(kind, kind), name=name, **options)
+        if call.name in folded or layer.__class__ in SAME_SCALE:
+            return output
+        if swallows(call, readers[call.outputs[0]]):
+            return output
+        return FakeQuantize(bounds(layer), name=rounding_name(name))(output)
+
+    def start(image: keras.KerasTensor) -> keras.KerasTensor:
+        return FakeQuantize(PIXELS, name=rounding_name(image.name))(image)
+
+    return rewritten(found, step, start, model.name)
+
+
+def swallows(call: Call, readers: list[Call]) -> bool:
+    """Return whether the operator that computes `call` also computes what reads it."""
+    if len(readers) != 1:
+        return False
+    kind, reader = call.layer.__class__, readers[0].layer
+    if reader.__class__ is L.Concatenate:
+        return True  # not the same operator, but the same scale
+    if activation(call.layer) != "linear":
+        return False
+    factor = reader.__class__ in (L.BatchNormalization, L.Rescaling)
+    return (kind in WEIGHTED and factor) or (kind in SUMS and is_rectifier(reader))
+
+
+def _readers(found: list[Call]) -> dict[object, list[Call]]:
+    readers = defaultdict(list)
+    for call in found:
+        for tensor in call.inputs:
+            readers[tensor].append(call)
+    return readers
+
+
+def _check(
+    found: list[Call],
+    readers: dict[object, list[Call]],
+    producers: dict[object, Call],
+    folded: dict[str, str],
+) -> None:
+    times = Counter(call.name for call in found)
+    for call in found:
+        if times[call.name] > 1:
+            raise ValueError(
+                f"Layer {call.name!r} is called {times[call.name]} times: make a layer for each "
+                "call."
+            )
+        if call.inputs and call.name not in folded:
+            check_call(call)
+            _check_batch_norm(call, readers, producers)
+
+
+def _check_batch_norm(
+    call: Call, readers: dict[object, list[Call]], producers: dict[object, Call]
+) -> None:
+    """Export makes a depthwise convolution of a batch norm alone, if it normalises maps."""
+    source = call.inputs[0]
+    if (
+        call.layer.__class__ is L.BatchNormalization
+        and not swallows(producers[source], readers[source])
+        and len(source.shape) != 4
+    ):
+        raise ValueError(
+            f"Layer {call.name!r} (BatchNormalization) cannot be trained for int8: put it right "
+            "behind the layer whose sums it normalises, before the activation."
+        )

@@ -1,0 +1,108 @@
+"""Quantisation-aware training by TF-MOT, and its result as a model of Keras 3."""
+
+from itertools import islice
+
+import keras
+import numpy as np
+
+from kcnn.compress.finetune import Watch, finetune
+from kcnn.compress.kernels import kernel_variables, kernels, sparsity
+from kcnn.compress.qat.graph import rounding_name, with_roundings
+from kcnn.compress.qat.tuning import History
+from kcnn.data import Data
+from kcnn.layers import FakeQuantize
+from kcnn.models.fold import fold_normalization, foldable
+
+# What TF-MOT's registry has, of those that a model with roundings may have.
+SUPPORTED = frozenset(
+    "Activation Add AveragePooling2D BatchNormalization Concatenate Conv2D Cropping2D Dense "
+    "DepthwiseConv2D Dropout Flatten GlobalAveragePooling2D GlobalMaxPooling2D InputLayer "
+    "LeakyReLU MaxPooling2D Permute ReLU Reshape SpatialDropout2D ZeroPadding2D".split()
+)
+
+# Batches on which the bounds are measured that TF-MOT starts from.
+MEASURED_BATCHES = 8
+
+
+def by_tfmot(
+    model: keras.Model,
+    data: Data,
+    *,
+    epochs: int,
+    learning_rate: float,
+    watch: Watch | None,
+) -> tuple[keras.Model, History]:
+    """Return `model` trained by TF-MOT for int8, and the history.
+
+    TF-MOT has no normalisation of the pixels, so that is folded into the first layer, whose kernel
+    then stays as it is: its weights are now so small that Adam's first steps would destroy it.
+
+    Raises:
+        ValueError: TF-MOT does not know a layer; the message names it.
+        RuntimeError: as `finetune`.
+    """
+    folded = fold_normalization(model)
+    _check(folded)
+    aware = with_roundings(folded)
+    bounds = _measured(aware, folded, data)
+    settings = {
+        "bounds": bounds,
+        "frozen": list(foldable(model).values()),
+        "sparse": sparsity(folded) > 0,
+    }
+    tuned = finetune(
+        "quantizing",
+        folded,
+        data,
+        settings,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        watch=watch,
+    )
+    _take_over(aware, folded, tuned.arrays, bounds)
+    return aware, tuned.history
+
+
+def _check(model: keras.Model) -> None:
+    for layer in model.layers:
+        if layer.__class__.__name__ not in SUPPORTED:
+            raise ValueError(
+                f"Layer {layer.name!r} ({layer.__class__.__name__}) cannot be trained for int8 by "
+                'TF-MOT, which does not know its kind; engine="keras" does.'
+            )
+
+
+def _measured(aware: keras.Model, model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
+    """Return the mean bounds of a few batches in floats, by the name of the layer they are of."""
+    names = [name for name in (layer.name for layer in model.layers) if _learner(aware, name)]
+    outputs = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
+    batches = []
+    for images, _ in islice(data.train.as_numpy_iterator(), MEASURED_BATCHES):
+        values = keras.tree.flatten(outputs(images, training=False))
+        batches.append([(min(0.0, float(np.min(v))), float(np.max(v))) for v in values])
+    means = np.mean(batches, axis=0)
+    return {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
+
+
+def _learner(aware: keras.Model, name: str) -> FakeQuantize | None:
+    """Return the layer that learns the bounds of layer `name`, if they are learned."""
+    found = (layer for layer in aware.layers if layer.name == rounding_name(name))
+    layer = next(found, None)
+    return layer if layer is not None and layer.bounds is None else None
+
+
+def _take_over(
+    aware: keras.Model,
+    model: keras.Model,
+    arrays: dict[str, np.ndarray],
+    measured: dict[str, tuple[float, float]],
+) -> None:
+    """Give `aware` the weights and bounds that came back; the zeros of `model` stay zero."""
+    for layer in model.layers:
+        weights = [arrays[f"{layer.name}/{index}"] for index in range(len(layer.weights))]
+        aware.get_layer(layer.name).set_weights(weights)
+    for name, kernel in kernel_variables(aware).items():
+        kernel.assign(kernel * (kernels(model)[name] != 0))
+    for name, bounds in measured.items():
+        low, high = arrays.get(f"{name}/bounds", bounds)
+        _learner(aware, name).set_weights([min(low, 0.0), max(high, low + 1e-6), 1.0])

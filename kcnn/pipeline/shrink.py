@@ -1,0 +1,140 @@
+"""A trained model on its way to the phone: pruned, slimmed, clustered, in integers."""
+
+import logging
+
+import keras
+
+from kcnn import compress, export, models
+from kcnn.arithmetic import model_arithmetic
+from kcnn.callbacks import LearningRateLog, MonitorGuard
+from kcnn.data import Data
+from kcnn.models.rewrite import with_fused_batch_norms
+from kcnn.pipeline.forms import Form
+from kcnn.recipe import Cluster, Prune, Quantize, QuantizeAware, Recipe, Slim
+from kcnn.run_dir import RunDir
+from kcnn.training import distill, make_optimizer, schedules, train
+
+logger = logging.getLogger("kcnn")
+
+
+def shrunk(recipe: Recipe, model: keras.Model, data: Data, run_dir: RunDir) -> list[Form]:
+    """Return the model and all forms that the recipe makes of it, each with its file.
+
+    The first pruned level is what is exported and, where the recipe says so, clustered.
+    """
+    macs = model_arithmetic(model).macs
+    whole = Form("float", models.save(model, run_dir.model), model, macs)
+    pruned = prune(recipe.prune, whole, data, run_dir) if recipe.prune else []
+    thin = [slim(recipe.slim, whole, data, run_dir)] if recipe.slim else []
+    if recipe.cluster:
+        thin.append(cluster(recipe.cluster, (pruned or [whole])[0], data, run_dir))
+    forms = [whole, *pruned, *thin]
+    if recipe.quantize:
+        exported = [whole, *pruned[:1], *thin]
+        forms += [quantize(recipe.quantize, form, data) for form in exported]
+        if recipe.quantize_aware:
+            forms += quantize_aware(recipe.quantize_aware, recipe.quantize, whole, data, run_dir)
+    return forms
+
+
+def prune(section: Prune, whole: Form, data: Data, run_dir: RunDir) -> list[Form]:
+    """Return the model at each level of sparsity, each pruned further from the one before."""
+    forms, model = [], whole.model
+    for sparsity in section.sparsities:
+        logger.info("pruning to %.0f %% zeros", 100 * sparsity)
+        result = compress.prune(
+            model,
+            data,
+            sparsity=sparsity,
+            exclude=section.exclude,
+            epochs=section.epochs,
+            schedule=section.schedule,
+            learning_rate=section.learning_rate,
+            teacher=whole.model if section.distill else None,
+        )
+        model = result.model
+        file = models.save(model, run_dir.pruned(sparsity, exported=not forms))
+        forms.append(Form(f"pruned {sparsity:.0%}", file, model, whole.macs))
+    return forms
+
+
+def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
+    """Return the model without its weakest filters, after it has recovered."""
+    logger.info("taking filters out until %.0f %% of the MACs are left", 100 * section.macs)
+    result = compress.slim(
+        whole.model, macs=section.macs, criterion=section.criterion, exclude=section.exclude
+    )
+    schedule = schedules.cosine(
+        section.learning_rate, epochs=section.epochs, steps_per_epoch=data.steps_per_epoch
+    )
+    options = {
+        "epochs": section.epochs,
+        "optimizer": make_optimizer("sgd", schedule),
+        "callbacks": [LearningRateLog(), MonitorGuard()],
+    }
+    model = with_fused_batch_norms(result.model)
+    if section.distill:
+        distill(model, whole.model, data, **options)
+    else:
+        train(model, data, **options)
+    share = result.after.macs / result.before.macs
+    file = models.save(model, run_dir.shrunk("slim"))
+    return Form(f"slim, {share:.0%} of the MACs", file, model, result.after.macs)
+
+
+def cluster(section: Cluster, form: Form, data: Data, run_dir: RunDir) -> Form:
+    """Return a form with few values a kernel; the zeros of a pruned one stay."""
+    logger.info("clustering the %s model to %d values a kernel", form.name, section.clusters)
+    result = compress.cluster(
+        form.model,
+        data,
+        clusters=section.clusters,
+        exclude=section.exclude,
+        epochs=section.epochs,
+        learning_rate=section.learning_rate,
+    )
+    before = "" if form.name == "float" else f"{form.name}, "
+    name = f"{before}{section.clusters} clusters"
+    return Form(
+        name, models.save(result.model, run_dir.shrunk("clustered")), result.model, form.macs
+    )
+
+
+def quantize(section: Quantize, form: Form, data: Data) -> Form:
+    """Return the form as an int8 file beside its own."""
+    name = "int8" if form.name == "float" else f"{form.name}, int8"
+    return _int8(name, form, section, data)
+
+
+def quantize_aware(
+    section: QuantizeAware, quantization: Quantize, whole: Form, data: Data, run_dir: RunDir
+) -> list[Form]:
+    """Return the int8 file of a model trained for it, and that of the same training in floats."""
+    logger.info("training for int8, and the same in floats")
+    result = compress.quantize_aware(
+        whole.model,
+        data,
+        epochs=section.epochs,
+        learning_rate=section.learning_rate,
+        engine=section.engine,
+    )
+    forms = []
+    for name, file, model in (
+        ("trained for int8", "quantize_aware", result.model),
+        ("control: trained on in floats, int8", "trained_on", result.control),
+    ):
+        saved = models.save(model, run_dir.shrunk(file))
+        forms.append(_int8(name, Form(name, saved, model, whole.macs), quantization, data))
+    return forms
+
+
+def _int8(name: str, form: Form, section: Quantize, data: Data) -> Form:
+    logger.info("writing the int8 file: %s", name)
+    result = export.export_tflite(
+        form.model,
+        form.file.with_name(f"{form.file.stem}_int8.tflite"),
+        calibration=data.calibration,
+        samples=section.samples,
+        labels=data.class_names,
+    )
+    return Form(name, result.path, form.model, form.macs)
