@@ -7,21 +7,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kcnn import arithmetic, callbacks, data, explain, models
-    from kcnn.compress import prune
+    from kcnn import arithmetic, bundle, callbacks, data, explain, models
+    from kcnn.compress import cluster, prune, quantize_aware, slim
     from kcnn.evaluation import evaluate
     from kcnn.explain import grad_cam
     from kcnn.export import export_tflite
     from kcnn.litert import TFLiteClassifier
     from kcnn.training import distill, find_learning_rate, train
 
-_ROOMS = ("arithmetic", "callbacks", "data", "explain", "models")
+_ROOMS = ("arithmetic", "bundle", "callbacks", "data", "explain", "models")
 _FUNCTIONS = {
     "train": "kcnn.training",
     "distill": "kcnn.training",
     "find_learning_rate": "kcnn.training",
     "evaluate": "kcnn.evaluation",
     "prune": "kcnn.compress",
+    "slim": "kcnn.compress",
+    "cluster": "kcnn.compress",
+    "quantize_aware": "kcnn.compress",
     "export_tflite": "kcnn.export",
     "TFLiteClassifier": "kcnn.litert",
     "grad_cam": "kcnn.explain",
@@ -30,7 +33,9 @@ _FUNCTIONS = {
 __all__ = [  # noqa: F822 - resolved below
     "TFLiteClassifier",
     "arithmetic",
+    "bundle",
     "callbacks",
+    "cluster",
     "data",
     "distill",
     "evaluate",
@@ -40,6 +45,8 @@ __all__ = [  # noqa: F822 - resolved below
     "grad_cam",
     "models",
     "prune",
+    "quantize_aware",
+    "slim",
     "train",
 ]
 

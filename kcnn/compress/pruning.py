@@ -71,7 +71,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
             pattern of sparse tensor cores; no runtime of phones or microcontrollers uses it. It
             needs kernels of `Conv2D`, `SeparableConv2D` or `Dense`.
         exclude: names of layers that stay dense. The first convolution and the last layer have few
-            weights and suffer most: `exclude=("conv1", "logits")`.
+            weights and suffer most: `exclude=("stem_conv", "logits")` for `resnet20`.
         epochs: passes over the training images; more of them cost less accuracy.
         schedule: "polynomial" rises to `sparsity` during the first half of the training and leaves
             the second half for recovery; "constant" prunes at once, before the first step.
@@ -90,7 +90,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
     >>> model = kcnn.models.build("simple_cnn")
     >>> result = prune(model, data, sparsity=0.5, exclude=("logits",), epochs=1)
-    >>> result.layer_sparsity["logits"], round(result.layer_sparsity["block1_conv2"], 3)
+    >>> result.layer_sparsity["logits"], round(result.layer_sparsity["dense"], 3)
     (0.0, 0.5)
     """
     if schedule not in SCHEDULES:

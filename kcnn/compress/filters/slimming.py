@@ -45,12 +45,15 @@ def slim(
     they are read.
 
     Filters of the whole network are ranked together by their L1 norms, or by the scales of the
-    batch norms behind them, each divided by the mean of its layer. On a ResNet-20 this keeps far
-    more of the accuracy than the same share of each layer, or than norms that are not divided,
-    which empty some layers. Channels that a sum, a product or a group ties together are judged by
-    the mean of their filters, and go together. No layer loses all; images and answers lose none.
-    Channels that local response, layer or group norms or a softmax read stay, since what is left of
-    them would come out different.
+    batch norms behind them, each divided by the mean of its layer. Norms that are not divided leave
+    single filters in some layers. Of a ResNet-20 with 91.4 % of 1,000 test images, a tenth of the
+    MACs less left 88 % before any training, 77 % without the division and 54 % with the same share
+    of every layer; with half of them gone, all three start again from chance.
+
+    Channels that a sum, a product or a group ties together are judged by the mean of their filters,
+    and go together. No layer loses all; images and answers lose none. Channels that a local
+    response, layer or group norm or a softmax reads stay, since what is left of them would come out
+    different.
 
     Papers: Li et al., "Pruning Filters for Efficient ConvNets" (2016),
     https://arxiv.org/abs/1608.08710; Liu et al., "Learning Efficient Convolutional Networks through
@@ -63,8 +66,9 @@ def slim(
         criterion: "l1", or "batch_norm_scale"; by this one, filters without batch norm stay.
         exclude: names of layers of which every channel stays.
         multiple_of: filters go so many at a time, so that layers keep multiples of it where they
-            had some. Kernels for int8 compute eight channels at once: nine take as long as sixteen.
-            1 comes closest to `macs`, and suits networks of few filters.
+            had some. LiteRT's int8 kernels like eights: on an x86 CPU a ResNet-20 of 9, 18 and 36
+            filters takes 1.5 times as long as one of 8, 16 and 32, for 1.26 times the MACs. 1 comes
+            closest to `macs`, and suits networks of few filters.
 
     Raises:
         ValueError: an argument is out of its range, `macs` cannot be reached, or the model has a

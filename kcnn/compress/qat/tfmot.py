@@ -105,4 +105,7 @@ def _take_over(
         kernel.assign(kernel * (kernels(model)[name] != 0))
     for name, bounds in measured.items():
         low, high = arrays.get(f"{name}/bounds", bounds)
-        _learner(aware, name).set_weights([min(low, 0.0), max(high, low + 1e-6), 1.0])
+        learner = _learner(aware, name)
+        learner.minimum.assign(min(low, 0.0))
+        learner.maximum.assign(max(high, low + 1e-6))
+        learner.steps.assign(1.0)
