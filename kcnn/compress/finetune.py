@@ -156,8 +156,8 @@ def training_batches(data: Data, count: int) -> Iterator[Batch]:
 
 def _watched(batches: Iterator[Batch], watch: Watch) -> Iterator[Batch]:
     for batch in batches:
-        yield batch
         watch(*batch)
+        yield batch
 
 
 def _with_answers(batches: Iterator[Batch], teacher: keras.Model) -> Iterator[Batch]:

@@ -8,7 +8,6 @@ from kcnn import compress, export, models
 from kcnn.arithmetic import model_arithmetic
 from kcnn.callbacks import LearningRateLog, MonitorGuard
 from kcnn.data import Data
-from kcnn.models.rewrite import with_fused_batch_norms
 from kcnn.pipeline.forms import Form
 from kcnn.recipe import Cluster, Prune, Quantize, QuantizeAware, Recipe, Slim
 from kcnn.run_dir import RunDir
@@ -72,7 +71,7 @@ def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
         "optimizer": make_optimizer("sgd", schedule),
         "callbacks": [LearningRateLog(), MonitorGuard()],
     }
-    model = with_fused_batch_norms(result.model)
+    model = result.model
     if section.distill:
         distill(model, whole.model, data, **options)
     else:

@@ -26,10 +26,11 @@ def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.
     annotated = tfmot.quantization.keras.quantize_annotate_model(model)
     aware = tfmot.quantization.keras.quantize_apply(annotated, scheme)
     wrapped = {layer.layer.name: layer for layer in aware.layers if hasattr(layer, "layer")}
+    # Its own start, -6 to 6, is forgotten only after thousands of steps.
     for name, values in settings["bounds"].items():
-        # Its own start, -6 to 6, is forgotten only after thousands of steps.
-        for bound, value in zip(_bounds(wrapped.get(name)), values, strict=False):
-            bound.assign(value)
+        _start(_bounds(wrapped.get(name)), values)
+    (pixels,) = [layer for layer in aware.layers if layer.__class__.__name__ == "QuantizeLayer"]
+    _start(_bounds(pixels), settings["pixels"])
     fit(aware)
     arrays = {
         f"{name}/{index}": _weight(wrapped[name], weight).numpy()
@@ -42,6 +43,11 @@ def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.
     return arrays
 
 
+def _start(bounds: list["tf_keras.Variable"], values: list[float]) -> None:
+    for bound, value in zip(bounds, values, strict=False):
+        bound.assign(value)
+
+
 def _last(weight: "tf_keras.Variable") -> str:
     return weight.name.split("/")[-1].split(":")[0]
 
@@ -51,9 +57,9 @@ def _weight(layer: "tf_keras.layers.Layer", name: str) -> "tf_keras.Variable":
 
 
 def _bounds(layer: "tf_keras.layers.Layer | None") -> list["tf_keras.Variable"]:
-    """Return minimum and maximum of what a wrapped layer gives out, if it is rounded there."""
+    """Return minimum and maximum of what a layer gives out, if it is rounded there."""
     found = {_last(weight): weight for weight in layer.weights} if layer else {}
-    for kind in ("output", "post_activation"):
+    for kind in ("output", "post_activation", layer.name if layer else ""):
         if f"{kind}_min" in found:
             return [found[f"{kind}_min"], found[f"{kind}_max"]]
     return []

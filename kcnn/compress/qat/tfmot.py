@@ -7,7 +7,7 @@ import numpy as np
 
 from kcnn.compress.finetune import Watch, finetune
 from kcnn.compress.kernels import kernel_variables, kernels, sparsity
-from kcnn.compress.qat.graph import rounding_name, with_roundings
+from kcnn.compress.qat.graph import PIXELS, rounding_name, with_roundings
 from kcnn.compress.qat.tuning import History
 from kcnn.data import Data
 from kcnn.layers import FakeQuantize
@@ -44,9 +44,10 @@ def by_tfmot(
     folded = fold_normalization(model)
     _check(folded)
     aware = with_roundings(folded)
-    bounds = _measured(aware, folded, data)
+    bounds = _measured(folded, data)
     settings = {
         "bounds": bounds,
+        "pixels": PIXELS,
         "frozen": list(foldable(model).values()),
         "sparse": sparsity(folded) > 0,
     }
@@ -72,9 +73,12 @@ def _check(model: keras.Model) -> None:
             )
 
 
-def _measured(aware: keras.Model, model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
-    """Return the mean bounds of a few batches in floats, by the name of the layer they are of."""
-    names = [name for name in (layer.name for layer in model.layers) if _learner(aware, name)]
+def _measured(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
+    """Return the mean bounds of each layer's output over a few batches, by the layer's name.
+
+    Of all layers, as TF-MOT rounds more outputs than TensorFlow Lite: those of poolings, too.
+    """
+    names = [layer.name for layer in model.layers]
     outputs = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
     batches = []
     for images, _ in islice(data.train.as_numpy_iterator(), MEASURED_BATCHES):
@@ -104,8 +108,10 @@ def _take_over(
     for name, kernel in kernel_variables(aware).items():
         kernel.assign(kernel * (kernels(model)[name] != 0))
     for name, bounds in measured.items():
-        low, high = arrays.get(f"{name}/bounds", bounds)
         learner = _learner(aware, name)
+        if learner is None:
+            continue
+        low, high = arrays.get(f"{name}/bounds", bounds)
         learner.minimum.assign(min(low, 0.0))
         learner.maximum.assign(max(high, low + 1e-6))
         learner.steps.assign(1.0)
