@@ -1,44 +1,67 @@
 import json
+import os
 import shutil
 import subprocess
+import sys
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
+import flatbuffers
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from sklearn.datasets import load_digits
 
 from kcnn import models
-from kcnn.bundle import Score, read, verify, write_bundle
+from kcnn.bundle import Result, Score, Verification, read, verify, write_bundle
+from kcnn.bundle.snippets import micro_operators, write_snippets
+from kcnn.layers import LocalResponseNormalization
 from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.metadata import read_metadata
+from kcnn.runtimes import RUNTIMES
 
 layers = keras.layers
 LABELS = ("zero", 'a "quoted" one', "two\\three $x", "four")
 LITERT = ("litert", "litert-optimised", "litert-reference")
 
 
+KCNN = Path(sys.executable).with_name("kcnn")
+STUBS = Path(__file__).with_name("stubs")
+
+
 def noise(count, seed=5):
     return np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
+def tiny(*extra, channels=3):
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(
+    return keras.Sequential(
         [
-            keras.Input((8, 8, 3), name="image"),
+            keras.Input((8, 8, channels), name="image"),
             layers.Conv2D(8, 3, padding="same", activation="relu"),
             layers.MaxPooling2D(),
+            *extra,
             layers.Conv2D(16, 3, activation="relu"),
             layers.GlobalAveragePooling2D(),
             layers.Dense(4, name="logits"),
         ],
         name="tiny",
     )
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
     write_bundle(
-        model, folder, calibration=noise(32), golden=noise(10), labels=LABELS, score=Score(0.9, 50)
+        tiny(),
+        folder,
+        calibration=noise(32),
+        golden=noise(10),
+        labels=LABELS,
+        score=lambda path: Score(0.9, summarize(path).operators["CONV_2D"]),
     )
     return folder
 
@@ -62,7 +85,7 @@ def test_a_bundle_says_what_is_in_it(bundle):
         **{"scale": 1.0, "zero_point": -128},
     }
     assert manifest["labels"] == [*LABELS]
-    assert (manifest["test_accuracy"], manifest["test_images"]) == (0.9, 50)
+    assert (manifest["test_accuracy"], manifest["test_images"]) == (0.9, 2)
     files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
     assert files == {"bundle.json", *manifest["sha256"]}
     assert summarize(bundle / "model_int8.tflite").labels == LABELS
@@ -81,10 +104,63 @@ def test_the_golden_answers_are_those_of_the_model(bundle):
 def test_labels_and_metadata_are_where_other_tools_look(bundle):
     with zipfile.ZipFile(bundle / "model_int8.tflite") as archive:
         assert archive.read("labels.txt").decode().splitlines() == [*LABELS]
-    metadata = read_metadata((bundle / "model_int8.tflite").read_bytes())
-    assert metadata[4:8] == b"M001"
-    for text in (b"tiny", b"labels.txt", b"logits", b"Raw pixels 0-255, RGB."):
-        assert text in metadata
+    data = read_metadata((bundle / "model_int8.tflite").read_bytes())
+    assert data[4:8] == b"M001"
+    # Slots as metadata_schema.fbs numbers them: ModelMetadata, SubGraphMetadata, TensorMetadata.
+    model = Table(data)
+    assert (model.text(0), model.text(1)[:32]) == ("tiny", "Classifies images of 8x8x3 raw p")
+    (graph,) = model.tables(3)
+    (image,), (scores,) = graph.tables(2), graph.tables(3)
+    assert (image.text(0), image.text(1)) == ("image", "Raw pixels 0-255, RGB.")
+    content = image.table(3)
+    assert content.number(0, "Uint8") == 2  # ImageProperties
+    properties = content.table(1)
+    assert properties.number(0, "Int8") == 1  # RGB
+    assert [properties.table(1).number(slot, "Uint32") for slot in (0, 1)] == [8, 8]
+    (unit,) = image.tables(4)
+    assert unit.number(0, "Uint8") == 1  # NormalizationOptions
+    assert [unit.table(1).floats(slot) for slot in (0, 1)] == [[0.0], [1.0]]
+    (file,) = scores.tables(6)
+    assert (scores.text(0), file.text(0), file.number(2, "Int8")) == ("logits", "labels.txt", 2)
+
+
+class Table:
+    """A table of a flatbuffer whose fields are known by their numbers only."""
+
+    def __init__(self, data, position=None):
+        self.data = data
+        start = flatbuffers.encode.Get(flatbuffers.packer.uoffset, data, 0)
+        self.read = flatbuffers.table.Table(data, start if position is None else position)
+
+    def offset(self, slot):
+        found = self.read.Offset(4 + 2 * slot)
+        assert found, f"no field {slot}"
+        return found
+
+    def number(self, slot, kind):
+        flags = getattr(flatbuffers.number_types, f"{kind}Flags")
+        return self.read.Get(flags, self.read.Pos + self.offset(slot))
+
+    def text(self, slot):
+        return self.read.String(self.read.Pos + self.offset(slot)).decode()
+
+    def table(self, slot):
+        return Table(self.data, self.read.Indirect(self.read.Pos + self.offset(slot)))
+
+    def tables(self, slot):
+        start, count = self.read.Vector(self.offset(slot)), self.read.VectorLen(self.offset(slot))
+        return [Table(self.data, self.read.Indirect(start + 4 * each)) for each in range(count)]
+
+    def floats(self, slot):
+        start, count = self.read.Vector(self.offset(slot)), self.read.VectorLen(self.offset(slot))
+        return np.frombuffer(self.data, "<f4", count, start).tolist()
+
+
+def test_constants_lie_where_microcontrollers_read_them_in_place(bundle):
+    model = schema.Model.GetRootAs((bundle / "model_int8.tflite").read_bytes())
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    places = [each._tab.Vector(each._tab.Offset(4)) for each in buffers if each.DataLength()]
+    assert len(places) > 6 and {place % 16 for place in places} == {0}
 
 
 def test_the_c_array_holds_the_model(bundle):
@@ -146,14 +222,58 @@ def test_the_c_code_counts_as_the_model_does(bundle, tmp_path):
 
 def test_the_snippets_have_this_models_numbers(bundle):
     output = read(bundle).output
-    for name in ("Classifier.kt", "Classifier.swift", "classifier.h"):
-        text = (bundle / "snippets" / name).read_text()
-        assert repr(output.scale) in text
-        assert str(output.zero_point) in text
-        assert "{{" not in text
-    micro = (bundle / "snippets/classifier_micro.cc").read_text()
-    for operator in ("Conv2D", "MaxPool2D", "Mean", "FullyConnected"):
-        assert f"resolver.Add{operator}();" in micro
+    scale, zero = repr(output.scale), output.zero_point
+    byte = "for (shift in intArrayOf(16, 8, 0)) input.put(((pixel shr shift and 0xFF) - 128)"
+    expected = {
+        "Classifier.kt": [
+            "        const val HEIGHT = 8",
+            "        const val CHANNELS = 3",
+            f"        const val OUTPUT_SCALE = {scale}f",
+            f"        const val OUTPUT_ZERO_POINT = {zero}",
+            f"            {byte}.toByte())",
+            '            "two\\\\three \\$x",',
+        ],
+        "Classifier.swift": [
+            "    static let height = 8, width = 8, channels = 3",
+            f"    static let outputScale: Float = {scale}, outputZeroPoint = {zero}",
+            "        try interpreter.copy(Data(pixels.map { $0 ^ 0x80 }), toInputAt: 0)",
+            '        "two\\\\three $x",',
+        ],
+        "classifier.h": [
+            f"static const float kOutputScale = {scale}f;",
+            f"static const int kOutputZeroPoint = {zero};",
+        ],
+        "classifier_micro.cc": [
+            f"    resolver.Add{operator}();"
+            for operator in ("Conv2D", "MaxPool2D", "Mean", "FullyConnected")
+        ],
+    }
+    for name, lines in expected.items():
+        written = (bundle / "snippets" / name).read_text()
+        assert not set(lines) - set(written.splitlines())
+        assert "{{" not in written
+    assert micro_operators(["DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "BATCH_MATMUL", "RELU6"]) == [
+        *("DepthwiseConv2D", "AveragePool2D", "BatchMatMul", "Relu6")
+    ]
+
+
+def test_grey_is_rounded_as_on_the_page(bundle, tmp_path):
+    summary = summarize(bundle / "model_int8.tflite")
+    grey = replace(summary, inputs=(replace(summary.inputs[0], shape=(1, 8, 8, 1)),))
+    write_snippets(grey, tmp_path, arena_bytes=1, arena_note="A guess.")
+    line = "input.put(((grey + 0.5f).toInt() - 128).toByte())"
+    assert line in (tmp_path / "Classifier.kt").read_text()
+
+
+def test_the_cpp_code_compiles(bundle):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    command = [compiler, "-std=c++17", "-fsyntax-only", "-Wall", "-Werror", f"-I{STUBS}"]
+    command += [f"-I{bundle}", f"-I{bundle / 'snippets'}", bundle / "model_data.cc"]
+    snippets = sorted((bundle / "snippets").glob("*.cc"))
+    assert len(snippets) == 2
+    subprocess.run([*command, *snippets], check=True)
 
 
 def test_a_bundle_is_verified_on_litert(bundle):
@@ -208,8 +328,147 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
     with pytest.raises(ValueError, match="outside the bundle"):
         read(copied)
     (copied / "bundle.json").write_text("{}")
-    with pytest.raises(ValueError, match="no bundle's manifest"):
+    with pytest.raises(ValueError, match="no bundle's manifest: name: Field required"):
         read(copied)
+    (copied / "bundle.json").write_bytes(b" " * (2**24 + 1))
+    with pytest.raises(ValueError, match="more than 16,777,216 bytes"):
+        read(copied)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "reason"),
+    [
+        (("format",), 7, "format: Input should be 1"),
+        (("golden", "count"), 0, "golden.count"),
+        (("output", "shape"), [], "does not fit its model"),
+        (("output", "zero_point"), None, "does not fit its model"),
+        (("output", "scale"), 0.5, "does not fit its model"),
+        (("input", "shape"), [1, 8, 8, 1], "does not fit its model"),
+        (("labels",), ["a", "b", "c", "d"], "does not fit its model"),
+    ],
+)
+def test_a_manifest_of_another_model_is_refused(keys, value, reason, copied):
+    manifest = json.loads((copied / "bundle.json").read_text())
+    inner = manifest
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    (copied / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=reason) as caught:
+        verify(copied, runtimes=["litert"])
+    assert "\n" not in str(caught.value)
+
+
+def outcome(name, **found):
+    same = {"golden_equal": 10, "golden_difference": 0, "milliseconds_per_image": 1.0}
+    return Result(name, RUNTIMES[name].title, **(same | found))
+
+
+@pytest.mark.parametrize(
+    ("result", "machine", "complaint"),
+    [
+        (outcome("litert"), None, None),
+        (outcome("litert", golden_equal=9, golden_difference=1), None, "for 1 of 10 golden"),
+        # Another processor may round otherwise, but does not compute anything else.
+        (outcome("litert", golden_equal=9, golden_difference=1), "another", None),
+        (outcome("litert", golden_equal=9, golden_difference=40), "another", "40 steps from the"),
+        # Other kernels differ from the golden answers, in no way that could be bounded.
+        (outcome("litert-reference", golden_equal=0, golden_difference=90), None, None),
+        (outcome("tflite-micro", held_difference=11, golden_equal=0), None, None),
+        (outcome("tflite-micro", held_difference=17), None, "up to 17 steps from LiteRT, refer"),
+        (outcome("tflite-micro"), None, "cannot be held against LiteRT, reference kernels"),
+        (outcome("litert-js", held_difference=0), None, None),
+        (outcome("litert-js", held_difference=1), None, "up to 1 steps from LiteRT, XNNPACK"),
+        (Result("litert", "LiteRT, XNNPACK", failed="Why."), None, "XNNPACK failed: Why."),
+    ],
+)
+def test_what_is_wrong_is_told(result, machine, complaint, bundle):
+    manifest = read(bundle)
+    manifest = replace(manifest, machine=machine or manifest.machine)
+    failures = Verification(manifest, (result,)).failures
+    assert len(failures) == (complaint is not None)
+    assert complaint is None or complaint in failures[0]
+
+
+def test_a_runtime_that_was_asked_for_must_run(bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", str(tmp_path / "python"))
+    by_default = verify(bundle, runtimes=["litert", "tflite-micro"])
+    assert by_default.results[1].skipped and len(by_default.failures) == 1
+    assert "TFLite Micro did not run" in by_default.failures[0]
+    assert replace(by_default, asked=()).failures == []
+    assert replace(by_default, results=by_default.results[1:], asked=()).failures == [
+        "No runtime ran the bundle."
+    ]
+
+
+def test_what_a_microcontroller_lacks_is_told_and_no_obstacle(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    model = tiny(layers.Rescaling(1 / 64), LocalResponseNormalization(alpha=0.02))
+    write_bundle(model, ".", calibration=noise(32), golden=noise(10))
+    assert summarize("model_int8.tflite").operators.keys() >= {"LOG", "EXP"}
+    assert Path("bundle.json").is_file()
+    assert [each.name for each in tmp_path.iterdir()] == ["work"]
+    if reason := RUNTIMES["tflite-micro"].available():
+        pytest.skip(reason)
+    assert "// The activations live here. A guess, and this file may not compile: TFLite" in (
+        Path("snippets/classifier_micro.cc").read_text()
+    )
+    verification = verify(".", runtimes=["litert", "tflite-micro"])
+    (line,) = verification.failures
+    assert line.startswith("TFLite Micro failed: ")
+    assert verification.results[0].golden_equal == 10
+
+
+@pytest.fixture(scope="module")
+def digits_model(tmp_path_factory):
+    """Return the file of a model that tells digits by the nearest of their mean images."""
+    digits = load_digits()
+    means = np.stack([digits.images[digits.target == each].mean(axis=0) for each in range(10)])
+    means = (means / 16).reshape(10, 64)
+    image = keras.Input((32, 32, 3), name="image")
+    x = layers.Conv2D(1, 1, kernel_initializer="ones", name="grey")(image)
+    x = layers.Flatten()(layers.AveragePooling2D(4)(x))
+    model = keras.Model(image, layers.Dense(10, name="logits")(x), name="nearest")
+    weights = [2 * means.T / (3 * 255), -(means**2).sum(axis=1)]
+    model.get_layer("logits").set_weights(weights)
+    path = tmp_path_factory.mktemp("digits") / "nearest.keras"
+    model.save(path)
+    return path
+
+
+def kcnn(*arguments, cwd):
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(
+        [*map(str, (KCNN, *arguments))], cwd=cwd, capture_output=True, text=True, env=environment
+    )
+
+
+def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_path):
+    done = kcnn("export", digits_model, "--data", "digits", "--bundle", "phone", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "int8 accuracy 9" in done.stdout and "on 359 test images" in done.stdout
+    assert "of 144 validation images" in done.stdout and "warning" not in done.stdout
+    assert [each.name for each in tmp_path.iterdir()] == ["phone"]
+
+    done = kcnn("verify", "phone", "--data", "digits", "--images", "30", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    for runtime in RUNTIMES.values():
+        reason = runtime.available()
+        start = f"skipped {runtime.title}: {reason}" if reason else runtime.title
+        (line,) = [each for each in lines if each.startswith(start)]
+        if runtime.name in ("litert", "litert-js") and not reason:
+            assert line.removeprefix(start).split()[0] == "10"
+    with zipfile.ZipFile(tmp_path / "phone/model_int8.tflite") as archive:
+        assert archive.read("labels.txt").split() == [b"%d" % each for each in range(10)]
+
+    done = kcnn("verify", "phone", "--runtime", "litert-js", cwd=tmp_path)
+    assert (done.returncode == 0) == (RUNTIMES["litert-js"].available() is None)
+    outputs = tmp_path / "phone/golden/outputs.bin"
+    outputs.write_bytes(outputs.read_bytes()[::-1])
+    done = kcnn("verify", "phone", cwd=tmp_path)
+    assert done.returncode == 1 and "not the file that the bundle was made of" in done.stderr
 
 
 def test_a_folder_in_use_stays_as_it_is(bundle):

@@ -128,6 +128,18 @@ def test_export_explain_and_inspect_a_run(finished_run, tmp_path):
     assert "block1_conv" in result.stdout
 
 
+def test_the_heat_maps_of_a_run_are_checked(finished_run, tmp_path):
+    folder, _ = finished_run
+    result = kcnn("explain-check", folder, "--images", "12", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "12 images: mean [95 % interval]" in result.stdout.splitlines()[0]
+    for test in ("deletion", "insertion", "randomised weights", "planted patch", "mosaic"):
+        assert test in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("check.png: ")
+    with Image.open(tmp_path / "check.png") as picture:
+        assert picture.width > 500
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("run", "--help")])
 def test_help_and_lists_do_without_tensorflow(arguments, tmp_path):
     code = (
@@ -177,6 +189,9 @@ def test_the_list_names_what_there_is(tmp_path):
         (("evaluate", "text.keras", "--data", "digits"), ("text.keras",)),
         (("evaluate", "text.keras"), ("--data",)),
         (("explain", "text.keras", "photo.png", "--out", "text.tflite"), ("exists", "--out")),
+        (("explain-check", "text.keras", "--out", "text.txt"), ("--out", "'text.txt'", ".png")),
+        (("explain-check", "text.keras", "--out", "text.tflite"), ("exists", "--out")),
+        (("export", "text.keras", "--bundle", "new", "--feature-map"), ("bundle", "int8")),
         (("inspect", "text.tflite"), ("text.tflite",)),
         (("inspect", "empty"), ("report.json",)),
     ],

@@ -283,8 +283,8 @@ REFUSED = {
         lambda: chain(keras.Sequential([L.Conv2D(4, 3)], name="part")),
         r"Layer 'part' \(Sequential\).*use its layers directly",
     ),
-    "shared": (shared, r"Layer 'twice' \(Conv2D\).*called 2 times; make a layer for each"),
-    "operation": (tensor_sum, r"\(Add\).*keras.layers.Add\(\)"),
+    "shared": (shared, "Layer 'twice' is called 2 times: make a layer for each"),
+    "operation": (tensor_sum, r"\(Add\) is an operation.*keras.layers.Add\(\)"),
     "activation": (
         lambda: chain(L.Activation("hard_sigmoid", name="gate")),
         r"Layer 'gate' \(Activation\).*hard_sigmoid",

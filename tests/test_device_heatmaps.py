@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from explained import flatten_model, gap_model, images, randomise, stem
 
 import kcnn
+from kcnn.cli.export import export as command
 from kcnn.explain import tflite_cam
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier, summarize
@@ -139,6 +140,34 @@ def test_another_head_is_refused_in_one_line(tmp_path, build, end):
     with pytest.raises(ValueError, match=f"model.tflite ends in {end}") as error:
         export_tflite(build(), path, quantization="none", feature_map=True)
     assert "\n" not in str(error.value) and not path.exists()
+
+
+def test_the_command_gives_the_map_out_where_it_is_asked_to(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    for name, asked in (("plain", False), ("more", True)):
+        file = tmp_path / f"{name}.tflite"
+        command(tmp_path / "model.keras", file, quantization="none", feature_map=asked)
+        assert (TFLiteClassifier(file).feature_map_shape == (12, 12, 6)) == asked
+
+
+def test_a_file_that_lost_its_archive_is_as_good_as_a_plain_one(export, tmp_path):
+    data = export("none", True).read_bytes()
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(data[: data.index(b"PK\x03\x04")])
+    received, expected = tflite_cam(bare, BATCH), tflite_cam(export("none", True), BATCH)
+    np.testing.assert_array_equal(received.raw, expected.raw)
+    assert len(TFLiteClassifier(bare, feature_map=True)._outputs) == 2
+
+
+def test_weights_that_cannot_be_read_are_said_to_be_of_which_file(export, tmp_path):
+    data = bytearray(export("none", True).read_bytes())
+    start = data.index(b"class_weights.bin") + len("class_weights.bin")
+    data[start] ^= 1  # the archive's checksum tells
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(data)
+    with pytest.raises(ValueError, match="broken.tflite is damaged.*class_weights.bin") as error:
+        TFLiteClassifier(broken, feature_map=True)
+    assert "\n" not in str(error.value)
 
 
 def test_a_plain_file_and_a_cut_one_say_what_they_lack(export, tmp_path):

@@ -10,8 +10,8 @@ from explained import LAYERS, flatten_model, gap_model, images, randomise, snaps
 from kcnn.explain import METHODS, check, grad_cam
 from kcnn.explain.checks.localisation import heat_within, peak_within
 from kcnn.explain.checks.randomisation import spearman
-from kcnn.explain.intervals import bootstrap
 from kcnn.explain.methods import Method
+from kcnn.intervals import bootstrap
 
 SIZE = 16
 
@@ -169,6 +169,40 @@ def test_layers_become_random_from_the_top_and_all_come_back(monkeypatch):
         assert set(names[: index + 1]) <= changed
         assert not changed & set(names[index + 1 :])
     assert all((cascade[-1][path] != trained[path]).any() for path in trained)
+
+
+class WithWeightsOfItsOwn(keras.Model):
+    """A model that owns weights itself, beside those of its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = LAYERS.Conv2D(6, 3, activation="relu", name="conv")
+        self.share = self.add_weight(shape=(6,), initializer="random_normal", name="share")
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        self.head = self.add_weight(shape=(6, 5), initializer="random_normal", name="head")
+
+    def call(self, x):
+        return self.scale * tf.reduce_mean(self.conv(x) * self.share, (1, 2)) @ self.head
+
+
+def test_weights_that_a_model_owns_itself_become_random_too_and_come_back(monkeypatch):
+    keras.utils.set_random_seed(0)
+    model, states = WithWeightsOfItsOwn(), []
+    model(images(1).astype("float32"))
+
+    def maps(seen):
+        states.append([w.numpy() for w in model.weights])
+        return METHODS["gradcam"].maps(seen)
+
+    monkeypatch.setitem(METHODS, "wrong", Method("Wrong", "", maps))
+    before = [w.numpy().tobytes() for w in model.weights]
+    result = check(model, images(6), np.arange(6) % 5, method="wrong")
+    last = states[len(result.randomisation.layers)]
+    changed = {
+        w.name for w, a, b in zip(model.weights, states[0], last, strict=True) if (a != b).any()
+    }
+    assert changed == {"kernel", "share", "scale", "head"}  # a bias of zeros is shuffled in vain
+    assert [w.numpy().tobytes() for w in model.weights] == before
 
 
 def test_an_error_while_the_weights_are_random_leaves_the_model_as_it_was(monkeypatch):

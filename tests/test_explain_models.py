@@ -1,5 +1,6 @@
 """Heat maps of models of every make and head: exactly CAM, and the model is left as it was."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -18,6 +19,7 @@ from explained import (
 )
 
 from kcnn.explain import METHODS, grad_cam
+from kcnn.explain.methods import Method
 
 SIZE = 8
 CHOSEN, OTHER = [0, 3, 4, 3], [1, 2, 0, 4]
@@ -182,6 +184,35 @@ def test_every_kind_of_model_is_explained_exactly_and_left_alone(kind):
     assert all((m < 0).any() and (m > 0).any() for m in maps.values())
     model = KINDS[kind](plain)
     check(model, lambda chosen: maps[tuple(chosen)], LAYER_NAMES.get(kind, "relu"))
+
+
+class Unrectified:
+    """NumPy, but that no maximum is taken."""
+
+    maximum = staticmethod(lambda maps, _: np.asarray(maps))
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
+def pooled_over_images_too(seen):
+    weights = tf.reduce_mean(seen.gradients(), axis=(0, 1, 2), keepdims=True)
+    return tf.reduce_sum(weights * seen.features, axis=-1)
+
+
+GRADCAM = METHODS["gradcam"].maps
+WRONG = {"sign": lambda seen: -GRADCAM(seen), "axis": pooled_over_images_too}
+
+
+@pytest.mark.parametrize("wrong", [*WRONG, "no ReLU"])
+def test_grad_cam_with_a_step_of_it_wrong_does_not_pass(monkeypatch, wrong):
+    model, batch = plain_model(), images(size=SIZE)
+    if wrong in WRONG:
+        monkeypatch.setitem(METHODS, "gradcam", Method("", "", WRONG[wrong]))
+    else:
+        monkeypatch.setattr(sys.modules["kcnn.explain.grad_cam"], "np", Unrectified())
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check(model, lambda chosen: signed_cam(model, batch, chosen))
 
 
 def test_a_reloaded_model_is_explained_exactly(tmp_path):

@@ -1,4 +1,5 @@
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools.flatbuffer_utils import (
     convert_bytearray_to_object,
@@ -16,9 +18,11 @@ from narrow import build_narrow
 from sklearn.datasets import load_digits
 
 import kcnn.models
+from kcnn.cli.export import export as export_command
 from kcnn.export import export_tflite, fold_normalization
 from kcnn.layers import LocalResponseNormalization
-from kcnn.litert import TFLiteClassifier, summarize
+from kcnn.litert import TensorSummary, TFLiteClassifier, summarize
+from kcnn.litert.classifier import stored_pixels
 
 layers = keras.layers
 DIGITS = tuple("zero one two three four five six seven eight nine".split())
@@ -332,8 +336,8 @@ def bad_weights():
     return model
 
 
-def images_of_the_test_set():
-    return kcnn.data.load("digits", limit=40, batch_size=10).test
+def images_of_the_test_set(change=lambda dataset: dataset):
+    return change(kcnn.data.load("digits", limit=40, batch_size=10).test)
 
 
 @pytest.mark.parametrize(
@@ -349,6 +353,15 @@ def images_of_the_test_set():
         ({"calibration": noise(20, (8, 8, 3)).astype(np.int64)}, "int64"),
         ({"samples": 3}, "at least 10"),
         ({"calibration": images_of_the_test_set()}, "data.test"),
+        ({"calibration": images_of_the_test_set(lambda test: test.take(2))}, "data.test"),
+        (
+            {
+                "calibration": images_of_the_test_set(
+                    lambda test: test.map(lambda image, _: image).unbatch().shuffle(9).batch(10)
+                )
+            },
+            "data.test",
+        ),
         ({"io": "int16"}, "Did you mean 'int8'"),
         ({"io": "uint8", "quantization": "float16"}, "takes and gives float32"),
         ({"labels": ["cat"]}, "Received: 1 labels"),
@@ -398,6 +411,65 @@ def test_what_cannot_be_int8_is_named_and_the_old_file_stays(layer, reason, tmp_
     assert path.read_text() == "older"
 
 
+def test_an_operator_that_tensorflow_lite_lacks_is_named(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Lambda(tf.math.digamma), layers.Flatten(), layers.Dense(2)]
+    )
+    with pytest.raises(RuntimeError, match="no operator for tf.Digamma; replace the layer"):
+        export_tflite(model, tmp_path / "model.tflite", quantization="none")
+
+
+def places_of_constants(data):
+    model = schema.Model.GetRootAs(data)
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    return [each._tab.Vector(each._tab.Offset(4)) for each in buffers if each.DataLength()]
+
+
+@pytest.mark.parametrize("feature_map", [False, True])
+def test_constants_are_aligned_for_kernels_that_read_them_in_place(feature_map, tmp_path):
+    network = [layers.Conv2D(5, 3), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    model, path = keras.Sequential([keras.Input((8, 8, 3)), *network]), tmp_path / "model.tflite"
+    images = noise(10, (8, 8, 3))
+    export_tflite(model, path, calibration=images, labels=tuple("abc"), feature_map=feature_map)
+    places = places_of_constants(path.read_bytes())
+    assert len(places) > 4 and {place % 16 for place in places} == {0}
+
+
+def test_the_command_says_whether_the_file_does_what_the_model_does(tmp_path, capsys):
+    digits = load_digits()
+    means = np.stack([digits.images[digits.target == each].mean(axis=0) for each in range(10)])
+    means = (means / 16).reshape(10, 64)
+    model = keras.Sequential(
+        [keras.Input((32, 32, 3)), layers.Conv2D(1, 1, kernel_initializer="ones")]
+        + [layers.AveragePooling2D(4), layers.Flatten(), layers.Dense(10)]
+    )
+    weights = np.float32(2 * means.T / (3 * 255)), np.float32(-(means**2).sum(axis=1))
+    for sign, name in ((1, "right"), (-1, "wrong")):  # the nearest of the mean images, the farthest
+        model.layers[-1].set_weights([sign * each for each in weights])
+        model.save(tmp_path / f"{name}.keras")
+        export_command(tmp_path / f"{name}.keras", tmp_path / f"{name}.tflite", data="digits")
+        text = capsys.readouterr().out
+        (line,) = [each for each in text.splitlines() if "agrees with the Keras model on" in each]
+        agreement, accuracy = map(float, re.findall(r"([\d.]+)%", line))
+        assert line.endswith("of 144 validation images") and agreement > 95
+        assert (accuracy > 80) == (sign == 1)
+        assert ("Does it scale its pixels itself?" in text) == (sign == -1)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        keras.Model(inputs := [keras.Input((4, 4, 3)), keras.Input((4, 4, 3))], inputs[0]),
+        keras.Sequential([layers.Dense(2)]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+def test_the_command_refuses_what_is_no_classifier(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="model must be a built Sequential or Functional"):
+        export_command(tmp_path / "model.keras", tmp_path / "model.tflite", data="digits")
+
+
 def refusal(path):
     with pytest.raises(ValueError, match="digits|broken") as caught:
         TFLiteClassifier(path)
@@ -444,6 +516,51 @@ def test_a_file_for_scaled_images_is_refused(int8_file, tmp_path):
     path = tmp_path / "broken.tflite"
     path.write_bytes(edited(int8_file, rescale))
     assert "not raw pixels" in refusal(path)
+    unknown = TensorSummary("image", "int8", (1, 16, 16, 3), float("nan"), -128)
+    with pytest.raises(ValueError, match="values up to nan, not raw pixels"):
+        stored_pixels(path, unknown)
+
+
+def test_a_layer_without_weights_is_refused_before_it_crashes(int8_file, tmp_path):
+    def strip(tensors, graph):
+        graph.operators[-1].inputs = [graph.operators[-1].inputs[0], -1, -1]
+
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(edited(int8_file, strip))
+    assert "FULLY_CONNECTED without weights" in refusal(path)
+
+
+def test_many_tensors_beyond_all_memory_are_refused(int8_file, tmp_path):
+    def inflate(tensors, graph):
+        for operator in graph.operators:
+            tensors[operator.outputs[0]].shape = [1, 16384, 16384, 1]
+        graph.tensors.extend([tensors[graph.operators[0].outputs[0]]] * 20)
+
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(edited(int8_file, inflate))
+    assert "bytes of tensors" in refusal(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_packed_files_of_gigabytes_are_refused(method, int8_file, tmp_path):
+    data = int8_file.read_bytes()
+    start = zipfile.ZipFile(io.BytesIO(data)).infolist()[0].header_offset
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(data[:start])
+    with zipfile.ZipFile(path, "a", method) as archive:
+        archive.writestr("labels.txt", b"\n" * (2**24 + 1 if method == zipfile.ZIP_DEFLATED else 9))
+    assert "over 16,777,216 bytes" in refusal(path)
+    # One that lies about its size ends where it said.
+    short = bytearray(path.read_bytes())
+    at = short.rindex(b"PK\x01\x02") + 24
+    short[at : at + 4] = (9).to_bytes(4, "little")
+    path.write_bytes(short)
+    refusal(path)
+
+
+def test_a_file_that_is_too_large_is_not_read_whole(int8_file, monkeypatch):
+    monkeypatch.setattr("kcnn.litert.tflite_file._LARGEST_FILE", 1000)
+    assert "more than 1,000 bytes" in refusal(int8_file)
 
 
 @pytest.mark.parametrize(

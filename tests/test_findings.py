@@ -1,16 +1,22 @@
 """What a run leaves of its mistakes, from a real model and its int8 file."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from explained import gap_model
 from matplotlib.image import imread
 
 import kcnn
 from kcnn import models
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
+from kcnn.pipeline import findings
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, receipt, score, with_tta
+from kcnn.pipeline.forms import Form, receipts, score, with_tta
+from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.report import analysis
 from kcnn.report.stages import Report
 from kcnn.run_dir import RunDir
@@ -39,7 +45,7 @@ def forms(data, tmp_path_factory):
 def found(data, forms):
     run_dir = RunDir(forms[0].file.parent)
     evaluations = [score(form, data) for form in forms]
-    stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
+    stages = receipts(forms, evaluations, data)
     Report("mine", "simple_cnn", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=3)
     return run_dir, evaluations
@@ -86,7 +92,7 @@ def pooled(data, tmp_path_factory):
     forms = [form, Form("int8", exported.path, model, 1), with_tta(form, "flip")]
     run_dir = RunDir(folder)
     evaluations = [score(form, data) for form in forms]
-    stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
+    stages = receipts(forms, evaluations, data)
     Report("mine", "resnet8", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=3)
     return run_dir, forms
@@ -95,13 +101,14 @@ def pooled(data, tmp_path_factory):
 def test_float_and_int8_side_by_side_and_how_far_they_are_apart(pooled, found, data):
     run_dir, forms = pooled
     (moved,) = analysis.load(run_dir.analysis).drifts
-    images, _ = next(data.test.unbatch().batch(200).as_numpy_iterator())
+    images, _ = spread_images(data, 200)
     (again,) = kcnn.explain.drift(forms[0].model, forms[1].file, images=images)
     assert (moved.reference, moved.form, moved.count) == ("float", "int8", 200)
     for name in ("correlation", "overlap", "shift", "changed"):
         stored, measured = getattr(moved, name), getattr(again, name)
         assert stored.mean == pytest.approx(measured.mean)
         assert (stored.low, stored.high) == pytest.approx((measured.low, measured.high))
+    assert moved.left_out == again.left_out
     assert moved.correlation.mean > 0.9
     assert f"{moved.correlation.mean:.3f} " in run_dir.page.read_text()
     # With two maps beside each image three of them need two rows; with one map they need one.
@@ -109,8 +116,60 @@ def test_float_and_int8_side_by_side_and_how_far_they_are_apart(pooled, found, d
     assert two > 1.5 * one
     assert not analysis.load(found[0].analysis).drifts
     assert "How far compression moved" not in found[0].page.read_text()
+    for each, measured in ((run_dir, True), (found[0], False)):
+        page = each.page.read_text()
+        assert ("How far int8 moved them was not measured" in page) != measured
+        assert ("then where int8 sees it" in page) == measured
     assert "model_int8.tflite" in run_dir.page.read_text()
     assert TFLiteClassifier(forms[1].file).feature_map_shape is None  # the run's file stays plain
+
+
+def test_images_are_those_of_their_places(data):
+    parts = zip(*data.test.as_numpy_iterator(), strict=True)
+    everything, truth = map(np.concatenate, parts)
+    assert data.num_test == len(everything) > 128  # more than one batch
+    places = [200, 0, 127, 128, data.num_test - 1, 3]
+    images, labels = images_at(data, places)
+    np.testing.assert_array_equal(images, everything[places])
+    np.testing.assert_array_equal(labels, truth[places])
+    cases = [analysis.Case(place, "", ()) for place in places]
+    np.testing.assert_array_equal(findings._images(data, cases), everything[places])
+
+
+@pytest.mark.parametrize(("count", "classes"), [(10, 10), (100, 10), (4, 4), (999, 10)])
+def test_images_are_from_all_over_a_test_set_that_lies_class_by_class(data, count, classes):
+    images = np.zeros((120, 1, 1, 3), np.uint8)
+    test = tf.data.Dataset.from_tensor_slices((images, np.arange(120, dtype=np.int32) // 12))
+    sorted_by_class = dataclasses.replace(data, test=test.batch(50), num_test=120)
+    shown, labels = spread_images(sorted_by_class, count)
+    assert len(shown) == len(labels) == min(count, 120)
+    counts = np.bincount(labels)[np.bincount(labels) > 0]
+    assert len(counts) == classes and counts.max() - counts.min() <= 1
+
+
+def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_path, monkeypatch):
+    model, other = (gap_model(classes=10, size=32) for _ in range(2))
+    for weight in other.get_layer("logits").weights:
+        weight.assign(-weight)
+    file = export_tflite(other, tmp_path / "other.tflite", quantization="none").path
+    forms = [Form("float", tmp_path / "a.keras", model, 1), Form("other", file, model, 1)]
+    drawn = []
+    monkeypatch.setattr(
+        findings, "plot_galleries", lambda galleries, *_, **__: drawn.extend(galleries)
+    )
+    findings._draw_heatmaps(RunDir(tmp_path), data, forms, 5)
+    images, labels = spread_images(data, 5)
+    told = kcnn.grad_cam(model, images).class_index
+    own = kcnn.explain.tflite_cam(file, images)
+    asked = kcnn.explain.tflite_cam(file, images, told)
+    assert (own.class_index != told).all()
+    assert not np.array_equal(own.overlay(images), asked.overlay(images))
+    (gallery,) = drawn
+    np.testing.assert_array_equal(gallery.tiles[0], images)
+    np.testing.assert_array_equal(gallery.tiles[2], asked.overlay(images))
+    names = data.class_names
+    pairs = zip(labels, told, strict=True)
+    assert gallery.captions == [f"{names[truth]}\ntold as {names[said]}" for truth, said in pairs]
 
 
 def test_without_heat_maps_and_without_an_exported_form(found, data, forms, tmp_path):

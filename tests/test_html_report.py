@@ -1,5 +1,7 @@
 """The page of a run, in a browser: it works, asks for nothing, and can be read by everyone."""
 
+import dataclasses
+import json
 import os
 import re
 import shlex
@@ -16,7 +18,7 @@ from PIL import Image
 from kcnn.cli import report as cli
 from kcnn.recipe import Recipe, Train, override, to_json
 from kcnn.recipe_files import load as load_recipe
-from kcnn.report.analysis import analyse
+from kcnn.report.analysis import HeatmapDrift, Interval, analyse
 from kcnn.report.calibration_plot import plot_reliability
 from kcnn.report.command import command
 from kcnn.report.compare_page import write_comparison
@@ -153,7 +155,7 @@ def test_every_picture_has_its_natural_size_and_says_what_is_seen(browser, pages
     assert len(pictures) == {"run": 6, "compare": 1}[kind]
     for complete, natural_width, natural_height, width, height, *shown, alt, source in pictures:
         assert complete and source == "data:"
-        assert (abs(natural_width - width), abs(natural_height - height)) <= (1, 1)
+        assert max(abs(natural_width - width), abs(natural_height - height)) <= 1
         assert width > 300
         assert shown[0] / shown[1] == pytest.approx(width / height, rel=0.02)
         assert len(alt) > 40
@@ -412,6 +414,21 @@ def test_what_is_no_run_is_refused_and_nothing_written(
         cli.report(runs[0]) if len(runs) == 1 else cli.compare(runs)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_how_far_heat_maps_moved_and_how_many_images_say_nothing(folder, tmp_path):
+    run = RunDir(shutil.copytree(folder, tmp_path / "run"))
+    assert "How far int8 moved them was not measured" in run.page.read_text()
+    interval = Interval(0.5, 0.25, 0.75)
+    drift = HeatmapDrift("float", "int8", 150, interval, None, interval, interval, left_out=37)
+    dataclasses.replace(read_run(run.path).analysis, drifts=(drift,)).save(run.analysis)
+    text = write_page(run.path).read_text()
+    assert '<td data-value="37">37</td>' in text and "on 150 test images" in text
+    assert "was not measured" not in text and "then where int8 sees it" in text
+    old = json.loads(run.analysis.read_text())
+    del old["drifts"][0]["left_out"]  # as older versions wrote it
+    run.analysis.write_text(json.dumps(old))
+    assert read_run(run.path).analysis.drifts[0].left_out == 0
 
 
 def test_a_single_run_is_no_comparison_and_a_file_is_not_overwritten(folder, tmp_path):

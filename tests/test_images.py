@@ -272,7 +272,6 @@ def explain(*arguments, cwd):
 @pytest.mark.parametrize("ending", [None, "softmax", "sigmoid", "log_softmax"])
 def test_probabilities_are_squashed_exactly_once(ending):
     from kcnn.cli.explain import _probabilities
-    from kcnn.explain import grad_cam
 
     model = colour_model(ending)
     pixels = np.array([[255, 0, 102], [0, 51, 255]], np.uint8)[:, None, None]
@@ -282,8 +281,35 @@ def test_probabilities_are_squashed_exactly_once(ending):
         expected = 1 / (1 + np.exp(-logits))
     else:
         expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    received = _probabilities(model, pixels, grad_cam(model, pixels))
+    received = _probabilities(model, pixels)
     np.testing.assert_allclose(received, expected, rtol=1e-5)
+
+
+def test_what_no_class_speaks_for_is_no_certainty():
+    from kcnn.cli.explain import _probabilities
+
+    model, pixels = colour_model("sigmoid"), np.full((1, 8, 8, 3), 255, np.uint8)
+    kernel = model.layers[-1].kernel
+    kernel.assign(kernel * -1e4)  # every sigmoid is 0, as the logarithm of a certainty would be
+    np.testing.assert_array_equal(_probabilities(model, pixels), np.zeros((1, 3)))
+    model.layers[-1].activation = keras.activations.log_sigmoid
+    kernel.assign(kernel * -1)
+    np.testing.assert_array_equal(_probabilities(model, pixels), np.ones((1, 3)))
+
+
+def test_logits_near_zero_and_in_half_precision_are_squashed():
+    from kcnn.cli.explain import _probabilities
+
+    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            *(type(each).from_config(each.get_config() | {"dtype": "bfloat16"}) for each in layers),
+        ]
+    )
+    model.layers[-1].kernel.assign(np.eye(3) / 300)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+    assert np.all(_probabilities(model, pixels).sum(axis=1) == pytest.approx(1, abs=1e-5))
 
 
 @pytest.mark.parametrize(
@@ -343,12 +369,12 @@ def test_explain_tells_the_classes_of_photographs_of_every_kind(tmp_path):
     ],
 )
 def test_pictures_that_cannot_be_written_are_refused_at_once(tmp_path, files, message):
-    from kcnn.cli.explain import _check_pictures
+    from kcnn.cli.shared import check_pictures
 
     (tmp_path / "there.png").write_bytes(b"")
-    _check_pictures({"--out": tmp_path / "a.JPG", "--filters": None, "--feature-maps": None})
+    check_pictures({"--out": tmp_path / "a.JPG", "--filters": None, "--feature-maps": None})
     with pytest.raises(ValueError, match=message):
-        _check_pictures({option: tmp_path / name for option, name in files.items()})
+        check_pictures({option: tmp_path / name for option, name in files.items()})
 
 
 @pytest.mark.parametrize("name", ["text.png", "larger.png", "bomb.png", "folder.png"])
@@ -361,3 +387,25 @@ def test_explain_refuses_in_one_line_and_writes_nothing(tmp_path, name):
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"kcnn: Image '{name}' cannot be read: ")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_hundreds_of_photographs_are_too_many_at_once(tmp_path):
+    from kcnn.cli.explain import explain as command
+
+    (tmp_path / "model.keras").write_bytes(b"never read")
+    photos = [tmp_path / f"{number}.jpg" for number in range(65)]
+    with pytest.raises(ValueError, match="at most 64 images at once. Received: 65") as caught:
+        command(tmp_path / "model.keras", photos, tmp_path / "out.png")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_any_size_takes_a_folders_images_as_they_are(tmp_path):
+    from kcnn.cli.shared import load_data
+
+    for number in range(200):
+        folder = tmp_path / "photos" / ("cat", "dog")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 5)).save(folder / f"{number}.png")
+    file, name = tmp_path / "model.keras", f"folder:{tmp_path / 'photos'}"
+    assert load_data(file, name, None, (None, None)).image_shape == (5, 6, 3)
+    assert load_data(file, name, None, (8, 9)).image_shape == (8, 9, 3)

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, confusion_matrix, precision_recall_fscore_support
 
+from kcnn.explain import Heatmaps
+from kcnn.intervals import wilson_interval
 from kcnn.report import analysis
 from kcnn.report.analysis import Answer, analyse
 from kcnn.report.calibration_plot import reliability_figure
-from kcnn.report.galleries import Gallery, galleries_figure
+from kcnn.report.galleries import Gallery, galleries_figure, plot_galleries
 from kcnn.report.metrics import (
     calibration,
     class_scores,
     confused_pairs,
     probabilities,
-    wilson_interval,
 )
+from kcnn.report.plots import confusion_figure, plot_confusion
 
 NAMES = ("cat", "dog", "frog", "ship")
 
@@ -215,6 +217,26 @@ def test_grey_images_are_drawn_grey():
     figure = galleries_figure([Gallery("Digits", (images,), ["one", "two"])], heat=True)
     drawn = np.asarray(figure.subfigs[0].axes[0].images[0].get_array())
     np.testing.assert_array_equal(drawn, np.repeat(images[0], 3, axis=-1))
+
+
+def test_a_class_may_be_called_what_would_be_a_formula(tmp_path):
+    name = "a_$b^$c"
+    image = np.zeros((1, 8, 8, 3), np.uint8)
+    heatmaps = Heatmaps(np.ones((1, 2, 2), "float32"), np.array([0]), np.ones(1), "relu")
+    plot_galleries([Gallery(name, (image, image), [name], ("image", name))], tmp_path / "a.png")
+    heatmaps.save(tmp_path / "b.png", image, [name])
+    plot_confusion(np.eye(2, dtype=int), [name, "dog"], tmp_path / "c.png", title=name)
+    axes = confusion_figure(np.eye(2, dtype=int), [name, "dog"]).axes[0]
+    assert axes.get_xticklabels()[0].get_text() == axes.get_yticklabels()[0].get_text() == name
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("path", ["picture", "picture.pgn"])
+def test_what_is_no_picture_is_refused_and_nothing_is_written(tmp_path, path):
+    image = np.zeros((1, 8, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match=rf"kind of picture '{path}'.*\.png") as caught:
+        plot_galleries([Gallery("one", (image,), ["one"])], tmp_path / path)
+    assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

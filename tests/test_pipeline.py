@@ -1,6 +1,7 @@
 """What a recipe can ask of a run beside the plain story: a control, a borrowed body, TTA."""
 
 import dataclasses
+import sys
 
 import keras
 import numpy as np
@@ -30,12 +31,8 @@ def recipe(**sections):
     small = Model(name="mlp", options={"units": 8, "depth": 1})
     if "transfer" in sections:
         small = Model(name="lenet5")
-    return Recipe(
-        data=DIGITS,
-        model=small,
-        train=Train(epochs=1),
-        **{"prune": None, "quantize": None, "explain": None, **sections},
-    )
+    kept = {"model": small, "prune": None, "quantize": None, "explain": None, **sections}
+    return Recipe(data=DIGITS, train=Train(epochs=1), **kept)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +58,9 @@ def test_a_control_is_the_same_training_without_teacher(base, tmp_path):
     ):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert report.stages[2].accuracy == alone.stages[0].accuracy
-    assert report.stages[1].ms_per_image > report.stages[0].ms_per_image
+    plain, flipped, _ = report.stages
+    for field in ("ms_per_image", "ms_two_threads", "tool_ms"):
+        assert getattr(flipped, field) == 2 * getattr(plain, field) > 0
 
 
 def test_a_control_needs_a_teacher(tmp_path):
@@ -130,6 +129,31 @@ def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_pat
     page = (tmp_path / "run/report.html").read_text()
     assert "MACs" in page
     assert "none: the model of" in page
+
+
+@pytest.mark.parametrize(
+    ("sections", "reason"),
+    [
+        ({"prune": Prune(exclude=("f7",))}, "Unknown layer 'f7'. Did you mean"),
+        ({"cluster": Cluster(exclude=("f7",))}, "Unknown layer 'f7'. Did you mean"),
+        ({"slim": Slim(exclude=("f7",))}, "Unknown layer 'f7'. Did you mean"),
+        ({"slim": Slim(macs=0.01, multiple_of=4)}, "macs=0.01"),
+        ({"quantize_aware": QuantizeAware(engine="tfmot")}, "'c1_slope'.*by TF-MOT"),
+    ],
+    ids=("prune", "cluster", "slim", "macs", "tfmot"),
+)
+def test_what_cannot_be_shrunk_is_refused_before_the_training(sections, reason, tmp_path):
+    lenet = recipe(model=Model(name="lenet5"), quantize=Quantize(samples=20), **sections)
+    with pytest.raises(ValueError, match=reason):
+        run(lenet, "x", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_runtime_that_refuses_a_file_costs_its_number_alone(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", sys.executable)  # which has no TFLite Micro
+    report = run(recipe(quantize=Quantize(samples=20)), "x", tmp_path / "run")
+    assert [stage.arena_bytes for stage in report.stages] == [None, None]
+    assert "no arena size of model_int8.tflite: TFLite Micro cannot run the model" in caplog.text
 
 
 def test_what_a_taken_model_would_ignore_is_refused(base):

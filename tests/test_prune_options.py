@@ -126,7 +126,7 @@ REFUSED = {
         r"Unknown layer 'conv3'\. Did you mean 'conv[12]'\? Known: conv1, conv2, hidden, logits",
     ),
     "unknown exclusion": (network, {"exclude": ["hiden"]}, "'hiden'. Did you mean 'hidden'?"),
-    "one name": (network, {"exclude": "hiden"}, "'hiden'. Did you mean 'hidden'?"),
+    "one name": (network, {"exclude": "hidden"}, r"must hold names of layers: .*'hidden',"),
     "nothing left": (
         network,
         {"exclude": ("conv1", "conv2", "hidden", "logits")},

@@ -161,6 +161,9 @@ def test_every_family_becomes_the_int8_file_that_it_was_trained_as(name, tmp_pat
     result = kcnn.export_tflite(aware, tmp_path / "model.tflite")  # checks that all is integer
     assert (result.input.dtype, result.input.scale, result.input.zero_point) == ("int8", 1.0, -128)
     assert result.calibration_count == 0
+    # Every ReLU is part of another operator, but for those behind AlexNet's concatenations.
+    assert result.operators.get("RELU", 0) == (3 if name == "alexnet" else 0)
+    assert "QUANTIZE" not in result.operators
     assert_equal_but_for_rounding(aware, result, images)
 
 
@@ -170,7 +173,7 @@ def assert_equal_but_for_rounding(
     """Sums are rounded once in the file and twice in floats, so some end one step further."""
     expected = answers(aware, images)
     steps = np.abs(kcnn.TFLiteClassifier(exported.path)(images) - expected) / exported.output.scale
-    assert steps.mean() < 2 and steps.max() < 12
+    assert steps.mean() < 1 and steps.max() < 10
     assert np.ptp(expected) > 40 * exported.output.scale
 
 
@@ -225,7 +228,7 @@ def test_untrained_bounds_are_refused(tmp_path):
         ([L.SeparableConv2D(4, 3, name="bad")], "make it two layers"),
         ([L.Conv2D(4, 3, activation="tanh", name="bad")], "it applies tanh itself; leave that to"),
         ([L.LayerNormalization(name="bad")], "express it by .*BatchNorm"),
-        ([L.Activation("mish", name="bad")], "its function must be one of linear, relu"),
+        ([L.Activation("elu", name="bad")], "its function must be one of linear, relu"),
         ([L.ReLU(max_value=3, name="bad")], "max_value must be None or 6"),
         ([L.Rescaling(2.0, 1.0, name="bad"), L.ReLU()], "with an offset it must be read"),
         ([L.Flatten(), L.Dense(4), L.ReLU(), L.BatchNormalization(name="bad")], "put it right"),
@@ -257,7 +260,7 @@ def test_operations_and_shared_layers_are_refused():
 def small_net(name: str = "small") -> keras.Model:
     """Trainable in seconds by both engines."""
     image = keras.Input((32, 32, 3), name="image")
-    x = L.AveragePooling2D(4, name="shrink")(image)
+    x = L.MaxPooling2D(4, name="shrink")(image)
     x = L.Normalization(mean=[120.0] * 3, variance=[3600.0] * 3, name="normalize")(x)
     x = L.Conv2D(8, 3, use_bias=False, name="conv1")(x)
     x = L.ReLU(name="conv1_relu")(L.BatchNormalization(momentum=0.9, name="conv1_bn")(x))
@@ -289,7 +292,7 @@ def test_a_pruned_model_keeps_its_zeros_and_becomes_what_it_was_trained_as(
     engine, half, data, tmp_path
 ):
     environment, before = dict(os.environ), half.get_weights()
-    result = quantize_aware(half, data, epochs=3, learning_rate=2e-3, engine=engine)
+    result = quantize_aware(half, data, epochs=2, learning_rate=2e-3, engine=engine)
     assert os.environ == environment and "TF_USE_LEGACY_KERAS" not in environment
     assert (
         tf.keras.__version__.startswith("3") and "tensorflow_model_optimization" not in sys.modules
@@ -302,7 +305,7 @@ def test_a_pruned_model_keeps_its_zeros_and_becomes_what_it_was_trained_as(
         (result.control, result.control_history),
     ]:
         assert not model.compiled
-        assert len(history["loss"]) == len(history["accuracy"]) == result.epochs == 3
+        assert len(history["loss"]) == len(history["accuracy"]) == result.epochs == 2
         assert history["loss"][-1] < history["loss"][0]
         for name, kernel in kernel_variables(model).items():
             old = np.asarray(kernel_variables(half)[name])
@@ -324,12 +327,17 @@ def test_a_pruned_model_keeps_its_zeros_and_becomes_what_it_was_trained_as(
     assert (control.argmax(1) == expected.argmax(1)).mean() > 0.8
 
 
+def smallest_net() -> keras.Model:
+    layers = [L.MaxPooling2D(8), L.Flatten(), L.Dropout(0.5), L.Dense(10, name="logits")]
+    return keras.Sequential([keras.Input((32, 32, 3), name="image"), *layers])
+
+
 def test_soft_labels_train_and_the_same_batches_give_the_same_model(data):
     images, classes = noise(32), np.random.default_rng(0).integers(0, 10, 32)
     labels = np.eye(10, dtype=np.float32)[classes] * 0.9 + 0.01
     batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(16, drop_remainder=True)
     soft = replace(data, train=batches, num_train=32, steps_per_epoch=2)
-    model = small_net()
+    model = smallest_net()
     first, second = (quantize_aware(model, soft, epochs=1, control=False) for _ in range(2))
     assert first.control is first.control_history is None
     assert first.history == second.history
@@ -346,7 +354,7 @@ def test_soft_labels_train_and_the_same_batches_give_the_same_model(data):
 )
 def test_bad_arguments(arguments, reason, data):
     with pytest.raises(ValueError, match=reason):
-        quantize_aware(small_net(), data, **arguments)
+        quantize_aware(smallest_net(), data, **arguments)
 
 
 def test_tfmot_names_what_it_does_not_know(data):
@@ -355,6 +363,6 @@ def test_tfmot_names_what_it_does_not_know(data):
         quantize_aware(model, data, engine="tfmot")
 
 
-def test_a_loss_beyond_numbers_is_an_error(data):
-    with pytest.raises(RuntimeError, match="The loss became nan: use a lower learning_rate"):
-        quantize_aware(small_net(), data, epochs=2, learning_rate=1e30, control=False)
+def test_a_training_that_diverges_is_an_error(data):
+    with pytest.raises(RuntimeError, match="The training diverged.*: use a lower learning_rate"):
+        quantize_aware(smallest_net(), data, epochs=1, learning_rate=1e38, control=False)

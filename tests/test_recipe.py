@@ -8,6 +8,7 @@ import pytest
 
 from kcnn import recipe_files
 from kcnn.recipe import (
+    Cluster,
     Distill,
     Model,
     Prune,
@@ -26,7 +27,7 @@ def test_a_shipped_recipe_survives_json_and_smoke(name):
     content = recipe_files.load(name).content
     for recipe in [content] if isinstance(content, Recipe) else content.variants.values():
         assert from_json(to_json(recipe)) == recipe
-        assert smoke(recipe).train.epochs == 1
+        assert recipe.trained or smoke(recipe).train.epochs == 1
         assert smoke(smoke(recipe)) == smoke(recipe)
     assert recipe_files.title(recipe_files.shipped()[name])
 
@@ -188,6 +189,21 @@ def test_a_smoke_run_has_a_rate_for_every_schedule(train):
     short = smoke(Recipe(train=train)).train
     optimizer_for(short, SimpleNamespace(steps_per_epoch=6))
     assert short.epochs == 1 and short.learning_rate == train.learning_rate
+
+
+def test_a_whole_model_refuses_what_it_would_ignore():
+    taken = Recipe(trained="x.keras")
+    assert smoke(taken).train == taken.train
+    with pytest.raises(ValueError, match="leave train, transfer, distill and"):
+        override(taken, ["train.epochs=5"])
+    with pytest.raises(ValueError, match="leave train, transfer, distill and"):
+        Recipe(trained="x.keras", model=Model(options={"width": 8}))
+
+
+def test_zeros_need_a_cluster_of_their_own():
+    with pytest.raises(ValueError, match="at least 3 with prune.*Received: 2"):
+        Recipe(cluster=Cluster(clusters=2))
+    assert Recipe(prune=None, cluster=Cluster(clusters=2)).cluster.clusters == 2
 
 
 def test_a_borrowed_body_refuses_what_it_would_ignore():

@@ -328,7 +328,7 @@ def test_what_cannot_be_followed_is_named():
     with pytest.raises(ValueError, match="'relu' is called 2 times"):
         slim(refused(L.ReLU(name="relu"), twice=True)[1])
     conv, model = refused()
-    with pytest.raises(ValueError, match=r"operation on tensors; use .*Add\(\)"):
+    with pytest.raises(ValueError, match=r"operation on tensors: use .*Add\(\)"):
         slim(keras.Model(model.inputs[0], conv + conv))
     with pytest.raises(ValueError, match="'mixer' .Mixer. stands in the way.*Name it in exclude"):
         slim(refused(Mixer(name="mixer"))[1])
@@ -363,6 +363,9 @@ def test_arguments():
         slim(model, exclude=["frist"])
     with pytest.raises(ValueError, match="names of layers"):
         slim(model, exclude="first")
+    once = slim(model, macs=0.9, multiple_of=1, exclude=iter(["first"]))
+    assert once.kept == slim(model, macs=0.9, multiple_of=1, exclude=["first"]).kept
+    assert once.kept != slim(model, macs=0.9, multiple_of=1).kept
     with pytest.raises(ValueError, match=r"macs must be at least (0\.\d+).*multiple_of=8") as error:
         slim(model, macs=0.1)
     least = float(str(error.value).split("at least ")[1].split()[0])

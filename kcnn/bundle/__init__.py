@@ -1,7 +1,8 @@
 """What a mobile developer gets: a model, proof of what it answers, and the code around it."""
 
 from kcnn.bundle.manifest import Manifest, read
-from kcnn.bundle.verify import Result, Verification, verify
+from kcnn.bundle.result import Result, Verification
+from kcnn.bundle.verification import verify
 from kcnn.bundle.write import Score, check_free, write_bundle
 
 __all__ = [

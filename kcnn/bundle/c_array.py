@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from kcnn.run_dir import atomic
-
 _BYTES_A_LINE = 16
 
 _HEADER = """\
@@ -40,7 +38,6 @@ def write_c_array(data: bytes, folder: Path) -> list[Path]:
     )
     paths = []
     for name, text in (("model_data.h", _HEADER), ("model_data.cc", source)):
-        with atomic(folder / name) as temporary:
-            temporary.write_text(text)
+        (folder / name).write_text(text)
         paths.append(folder / name)
     return paths

@@ -3,15 +3,17 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from kcnn.errors import invalid
 from kcnn.litert import TensorSummary
-from kcnn.run_dir import atomic
 
 FILE = "bundle.json"
 LARGEST_FILE = 2**28
 """Bytes; what is larger is no model for a phone."""
+_LARGEST_MANIFEST = 2**24
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Golden:
 
     images: str
     outputs: str
-    count: int
+    count: Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,14 @@ class Manifest:
     sha256: dict[str, str]
     """Digest of every other file by its path in the bundle."""
     versions: dict[str, str]
+    machine: str
+    """The kind of processor, `platform.machine()`, whose LiteRT gave the golden answers."""
     created: str
-    format: int = 1
+    format: Literal[1] = 1
 
     def save(self, folder: Path) -> None:
         """Write `bundle.json`."""
-        with atomic(folder / FILE) as temporary:
-            temporary.write_bytes(_MANIFEST.dump_json(self, indent=2) + b"\n")
+        (folder / FILE).write_bytes(_MANIFEST.dump_json(self, indent=2) + b"\n")
 
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -66,23 +69,26 @@ def read(folder: Path) -> Manifest:
     Raises:
         ValueError: there is no bundle, or a file of it is missing, changed or too large.
     """
-    try:
-        manifest = _MANIFEST.validate_json((folder / FILE).read_bytes())
-    except OSError as error:
+    if not (folder / FILE).is_file():
         raise ValueError(
-            f"{str(folder)!r} is no bundle ({FILE}: {error.strerror}): make one with "
+            f"{str(folder)!r} is no bundle, it has no {FILE}: make one with "
             "`kcnn export RUN --bundle DIR`."
-        ) from None
+        )
+    try:
+        text = inside(folder, FILE, largest=_LARGEST_MANIFEST).read_bytes()
+        manifest = _MANIFEST.validate_json(text)
+    except OSError as error:
+        raise ValueError(f"Cannot read {str(folder / FILE)!r}: {error.strerror}.") from error
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ValueError(f"{str(folder / FILE)!r} is no bundle's manifest: {reason}.") from error
+        reason = invalid(error, "bundle")
+        raise ValueError(f"{str(folder / FILE)!r} is no bundle's manifest: {reason}") from error
     for name, digest in manifest.sha256.items():
         if sha256(inside(folder, name)) != digest:
             raise ValueError(f"{str(folder / name)!r} is not the file that the bundle was made of.")
     return manifest
 
 
-def inside(folder: Path, name: str) -> Path:
+def inside(folder: Path, name: str, *, largest: int = LARGEST_FILE) -> Path:
     """Return the path of a bundle's file.
 
     Raises:
@@ -93,8 +99,8 @@ def inside(folder: Path, name: str) -> Path:
         raise ValueError(f"{FILE} names a file outside the bundle: {name!r}.")
     if not path.is_file():
         raise ValueError(f"The bundle {str(folder)!r} lacks its file {name!r}.")
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{str(path)!r} has more than {LARGEST_FILE:,} bytes.")
+    if path.stat().st_size > largest:
+        raise ValueError(f"{str(path)!r} has more than {largest:,} bytes.")
     return path
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kcnn.litert import TFLiteSummary
-from kcnn.run_dir import atomic
 
 FILES = (
     "Classifier.kt",
@@ -17,13 +16,11 @@ FILES = (
 )
 
 # The names that TensorFlow Lite Micro gives to operators where they are not made of the words.
-_MICRO = {"CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D", "PADV2": "PadV2"} | {
-    f"{kind}_POOL_2D": f"{kind.title()}Pool2D" for kind in ("AVERAGE", "MAX")
-}
+_MICRO = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}
 
 
 def write_snippets(
-    summary: TFLiteSummary, folder: Path, *, arena_bytes: int, measured: bool
+    summary: TFLiteSummary, folder: Path, *, arena_bytes: int, arena_note: str
 ) -> list[Path]:
     """Write the files and return their paths.
 
@@ -31,7 +28,7 @@ def write_snippets(
         summary: the int8 model, with its class names.
         folder: where to.
         arena_bytes: what TensorFlow Lite Micro gets for the model's activations.
-        measured: whether that was measured.
+        arena_note: how that is known, one line.
     """
     environment = Environment(
         loader=PackageLoader("kcnn.bundle", "snippets"),
@@ -54,13 +51,12 @@ def write_snippets(
         "probabilities": target.name == "probabilities",
         "operators": micro_operators(tuple(summary.operators)),
         "arena_bytes": arena_bytes,
-        "measured": measured,
+        "arena_note": arena_note,
     }
     paths = []
     for name in FILES:
         text = environment.get_template(f"{name}.j2").render(values)
-        with atomic(folder / name) as temporary:
-            temporary.write_text(text)
+        (folder / name).write_text(text)
         paths.append(folder / name)
     return paths
 
@@ -68,8 +64,8 @@ def write_snippets(
 def micro_operators(names: Sequence[str]) -> list[str]:
     """Return the names of operators as TensorFlow Lite Micro's resolver spells them.
 
-    >>> micro_operators(["CONV_2D", "FULLY_CONNECTED", "MEAN"])
-    ['Conv2D', 'FullyConnected', 'Mean']
+    >>> micro_operators(["CONV_2D", "FULLY_CONNECTED", "PADV2"])
+    ['Conv2D', 'FullyConnected', 'PadV2']
     """
     return [_MICRO.get(name) or name.title().replace("_", "") for name in names]
 

@@ -1,9 +1,9 @@
 """The folder that a mobile developer gets: model, facts, golden vectors, source code, web page."""
 
 import os
-import shutil
+import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,12 +17,13 @@ from kcnn import models
 from kcnn.bundle.c_array import write_c_array
 from kcnn.bundle.manifest import Golden, Manifest, sha256
 from kcnn.bundle.snippets import write_snippets
+from kcnn.errors import one_line
 from kcnn.export import export_tflite
+from kcnn.export.checks import check_model
 from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.labels import append_labels
 from kcnn.litert.metadata import with_metadata
-from kcnn.run_dir import atomic
 from kcnn.runtimes import RUNTIMES, write_page
 
 MODEL, SOURCE = "model_int8.tflite", "model.keras"
@@ -47,7 +48,7 @@ def write_bundle(
     golden: np.ndarray,
     labels: Sequence[str] | None = None,
     samples: int = 300,
-    score: Score | None = None,
+    score: Callable[[Path], Score] | None = None,
 ) -> Manifest:
     """Write everything that an app needs to run a model, and to prove that it runs it rightly.
 
@@ -63,14 +64,16 @@ def write_bundle(
         golden: uint8 `(count, height, width, channels)`, ten test images.
         labels: the class names.
         samples: how many calibration images are used.
-        score: of the int8 model, by whoever has measured it.
+        score: called with the path of the int8 model before it is handed over, to measure it.
 
     Raises:
-        ValueError: the folder holds something, or the model or the images cannot be exported.
+        ValueError: the folder holds something, the model takes other images than grey or RGB ones,
+            or the model or the images cannot be exported.
         RuntimeError: the model has operations that TensorFlow Lite lacks.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     check_free(folder)
+    _check_channels(model)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         made = Path(name) / "bundle"
@@ -81,14 +84,17 @@ def write_bundle(
         _write_golden(made / "golden", golden, outputs)
         write_c_array((made / MODEL).read_bytes(), made)
         (made / "snippets").mkdir()
-        arena_bytes, measured = _arena(made / MODEL)
-        write_snippets(summary, made / "snippets", arena_bytes=arena_bytes, measured=measured)
+        arena_bytes, note = _arena(made / MODEL)
+        write_snippets(summary, made / "snippets", arena_bytes=arena_bytes, arena_note=note)
         _write_web(model, made / "web", golden, outputs, **options)
-        written = _manifest(model.name, made, summary, len(golden), score)
+        measured = score and score(made / MODEL)
+        written = _manifest(model.name, made, summary, len(golden), measured)
         written.save(made)
-        if folder.is_dir():
-            folder.rmdir()
-        shutil.move(made, folder)
+        if folder.is_dir():  # it stays, as somebody may work in it
+            for path in made.iterdir():
+                path.rename(folder / path.name)
+        else:
+            made.rename(folder)
     return written
 
 
@@ -102,6 +108,15 @@ def check_free(folder: Path) -> None:
         raise ValueError(f"{str(folder)!r} exists: name a new folder for the bundle.")
 
 
+def _check_channels(model: keras.Model) -> None:
+    (*_, channels), _ = check_model(model)
+    if channels not in (1, 3):
+        raise ValueError(
+            "A bundle's code and page read grey and RGB pictures: the model must take 1 or 3 "
+            f"channels. Received: {channels}."
+        )
+
+
 def _write_model(model: keras.Model, folder: Path, **options: object) -> TFLiteSummary:
     path = folder / MODEL
     export_tflite(model, path, **options)
@@ -113,8 +128,7 @@ def _write_model(model: keras.Model, folder: Path, **options: object) -> TFLiteS
         name=model.name,
         description=f"Classifies images of {shape} raw pixels. Made by kcnn.",
     )
-    with atomic(path) as temporary:
-        temporary.write_bytes(append_labels(data, summary.labels))
+    path.write_bytes(append_labels(data, summary.labels))
     models.save(models.files.in_float32(model), folder / SOURCE)
     return summarize(path)
 
@@ -136,14 +150,22 @@ def _write_web(
         write_page(folder, path.read_bytes(), golden, raised, title=model.name)
 
 
-def _arena(path: Path) -> tuple[int, bool]:
-    """Return the memory to give to TensorFlow Lite Micro, and whether it was measured."""
+def _arena(path: Path) -> tuple[int, str]:
+    """Return the memory to give to TensorFlow Lite Micro, and how that is known, in one line."""
     micro = RUNTIMES["tflite-micro"]
     data, summary = path.read_bytes(), summarize(path)
+    guess = round(_GUESS_ROOM * peak_activation_bytes(data))
     if micro.available() is not None:
-        return round(_GUESS_ROOM * peak_activation_bytes(data)), False
+        return guess, "A guess: `kcnn verify` measures it where TensorFlow Lite Micro is installed."
     image = np.zeros((1, *summary.inputs[0].shape[1:]), np.uint8)
-    return round(_ARENA_ROOM * micro.run(data, image).details["arena_bytes"]), True
+    try:
+        needed = micro.run(data, image).details["arena_bytes"]
+    except RuntimeError as error:  # it lacks operators that phones have
+        return guess, f"A guess, and this file may not compile: {one_line(error)}"
+    return (
+        round(_ARENA_ROOM * needed),
+        "Measured with TensorFlow Lite Micro on a PC, and a quarter more.",
+    )
 
 
 def _manifest(
@@ -162,5 +184,6 @@ def _manifest(
         test_images=score and score.count,
         sha256={path.relative_to(folder).as_posix(): sha256(path) for path in files},
         versions={package: version(package) for package in _PACKAGES},
+        machine=platform.machine(),
         created=datetime.now(UTC).isoformat()[:19],
     )

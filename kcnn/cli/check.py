@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from kcnn.cli.shared import DataDir, load_data, model_file, start_tensorflow
+from kcnn.cli.shared import DataDir, check_pictures, load_data, model_file, start_tensorflow
 from kcnn.cli.show import console
 
 
 def check(
     path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("check.png"),
-    count: Annotated[int, typer.Option("--images", min=2, help="How many test images.")] = 64,
+    count: Annotated[
+        int, typer.Option("--images", min=2, help="How many test images, from all over the set.")
+    ] = 64,
     layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
     method: Annotated[
         str, typer.Option(help="gradcam, gradcam++, hirescam, layercam, scorecam or cam.")
@@ -24,19 +26,16 @@ def check(
     data_dir: DataDir = None,
 ) -> None:
     """Test a model's heat maps: deletion, insertion, random weights, planted patches, mosaics."""
-    if out.exists():
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    check_pictures({"--out": out})
     file = model_file(path)
     start_tensorflow()
-    import numpy as np
-
     from kcnn import explain, models
+    from kcnn.pipeline.samples import spread_images
 
     model = models.load(file)
     loaded = load_data(file, data, data_dir, model.input_shape[1:3])
-    batches = loaded.test.unbatch().take(count).batch(count)
-    images, labels = (np.asarray(part) for part in next(iter(batches)))
+    images, labels = spread_images(loaded, count)
     found = explain.check(model, images, labels, layer=layer, method=method)
-    found.save(out)
     console.print(str(found), markup=False)
+    found.save(out)
     console.print(f"\n{out}: the curves, and where the heat lies", markup=False)

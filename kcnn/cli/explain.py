@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcnn.cli.shared import labels_of, model_file, start_tensorflow
+from kcnn.cli.shared import check_pictures, labels_of, model_file, start_tensorflow
 from kcnn.cli.show import console
-from kcnn.errors import unknown
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kcnn.explain import FeatureMaps, Filters, Heatmaps
+    from kcnn.explain import FeatureMaps, Filters
 
 _TOP = 5
 _SHOWN = 512
+_AT_ONCE = 64  # all are in memory, as large as they are shown
 _ANY_SIZE = 224
 
 
@@ -38,32 +38,21 @@ def explain(
     ] = None,
 ) -> None:
     """Tell the likeliest classes of images, and show where a model sees the first of them."""
-    _check_pictures({"--out": out, "--feature-maps": feature_maps, "--filters": filters})
-    warnings.filterwarnings("ignore", module="PIL")  # What matters, `read_image` says in one line.
-    from kcnn.data.images import read_image, read_size
-
+    check_pictures({"--out": out, "--feature-maps": feature_maps, "--filters": filters})
     file = model_file(path)
-    sizes = [read_size(image) for image in images]  # A wrong name shows before TensorFlow starts.
+    sizes = _sizes(images)  # A wrong name shows before TensorFlow starts.
     start_tensorflow()
-    import numpy as np
-
     from kcnn import models
     from kcnn.explain import grad_cam
 
     model = models.load(file)
-    height, width, channels = _input_shape(model)
-    shown = _shown_size(sizes, (height, width))
-    photos = np.stack([read_image(image, shown) for image in images])
-    pixels = _model_input(photos, (height, width), channels)
+    photos, pixels = _photographs(model, images, sizes)
     heatmaps = grad_cam(model, pixels, layer=layer, method=method)
-    probabilities = _probabilities(model, pixels, heatmaps)
-    names = labels_of(file)
-    if len(names) != probabilities.shape[1]:
-        names = [str(index) for index in range(probabilities.shape[1])]
-    chances = zip(heatmaps.class_index, probabilities, strict=True)
-    titles = [f"{names[told]} {row[told]:.1%}" for told, row in chances]
+    probabilities = _probabilities(model, pixels)
+    names = _names(file, probabilities.shape[1])
     inside = _inside(model, pixels[:1], feature_maps, filters)
-    heatmaps.save(out, photos, titles)
+    chances = zip(heatmaps.class_index, probabilities, strict=True)
+    heatmaps.save(out, photos, [f"{names[told]} {row[told]:.1%}" for told, row in chances])
     for image, row in zip(images, probabilities, strict=True):
         _print_top(image, row, names)
     console.print(f"\n{out}: where layer {heatmaps.layer} sees the first of them", markup=False)
@@ -72,22 +61,14 @@ def explain(
         console.print(f"{file}: {shown}", markup=False)
 
 
-def _check_pictures(files: dict[str, Path | None]) -> None:
-    """Refuse what cannot be written, before there is anything to write, by option."""
-    from matplotlib.figure import Figure
+def _sizes(images: Sequence[Path]) -> list[tuple[int, int]]:
+    """Return (height, width) of each image file, if there are not too many of them."""
+    if len(images) > _AT_ONCE:
+        raise ValueError(f"Expected at most {_AT_ONCE} images at once. Received: {len(images)}.")
+    warnings.filterwarnings("ignore", module="PIL")  # What matters, `read_image` says in one line.
+    from kcnn.data.images import read_size
 
-    formats = Figure().canvas.get_supported_filetypes()
-    taken: dict[Path, str] = {}
-    for option, file in files.items():
-        if file is None:
-            continue
-        if file.exists():
-            raise ValueError(f"{str(file)!r} exists: name another file with {option}.")
-        if file.suffix.lower()[1:] not in formats:
-            raise unknown(f"kind of picture in {option}", file.name, (f".{f}" for f in formats))
-        other = taken.setdefault(file.absolute(), option)
-        if other != option:
-            raise ValueError(f"{other} and {option} both name {str(file)!r}: name another file.")
+    return [read_size(image) for image in images]
 
 
 def _inside(
@@ -117,6 +98,20 @@ def _input_shape(model: "keras.Model") -> tuple[int, int, int]:
     return shape[1] or _ANY_SIZE, shape[2] or _ANY_SIZE, shape[3]
 
 
+def _photographs(
+    model: "keras.Model", images: Sequence[Path], sizes: Sequence[tuple[int, int]]
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Return image files as they are shown, and as the model takes them; uint8."""
+    import numpy as np
+
+    from kcnn.data.images import read_image
+
+    height, width, channels = _input_shape(model)
+    shown = _shown_size(sizes, (height, width))
+    photos = np.stack([read_image(image, shown) for image in images])
+    return photos, _model_input(photos, (height, width), channels)
+
+
 def _shown_size(sizes: Sequence[tuple[int, int]], input_size: tuple[int, int]) -> tuple[int, int]:
     """Return the size to show images at: the input's proportions, the finest image's detail."""
     height, width = input_size
@@ -130,28 +125,29 @@ def _model_input(photos: "np.ndarray", size: tuple[int, int], channels: int) -> 
     import keras
     import numpy as np
 
+    from kcnn.explain.filters import LUMA
+
     pixels = photos.astype("float32")
     if channels == 1:
-        pixels = pixels @ np.array([[0.299], [0.587], [0.114]], "float32")  # luma of ITU-R BT.601
+        pixels = pixels @ LUMA[:, None]
     small = keras.ops.image.resize(pixels, size, interpolation="bilinear", antialias=True)
     return np.rint(small).astype("uint8")
 
 
-def _probabilities(
-    model: "keras.Model", pixels: "np.ndarray", heatmaps: "Heatmaps"
-) -> "np.ndarray":
+def _probabilities(model: "keras.Model", pixels: "np.ndarray") -> "np.ndarray":
     """Return the probability of every class for each image, [N, classes]."""
-    import keras
     import numpy as np
 
+    from kcnn.explain.heads import probabilities
+
     images = pixels.astype("float32")
-    answers = [np.asarray(model(image[None], training=False), "float32")[0] for image in images]
-    outputs = np.stack(answers)
-    told = outputs[np.arange(len(outputs)), heatmaps.class_index]
-    if not np.allclose(told, heatmaps.score, rtol=1e-4, atol=1e-5):  # squashed by the model itself
-        return np.exp(outputs) if (outputs <= 0).all() else outputs
-    squash = keras.ops.softmax if outputs.shape[1] > 1 else keras.ops.sigmoid
-    return np.asarray(squash(outputs))
+    return np.concatenate([probabilities(model, image[None]).numpy() for image in images])
+
+
+def _names(file: Path, num_classes: int) -> list[str]:
+    """Return the class names of the run that the model lies in, or else their numbers."""
+    names = labels_of(file)
+    return names if len(names) == num_classes else [str(index) for index in range(num_classes)]
 
 
 def _print_top(image: Path, probabilities: "np.ndarray", names: Sequence[str]) -> None:

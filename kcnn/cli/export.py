@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kcnn.data import Data
 
 _GOLDEN = 10
+_COMPARED = 1000
 
 
 def export(  # noqa: PLR0913 - one argument a flag
@@ -31,6 +32,9 @@ def export(  # noqa: PLR0913 - one argument a flag
     softmax: Annotated[
         bool, typer.Option("--softmax", help="Give probabilities in place of logits.")
     ] = False,
+    feature_map: Annotated[
+        bool, typer.Option("--feature-map", help="Also give the last feature map, for heat maps.")
+    ] = False,
     samples: Annotated[int, typer.Option(help="How many training images calibrate int8.")] = 300,
     bundle: Annotated[
         Path | None,
@@ -40,11 +44,12 @@ def export(  # noqa: PLR0913 - one argument a flag
     data_dir: DataDir = None,
 ) -> None:
     """Turn a .keras model into a .tflite file for phones, or a whole bundle around one."""
-    if bundle and (out or softmax or io or quantization != "int8"):
+    if bundle and (out or softmax or io or feature_map or quantization != "int8"):
         raise ValueError("A bundle is of an int8 model with logits: --bundle goes with --samples.")
     start_tensorflow()
     from kcnn import models
     from kcnn.export import QUANTIZATIONS, export_tflite
+    from kcnn.export.checks import check_model
 
     if bundle:
         from kcnn.bundle import check_free
@@ -52,12 +57,13 @@ def export(  # noqa: PLR0913 - one argument a flag
         check_free(bundle)
     file = model_file(path)
     model = models.load(file)
+    (height, width, _), _ = check_model(model)
     out = out or Path(f"{file.stem}_{quantization}.tflite")
     if out.exists() and not bundle:
         raise ValueError(f"{str(out)!r} exists: name another file with --out.")
-    labels, calibration = labels_of(file), None
+    labels, calibration, loaded = labels_of(file), None, None
     if quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated:
-        loaded = load_data(file, data, data_dir, model.input_shape[1:3])
+        loaded = load_data(file, data, data_dir, (height, width))
         labels, calibration = list(loaded.class_names), loaded.calibration
     if bundle:
         _write_bundle(model, bundle, loaded, samples)
@@ -68,36 +74,60 @@ def export(  # noqa: PLR0913 - one argument a flag
         quantization=quantization,
         io=io,
         softmax=softmax,
+        feature_map=feature_map,
         calibration=calibration,
         samples=samples,
         labels=labels or None,
     )
     console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
+    if loaded:
+        _compare(model, result.path, loaded)
     show.ends([result.input], [result.output])
 
 
 def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int) -> None:
-    import tempfile
-
     from kcnn.bundle import Score, write_bundle
     from kcnn.evaluation import evaluate
-    from kcnn.export import export_tflite
 
-    options = {"calibration": data.calibration, "samples": samples}
-    with tempfile.TemporaryDirectory() as temporary:  # before anything is written
-        file = export_tflite(model, Path(temporary) / "model.tflite", **options).path
-        score = evaluate(file, data.test, expected_count=data.num_test)
-    golden = next(data.test.unbatch().batch(_GOLDEN).as_numpy_iterator())[0]
+    def score(file: Path) -> Score:
+        scored = evaluate(file, data.test, expected_count=data.num_test)
+        return Score(scored.accuracy, scored.count)
+
     manifest = write_bundle(
         model,
         folder,
-        golden=golden,
+        calibration=data.calibration,
+        golden=next(data.test.unbatch().batch(_GOLDEN).as_numpy_iterator())[0],
         labels=data.class_names,
-        score=Score(score.accuracy, score.count),
-        **options,
+        samples=samples,
+        score=score,
     )
     console.print(
-        f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {score.accuracy:.2%} on "
-        f"{score.count:,} test images. `kcnn verify {folder}` holds it to its golden answers."
+        f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {manifest.test_accuracy:.2%} "
+        f"on {manifest.test_images:,} test images. `kcnn verify {folder}` holds it to its golden "
+        "answers.",
+        markup=False,
     )
+    _compare(model, folder / manifest.model, data)
     show.ends([manifest.input], [manifest.output])
+
+
+def _compare(model: "keras.Model", file: Path, data: "Data") -> None:
+    """Say how well the file does what the model does, on images that were used for neither."""
+    import numpy as np
+
+    from kcnn.evaluation import evaluate
+
+    images = data.validation.unbatch().take(_COMPARED).batch(100)
+    ours, theirs = evaluate(file, images), evaluate(model, images)
+    same = np.mean(ours.logits.argmax(axis=1) == theirs.logits.argmax(axis=1))
+    console.print(
+        f"agrees with the Keras model on {same:.2%}, accuracy {ours.accuracy:.2%} of "
+        f"{ours.count:,} validation images"
+    )
+    chance = 1 / ours.logits.shape[1]
+    if theirs.accuracy < min(1.5 * chance, chance + 0.05):
+        console.print(
+            f"warning: the Keras model itself tells {theirs.accuracy:.2%}, as much as guessing. "
+            "Does it scale its pixels itself? kcnn exports models of raw pixels 0-255."
+        )

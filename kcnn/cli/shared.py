@@ -42,8 +42,27 @@ def model_file(path: Path) -> Path:
     return file
 
 
+def check_pictures(files: dict[str, Path | None]) -> None:
+    """Refuse what cannot be written, before there is anything to write, by option."""
+    from kcnn.pictures import check_suffix
+
+    taken: dict[Path, str] = {}
+    for option, file in files.items():
+        if file is None:
+            continue
+        if file.exists():
+            raise ValueError(f"{str(file)!r} exists: name another file with {option}.")
+        check_suffix(file, option)
+        other = taken.setdefault(file.absolute(), option)
+        if other != option:
+            raise ValueError(f"{other} and {option} both name {str(file)!r}: name another file.")
+
+
 def load_data(
-    file: Path, name: str | None, data_dir: str | None, image_size: tuple[int, int] | None = None
+    file: Path,
+    name: str | None,
+    data_dir: str | None,
+    image_size: tuple[int | None, int | None] | None = None,
 ) -> "Data":
     """Load the named data, or those of the run that `file` lies in, split as they were there."""
     from kcnn import data
@@ -52,7 +71,8 @@ def load_data(
 
     recipe = RunDir(file.parent).recipe
     if name:
-        size = None if name == "digits" else image_size
+        fixed = image_size and None not in image_size  # else the model takes images of any size
+        size = image_size if fixed and name != "digits" else None
         return data.load(data.source(name, image_size=size), data_dir=data_dir)
     if not recipe.is_file():
         raise ValueError(

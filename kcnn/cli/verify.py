@@ -72,7 +72,7 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
     ):
         table.add_column(name, justify="right" if place else "left")
     for result in results:
-        if result.skipped is None:
+        if result.golden_equal is not None:
             table.add_row(*_row(result))
     # On a narrow terminal a row that is broken is read better than cells that are.
     Console(width=max(console.width, _WIDTH), highlight=False).print(table)

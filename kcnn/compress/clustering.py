@@ -1,6 +1,6 @@
 """Weight clustering: train a little longer while each kernel shares a few values."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -32,7 +32,7 @@ def cluster(
     data: Data,
     *,
     clusters: int = 16,
-    exclude: Collection[str] = (),
+    exclude: Iterable[str] = (),
     epochs: int = 2,
     learning_rate: float = 1e-4,
 ) -> ClusterResult:

@@ -59,9 +59,14 @@ def check_budget(epochs: int, learning_rate: float) -> None:
 def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) -> None:
     """Raise ValueError if `model` cannot be carried to Keras 2, or one does not fit the data."""
     describe(model)  # first, for it says what is wrong with a model that has no one shape
-    check_fit(model, data.image_shape, len(data.class_names))
+    check_data(model, data)
     if teacher is not None:
         check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+
+
+def check_data(model: keras.Model, data: Data) -> None:
+    """Raise ValueError if `model` does not fit the data, or they are too few to train on."""
+    check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
         raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
 

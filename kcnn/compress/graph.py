@@ -13,6 +13,8 @@ import keras
 import numpy as np
 
 import kcnn.layers
+from kcnn.arithmetic.graph import calls
+from kcnn.compress.calls import check_calls
 from kcnn.compress.carried import ACTIVATIONS, ANY_DATA_FORMAT, CARRIED, RENAMED
 
 # Without a meaning for a layer whose weights are copied and which runs in float32.
@@ -37,9 +39,10 @@ def describe(model: keras.Model) -> list[dict]:
     {'trainable': True, 'units': 2, 'activation': 'linear', 'use_bias': True}
     """
     _check_model(model)
+    check_calls(calls(model))
     layers = []
     for entry in _entries(model):
-        name, class_name = entry["config"].get("name", entry.get("name")), entry["class_name"]
+        name, class_name = entry["config"]["name"], entry["class_name"]
         with _naming(name, class_name):
             inputs = _inputs(entry, layers, sequential=isinstance(model, keras.Sequential))
             config = _config(entry)
@@ -181,16 +184,10 @@ def _regularizer(key: str, value: dict) -> dict:
 def _inputs(entry: dict, before: list[dict], *, sequential: bool) -> list[str]:
     if entry["class_name"] == "InputLayer":
         return []
-    if not entry["module"].startswith(("keras.layers", "kcnn.layers")):
-        raise ValueError(
-            "it is an operation on tensors; use a layer, such as keras.layers.Add() for x + y."
-        )
     if sequential:
         return [before[-1]["name"]]
-    calls = entry["inbound_nodes"]
-    if len(calls) != 1:
-        raise ValueError(f"it is called {len(calls)} times; make a layer for each call.")
-    arguments, options = calls[0]["args"], calls[0]["kwargs"]
+    (call,) = entry["inbound_nodes"]
+    arguments, options = call["args"], call["kwargs"]
     # Inside a model, Keras 3 overrules a `training` that was given when the layer was called.
     extra = [key for key, value in options.items() if key != "training" and value is not None]
     tensors = arguments[0] if isinstance(arguments[0], (list, tuple)) else arguments[:1]

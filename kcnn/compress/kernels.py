@@ -1,6 +1,6 @@
 """The weights that pruning thins out, and how many of them are zero."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -56,16 +56,27 @@ def sparsity(model: keras.Model) -> float:
     return float(np.mean(np.concatenate(values) == 0)) if values else 0.0
 
 
-def chosen(model: keras.Model, exclude: Collection[str]) -> dict[str, np.ndarray]:
+def layer_names(exclude: Iterable[str]) -> frozenset[str]:
+    """Return the names in an argument `exclude`, which may be an iterator.
+
+    Raises:
+        ValueError: it is a single string, whose letters would be taken for names.
+    """
+    if isinstance(exclude, str):
+        raise ValueError(f"exclude must hold names of layers: exclude=({exclude!r},).")
+    return frozenset(exclude)
+
+
+def chosen(model: keras.Model, exclude: Iterable[str]) -> dict[str, np.ndarray]:
     """Return the kernels of `model` but for those of the layers named.
 
     Raises:
-        ValueError: there is no such layer, or no kernel is left.
+        ValueError: there is no such layer, no kernel is left, or `exclude` is a single string.
     """
     found = kernels(model)
     if not found:
         raise ValueError(f"Model {model.name!r} has no kernel of {', '.join(PRUNED_WEIGHT)}.")
-    excluded = {exclude} if isinstance(exclude, str) else set(exclude)
+    excluded = layer_names(exclude)
     for name in sorted(excluded - found.keys()):
         raise unknown("layer", name, found)
     if excluded == found.keys():

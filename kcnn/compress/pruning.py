@@ -1,6 +1,6 @@
 """Magnitude pruning: train a little longer while the smallest weights become zero for good."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 
@@ -10,7 +10,7 @@ import numpy as np
 from kcnn.compress.bridge.pruning import TWO_TO_FOUR
 from kcnn.compress.finetune import check_budget, check_models, finetune
 from kcnn.compress.graph import with_weights
-from kcnn.compress.kernels import chosen, kernels, zero_fractions
+from kcnn.compress.kernels import chosen, kernels, layer_names, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
 from kcnn.data import Data
 from kcnn.errors import unknown
@@ -43,7 +43,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     data: Data,
     *,
     sparsity: float | str | Mapping[str, float] = 0.8,
-    exclude: Collection[str] = (),
+    exclude: Iterable[str] = (),
     epochs: int = 2,
     schedule: str = "polynomial",
     learning_rate: float = 1e-3,
@@ -118,9 +118,10 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
 
 
 def _targets(
-    model: keras.Model, sparsity: float | str | Mapping[str, float], exclude: Collection[str]
+    model: keras.Model, sparsity: float | str | Mapping[str, float], exclude: Iterable[str]
 ) -> dict[str, tuple[float, float] | str]:
     """Return each layer's sparsity at the beginning and at the end, or "2:4"."""
+    exclude = layer_names(exclude)
     if isinstance(sparsity, Mapping) and (both := sorted(set(sparsity).intersection(exclude))):
         raise ValueError(f"Layer {both[0]!r} has a sparsity and is excluded: drop one of the two.")
     found = chosen(model, exclude)

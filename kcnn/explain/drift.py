@@ -4,16 +4,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
-from statistics import NormalDist
 
 import keras
 import numpy as np
 
 from kcnn.explain.grad_cam import grad_cam
 from kcnn.explain.heatmaps import Heatmaps
-from kcnn.explain.intervals import Estimate, bootstrap
 from kcnn.explain.tflite_cam import tflite_cam
+from kcnn.intervals import Estimate, bootstrap, wilson_interval
 
 _TOP = 0.2  # the share of the map whose overlap is measured
 
@@ -168,9 +166,5 @@ def _flat(raw: np.ndarray) -> np.ndarray:
 
 def _share(chosen: np.ndarray) -> Estimate:
     """Return Wilson's interval, which stays honest where the share is nought."""
-    share, count, z = float(chosen.mean()), len(chosen), NormalDist().inv_cdf(0.975)
-    centre, scale = share + z**2 / (2 * count), 1 + z**2 / count
-    margin = z * sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    # In exact arithmetic both hold by themselves.
-    low, high = min(share, (centre - margin) / scale), max(share, (centre + margin) / scale)
-    return Estimate(share, low, high, count)
+    share, count = float(chosen.mean()), len(chosen)
+    return Estimate(share, *wilson_interval(share, count), count)

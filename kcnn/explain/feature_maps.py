@@ -13,9 +13,9 @@ from matplotlib.figure import Figure, SubFigure
 
 from kcnn.explain.inputs import as_declared, check_model, image_batch
 from kcnn.explain.layers import spatial_layer
-from kcnn.explain.observation import batch_size
+from kcnn.explain.observation import parts
 from kcnn.explain.trace import Call, hooked, recorded
-from kcnn.run_dir import atomic
+from kcnn.pictures import HEAT, save_figure
 
 _COLUMNS = 8
 
@@ -103,9 +103,7 @@ class FeatureMaps(Mapping[str, np.ndarray]):
         self, path: str | os.PathLike, image: int = 0, channels: int | Sequence[int] = 16
     ) -> None:
         """Write `plot(image, channels)` to a picture file; its suffix names the format."""
-        figure = self.plot(image, channels)
-        with atomic(path) as temporary:
-            figure.savefig(temporary)
+        save_figure(self.plot(image, channels), path)
 
 
 def feature_maps(
@@ -151,15 +149,14 @@ def feature_maps(
     if not names:
         raise ValueError("Expected the name of a layer at least. Received: none")
     operations = {name: calls[name].operation for name in names}
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    size = batch_size(images.shape)
-    for start in range(0, len(images), size):
+    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for part in parts(images):
         last: dict[str, object] = {}  # of a layer used twice, as `spatial_layer` has it
         with hooked(operations, last.__setitem__):
-            _run(model, images[start : start + size])
+            _run(model, images[part])
         for name in names:
-            parts[name].append(tf.cast(last[name], "float32").numpy())
-    maps = {name: np.concatenate(each) for name, each in parts.items()}
+            found[name].append(tf.cast(last[name], "float32").numpy())
+    maps = {name: np.concatenate(each) for name, each in found.items()}
     for name, each in maps.items():
         if not np.isfinite(each).all():
             raise ValueError(f"Layer {name!r} gives NaNs or infinities: so do weights or images.")
@@ -232,5 +229,5 @@ def _draw_channel(cell: Axes, values: np.ndarray, channel: int, signed: bool) ->
         cell.set_facecolor("0.9")
         cell.plot([0, 1, 0.5, 0, 1], [0, 1, 0.5, 1, 0], color="0.6", transform=cell.transAxes)
         return
-    low, colours = (-peak, "RdBu_r") if signed else (0, "inferno")
+    low, colours = (-peak, "RdBu_r") if signed else (0, HEAT)
     cell.imshow(values, cmap=colours, vmin=low, vmax=peak, interpolation="nearest")

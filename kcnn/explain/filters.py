@@ -9,12 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kcnn.errors import unknown
 from kcnn.explain.inputs import check_model
+from kcnn.explain.layers import full_name
 from kcnn.explain.trace import operations
-from kcnn.run_dir import atomic
+from kcnn.pictures import save_figure
 
 VERTICAL_EDGE: tuple[tuple[int, ...], ...] = ((1, 0, -1),) * 3
+LUMA = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue, by ITU-R BT.601
 
 _SIGNED = "RdBu_r"  # even in lightness on both sides of its white zero
 _COLUMNS = 8
@@ -71,9 +72,7 @@ class Filters:
 
     def save(self, path: str | os.PathLike, filters: int = 32, channels: int = 16) -> None:
         """Write `plot(filters, channels)` to a picture file; its suffix names the format."""
-        figure = self.plot(filters, channels)
-        with atomic(path) as temporary:
-            figure.savefig(temporary)
+        save_figure(self.plot(filters, channels), path)
 
     def _pictures(self, filters: int) -> Figure:
         kernels = np.moveaxis(self.kernels[..., :filters], -1, 0)
@@ -152,12 +151,7 @@ def _named(layer: str | None, found: Mapping[str, keras.Operation], model: keras
         raise ValueError(f"Model {model.name!r} has no Conv2D or DepthwiseConv2D layer.")
     if layer is None:
         return next(iter(found))
-    matches = [layer] if layer in found else [n for n in found if n.endswith(f"/{layer}")]
-    if not matches:
-        raise unknown("convolution", layer, found)
-    if len(matches) > 1:
-        raise ValueError(f"Several layers are called {layer!r}. Name one: {', '.join(matches)}.")
-    return matches[0]
+    return full_name(layer, found, "convolution", found)
 
 
 def edge_response(image: np.ndarray) -> np.ndarray:
@@ -190,8 +184,7 @@ def edge_response(image: np.ndarray) -> np.ndarray:
             f"{image.shape}"
         )
     if image.ndim == 3:
-        share = np.array([0.299, 0.587, 0.114] if image.shape[2] == 3 else [1], "float32")
-        image = image @ share
+        image = image @ (LUMA if image.shape[2] == 3 else np.ones(1, "float32"))
     kernel = np.array(VERTICAL_EDGE, "float32")
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
     return np.einsum("hwij,ij->hw", windows, kernel)

@@ -12,7 +12,7 @@ from kcnn.explain.heatmaps import Heatmaps
 from kcnn.explain.inputs import check_model, image_batch
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.methods import METHODS
-from kcnn.explain.observation import batch_size, observe, site
+from kcnn.explain.observation import Site, observe, parts, site
 from kcnn.explain.trace import recorded
 
 _log = logging.getLogger("kcnn")
@@ -80,17 +80,22 @@ def grad_cam(
         num_classes = logits(model, images[:1].astype("float32")).shape[-1]
     wanted = class_indices(class_index, len(images), num_classes)
     place = site(model, calls, spatial_layer(calls, layer))
+    heatmaps = heatmaps_at(place, images, wanted, method)
+    tell_empty(heatmaps)
+    return heatmaps
+
+
+def heatmaps_at(
+    place: Site, images: np.ndarray, class_index: np.ndarray | None, method: str
+) -> Heatmaps:
+    """Return the maps of images [N, H, W, C], N > 0, for classes as `class_indices` gives them."""
     maps, chosen, scores = [], [], []
-    size = batch_size(images.shape)
-    for start in range(0, len(images), size):
-        part = slice(start, start + size)
-        seen = observe(place, images[part], None if wanted is None else wanted[part])
+    for part in parts(images):
+        seen = observe(place, images[part], None if class_index is None else class_index[part])
         maps.append(np.maximum(METHODS[method].maps(seen), 0))
         chosen.append(np.asarray(seen.class_index))
         scores.append(seen.score.numpy())
-    heatmaps = Heatmaps(*map(np.concatenate, (maps, chosen, scores)), place.layer, method)
-    tell_empty(heatmaps)
-    return heatmaps
+    return Heatmaps(*map(np.concatenate, (maps, chosen, scores)), place.layer, method)
 
 
 def tell_empty(heatmaps: Heatmaps) -> None:

@@ -33,6 +33,36 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
     >>> logits(model, tf.zeros((1, 4, 4, 3))).numpy()
     array([[1., 1.]], dtype=float32)
     """
+    return _answer(model, images)[0]
+
+
+def probabilities(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
+    """Return the probability float32 [N, classes] of each class.
+
+    It is what the model says where it squashes its scores itself, else their softmax; of a single
+    score the sigmoid.
+
+    Args:
+        model: as for `logits`.
+        images: as for `logits`.
+
+    Raises:
+        ValueError: as of `logits`.
+
+    >>> head = keras.layers.Dense(2, activation="log_softmax", bias_initializer="ones")
+    >>> model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), head])
+    >>> probabilities(model, tf.zeros((1, 4, 4, 3))).numpy()
+    array([[0.5, 0.5]], dtype=float32)
+    """
+    scores, outputs = _answer(model, images)
+    if not hasattr(outputs, "_keras_logits"):
+        return tf.nn.softmax(scores) if scores.shape[-1] > 1 else tf.sigmoid(scores)
+    answer = tf.cast(outputs, "float32")
+    return tf.exp(answer) if getattr(outputs, "_is_logarithm", False) else answer
+
+
+def _answer(model: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the scores of images before any squashing, and what the model itself gives."""
     with ExitStack() as changes:
         for operation in operations(model).values():
             activation = vars(operation).get("activation")
@@ -47,7 +77,7 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
         )
     scores = tf.cast(getattr(outputs, "_keras_logits", outputs), "float32")
     _check(scores.numpy(), outputs.dtype)
-    return scores
+    return scores, outputs
 
 
 def _telling(activation: Callable) -> Callable:
@@ -60,6 +90,7 @@ def _telling(activation: Callable) -> Callable:
     def squash(argument: tf.Tensor, *args, **kwargs) -> tf.Tensor:
         result = activation(argument, *args, **kwargs)
         result._keras_logits = argument
+        result._is_logarithm = activation.__name__.startswith("log_")
         return result
 
     return squash

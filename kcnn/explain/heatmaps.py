@@ -11,10 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from kcnn.explain.methods import METHODS
-from kcnn.run_dir import atomic
-
-# Even in lightness, and so readable without colour vision; black where there is no evidence.
-_COLORMAP = "inferno"
+from kcnn.pictures import HEAT, save_figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +83,7 @@ class Heatmaps:
             raise ValueError(f"Expected alpha from 0 to 1. Received: {alpha!r}")
         images = _rgb(images, len(self.raw)).astype("float32")
         heat = tf.image.resize(self.normalised[..., None], images.shape[1:3]).numpy()[..., 0]
-        colours = 255 * matplotlib.colormaps[_COLORMAP](heat)[..., :3]
+        colours = 255 * matplotlib.colormaps[HEAT](heat)[..., :3]
         share = np.where(self.is_empty, 0.0, alpha)[:, None, None, None]
         return np.rint(share * colours + (1 - share) * images).astype("uint8")
 
@@ -117,22 +114,20 @@ class Heatmaps:
         for cell, pair, title in zip(axes.flat, pairs, titles, strict=False):
             cell.imshow(pair, interpolation="auto")
             cell.set_title(title, fontsize=9, parse_math=False)
-        bar = figure.colorbar(ScalarMappable(cmap=_COLORMAP), ax=axes, aspect=12 * rows, pad=0.02)
+        bar = figure.colorbar(ScalarMappable(cmap=HEAT), ax=axes, aspect=12 * rows, pad=0.02)
         bar.set_label("evidence for the class\n(1 = the map's own peak)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
         # A nested layer's long name needs a line of its own above a single picture.
         space = "\n" if columns == 1 else " "
         title = f"{METHODS[self.method].title}{space}at layer {self.layer!r}"
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(title, fontsize=11, parse_math=False)
         return figure
 
     def save(
         self, path: str | os.PathLike, images: np.ndarray, titles: Sequence[str] | None = None
     ) -> None:
         """Write `plot(images, titles)` to a picture file; its suffix names the format."""
-        figure = self.plot(images, titles)
-        with atomic(path) as temporary:
-            figure.savefig(temporary)
+        save_figure(self.plot(images, titles), path)
 
     def _titles(self, titles: Sequence[str] | None) -> list[str]:
         if titles is None:

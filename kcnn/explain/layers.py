@@ -1,6 +1,6 @@
 """Which layer of a model to explain: its spatial feature maps and the best one among them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import keras
 import tensorflow as tf
@@ -54,17 +54,27 @@ def spatial_layer(calls: Mapping[str, Call], layer: str | None = None) -> str:
     if layer is None:
         return _last_feature_map(calls)
     candidates = [name for name, call in calls.items() if _is_spatial(call.output)]
-    matches = [layer] if layer in calls else [n for n in calls if n.endswith(f"/{layer}")]
-    if not matches:
-        raise unknown("layer", layer, candidates)
-    if len(matches) > 1:
-        raise ValueError(f"Several layers are called {layer!r}. Name one: {', '.join(matches)}.")
-    if matches[0] not in candidates:
-        shape = getattr(calls[matches[0]].output, "shape", "several tensors")
+    name = full_name(layer, calls, "layer", candidates)
+    if name not in candidates:
+        shape = getattr(calls[name].output, "shape", "several tensors")
         raise ValueError(
             f"Layer {layer!r} has no spatial output of shape [N, height, width, channels], larger "
             f"than 1x1. Received: {shape}. With one: {', '.join(candidates)}."
         )
+    return name
+
+
+def full_name(layer: str, names: Collection[str], kind: str, known: Iterable[str]) -> str:
+    """Return which of the names is meant by `layer`, itself or its end: "backbone/relu" by "relu".
+
+    Raises:
+        ValueError: none is, or several are; `kind` and the `known` names are for the first error.
+    """
+    matches = [layer] if layer in names else [n for n in names if n.endswith(f"/{layer}")]
+    if not matches:
+        raise unknown(kind, layer, known)
+    if len(matches) > 1:
+        raise ValueError(f"Several layers are called {layer!r}. Name one: {', '.join(matches)}.")
     return matches[0]
 
 

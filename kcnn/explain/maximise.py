@@ -13,7 +13,7 @@ from kcnn.explain.heads import logits
 from kcnn.explain.inputs import check_model, image_shape
 from kcnn.explain.observation import batch_size
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
-from kcnn.run_dir import atomic
+from kcnn.pictures import save_figure
 
 _COLUMNS = 5
 _L2 = 30.0  # pale colours where the class does not ask for strong ones
@@ -68,9 +68,7 @@ class Maximised:
 
     def save(self, path: str | os.PathLike, titles: Sequence[str] | None = None) -> None:
         """Write `plot(titles)` to a picture file; its suffix names the format."""
-        figure = self.plot(titles)
-        with atomic(path) as temporary:
-            figure.savefig(temporary)
+        save_figure(self.plot(titles), path)
 
 
 def maximise(

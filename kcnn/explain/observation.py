@@ -33,6 +33,12 @@ def batch_size(shape: tuple[int, ...]) -> int:
     return max(1, min(64, 2**19 // (shape[1] * shape[2])))
 
 
+def parts(images: np.ndarray) -> list[slice]:
+    """Return the chunks of images [N, H, W, C] that go through the model one after the other."""
+    size = batch_size(images.shape)
+    return [slice(start, start + size) for start in range(0, len(images), size)]
+
+
 @dataclass(frozen=True, eq=False)
 class Observation:
     """What a method of explanation may draw on.
@@ -93,11 +99,12 @@ def observe(site: Site, images: np.ndarray, class_index: np.ndarray | None) -> O
         with hooked({site.layer: site.operation}, watch):
             scores = logits(site.model, images)
         told = tf.argmax(scores, axis=-1) if class_index is None else class_index
-        target = _target(told, scores.shape[-1])
+        target = target_of(told, scores.shape[-1])
         score = tf.reduce_sum(scores * target, axis=-1)
     return Observation(site, images, outputs[-1], scores, told, target, score, tape)
 
 
-def _target(class_index: tf.Tensor | np.ndarray, num_classes: int) -> tf.Tensor:
+def target_of(class_index: tf.Tensor | np.ndarray, num_classes: int) -> tf.Tensor:
+    """Return the weight [n, classes] of each logit in what is explained: 1 for, -1 against."""
     chosen = tf.one_hot(class_index, num_classes)
     return chosen if chosen.shape.rank == 2 else chosen[:, 0] - chosen[:, 1]

@@ -6,6 +6,7 @@ import numpy as np
 
 from kcnn.explain.grad_cam import ClassIndex, class_indices, tell_empty
 from kcnn.explain.heatmaps import Heatmaps
+from kcnn.explain.observation import target_of
 from kcnn.litert import TFLiteClassifier
 
 _CHUNK = 64  # images whose feature maps are held at once
@@ -49,7 +50,7 @@ def tflite_cam(
         part = slice(start, start + _CHUNK)
         logits, features = classifier.with_feature_maps(images[part])
         told = logits.argmax(axis=1) if wanted is None else wanted[part]
-        target = _target(told, classifier.num_classes)
+        target = target_of(told, classifier.num_classes).numpy()
         weights = target @ classifier.class_weights.T
         signed = np.einsum("nhwk,nk->nhw", features, weights) / np.prod(features.shape[1:3])
         parts.append((np.maximum(signed, 0), told, (logits * target).sum(axis=1)))
@@ -57,9 +58,3 @@ def tflite_cam(
     heatmaps = Heatmaps(raw.astype(np.float32), told, score, "feature_map", "cam")
     tell_empty(heatmaps)
     return heatmaps
-
-
-def _target(told: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return the weight [n, classes] of each logit in what is explained: 1 for, -1 against."""
-    chosen = np.eye(num_classes, dtype=np.float32)[told]
-    return chosen if chosen.ndim == 2 else chosen[:, 0] - chosen[:, 1]

@@ -52,7 +52,7 @@ def calibration_images(
 def _batches(calibration: tf.data.Dataset | np.ndarray | None) -> Iterator[np.ndarray]:
     if isinstance(calibration, np.ndarray):
         yield calibration
-    elif getattr(calibration, "holds_test_images", False):
+    elif isinstance(calibration, tf.data.Dataset) and _of_the_test_set(calibration):
         raise ValueError(
             "calibration is data.test: ranges measured on test images make their score worthless. "
             f"{_HOW}"
@@ -65,6 +65,13 @@ def _batches(calibration: tf.data.Dataset | np.ndarray | None) -> Iterator[np.nd
             "calibration must be a tf.data.Dataset of images or (images, labels), or an array of "
             f"images. Received: {type(calibration).__name__}. {_HOW}"
         )
+
+
+def _of_the_test_set(dataset: tf.data.Dataset) -> bool:
+    """Tell whether a data set is `data.test`, or was made of it by take, map, shuffle and such."""
+    return getattr(dataset, "holds_test_images", False) or any(
+        map(_of_the_test_set, dataset._inputs())
+    )
 
 
 def _check_batch(batch: object, shape: tuple[int, ...]) -> None:

@@ -1,10 +1,8 @@
 """Names by which an app finds the input and the output of a `.tflite` model."""
 
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools.flatbuffer_utils import (
-    convert_bytearray_to_object,
-    convert_object_to_bytearray,
-)
+
+from kcnn.litert.repack import repacked, unpacked
 
 INPUT, KEY = "image", "serving_default"
 
@@ -15,11 +13,11 @@ def add_signature(data: bytes, output: str) -> bytes:
     The tensors get these names, and a signature `serving_default` maps the names to them: the
     order and the names in which a converter leaves tensors may change with its version.
     """
-    model = convert_bytearray_to_object(data)
+    model = unpacked(data)
     graph = model.subgraphs[0]
     maps = []
     for name, index in ((INPUT, graph.inputs[0]), (output, graph.outputs[0])):
         graph.tensors[index].name = name
         maps.append([schema.TensorMapT(name=name, tensorIndex=index)])
     model.signatureDefs = [schema.SignatureDefT(*maps, signatureKey=KEY)]
-    return bytes(convert_object_to_bytearray(model))
+    return repacked(model)

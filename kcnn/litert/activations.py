@@ -5,7 +5,7 @@ import math
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-_BYTES = {
+BYTES = {
     schema.TensorType.INT8: 1,
     schema.TensorType.UINT8: 1,
     schema.TensorType.FLOAT16: 2,
@@ -14,6 +14,7 @@ _BYTES = {
     schema.TensorType.INT32: 4,
     schema.TensorType.INT64: 8,
 }
+"""Of one number, where it is not 4."""
 
 
 def peak_activation_bytes(data: bytes) -> int:
@@ -37,5 +38,5 @@ def peak_activation_bytes(data: bytes) -> int:
         tensor = graph.Tensors(index)
         shape = [tensor.Shape(axis) for axis in range(tensor.ShapeLength())]
         end = max(last.get(index, start), ends.get(index, start))
-        needed[start : end + 1] += math.prod(shape) * _BYTES.get(tensor.Type(), 4)
+        needed[start : end + 1] += math.prod(shape) * BYTES.get(tensor.Type(), 4)
     return int(needed.max())

@@ -223,7 +223,7 @@ def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
         return pixels.astype(source.dtype)
     limits = np.iinfo(source.dtype)
     brightest = source.scale * (limits.max - source.zero_point)
-    if brightest < 128:
+    if not brightest >= 128:  # as for NaN
         raise ValueError(
             f"{path} takes values up to {brightest:.3g}, not raw pixels 0-255: it was calibrated "
             "on scaled images."

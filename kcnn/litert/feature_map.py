@@ -16,13 +16,11 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools.flatbuffer_utils import (
-    convert_bytearray_to_object,
-    convert_object_to_bytearray,
-)
 
 from kcnn.litert.labels import append_labels, read_labels
 from kcnn.litert.packed import pack, unpack
+from kcnn.litert.repack import repacked, unpacked
+from kcnn.litert.tflite_file import damaged
 
 NAME = "feature_map"
 _FILE = "class_weights.bin"
@@ -50,18 +48,23 @@ def add_feature_map(data: bytes, path: Path) -> bytes:
         path: for the error.
 
     Raises:
-        ValueError: the logits are not a dense layer's of a globally averaged feature map.
+        ValueError: the logits are not a dense layer's of a globally averaged feature map, or the
+            weights packed in the file are damaged.
     """
-    if unpack(data, _FILE) is not None:
-        return data
-    model = convert_bytearray_to_object(data)
+    try:
+        if unpack(data, _FILE) is not None:
+            return data
+    except ValueError as error:
+        raise damaged(path, error) from error
+    model = unpacked(data)
     graph = model.subgraphs[0]
     index, weights = _Graph(model).head(path)
     graph.tensors[index].name = NAME
-    graph.outputs = [*graph.outputs, index]
-    for signature in model.signatureDefs or ():
-        signature.outputs.append(schema.TensorMapT(name=NAME, tensorIndex=index))
-    changed = append_labels(bytes(convert_object_to_bytearray(model)), read_labels(data))
+    if index not in graph.outputs:  # one whose archive was cut off has the output already
+        graph.outputs = [*graph.outputs, index]
+        for signature in model.signatureDefs or ():
+            signature.outputs.append(schema.TensorMapT(name=NAME, tensorIndex=index))
+    changed = append_labels(repacked(model), read_labels(data))
     return pack(changed, _FILE, weights.astype("<f4").tobytes())
 
 

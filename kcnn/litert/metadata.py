@@ -10,11 +10,8 @@ from collections.abc import Callable, Sequence
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools.flatbuffer_utils import (
-    convert_bytearray_to_object,
-    convert_object_to_bytearray,
-)
 
+from kcnn.litert.repack import repacked, unpacked
 from kcnn.litert.tflite_file import TFLiteSummary
 
 NAME, IDENTIFIER = "TFLITE_METADATA", b"M001"
@@ -35,14 +32,14 @@ def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description
         name: of the model, for people.
         description: of the model, for people.
     """
-    model = convert_bytearray_to_object(data)
+    model = unpacked(data)
     buffer = schema.BufferT()
     buffer.data = _metadata(summary, name, description)
     model.buffers.append(buffer)
     entry = schema.MetadataT(name=NAME, buffer=len(model.buffers) - 1)
     kept = [each for each in model.metadata or () if _text(each.name) != NAME]
     model.metadata = [*kept, entry]
-    return bytes(convert_object_to_bytearray(model))
+    return repacked(model)
 
 
 def read_metadata(data: bytes) -> bytes | None:

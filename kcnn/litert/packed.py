@@ -10,6 +10,9 @@ import re
 import zipfile
 import zlib
 
+_LARGEST = 2**24
+"""Bytes of a packed file; class names and class weights have far fewer."""
+
 # A fixed date, so that the same model and files give the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNREADABLE = (
@@ -40,11 +43,16 @@ def unpack(data: bytes, name: str) -> bytes | None:
     """Return the content of a file packed in a model's bytes, None if there is none of that name.
 
     Raises:
-        ValueError: it is there, but damaged.
+        ValueError: it is there, but damaged, or far too large.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(name)
+            entry = archive.getinfo(name)
+            # Other methods than these two cannot be stopped while they decompress.
+            bounded = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if bounded and entry.file_size <= _LARGEST:
+                with archive.open(entry) as file:
+                    return file.read(_LARGEST)
     except KeyError:
         return None
     except _UNREADABLE as error:
@@ -53,3 +61,6 @@ def unpack(data: bytes, name: str) -> bytes | None:
         if re.search(rb"PK\x03\x04.{26}" + re.escape(name.encode()), data, re.DOTALL):
             raise ValueError(f"{name} inside it cannot be read ({error})") from error
         return None
+    raise ValueError(
+        f"{name} inside it is packed as none of kcnn's, or has over {_LARGEST:,} bytes"
+    )

@@ -11,12 +11,14 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from kcnn.errors import one_line
+from kcnn.litert.activations import BYTES
 from kcnn.litert.labels import read_labels
 from kcnn.litert.native_log import native_log
 
 _IDENTIFIER = b"TFL3"
-# Far above any classifier's activations; what asks for more has a damaged shape.
-_LARGEST_TENSOR = 2**28
+# Far above any classifier's, in numbers or bytes; what asks for more has a damaged shape.
+_LARGEST_TENSOR, _LARGEST_SUM, _LARGEST_FILE = 2**28, 2**32, 2**30
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,18 @@ def read_tflite(path: Path) -> bytes:
     """Return the bytes of a file that looks like a TensorFlow Lite model.
 
     Raises:
-        ValueError: there is no such file, or it is something else.
+        ValueError: there is no such file, or it is something else, or too large.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise ValueError(f"Cannot read {path}: {error.strerror}.") from error
+    if len(data) > _LARGEST_FILE:
+        raise ValueError(f"{path} has more than {_LARGEST_FILE:,} bytes.")
     if data[4:8] != _IDENTIFIER:
-        raise ValueError(
-            f"{path} is not a TensorFlow Lite model ({len(data)} bytes, no TFL3 mark)."
-        )
+        size = f"{len(data)} bytes, no TFL3 mark"
+        raise ValueError(f"{path} is not a TensorFlow Lite model ({size}).")
     return data
 
 
@@ -121,6 +125,7 @@ def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
     model = schema.Model.GetRootAs(data)
     try:
         _check_sizes(model, path)
+        _check_weights(model, path)
         return _summary(model, path, data, labels)
     except ValueError:
         raise
@@ -171,10 +176,23 @@ def _shape(tensor: schema.Tensor) -> tuple[int, ...]:
 
 def _check_sizes(model: schema.Model, path: Path) -> None:
     """Check shapes, which LiteRT believes: a wrong one takes all memory and ends the process."""
+    total = 0
     for tensor in _tensors(model):
-        if math.prod(map(abs, _shape(tensor))) > _LARGEST_TENSOR:
-            reason = f"a tensor of shape {_shape(tensor)}"
-            raise damaged(path, ValueError(reason))
+        if (count := math.prod(map(abs, _shape(tensor)))) > _LARGEST_TENSOR:
+            raise damaged(path, ValueError(f"a tensor of shape {_shape(tensor)}"))
+        total += count * BYTES.get(tensor.Type(), 4)
+    if total > _LARGEST_SUM:
+        raise damaged(path, ValueError(f"{total:,} bytes of tensors"))
+
+
+def _check_weights(model: schema.Model, path: Path) -> None:
+    """Check that operators have their image and weights, without which LiteRT would crash."""
+    for graph in _graphs(model):
+        for operator in (graph.Operators(index) for index in range(graph.OperatorsLength())):
+            name = _operator(model, operator)
+            given = [operator.Inputs(place) for place in range(min(operator.InputsLength(), 2))]
+            if name in _WEIGHTED and (len(given) < 2 or min(given) < 0):
+                raise damaged(path, ValueError(f"{name} without weights"))
 
 
 def _quantization(dtypes: set[str]) -> str:

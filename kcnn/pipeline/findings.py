@@ -11,6 +11,7 @@ from kcnn.data import Data
 from kcnn.evaluation import Evaluation
 from kcnn.explain import Heatmaps
 from kcnn.pipeline.forms import Form
+from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.report.analysis import (
     Analysis,
     Case,
@@ -25,7 +26,7 @@ from kcnn.report.page import write_page
 from kcnn.run_dir import RunDir
 
 _DIAGRAMS = 3  # side by side; more no longer fit a page
-_DRIFT_IMAGES = 200  # the first of the test set; some seconds a form
+_DRIFT_IMAGES = 200  # from all over the test set; some seconds a form
 
 logger = logging.getLogger("kcnn")
 
@@ -125,7 +126,7 @@ def _draw_disagreements(run_dir: RunDir, data: Data, disagreement: Disagreement)
 
 
 def _draw_heatmaps(run_dir: RunDir, data: Data, forms: Sequence[Form], count: int) -> None:
-    images, labels = next(data.test.unbatch().batch(count).as_numpy_iterator())
+    images, labels = spread_images(data, count)
     first = _heatmaps(forms[0], images)
     maps = [(form, _heatmaps(form, images, first.class_index)) for form in forms[1:]]
     shown = [(forms[0], first), *((form, each) for form, each in maps if each)]
@@ -156,7 +157,7 @@ def _heatmaps(
 
 def _drifts(data: Data, forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
     """Return how far the heat maps of each later form lie from the first's, where it has any."""
-    images, _ = next(data.test.unbatch().batch(_DRIFT_IMAGES).as_numpy_iterator())
+    images, _ = spread_images(data, _DRIFT_IMAGES)
     sizes = {
         form: seen.raw.shape
         for form in forms
@@ -177,21 +178,14 @@ def _drifts(data: Data, forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
                 Interval(each.mean, each.low, each.high) if each.count > 1 else None
                 for each in (moved.correlation, moved.overlap, moved.shift, moved.changed)
             ),
+            left_out=moved.left_out,
         )
         for form, moved in zip(others, explain.drift(*sources, images=images), strict=True)
     )
 
 
 def _images(data: Data, cases: Sequence[Case]) -> np.ndarray:
-    """Return the test images of the cases, reading no further than the last."""
-    wanted, found, start = {case.index for case in cases}, {}, 0
-    for images, _ in data.test.as_numpy_iterator():
-        for place in wanted & set(range(start, start + len(images))):
-            found[place] = images[place - start]
-        start += len(images)
-        if len(found) == len(wanted):
-            break
-    return np.stack([found[case.index] for case in cases])
+    return images_at(data, [case.index for case in cases])[0]
 
 
 def _percent(case: Case, answer: int = 0) -> str:

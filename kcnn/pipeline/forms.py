@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import numpy as np
 from kcnn import compress, export
 from kcnn.data import Data
 from kcnn.evaluation import TTA, Evaluation, evaluate
-from kcnn.litert import TFLiteClassifier
 from kcnn.report.stages import Stage, stage
-from kcnn.runtimes import RUNTIMES
+from kcnn.runtimes import RUNTIMES, latency
 
-_TIMED_IMAGES = 20
+_ROUNDS = 50  # of each form on each number of threads
+_TIMEOUT = 3600.0  # seconds; a large network in many forms takes minutes
 
 logger = logging.getLogger("kcnn")
 
@@ -46,28 +47,58 @@ def score(form: Form, data: Data) -> Evaluation:
     return evaluate(form.file, data.test, expected_count=data.num_test, tta=form.tta)
 
 
-def receipt(form: Form, evaluation: Evaluation, data: Data) -> Stage:
-    """Return what the form is worth: its score, its sizes, its time for an image."""
+def receipts(
+    forms: Sequence[Form], evaluations: Sequence[Evaluation], data: Data
+) -> tuple[Stage, ...]:
+    """Return what each form is worth: its score, its sizes, its time for an image.
+
+    The times of one call can be compared with each other: all forms take turns.
+    """
+    times = _times(forms)
+    return tuple(
+        _receipt(form, evaluation, data, times[form.file])
+        for form, evaluation in zip(forms, evaluations, strict=True)
+    )
+
+
+def _receipt(form: Form, evaluation: Evaluation, data: Data, times: dict[str, float]) -> Stage:
     images, _ = next(data.validation.as_numpy_iterator())
     return stage(
         form.name,
         form.file,
         evaluation,
-        ms_per_image=_milliseconds(form, images[:_TIMED_IMAGES]) * TTA[form.tta],
+        **{field: taken * TTA[form.tta] for field, taken in times.items()},
         sparsity=compress.sparsity(form.model),
         macs=form.macs,
         arena_bytes=_arena_bytes(form, images[:1]),
     )
 
 
-def _milliseconds(form: Form, images: np.ndarray) -> float:
-    """Measure every form on the one runtime that a phone has."""
+def _times(forms: Sequence[Form]) -> dict[Path, dict[str, float]]:
+    """Measure every file on the one runtime that a phone has, as fields of `Stage`."""
+    files = {str(form.file): form for form in forms}  # a form and its TTA share one
+    logger.info("timing %d files in turn", len(files))
+    models = {name: _as_tflite(form) for name, form in files.items()}
+    rows = latency(models, threads=(1, 2), rounds=_ROUNDS, timeout=_TIMEOUT)
+    alone, shared = ({row.name: row for row in rows if row.threads == n} for n in (1, 2))
+    return {
+        Path(name): {
+            "ms_per_image": alone[name].milliseconds,
+            "ms_two_threads": shared[name].milliseconds,
+            "tool_ms": alone[name].tool_milliseconds,
+        }
+        for name in models
+    }
+
+
+def _as_tflite(form: Form) -> bytes:
+    """Return the form's file, that of a Keras model in floats."""
     if form.file.suffix == ".tflite":
-        return TFLiteClassifier(form.file).milliseconds_per_image(images)
+        return form.file.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "float.tflite"
         export.export_tflite(form.model, file, quantization="none")
-        return TFLiteClassifier(file).milliseconds_per_image(images)
+        return file.read_bytes()
 
 
 def _arena_bytes(form: Form, image: np.ndarray) -> int | None:
@@ -75,4 +106,8 @@ def _arena_bytes(form: Form, image: np.ndarray) -> int | None:
     micro = RUNTIMES["tflite-micro"]
     if form.file.suffix != ".tflite" or micro.available() is not None:
         return None
-    return micro.run(form.file.read_bytes(), image).details["arena_bytes"]
+    try:
+        return micro.run(form.file.read_bytes(), image).details["arena_bytes"]
+    except RuntimeError as reason:  # it lacks some operators in int8, such as the LRN's logarithm
+        logger.warning("no arena size of %s: %s", form.file.name, reason)
+        return None

@@ -13,9 +13,10 @@ from kcnn.arithmetic import model_arithmetic
 from kcnn.data import Data
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, receipt, score, with_tta
+from kcnn.pipeline.forms import Form, receipts, score, with_tta
+from kcnn.pipeline.samples import spread_images
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
-from kcnn.pipeline.shrink import shrunk
+from kcnn.pipeline.shrink import check, shrunk
 from kcnn.recipe import Recipe, to_json
 from kcnn.report import plots
 from kcnn.report.page import write_page
@@ -59,6 +60,7 @@ def run(
     keras.utils.set_random_seed(recipe.seed)
     data = load(recipe, data_dir)
     model = build(recipe, data)
+    check(recipe, model, data)
     training = None if recipe.trained else training_for(recipe, model, data)
     callbacks = callbacks_for(recipe.train, run_dir.path)
     run_dir.start()
@@ -78,15 +80,15 @@ def run(
     if trained:
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
-    stages = tuple(receipt(*pair, data) for pair in zip(forms, evaluations, strict=True))
+    stages = receipts(forms, evaluations, data)
     course = _course(trained) if trained else {"taken_from": recipe.trained}
     report = _report(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
         form = _control(recipe, data_dir, run_dir)
-        last = receipt(form, score(form, data), data)
-        report = dataclasses.replace(report, stages=(*report.stages, last))
+        last = receipts([form], [score(form, data)], data)
+        report = dataclasses.replace(report, stages=(*report.stages, *last))
         report.save(run_dir.report)
         write_page(run_dir.path)
     return report
@@ -107,8 +109,8 @@ def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
 
 
 def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> bool:
-    """Draw where the model sees the first test images' classes, if it has a map to see it in."""
-    images, labels = next(data.test.unbatch().batch(count).as_numpy_iterator())
+    """Draw where the model sees some test images' classes, if it has a map to see it in."""
+    images, labels = spread_images(data, count)
     try:
         heatmaps = explain.grad_cam(model, images)
     except ValueError as reason:  # a perceptron has no maps: no reason to lose the run

@@ -7,13 +7,34 @@ import keras
 from kcnn import compress, export, models
 from kcnn.arithmetic import model_arithmetic
 from kcnn.callbacks import LearningRateLog, MonitorGuard
+from kcnn.compress.finetune import check_models
+from kcnn.compress.kernels import chosen
+from kcnn.compress.qat.quantizing import prepared
 from kcnn.data import Data
+from kcnn.models.files import in_float32
 from kcnn.pipeline.forms import Form
 from kcnn.recipe import Cluster, Prune, Quantize, QuantizeAware, Recipe, Slim
 from kcnn.run_dir import RunDir
 from kcnn.training import distill, make_optimizer, schedules, train
 
 logger = logging.getLogger("kcnn")
+
+
+def check(recipe: Recipe, model: keras.Model, data: Data) -> None:
+    """Refuse what `shrunk` would refuse only after hours of training.
+
+    Raises:
+        ValueError: a section names layers that are not there or asks for too few MACs, or the model
+            cannot be carried to TF-MOT or be trained for int8.
+    """
+    model = in_float32(model)
+    for section in filter(None, (recipe.prune, recipe.cluster)):
+        check_models(model, None, data)
+        chosen(model, section.exclude)
+    if recipe.slim:
+        _thinned(recipe.slim, model)
+    if recipe.quantize_aware:
+        prepared(model, data, recipe.quantize_aware.engine)
 
 
 def shrunk(recipe: Recipe, model: keras.Model, data: Data, run_dir: RunDir) -> list[Form]:
@@ -60,9 +81,7 @@ def prune(section: Prune, whole: Form, data: Data, run_dir: RunDir) -> list[Form
 def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
     """Return the model without its weakest filters, after it has recovered."""
     logger.info("taking filters out until %.0f %% of the MACs are left", 100 * section.macs)
-    result = compress.slim(
-        whole.model, macs=section.macs, criterion=section.criterion, exclude=section.exclude
-    )
+    result = _thinned(section, whole.model)
     schedule = schedules.cosine(
         section.learning_rate, epochs=section.epochs, steps_per_epoch=data.steps_per_epoch
     )
@@ -79,6 +98,16 @@ def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
     share = result.after.macs / result.before.macs
     file = models.save(model, run_dir.shrunk("slim"))
     return Form(f"slim, {share:.0%} of the MACs", file, model, result.after.macs)
+
+
+def _thinned(section: Slim, model: keras.Model) -> compress.SlimResult:
+    return compress.slim(
+        model,
+        macs=section.macs,
+        criterion=section.criterion,
+        exclude=section.exclude,
+        multiple_of=section.multiple_of,
+    )
 
 
 def cluster(section: Cluster, form: Form, data: Data, run_dir: RunDir) -> Form:

@@ -42,6 +42,7 @@ class Slim:
     macs: Fraction = 0.5
     criterion: Literal["l1", "batch_norm_scale"] = "l1"
     exclude: tuple[str, ...] = ()
+    multiple_of: Count = 8
     epochs: Count = 10
     learning_rate: Positive = 0.02
     distill: bool = True

@@ -99,10 +99,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what a borrowed body or a whole model would ignore."""
-        if self.trained and (self.transfer or self.distill or self.model.options):
+        ignored = self.transfer or self.distill or self.model.options or self.train != Train()
+        if self.trained and ignored:
             raise ValueError(
-                "with trained, nothing is built or trained: leave transfer, distill and "
+                "with trained, nothing is built or trained: leave train, transfer, distill and "
                 "model.options out."
+            )
+        if self.prune and self.cluster and self.cluster.clusters < 3:
+            raise ValueError(
+                "cluster.clusters must be at least 3 with prune, as zero is one of the values. "
+                f"Received: {self.cluster.clusters}"
             )
         if self.quantize_aware and not self.quantize:
             raise ValueError(
@@ -138,7 +144,7 @@ def smoke(recipe: Recipe) -> Recipe:
     return dataclasses.replace(
         recipe,
         data=data,
-        train=_in_one_epoch(recipe.train),
+        train=recipe.train if recipe.trained else _in_one_epoch(recipe.train),
         transfer=transfer,
         **shrinking,
         quantize=quantize,

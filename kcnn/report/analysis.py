@@ -89,6 +89,8 @@ class HeatmapDrift:
     overlap: Interval | None
     shift: Interval | None
     changed: Interval | None
+    left_out: int = 0
+    """Images that only `changed` counts: one of their two maps is the same everywhere."""
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from kcnn.pictures import save_figure
 from kcnn.report.metrics import Calibration
-from kcnn.run_dir import atomic
 
 _BARS, _DIAGONAL, _COUNTS = "#0072B2", "#444444", "#999999"
 
 
 def plot_reliability(calibrations: Mapping[str, Calibration], path: str | os.PathLike) -> None:
     """Draw the reliability diagrams of a model's forms into a picture file."""
-    figure = reliability_figure(calibrations)
-    with atomic(path) as temporary:
-        figure.savefig(temporary)
+    save_figure(reliability_figure(calibrations), path)
 
 
 def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:

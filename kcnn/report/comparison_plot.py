@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from kcnn.pictures import save_figure
 from kcnn.report.comparison import ComparisonReport, Outcome
-from kcnn.run_dir import atomic
 
 # Okabe and Ito's palette without its yellow, too light for a line. The marker tells variants
 # apart without any colour.
@@ -22,9 +22,7 @@ _LOSS_DECADES = 1.5  # a linear axis hides all but the worst variant above
 
 def plot_comparison(report: ComparisonReport, path: str | os.PathLike) -> None:
     """Draw a comparison into a picture file; see `comparison_figure`."""
-    figure = comparison_figure(report)
-    with atomic(path) as temporary:
-        figure.savefig(temporary)
+    save_figure(comparison_figure(report), path)
 
 
 def comparison_figure(report: ComparisonReport) -> Figure:

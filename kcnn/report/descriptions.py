@@ -72,9 +72,12 @@ def _disagreements(run: RunFiles) -> str:
 
 
 def _heatmaps(run: RunFiles) -> str:
+    pairs = run.analysis.disagreements[:1] if run.analysis else ()
+    measured = {drift.form for drift in run.analysis.drifts} if run.analysis else set()
+    others = "".join(f", then where {p.second} sees it" for p in pairs if p.second in measured)
     return (
-        "Test images, and beside each where the model sees the class it tells, one heat map for "
-        "each form of the model: the brighter, the more evidence."
+        f"Test images, and beside each where the {run.report.stages[0].name} model sees the class "
+        f"it tells{others}: the brighter, the more evidence."
     )
 
 

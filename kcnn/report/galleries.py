@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure, SubFigure
 
-from kcnn.run_dir import atomic
+from kcnn.pictures import HEAT, save_figure
 
 _TILE = 1.3  # inches, an image's width
 _LINE = 0.16  # inches, a line of text
@@ -37,9 +37,7 @@ def plot_galleries(
     galleries: Sequence[Gallery], path: str | os.PathLike, *, heat: bool = False
 ) -> None:
     """Draw galleries below one another into a picture file; see `galleries_figure`."""
-    figure = galleries_figure(galleries, heat=heat)
-    with atomic(path) as temporary:
-        figure.savefig(temporary)
+    save_figure(galleries_figure(galleries, heat=heat), path)
 
 
 def galleries_figure(galleries: Sequence[Gallery], *, heat: bool = False) -> Figure:
@@ -71,14 +69,14 @@ def galleries_figure(galleries: Sequence[Gallery], *, heat: bool = False) -> Fig
         axes = _draw(part, gallery, columns)
         if heat:
             aspect = 12 * len(axes)
-            bar = part.colorbar(ScalarMappable(cmap="inferno"), ax=axes, pad=0.02, aspect=aspect)
+            bar = part.colorbar(ScalarMappable(cmap=HEAT), ax=axes, pad=0.02, aspect=aspect)
             bar.set_label("evidence (1 = the map's peak)", fontsize=8)
             bar.ax.tick_params(labelsize=7)
     return figure
 
 
 def _draw(part: SubFigure, gallery: Gallery, columns: int) -> np.ndarray:
-    part.suptitle(gallery.title, fontsize=11)
+    part.suptitle(gallery.title, fontsize=11, parse_math=False)
     images = _side_by_side(gallery.tiles)
     axes = part.subplots(-(-len(images) // columns), columns, squeeze=False)
     for cell in axes.flat:
@@ -86,10 +84,12 @@ def _draw(part: SubFigure, gallery: Gallery, columns: int) -> np.ndarray:
     step = images.shape[2] / len(gallery.tiles)
     for cell, image, caption in zip(axes.flat, images, gallery.captions, strict=False):
         cell.imshow(image, interpolation="nearest")
-        cell.set_title("\n".join(map(_shortened, caption.splitlines())), fontsize=8)
+        title = "\n".join(map(_shortened, caption.splitlines()))
+        cell.set_title(title, fontsize=8, parse_math=False)  # a class may be called "$"
         for place, name in enumerate(gallery.names):
             middle, below = (place + 0.5) * step, 1.01 * images.shape[1]
-            cell.text(middle, below, name, ha="center", va="top", fontsize=7)
+            style = {"ha": "center", "va": "top", "fontsize": 7, "parse_math": False}
+            cell.text(middle, below, name, **style)
     return axes
 
 

@@ -4,7 +4,7 @@ import os
 
 from matplotlib.figure import Figure
 
-from kcnn.run_dir import atomic
+from kcnn.pictures import save_figure
 from kcnn.training import LearningRateCurve
 
 # Of Okabe and Ito's palette: told apart with any colour vision.
@@ -14,8 +14,7 @@ _HEADROOM = 1.25  # above the highest loss before the lowest one; an explosion l
 
 def plot_learning_rates(curve: LearningRateCurve, path: str | os.PathLike) -> None:
     """Draw a range test into a picture file; see `learning_rates_figure`."""
-    with atomic(path) as temporary:
-        learning_rates_figure(curve).savefig(temporary)
+    save_figure(learning_rates_figure(curve), path)
 
 
 def learning_rates_figure(curve: LearningRateCurve) -> Figure:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import NormalDist
 
 import numpy as np
 
@@ -47,35 +45,6 @@ class Calibration:
     error: float
     """The expected calibration error (ECE), 0 to 1."""
     mean_confidence: float
-
-
-def wilson_interval(accuracy: float, count: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval that the accuracy of a model lies in, measured on `count` images.
-
-    It holds for accuracies near 1 and few images as well, where the usual mean plus or minus
-    twice the standard error leaves the range of 0 to 1.
-
-    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927),
-    https://doi.org/10.1080/01621459.1927.10502953.
-
-    Raises:
-        ValueError: `accuracy` or `level` is no fraction, or there is no image.
-
-    >>> low, high = wilson_interval(0.9, 10_000)
-    >>> f"{low:.2%} to {high:.2%}"
-    '89.40% to 90.57%'
-    """
-    if not (0 <= accuracy <= 1 and 0 < level < 1 and count >= 1):
-        raise ValueError(
-            "Expected an accuracy of 0 to 1, an image at least and a level between 0 and 1. "
-            f"Received: accuracy={accuracy}, count={count}, level={level}"
-        )
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    centre = accuracy + z**2 / (2 * count)
-    margin = z * sqrt(accuracy * (1 - accuracy) / count + (z / (2 * count)) ** 2)
-    scale = 1 + z**2 / count
-    # In exact arithmetic both hold by themselves.
-    return min(accuracy, (centre - margin) / scale), max(accuracy, (centre + margin) / scale)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from kcnn.intervals import wilson_interval
 from kcnn.recipe import to_json
 from kcnn.report import descriptions
 from kcnn.report.command import command
@@ -11,7 +12,6 @@ from kcnn.report.course_plot import course_figure
 from kcnn.report.embed import Picture, embed_figure, embed_file
 from kcnn.report.events import events
 from kcnn.report.html import render
-from kcnn.report.metrics import wilson_interval
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.stages import Report, Stage
 from kcnn.report.table import more_columns

@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from kcnn.run_dir import atomic
+from kcnn.pictures import save_figure
 
 # Okabe and Ito's palette: told apart with any colour vision.
 _TRAINING, _VALIDATION, _RATE, _BEST = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -33,7 +33,7 @@ def plot_curves(
     >>> os.path.exists(path)
     True
     """
-    _save(curves_figure(history, best_epoch=best_epoch, title=title), path)
+    save_figure(curves_figure(history, best_epoch=best_epoch, title=title), path)
 
 
 def plot_confusion(
@@ -51,7 +51,7 @@ def plot_confusion(
     >>> os.path.exists(path)
     True
     """
-    _save(confusion_figure(confusion, class_names, title=title), path)
+    save_figure(confusion_figure(confusion, class_names, title=title), path)
 
 
 def curves_figure(
@@ -86,7 +86,7 @@ def curves_figure(
             _draw_metric(axes, history, panel)
         _finish_epochs(axes, epochs, best_epoch)
     figure.get_layout_engine().set(wspace=0.05)
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(title, fontsize=12, parse_math=False)
     if _has(history, "val_loss") or _has(history, "val_accuracy"):
         # Without it the first question is why validation can be above training.
         figure.supxlabel(
@@ -130,7 +130,8 @@ def confusion_figure(
         _write_counts(axes, confusion, shares)
     _name_classes(axes, class_names)
     right, count = int(np.trace(confusion)), int(confusion.sum())
-    axes.set_title(f"{title}\n{right:,} of {count:,} right: {right / count:.2%}", fontsize=11)
+    heading = f"{title}\n{right:,} of {count:,} right: {right / count:.2%}"
+    axes.set_title(heading, fontsize=11, parse_math=False)
     bar = figure.colorbar(
         image, ax=axes, shrink=0.8, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
     )
@@ -200,10 +201,10 @@ def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     axes.set_ylabel("true class")
     if classes > _NAMED_CLASSES:
         return
-    size = float(np.clip(200 / classes, 4.5, 9))
+    style = {"fontsize": float(np.clip(200 / classes, 4.5, 9)), "parse_math": False}
     tilt = {"rotation": 45 if classes <= 12 else 90, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(range(classes), class_names, fontsize=size, va="center", **tilt)
-    axes.set_yticks(range(classes), class_names, fontsize=size)
+    axes.set_xticks(range(classes), class_names, va="center", **tilt, **style)
+    axes.set_yticks(range(classes), class_names, **style)
 
 
 def _has(history: Mapping[str, Sequence[float]], key: str) -> bool:
@@ -243,8 +244,3 @@ def _check_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> np.nd
     if confusion.min() < 0 or not confusion.any():
         raise ValueError(f"Expected counts of at least one image. Received: {confusion.sum()}")
     return confusion
-
-
-def _save(figure: Figure, path: str | os.PathLike) -> None:
-    with atomic(path) as temporary:
-        figure.savefig(temporary)

@@ -45,14 +45,20 @@ class Stage:
     bytes: int
     gzip_bytes: int
     ms_per_image: float
-    """One image at a time on one thread of this machine, in LiteRT; Keras models as float32."""
+    """One image at a time on one thread of this machine, in LiteRT, the median; Keras models as
+    float32."""
     sparsity: float
     """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
     those of the Keras model it was made from."""
     macs: int | None = None
     """Multiply-accumulates for an image."""
     arena_bytes: int | None = None
-    """Memory for activations in TensorFlow Lite Micro, where that was installed."""
+    """Memory for activations in TensorFlow Lite Micro, where that was installed and has all of the
+    file's operators."""
+    ms_two_threads: float | None = None
+    """The same as `ms_per_image` on two threads."""
+    tool_ms: float | None = None
+    """The same as `ms_per_image`, measured by LiteRT's own benchmark tool."""
 
 
 @dataclass(frozen=True)

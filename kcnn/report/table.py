@@ -6,7 +6,7 @@ from kcnn.report.stages import Report, Stage
 
 HEADER = ("stage", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
 # What not every report has: fields of a stage, by what their columns are called.
-_MORE = {"MACs": "macs", "arena bytes": "arena_bytes"}
+_MORE = {"ms, 2 threads": "ms_two_threads", "MACs": "macs", "arena bytes": "arena_bytes"}
 
 
 def more_columns(stages: Sequence[Stage]) -> dict[str, str]:
@@ -33,8 +33,12 @@ def row(stage: Stage, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
         f"{stage.bytes:,}",
         f"{stage.gzip_bytes:,}",
         f"{stage.ms_per_image:.3f}",
-        *("" if number is None else f"{number:,}" for number in numbers),
+        *("" if number is None else _cell(number) for number in numbers),
     )
+
+
+def _cell(number: float | int) -> str:
+    return f"{number:.3f}" if isinstance(number, float) else f"{number:,}"
 
 
 def caption(report: Report) -> str:

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from kcnn.runtimes import litert, micro, web
 from kcnn.runtimes.installation import install
-from kcnn.runtimes.latency import Latency, latency
 from kcnn.runtimes.page import write_page
 from kcnn.runtimes.runtime import Run, Runtime
+from kcnn.runtimes.timing import Latency, latency
 
 __all__ = ["RUNTIMES", "Latency", "Run", "Runtime", "install", "latency", "write_page"]
 

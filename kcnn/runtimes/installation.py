@@ -81,16 +81,24 @@ def install() -> list[str]:
         What was installed, a line each.
 
     Raises:
-        RuntimeError: pip or npm failed; the message has their last words.
+        RuntimeError: pip or npm failed; the message has their last words, and what was installed
+            in spite of it.
     """
-    done = []
+    done, failed = [], []
     for title, place, fill in (
         (f"TFLite Micro {MICRO_VERSION}", _micro_folder(), _install_micro),
         (f"LiteRT.js {LITERT_JS_VERSION}", litert_js_folder(), _install_litert_js),
     ):
-        if not _is_whole(place):
+        if _is_whole(place):
+            continue
+        try:
             _install(title, place, fill)
+        except RuntimeError as error:
+            failed.append(str(error))
+        else:
             done.append(f"{title} in {place}")
+    if failed:
+        raise RuntimeError(" ".join([*failed, *(f"Installed: {each}." for each in done)]))
     return done
 
 

@@ -2,14 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kcnn.litert.labels import read_labels
 from kcnn.litert.tflite_file import operators
-from kcnn.run_dir import atomic
 from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE
 from kcnn.runtimes.runtime import prepare
 
@@ -24,7 +22,6 @@ def write_page(
     outputs: np.ndarray | None = None,
     *,
     title: str = "Classify a picture",
-    labels: Sequence[str] | None = None,
 ) -> None:
     """Write a page that classifies what the visitor drops on it, and the golden images.
 
@@ -38,7 +35,6 @@ def write_page(
         outputs: what the model stores for them in LiteRT, `(count, classes)`; the page tells
             whether it gets the same. None shows no golden images.
         title: of the page.
-        labels: the class names; those packed in the file by default.
 
     Raises:
         ValueError: the model is damaged, no classifier of these images, or takes int8.
@@ -53,7 +49,7 @@ def write_page(
         "title": title,
         "model": _MODEL,
         "image": source.shape[1:],
-        "labels": [*(read_labels(model) if labels is None else labels)],
+        "labels": [*read_labels(model)],
         "output": {
             "scale": target.scale,
             "zero_point": target.zero_point,
@@ -70,8 +66,7 @@ def write_page(
     if outputs is not None:
         contents[_GOLDEN] = np.asarray(images).tobytes()
     for name, content in contents.items():
-        with atomic(folder / name) as temporary:
-            temporary.write_bytes(content)
+        (folder / name).write_bytes(content)
 
 
 def _ends_in_softmax(model: bytes) -> bool:

@@ -17,8 +17,6 @@ def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.
     """
     import tensorflow_model_optimization as tfmot
 
-    for name in settings["frozen"]:
-        model.get_layer(name).trainable = False
     names = {layer.name: [_last(weight) for weight in layer.weights] for layer in model.layers}
     scheme = tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme()
     if settings["sparse"]:
@@ -26,17 +24,22 @@ def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.
     annotated = tfmot.quantization.keras.quantize_annotate_model(model)
     aware = tfmot.quantization.keras.quantize_apply(annotated, scheme)
     wrapped = {layer.layer.name: layer for layer in aware.layers if hasattr(layer, "layer")}
+    variables = {
+        f"{name}/{index}": _weight(wrapped[name], weight)
+        for name, weights in names.items()
+        for index, weight in enumerate(weights)
+    }
+    for name in settings["frozen"]:
+        wrapped[name].layer.trainable = False
+        # Where TF-MOT keeps the kernel, whatever `trainable` says.
+        wrapped[name]._trainable_weights.clear()
     # Its own start, -6 to 6, is forgotten only after thousands of steps.
     for name, values in settings["bounds"].items():
         _start(_bounds(wrapped.get(name)), values)
     (pixels,) = [layer for layer in aware.layers if layer.__class__.__name__ == "QuantizeLayer"]
     _start(_bounds(pixels), settings["pixels"])
     fit(aware)
-    arrays = {
-        f"{name}/{index}": _weight(wrapped[name], weight).numpy()
-        for name, weights in names.items()
-        for index, weight in enumerate(weights)
-    }
+    arrays = {key: variable.numpy() for key, variable in variables.items()}
     for name, layer in wrapped.items():
         if bounds := _bounds(layer):
             arrays[f"{name}/bounds"] = np.array([bound.numpy() for bound in bounds])

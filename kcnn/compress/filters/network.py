@@ -1,6 +1,6 @@
 """A whole network, seen as the channels that flow through it."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from kcnn.arithmetic import ModelArithmetic, model_arithmetic
 from kcnn.arithmetic.graph import Call, calls
+from kcnn.compress.calls import check_calls
 from kcnn.compress.filters.channels import WHOLE, Channels, Kept
 from kcnn.compress.filters.rule import Rule, barrier
 from kcnn.compress.filters.rules import rule
+from kcnn.compress.kernels import layer_names
 from kcnn.errors import unknown
 
 
@@ -96,13 +98,11 @@ def _size(weights: Iterable[np.ndarray | keras.Variable]) -> int:
 
 
 def _checked(exclude: Iterable[str], model: keras.Model) -> frozenset[str]:
-    if isinstance(exclude, str):
-        raise ValueError(f"exclude must hold names of layers: exclude=({exclude!r},).")
     names = [layer.name for layer in model.layers]
-    for name in exclude:
-        if name not in names:
-            raise unknown("layer", name, names)
-    return frozenset(exclude)
+    excluded = layer_names(exclude)
+    for name in sorted(excluded.difference(names)):
+        raise unknown("layer", name, names)
+    return excluded
 
 
 def _check_graph(model: keras.Model, found: list[Call]) -> None:
@@ -118,19 +118,12 @@ def _check_graph(model: keras.Model, found: list[Call]) -> None:
                 f"Layer {layer.name!r} is a model within the model: build the model from its "
                 "layers directly."
             )
-    for name, times in Counter(call.name for call in found).items():
-        if times > 1:
-            raise ValueError(f"Layer {name!r} is called {times} times: make a layer for each call.")
+    check_calls(found)
 
 
 def _rule(call: Call, inputs: list[np.ndarray], channels: Channels, *, excluded: bool) -> Rule:
     layer, shapes = call.layer, [tensor.shape for tensor in (*call.inputs, *call.outputs)]
     reason = f"Layer {call.name!r} ({layer.__class__.__name__}) stands in the way: "
-    if not isinstance(layer, keras.layers.Layer):
-        raise ValueError(
-            f"{reason}it is an operation on tensors; use a layer, such as keras.layers.Add() for "
-            "x + y."
-        )
     if len(call.outputs) != 1 or any(len(shape) < 2 or shape[-1] is None for shape in shapes):
         raise ValueError(f"{reason}it must give one tensor (batch, ..., channels) of known size.")
     if not call.inputs:

@@ -5,19 +5,15 @@ import keras
 from kcnn.arithmetic.graph import Call
 from kcnn.compress.filters.channels import Kept
 from kcnn.compress.filters.network import Network
-from kcnn.layers import BatchNormalization
-from kcnn.models.rewrite import again, rewritten
-
-# For the training that follows: kcnn's own is faster.
-_FUSED = {keras.layers.BatchNormalization: BatchNormalization}
+from kcnn.models.rewrite import again, rewritten, trained_fast
 
 
 def rebuild(network: Network, kept: Kept, name: str) -> keras.Model:
-    """Return a new model of new layers, not compiled."""
+    """Return a new model of new layers, not compiled, made for the training that follows."""
 
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         layer, rule = call.layer, network.rules[call.name]
         weights = rule.weights(kept, layer.get_weights())
-        return again(layer, inputs, _FUSED.get(layer.__class__), weights, **rule.config(kept))
+        return again(layer, inputs, trained_fast(layer), weights, **rule.config(kept))
 
     return rewritten(network.calls, step, name=name)

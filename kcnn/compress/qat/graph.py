@@ -1,11 +1,12 @@
 """A model with the roundings of the int8 model that TensorFlow Lite will make of it."""
 
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import keras
 
 from kcnn.arithmetic.graph import Call, calls
+from kcnn.compress.calls import check_calls
 from kcnn.compress.qat.layers import (
     AWARE,
     SAME_SCALE,
@@ -17,9 +18,9 @@ from kcnn.compress.qat.layers import (
     check_call,
     is_rectifier,
 )
-from kcnn.layers import BatchNormalization, FakeQuantize
+from kcnn.layers import FakeQuantize
 from kcnn.models.fold import foldable, scale_and_shift
-from kcnn.models.rewrite import again, rewritten
+from kcnn.models.rewrite import again, rewritten, trained_fast
 
 PIXELS = (0.0, 255.0)
 
@@ -34,10 +35,10 @@ def trained_as(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dic
 
     That is, batch norms of kcnn, and dropout that draws the same in every copy.
     """
-    kind, config = layer.__class__, layer.get_config()
+    config = layer.get_config()
     unseeded = "seed" in config and config["seed"] is None
     seed = {"seed": zlib.crc32(layer.name.encode())} if unseeded else {}
-    return (BatchNormalization if kind is L.BatchNormalization else kind), seed
+    return trained_fast(layer), seed
 
 
 def with_roundings(model: keras.Model) -> keras.Model:
@@ -63,7 +64,8 @@ def with_roundings(model: keras.Model) -> keras.Model:
         layer, name = call.layer, call.name.replace("/", "_")
         kind, options = trained_as(layer)
         if call.name in scalings:
-            scale, _ = scale_and_shift(scalings[call.name], layer.kernel.shape[-2])
+            scaling = scalings[call.name]
+            scale, _ = scale_and_shift(scaling, scaling.output.shape[-1])
             options["input_scale"] = scale.tolist()
         output = again(layer, inputs, AWARE.get(kind, kind), name=name, **options)
         if call.name in folded or layer.__class__ in SAME_SCALE:
@@ -105,13 +107,8 @@ def _check(
     producers: dict[object, Call],
     folded: dict[str, str],
 ) -> None:
-    times = Counter(call.name for call in found)
+    check_calls(found)
     for call in found:
-        if times[call.name] > 1:
-            raise ValueError(
-                f"Layer {call.name!r} is called {times[call.name]} times: make a layer for each "
-                "call."
-            )
         if call.inputs and call.name not in folded:
             check_call(call)
             _check_batch_norm(call, readers, producers)

@@ -29,8 +29,9 @@ SAME_SCALE = (
     *(L.Dropout, L.SpatialDropout2D, L.AlphaDropout, L.GaussianDropout, L.GaussianNoise),
 )
 
+# Not ELU, which the converter leaves in floats.
 OWN_SCALE = (
-    *(L.Activation, L.BatchNormalization, L.ELU, L.LeakyReLU, L.ReLU),
+    *(L.Activation, L.BatchNormalization, L.LeakyReLU, L.ReLU),
     *(L.Add, L.Subtract, L.Multiply, L.Concatenate, L.GlobalAveragePooling2D, L.Rescaling),
     own.LocalResponseNormalization,
 )
@@ -39,7 +40,7 @@ RECTIFIERS = ("relu", "relu6")
 
 # Activation -> the bounds that TensorFlow Lite prescribes for its output, None if they are learned.
 ACTIVATIONS = {
-    **dict.fromkeys(("linear", *RECTIFIERS, "elu", "gelu", "leaky_relu", "silu")),
+    **dict.fromkeys(("linear", *RECTIFIERS, "gelu", "leaky_relu", "silu")),
     "tanh": (-1.0, 127 / 128),
     "sigmoid": (0.0, 255 / 256),
 }
@@ -78,10 +79,8 @@ def check_call(call: Call) -> None:
 
 def _objection(call: Call) -> str | None:
     layer, kind = call.layer, call.layer.__class__
-    if not isinstance(layer, L.Layer):
-        return "it is an operation on tensors; use a layer, such as keras.layers.Add() for x + y."
-    if kind in (L.SeparableConv2D,):
-        return "make it two layers, DepthwiseConv2D and a Conv2D of 1x1, each with its own int8."
+    if kind is L.SeparableConv2D:
+        return "make it two layers, DepthwiseConv2D and a Conv2D of 1x1."
     if kind not in {*AWARE, *SAME_SCALE, *OWN_SCALE}:
         known = sorted({each.__name__ for each in (*AWARE, *SAME_SCALE, *OWN_SCALE)})
         return f"express it by layers that can: {', '.join(known)}."

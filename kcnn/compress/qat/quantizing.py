@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import keras
 
 from kcnn.arithmetic.graph import Call, calls
-from kcnn.compress.finetune import check_budget
+from kcnn.compress.finetune import check_budget, check_data
 from kcnn.compress.qat.graph import trained_as, with_roundings
-from kcnn.compress.qat.tfmot import by_tfmot
+from kcnn.compress.qat.tfmot import by_tfmot, check_kinds
 from kcnn.compress.qat.tuning import History, Trainee, tune, zeros_kept
 from kcnn.data import Data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
-from kcnn.models.fits import check_fit
 from kcnn.models.rewrite import again, rewritten
 
 ENGINES = ("keras", "tfmot")
@@ -77,7 +76,8 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     Raises:
         ValueError: an argument is out of its range, the model does not fit the data, or one of its
             layers cannot be trained for int8; the message names it.
-        RuntimeError: the data cannot be read, or the loss became NaN.
+        RuntimeError: the data cannot be read, the training diverged, or the process in which TF-MOT
+            runs died.
 
     >>> import kcnn
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
@@ -85,15 +85,10 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     >>> result.model.get_layer("logits_fake_quantize").steps.numpy()
     np.float32(8.0)
     """
-    if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
     check_budget(epochs, learning_rate)
     started = time.perf_counter()
     model = in_float32(model)
-    aware = with_roundings(model)
-    check_fit(model, data.image_shape, len(data.class_names))
-    if data.steps_per_epoch < 1:
-        raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
+    aware = prepared(model, data, engine)
     budget = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
     plain = None
     with ExitStack() as kept:
@@ -116,6 +111,21 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
         epochs=budget["epochs"],
         seconds=time.perf_counter() - started,
     )
+
+
+def prepared(model: keras.Model, data: Data, engine: str) -> keras.Model:
+    """Return a copy of `model` with the roundings of its int8 file.
+
+    Raises:
+        ValueError: there is no such engine, or it cannot train the model on `data`.
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    aware = with_roundings(model)
+    check_data(model, data)
+    if engine == "tfmot":
+        check_kinds(model)
+    return aware
 
 
 def _copy(model: keras.Model) -> keras.Model:

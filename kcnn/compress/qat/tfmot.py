@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kcnn.compress.finetune import Watch, finetune
+from kcnn.compress.graph import describe
 from kcnn.compress.kernels import kernel_variables, kernels, sparsity
 from kcnn.compress.qat.graph import PIXELS, rounding_name, with_roundings
 from kcnn.compress.qat.tuning import History
@@ -32,17 +33,15 @@ def by_tfmot(
     learning_rate: float,
     watch: Watch | None,
 ) -> tuple[keras.Model, History]:
-    """Return `model` trained by TF-MOT for int8, and the history.
+    """Return `model`, in which `check_kinds` finds no fault, trained by TF-MOT, and the history.
 
     TF-MOT has no normalisation of the pixels, so that is folded into the first layer, whose kernel
     then stays as it is: its weights are now so small that Adam's first steps would destroy it.
 
     Raises:
-        ValueError: TF-MOT does not know a layer; the message names it.
         RuntimeError: as `finetune`.
     """
     folded = fold_normalization(model)
-    _check(folded)
     aware = with_roundings(folded)
     bounds = _measured(folded, data)
     settings = {
@@ -64,13 +63,19 @@ def by_tfmot(
     return aware, tuned.history
 
 
-def _check(model: keras.Model) -> None:
+def check_kinds(model: keras.Model) -> None:
+    """Raise ValueError if TF-MOT does not know a layer of `model`, or one cannot be carried to it.
+
+    The normalisation of the pixels, which is folded, need not be known.
+    """
+    model = fold_normalization(model)
     for layer in model.layers:
         if layer.__class__.__name__ not in SUPPORTED:
             raise ValueError(
                 f"Layer {layer.name!r} ({layer.__class__.__name__}) cannot be trained for int8 by "
                 'TF-MOT, which does not know its kind; engine="keras" does.'
             )
+    describe(model)
 
 
 def _measured(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:

@@ -1,7 +1,6 @@
 """Fine-tuning of one or several models on the very same batches."""
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,7 +47,7 @@ class Trainee:
         """Take one step.
 
         Raises:
-            RuntimeError: it is the last one of an epoch, and the loss has become NaN.
+            RuntimeError: it is the last one of an epoch, and a weight is no longer a number.
         """
         logs = self._compiled.train_on_batch(images, labels, return_dict=True)
         self._logs.append(logs)
@@ -62,8 +61,14 @@ class Trainee:
         epoch = f"{len(self.history['loss'])}/{self._epochs}"
         progress = ", ".join(f"{key} {value:.4f}" for key, value in means.items())
         logger.info("%s epoch %s: %s", self._called, epoch, progress)
-        if not math.isfinite(means["loss"]):
-            raise RuntimeError(f"The loss became {means['loss']}: use a lower learning_rate.")
+        # A rounding clips NaN away, so the loss alone would not tell.
+        if not all(
+            np.isfinite(value).all() for value in (means["loss"], *self.model.get_weights())
+        ):
+            raise RuntimeError(
+                f"The training diverged, at a loss of {means['loss']:.3g}: use a lower "
+                "learning_rate."
+            )
 
 
 @contextmanager
@@ -92,7 +97,7 @@ def tune(trainees: Sequence[Trainee], data: Data, epochs: int) -> None:
     """Train all of them, each on every batch of `data.train`.
 
     Raises:
-        RuntimeError: the data cannot be read, or a loss became NaN.
+        RuntimeError: the data cannot be read, or a training diverged.
     """
     for batch in training_batches(data, epochs * data.steps_per_epoch):
         for trainee in trainees:

@@ -39,7 +39,8 @@ def randomisation(
 
     The cascade of Adebayo et al., https://arxiv.org/abs/1810.03292. Kernels are drawn anew from a
     normal distribution of their own root mean square; vectors (biases, scales, statistics) are
-    shuffled. The model gets its own weights back, also after an error.
+    shuffled; what a subclassed model owns beside its layers comes last. The model gets its own
+    weights back, also after an error.
 
     It shows whether the map is about the model: one that stays the same would be the same for a
     model that knows nothing, however well it fits the object. It cannot show that the map is right,
@@ -101,7 +102,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _layers_from_the_top(subject: Subject, images: np.ndarray) -> dict[str, list[keras.Variable]]:
-    """Return the float weights of each layer by its name, the logits' first."""
+    """Return the float weights by layer, the logits' first and the model's own last."""
     with recorded(subject.site.model) as calls:
         logits(subject.site.model, images[:1])
     seen, groups = set(), {}
@@ -111,7 +112,10 @@ def _layers_from_the_top(subject: Subject, images: np.ndarray) -> dict[str, list
         floats = [weight for weight in weights if "float" in weight.dtype]
         if floats:
             groups[name] = floats
-    return dict(reversed(groups.items()))
+    groups = dict(reversed(groups.items()))
+    model = subject.site.model  # a subclassed one may own weights that are no layer's
+    own = [w for w in model.weights if id(w) not in seen and "float" in w.dtype]
+    return groups | ({f"({model.name})": own} if own else {})
 
 
 def _stops(groups: dict[str, list[keras.Variable]]) -> tuple[str, ...]:
@@ -123,6 +127,6 @@ def _stops(groups: dict[str, list[keras.Variable]]) -> tuple[str, ...]:
 
 def _random(weight: keras.Variable, rng: np.random.Generator) -> np.ndarray:
     values = weight.numpy().astype("float32")
-    if values.ndim < 2:
+    if values.ndim == 1:
         return rng.permutation(values)
     return rng.normal(0, np.sqrt(np.mean(values**2)), values.shape)

@@ -11,9 +11,9 @@ from kcnn.explain.checks.deletion_insertion import Curves
 from kcnn.explain.checks.localisation import Localisation
 from kcnn.explain.checks.randomisation import Cascade
 from kcnn.explain.checks.score import Score
-from kcnn.explain.intervals import bootstrap
 from kcnn.explain.methods import METHODS
-from kcnn.run_dir import atomic
+from kcnn.intervals import bootstrap
+from kcnn.pictures import save_figure
 
 # Of Okabe and Ito's palette: told apart with any colour vision.
 _COLORS = {"own": "#0072B2", "random": "#666666", "edges": "#D55E00"}
@@ -80,14 +80,13 @@ class Check:
         for cell in axes.flat:
             cell.grid(alpha=0.25)
             cell.spines[["top", "right"]].set_visible(False)
-        figure.suptitle(f"{self.title}\nmeans and their 95 % intervals", fontsize=11)
+        title = f"{self.title}\nmeans and their 95 % intervals"
+        figure.suptitle(title, fontsize=11, parse_math=False)
         return figure
 
     def save(self, path: str | os.PathLike) -> None:
         """Write `plot()` to a picture file; its suffix names the format."""
-        figure = self.plot()
-        with atomic(path) as temporary:
-            figure.savefig(temporary)
+        save_figure(self.plot(), path)
 
 
 def _row(score: Score) -> list[str]:
@@ -119,7 +118,8 @@ def _draw_cascade(axes: Axes, cascade: Cascade) -> None:
     _draw_band(axes, depths, np.concatenate([trained, cascade.correlation]).T, "own", "this map")
     axes.axhline(1, color=_COLORS["edges"], linestyle=_STYLES["edges"], label="edges")
     axes.axhline(0, color=_COLORS["random"], linestyle=_STYLES["random"], label="random")
-    axes.set_xticks(depths, ["trained", *cascade.layers], rotation=40, ha="right", fontsize=7)
+    names = ["trained", *cascade.layers]
+    axes.set_xticks(depths, names, rotation=40, ha="right", fontsize=7, parse_math=False)
     axes.set_xlabel("random from the logits down to")
     axes.set_ylabel("rank correlation with the trained maps")
     axes.set_title("Randomised weights: should fall", fontsize=10)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kcnn.explain.intervals import Estimate, bootstrap
+from kcnn.intervals import Estimate, bootstrap
 
 
 @dataclass(frozen=True, eq=False)

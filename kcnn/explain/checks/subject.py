@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kcnn.explain.grad_cam import heatmaps_at
 from kcnn.explain.heads import logits
 from kcnn.explain.heatmaps import Heatmaps
-from kcnn.explain.methods import METHODS
-from kcnn.explain.observation import Site, batch_size, observe
+from kcnn.explain.observation import Site, parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,28 +24,20 @@ class Subject:
 
         As `grad_cam` does, but an empty map is no news here: it is counted as what it is.
         """
-        maps, scores = [np.zeros((0, *self.size), "float32")], [np.zeros(0, "float32")]
-        for part in _parts(images):
-            seen = observe(self.site, images[part], class_index[part])
-            maps.append(np.maximum(METHODS[self.method].maps(seen), 0))
-            scores.append(seen.score.numpy())
-        maps, scores = np.concatenate(maps), np.concatenate(scores)
-        return Heatmaps(maps, class_index, scores, self.site.layer, self.method)
+        if not len(images):
+            maps, scores = np.zeros((0, *self.size), "float32"), np.zeros(0, "float32")
+            return Heatmaps(maps, class_index, scores, self.site.layer, self.method)
+        return heatmaps_at(self.site, images, class_index, self.method)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Return the scores [N, classes] of images [N, H, W, C] before any squashing."""
         return np.concatenate(
-            [logits(self.site.model, tf.constant(images[part])).numpy() for part in _parts(images)]
+            [logits(self.site.model, tf.constant(images[part])).numpy() for part in parts(images)]
         )
 
     def told(self, images: np.ndarray) -> np.ndarray:
         """Return the classes [N] that the model predicts for images [N, H, W, C]."""
         return self.logits(images).argmax(axis=-1)
-
-
-def _parts(images: np.ndarray) -> list[slice]:
-    size = batch_size(images.shape)
-    return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
 def with_baselines(

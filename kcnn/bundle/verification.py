@@ -8,67 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from kcnn.bundle.manifest import Manifest, inside, read
-from kcnn.errors import unknown
+from kcnn.bundle.result import HELD, WEB, XNNPACK, Result, Verification
+from kcnn.errors import one_line, unknown
 from kcnn.evaluation import predictor
+from kcnn.litert import summarize
+from kcnn.litert.classifier import check_classifier
 from kcnn.runtimes import RUNTIMES, Run
 
 # LiteRT.js has no int8 tensors and runs the page's own file.
-_WEB, _WEB_MODEL = "litert-js", "web/model.tflite"
-_REFERENCE = "litert"
+_WEB_MODEL = "web/model.tflite"
 _BATCH = 256
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one runtime made of a bundle; what was not measured is None.
-
-    The answers are compared with those of LiteRT with XNNPACK, by which the golden ones were
-    made, the told classes also with those of the Keras model in float32.
-    """
-
-    runtime: str
-    title: str
-    skipped: str | None = None
-    """Why it did not run, and what to do about it."""
-    golden_equal: int | None = None
-    """How many golden images have exactly the golden answers."""
-    golden_difference: int | None = None
-    """The largest difference of a stored number from its golden one."""
-    images: int = 0
-    accuracy: float | None = None
-    agreement: float | None = None
-    """Share of the test images told as by LiteRT with XNNPACK."""
-    float_agreement: float | None = None
-    """Share of the test images told as by the Keras model."""
-    difference: int | None = None
-    """The largest difference of a stored number from that of LiteRT with XNNPACK."""
-    milliseconds_per_image: float | None = None
-    arena_bytes: int | None = None
-    """Memory for activations that TensorFlow Lite Micro used."""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What all runtimes made of a bundle."""
-
-    manifest: Manifest
-    results: tuple[Result, ...]
-    exact: tuple[str, ...] = (_REFERENCE, _WEB)
-    """The runtimes whose golden answers must be equal; others round in other places."""
-
-    @property
-    def failures(self) -> list[str]:
-        """What is wrong, a line each; empty if all is well."""
-        lines = []
-        for result in self.results:
-            wrong = result.skipped is None and result.golden_equal != self.manifest.golden.count
-            if wrong and result.runtime in self.exact:
-                lines.append(
-                    f"{result.title} gives other answers for "
-                    f"{self.manifest.golden.count - result.golden_equal} of "
-                    f"{self.manifest.golden.count} golden images."
-                )
-        return lines
 
 
 def verify(
@@ -83,7 +32,7 @@ def verify(
     Use it before a model is handed over, and wherever one arrives. Every file is checked against
     its digest first. LiteRT runs the int8 model with three sets of kernels, TensorFlow Lite Micro
     runs the same bytes, LiteRT.js runs the page in a real browser. A runtime that is not installed
-    is named with its reason in `Result.skipped`.
+    is named with its reason in `Result.skipped`, one that refuses the model in `Result.failed`.
 
     Args:
         folder: of a bundle.
@@ -94,7 +43,6 @@ def verify(
     Raises:
         ValueError: there is no bundle, a file of it was changed, a runtime's name is unknown, or
             the images do not fit the model.
-        RuntimeError: a runtime refused a file of the bundle.
     """
     folder = Path(folder)
     manifest = read(folder)
@@ -104,13 +52,29 @@ def verify(
             raise unknown("runtime", name, RUNTIMES)
     if (images is None) != (labels is None) or (images is not None and len(images) != len(labels)):
         raise ValueError("Test images need one label each.")
+    _check_model(folder, manifest)
     golden, answers = _golden(folder, manifest)
     shown = golden if images is None else np.concatenate([golden, images])
-    runs = {name: _run(folder, manifest, name, shown) for name in names}
-    first = runs.get(_REFERENCE)
+    needed = [HELD[name][0] for name in names if name in HELD]
+    runs = {name: _run(folder, manifest, name, shown) for name in dict.fromkeys([*names, *needed])}
     told = _told_by_source(folder, manifest, images) if images is not None else None
-    compared = _Compared(answers, labels, first if isinstance(first, Run) else None, told)
-    return Verification(manifest, tuple(compared.result(name, runs[name]) for name in names))
+    compared = _Compared(answers, labels, runs, told)
+    results = tuple(compared.result(name) for name in names)
+    return Verification(manifest, results, asked=tuple(runtimes or ()))
+
+
+def _check_model(folder: Path, manifest: Manifest) -> None:
+    """Check that the model is what the manifest says."""
+    summary = summarize(inside(folder, manifest.model))
+    check_classifier(summary)
+    found = (*summary.inputs, *summary.outputs)
+    if {tensor.dtype for tensor in found} != {"int8"} or len(found) != 2:
+        raise ValueError(f"{str(summary.path)!r} is no classifier of int8 numbers alone.")
+    if (*found, summary.labels) != (manifest.input, manifest.output, manifest.labels):
+        raise ValueError(
+            f"The manifest of {str(folder)!r} does not fit its model: it says {manifest.input} and "
+            f"{manifest.output}, the model has {found[0]} and {found[1]}."
+        )
 
 
 def _golden(folder: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
@@ -126,13 +90,16 @@ def _golden(folder: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
     return pixels.reshape(shape), levels
 
 
-def _run(folder: Path, manifest: Manifest, name: str, images: np.ndarray) -> Run | str:
-    """Return what a runtime answers, or why it cannot run here."""
+def _run(folder: Path, manifest: Manifest, name: str, images: np.ndarray) -> Run | Result:
+    """Return what a runtime answers, or the result that it has none."""
     runtime = RUNTIMES[name]
     if reason := runtime.available():
-        return reason
-    model = inside(folder, _WEB_MODEL if name == _WEB else manifest.model)
-    return runtime.run(model.read_bytes(), images)
+        return Result(name, runtime.title, skipped=reason)
+    model = inside(folder, _WEB_MODEL if name == WEB else manifest.model)
+    try:
+        return runtime.run(model.read_bytes(), images)
+    except RuntimeError as error:
+        return Result(name, runtime.title, failed=one_line(error))
 
 
 def _told_by_source(folder: Path, manifest: Manifest, images: np.ndarray) -> np.ndarray:
@@ -148,26 +115,34 @@ class _Compared:
 
     golden: np.ndarray
     labels: np.ndarray | None
-    reference: Run | None
+    runs: dict[str, Run | Result]
     told_by_source: np.ndarray | None
 
-    def result(self, name: str, run: Run | str) -> Result:
-        title = RUNTIMES[name].title
-        if isinstance(run, str):
-            return Result(name, title, skipped=run)
+    def result(self, name: str) -> Result:
+        run = self.runs[name]
+        if isinstance(run, Result):
+            return run
         count = len(self.golden)
         golden = np.abs(run.levels[:count] - self.golden)
         return Result(
             name,
-            title,
+            RUNTIMES[name].title,
             golden_equal=int((golden == 0).all(axis=1).sum()),
             golden_difference=int(golden.max()),
+            held_difference=self._difference(run, HELD[name][0]) if name in HELD else None,
             milliseconds_per_image=run.milliseconds_per_image,
             arena_bytes=run.details.get("arena_bytes"),
             **self._on_test_images(run, count),
         )
 
-    def _on_test_images(self, run: Run, skip: int) -> dict[str, int | float]:
+    def _difference(self, run: Run, other: str, skip: int = 0) -> int | None:
+        """Return the largest difference from another runtime, None if that one did not run."""
+        theirs = self.runs.get(other)
+        if not isinstance(theirs, Run):
+            return None
+        return int(np.abs(run.levels[skip:] - theirs.levels[skip:]).max())
+
+    def _on_test_images(self, run: Run, skip: int) -> dict[str, int | float | None]:
         if self.labels is None or not len(self.labels):
             return {}
         told = run.levels[skip:].argmax(axis=1)
@@ -175,11 +150,9 @@ class _Compared:
             "images": len(told),
             "accuracy": float(np.mean(told == self.labels)),
             "float_agreement": float(np.mean(told == self.told_by_source)),
+            "difference": self._difference(run, XNNPACK, skip),
         }
-        if self.reference is None:
-            return found
-        other = self.reference.levels[skip:]
-        return found | {
-            "agreement": float(np.mean(told == other.argmax(axis=1))),
-            "difference": int(np.abs(run.levels[skip:] - other).max()),
-        }
+        reference = self.runs.get(XNNPACK)
+        if isinstance(reference, Run):
+            found["agreement"] = float(np.mean(told == reference.levels[skip:].argmax(axis=1)))
+        return found

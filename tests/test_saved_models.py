@@ -1,0 +1,45 @@
+"""What the project promises of int8, held against the receipts of every model that it ships."""
+
+from pathlib import Path
+
+import pytest
+
+from kcnn.report import analysis, stages
+
+RUNS = sorted(Path(__file__).parents[1].glob("saved_models/*/report.json"))
+
+
+@pytest.fixture(params=RUNS, ids=lambda file: file.parent.name)
+def run(request):
+    report = stages.load(request.param)
+    return request.param.parent, report, {stage.name: stage for stage in report.stages}
+
+
+def test_there_are_runs():
+    assert len(RUNS) >= 2
+
+
+def test_int8_costs_at_most_a_fifth_of_a_point(run):
+    _, _, forms = run
+    assert forms["float"].count == forms["int8"].count >= 1000
+    assert abs(forms["float"].accuracy - forms["int8"].accuracy) <= 0.002
+
+
+def test_int8_tells_the_same_class_on_98_of_100_images(run):
+    folder, _, _ = run
+    if not (folder / "analysis.json").is_file():
+        pytest.skip("the run is older than analysis.json, and its images are not here")
+    found = analysis.load(folder / "analysis.json")
+    (between,) = (
+        each for each in found.disagreements if (each.first, each.second) == ("float", "int8")
+    )
+    assert between.differ <= 0.02 * found.count
+
+
+def test_the_int8_file_takes_under_a_third_of_the_float_one(run):
+    """Of the `.keras` file, and of the trained weights alone at four bytes each."""
+    folder, report, forms = run
+    kept = folder / forms["int8"].file
+    assert kept.stat().st_size == forms["int8"].bytes
+    assert forms["int8"].bytes <= 0.31 * 4 * report.parameters
+    assert forms["int8"].bytes <= 0.31 * forms["float"].bytes
