@@ -113,7 +113,7 @@ def test_pictures_of_filters_are_written_whole_or_not_at_all(tmp_path):
     for name, layer in (("rgb.png", "first"), ("deep.png", "second")):
         filters(two_convolutions(), layer).save(tmp_path / name)
         assert imread(tmp_path / name).shape[1] > 300
-    with pytest.raises(ValueError, match="not supported"):
+    with pytest.raises(ValueError, match="Unknown kind of picture"):
         filters(two_convolutions()).save(tmp_path / "filters.words")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["deep.png", "rgb.png"]
 

@@ -157,6 +157,7 @@ def test_bounds_that_cannot_be(arguments):
 @pytest.mark.parametrize("name", ONE_OF_EACH_FAMILY)
 def test_every_family_becomes_the_int8_file_that_it_was_trained_as(name, tmp_path):
     images = noise(24)
+    keras.utils.set_random_seed(0)
     aware = taught(build_narrow(name), images)
     result = kcnn.export_tflite(aware, tmp_path / "model.tflite")  # checks that all is integer
     assert (result.input.dtype, result.input.scale, result.input.zero_point) == ("int8", 1.0, -128)
@@ -164,16 +165,20 @@ def test_every_family_becomes_the_int8_file_that_it_was_trained_as(name, tmp_pat
     # Every ReLU is part of another operator, but for those behind AlexNet's concatenations.
     assert result.operators.get("RELU", 0) == (3 if name == "alexnet" else 0)
     assert "QUANTIZE" not in result.operators
+    if name.startswith("resnet"):
+        own_scale = ("CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED")
+        roundings = sum(isinstance(layer, FakeQuantize) for layer in aware.layers)
+        assert roundings == 1 + sum(result.operators[operator] for operator in own_scale)
     assert_equal_but_for_rounding(aware, result, images)
 
 
 def assert_equal_but_for_rounding(
     aware: keras.Model, exported: ExportResult, images: np.ndarray
 ) -> None:
-    """Sums are rounded once in the file and twice in floats, so some end one step further."""
+    """Float sums may end on the other side of a half, and the file alone rounds averages."""
     expected = answers(aware, images)
     steps = np.abs(kcnn.TFLiteClassifier(exported.path)(images) - expected) / exported.output.scale
-    assert steps.mean() < 1 and steps.max() < 10
+    assert steps.mean() < 2 and steps.max() < 10
     assert np.ptp(expected) > 40 * exported.output.scale
 
 
@@ -195,6 +200,7 @@ def odd_net() -> keras.Model:
 
 def test_odd_layers_become_the_int8_file_that_they_were_trained_as(tmp_path):
     images = noise(24, (16, 16, 3))
+    keras.utils.set_random_seed(0)
     aware = taught(odd_net(), images)
     result = kcnn.export_tflite(aware, tmp_path / "model.tflite")
     assert_equal_but_for_rounding(aware, result, images)
@@ -210,6 +216,7 @@ def test_odd_layers_become_the_int8_file_that_they_were_trained_as(tmp_path):
 
 def test_without_int8_the_file_has_the_rounded_kernels_only(tmp_path):
     images = noise(8, (16, 16, 3))
+    keras.utils.set_random_seed(0)
     aware = taught(odd_net(), images)
     result = kcnn.export_tflite(aware, tmp_path / "model.tflite", quantization="none")
     assert not {"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT"} & set(result.operators)

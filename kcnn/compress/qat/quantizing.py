@@ -83,7 +83,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
     >>> result = quantize_aware(kcnn.models.build("simple_cnn"), data, epochs=1, control=False)
     >>> result.model.get_layer("logits_fake_quantize").steps.numpy()
-    np.float32(8.0)
+    np.float32(9.0)
     """
     check_budget(epochs, learning_rate)
     started = time.perf_counter()
