@@ -3,12 +3,15 @@
 import gzip
 import json
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from kcnn import recipe_files
 from kcnn.evaluation import Evaluation
 from kcnn.report import stages, table
+from kcnn.report.command import command
 
 
 def evaluation():
@@ -98,3 +101,13 @@ def test_the_commit_is_of_the_checkout_that_holds_the_code(tmp_path):
     installed.parent.mkdir()
     installed.write_text("1")
     assert stages.git_commit(installed) is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "asked"),
+    [("control, no teacher", True), ("control: trained on in floats, int8", False)],
+)
+def test_the_command_asks_for_a_control_where_one_was_asked_for(stage, asked):
+    shipped = recipe_files.load("quickstart").recipe
+    run = SimpleNamespace(recipe="quickstart", stages=[SimpleNamespace(name=stage)])
+    assert ("--control" in command(run, shipped)) == asked

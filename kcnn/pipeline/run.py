@@ -20,7 +20,7 @@ from kcnn.pipeline.shrink import check, shrunk
 from kcnn.recipe import Recipe, to_json
 from kcnn.report import plots
 from kcnn.report.page import write_page
-from kcnn.report.stages import Report, Stage, git_commit
+from kcnn.report.stages import CONTROL, Report, Stage, git_commit
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
 
@@ -105,7 +105,7 @@ def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
     trained = training(callbacks=callbacks_for(alone.train, None))
     model = in_float32(trained.model)
     file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
-    return Form("control, no teacher", file, model, macs)
+    return Form(CONTROL, file, model, macs)
 
 
 def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kcnn import recipe_files
 from kcnn.recipe import Recipe, override, to_json
-from kcnn.report.stages import Report
+from kcnn.report.stages import CONTROL, Report
 
 
 def command(report: Report, recipe: Recipe) -> str | None:
@@ -29,7 +29,7 @@ def command(report: Report, recipe: Recipe) -> str | None:
         return None
     words = ["kcnn", "run", report.recipe]
     words += [word for assignment in assignments for word in ("--set", assignment)]
-    if any(stage.name.startswith("control") for stage in report.stages):
+    if any(stage.name == CONTROL for stage in report.stages):
         words.append("--control")
     return shlex.join(words)
 

@@ -20,6 +20,9 @@ from kcnn.run_dir import atomic
 if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
 
+CONTROL = "control, no teacher"
+"""The name of the stage that `kcnn run --control` adds."""
+
 PACKAGES = (
     "kcnn",
     "tensorflow",
