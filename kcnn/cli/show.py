@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 console = Console(soft_wrap=True, highlight=False)
 
-_COMPARISON_WIDTH = 130
+_WIDTH = 130
+
+
+def wide(table: Table) -> None:
+    """Print a table of many columns: on a narrow terminal, broken rows read better than cells."""
+    Console(width=max(console.width, _WIDTH), highlight=False).print(table)
 
 
 def stages(report: "Report") -> None:
@@ -27,7 +32,7 @@ def stages(report: "Report") -> None:
         table.add_column(name, justify="right" if index else "left")
     for stage in report.stages:
         table.add_row(*row(stage, titles))
-    console.print(table)
+    wide(table)
 
 
 def comparison(report: "ComparisonReport") -> None:
@@ -40,8 +45,7 @@ def comparison(report: "ComparisonReport") -> None:
     for variant in report.comparison.variants:
         table.add_row(*row(report, variant))
     console.print(f"\n{report.comparison.question}\n")
-    # On a narrow terminal: a row that is broken is read better than eleven cells that are.
-    Console(width=max(console.width, _COMPARISON_WIDTH), highlight=False).print(table)
+    wide(table)
     console.print(f"\n{caption(report)}")
 
 

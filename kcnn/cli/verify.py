@@ -4,18 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from kcnn.cli.shared import DataDir, start_tensorflow
-from kcnn.cli.show import console
+from kcnn.cli.show import console, wide
 
 if TYPE_CHECKING:
     import numpy as np
 
     from kcnn.bundle import Result
-
-_WIDTH = 110
 
 
 def verify(
@@ -74,8 +71,7 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
     for result in results:
         if result.golden_equal is not None:
             table.add_row(*_row(result))
-    # On a narrow terminal a row that is broken is read better than cells that are.
-    Console(width=max(console.width, _WIDTH), highlight=False).print(table)
+    wide(table)
     for result in results:
         if result.skipped is not None:
             console.print(f"skipped {result.title}: {result.skipped}", markup=False)
