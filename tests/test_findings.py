@@ -45,7 +45,7 @@ def forms(data, tmp_path_factory):
 def found(data, forms):
     run_dir = RunDir(forms[0].file.parent)
     evaluations = [score(form, data) for form in forms]
-    stages = receipts(forms, evaluations, data)
+    stages = receipts(forms, evaluations)
     Report("mine", "simple_cnn", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=3)
     return run_dir, evaluations
@@ -92,7 +92,7 @@ def pooled(data, tmp_path_factory):
     forms = [form, Form("int8", exported.path, model, 1), with_tta(form, "flip")]
     run_dir = RunDir(folder)
     evaluations = [score(form, data) for form in forms]
-    stages = receipts(forms, evaluations, data)
+    stages = receipts(forms, evaluations)
     Report("mine", "resnet8", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=3)
     return run_dir, forms

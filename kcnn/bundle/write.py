@@ -24,7 +24,7 @@ from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.labels import append_labels
 from kcnn.litert.metadata import with_metadata
-from kcnn.runtimes import RUNTIMES, write_page
+from kcnn.runtimes import RUNTIMES, micro, write_page
 
 MODEL, SOURCE = "model_int8.tflite", "model.keras"
 _PACKAGES = ("kcnn", "tensorflow", "keras", "ai-edge-litert", "numpy")
@@ -152,14 +152,12 @@ def _write_web(
 
 def _arena(path: Path) -> tuple[int, str]:
     """Return the memory to give to TensorFlow Lite Micro, and how that is known, in one line."""
-    micro = RUNTIMES["tflite-micro"]
-    data, summary = path.read_bytes(), summarize(path)
+    data = path.read_bytes()
     guess = round(_GUESS_ROOM * peak_activation_bytes(data))
     if micro.available() is not None:
         return guess, "A guess: `kcnn verify` measures it where TensorFlow Lite Micro is installed."
-    image = np.zeros((1, *summary.inputs[0].shape[1:]), np.uint8)
     try:
-        needed = micro.run(data, image).details["arena_bytes"]
+        needed = micro.arena_bytes(data)
     except RuntimeError as error:  # it lacks operators that phones have
         return guess, f"A guess, and this file may not compile: {one_line(error)}"
     return (

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from kcnn.cli.shared import DataDir, check_pictures, load_data, model_file, start_tensorflow
+from kcnn.cli.shared import (
+    DataDir,
+    DataName,
+    LayerName,
+    Method,
+    check_pictures,
+    load_data,
+    model_file,
+    start_tensorflow,
+)
 from kcnn.cli.show import console
 
 
@@ -15,14 +24,9 @@ def check(
     count: Annotated[
         int, typer.Option("--images", min=2, help="How many test images, from all over the set.")
     ] = 64,
-    layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
-    method: Annotated[
-        str, typer.Option(help="gradcam, gradcam++, hirescam, layercam, scorecam or cam.")
-    ] = "gradcam",
-    data: Annotated[
-        str | None,
-        typer.Option(help="cifar10, digits, folder:PATH or a tfds name; else the run's own."),
-    ] = None,
+    layer: LayerName = None,
+    method: Method = "gradcam",
+    data: DataName = None,
     data_dir: DataDir = None,
 ) -> None:
     """Test a model's heat maps: deletion, insertion, random weights, planted patches, mosaics."""

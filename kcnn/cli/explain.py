@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcnn.cli.shared import check_pictures, labels_of, model_file, start_tensorflow
+from kcnn.cli.shared import (
+    LayerName,
+    Method,
+    check_pictures,
+    labels_of,
+    model_file,
+    start_tensorflow,
+)
 from kcnn.cli.show import console
 
 if TYPE_CHECKING:
@@ -26,10 +33,8 @@ def explain(
     path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
     images: Annotated[list[Path], typer.Argument(help="Image files of any size.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("grad_cam.png"),
-    layer: Annotated[str | None, typer.Option(help="A layer's name; else the last map.")] = None,
-    method: Annotated[
-        str, typer.Option(help="gradcam, gradcam++, hirescam, layercam, scorecam or cam.")
-    ] = "gradcam",
+    layer: LayerName = None,
+    method: Method = "gradcam",
     feature_maps: Annotated[
         Path | None, typer.Option(help="Also draw what each stage sees in the first image.")
     ] = None,

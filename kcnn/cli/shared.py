@@ -1,4 +1,4 @@
-"""What the commands share: a flag, the run a file lies in, and a quiet start of TensorFlow."""
+"""What the commands share: flags, the run a file lies in, and a quiet start of TensorFlow."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,12 @@ DataName = Annotated[
     typer.Option(
         "--data", help="cifar10, digits, folder:PATH or a tfds name; else the run's own recipe's."
     ),
+]
+
+LayerName = Annotated[str | None, typer.Option(help="A layer's name; else the last map.")]
+
+Method = Annotated[
+    str, typer.Option(help="gradcam, gradcam++, hirescam, layercam, scorecam or cam.")
 ]
 
 

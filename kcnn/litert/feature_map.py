@@ -20,14 +20,11 @@ from ai_edge_litert import schema_py_generated as schema
 from kcnn.litert.labels import append_labels, read_labels
 from kcnn.litert.packed import pack, unpack
 from kcnn.litert.repack import repacked, unpacked
-from kcnn.litert.tflite_file import damaged
+from kcnn.litert.tflite_file import OPERATORS, damaged
 
 NAME = "feature_map"
 _FILE = "class_weights.bin"
 
-_OPERATORS = {
-    number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)
-}
 # They hand on the same real numbers.
 _PASSING = ("RESHAPE", "QUANTIZE", "DEQUANTIZE")
 _DTYPES = {
@@ -121,7 +118,7 @@ class _Graph:
             operator = self._makers[index]
             code = self._model.operatorCodes[operator.opcodeIndex]
             # Old files have the number in a byte of its own; the other field is 0 then.
-            yield _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode)), operator
+            yield OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode)), operator
             index = operator.inputs[0]
 
     def _averages_pixels(self, operator: schema.OperatorT) -> bool:

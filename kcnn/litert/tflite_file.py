@@ -234,7 +234,7 @@ def _operator(model: schema.Model, operator: schema.Operator) -> str:
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == schema.BuiltinOperator.CUSTOM:
         return f"CUSTOM {_text(code.CustomCode())}"
-    return _OPERATORS.get(number, "unknown")
+    return OPERATORS.get(number, "unknown")
 
 
 def _text(name: bytes | None) -> str:
@@ -245,5 +245,5 @@ def _names(enumeration: type) -> dict[int, str]:
     return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}
 
 
-_OPERATORS = _names(schema.BuiltinOperator)
+OPERATORS = _names(schema.BuiltinOperator)
 _DTYPES = {number: name.lower() for number, name in _names(schema.TensorType).items()}

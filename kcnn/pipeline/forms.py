@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from kcnn import compress, export
 from kcnn.data import Data
 from kcnn.evaluation import TTA, Evaluation, evaluate
 from kcnn.report.stages import Stage, stage
-from kcnn.runtimes import RUNTIMES, latency
+from kcnn.runtimes import latency, micro
 
 _ROUNDS = 50  # of each form on each number of threads
 _TIMEOUT = 3600.0  # seconds; a large network in many forms takes minutes
@@ -47,22 +46,19 @@ def score(form: Form, data: Data) -> Evaluation:
     return evaluate(form.file, data.test, expected_count=data.num_test, tta=form.tta)
 
 
-def receipts(
-    forms: Sequence[Form], evaluations: Sequence[Evaluation], data: Data
-) -> tuple[Stage, ...]:
+def receipts(forms: Sequence[Form], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
     """Return what each form is worth: its score, its sizes, its time for an image.
 
     The times of one call can be compared with each other: all forms take turns.
     """
     times = _times(forms)
     return tuple(
-        _receipt(form, evaluation, data, times[form.file])
+        _receipt(form, evaluation, times[form.file])
         for form, evaluation in zip(forms, evaluations, strict=True)
     )
 
 
-def _receipt(form: Form, evaluation: Evaluation, data: Data, times: dict[str, float]) -> Stage:
-    images, _ = next(data.validation.as_numpy_iterator())
+def _receipt(form: Form, evaluation: Evaluation, times: dict[str, float]) -> Stage:
     return stage(
         form.name,
         form.file,
@@ -70,7 +66,7 @@ def _receipt(form: Form, evaluation: Evaluation, data: Data, times: dict[str, fl
         **{field: taken * TTA[form.tta] for field, taken in times.items()},
         sparsity=compress.sparsity(form.model),
         macs=form.macs,
-        arena_bytes=_arena_bytes(form, images[:1]),
+        arena_bytes=_arena_bytes(form),
     )
 
 
@@ -101,13 +97,12 @@ def _as_tflite(form: Form) -> bytes:
         return file.read_bytes()
 
 
-def _arena_bytes(form: Form, image: np.ndarray) -> int | None:
+def _arena_bytes(form: Form) -> int | None:
     """Measure what an int8 file takes of a microcontroller's memory, where that can be asked."""
-    micro = RUNTIMES["tflite-micro"]
     if form.file.suffix != ".tflite" or micro.available() is not None:
         return None
     try:
-        return micro.run(form.file.read_bytes(), image).details["arena_bytes"]
+        return micro.arena_bytes(form.file.read_bytes())
     except RuntimeError as reason:  # it lacks some operators in int8, such as the LRN's logarithm
         logger.warning("no arena size of %s: %s", form.file.name, reason)
         return None

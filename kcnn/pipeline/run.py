@@ -80,14 +80,14 @@ def run(
     if trained:
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
-    stages = receipts(forms, evaluations, data)
+    stages = receipts(forms, evaluations)
     course = _course(trained) if trained else {"taken_from": recipe.trained}
     report = _report(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
         form = _control(recipe, data_dir, run_dir)
-        last = receipts([form], [score(form, data)], data)
+        last = receipts([form], [score(form, data)])
         report = dataclasses.replace(report, stages=(*report.stages, *last))
         report.save(run_dir.report)
         write_page(run_dir.path)

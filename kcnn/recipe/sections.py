@@ -131,11 +131,8 @@ def smoke(recipe: Recipe) -> Recipe:
     data = dataclasses.replace(
         recipe.data, limit=512, batch_size=min(recipe.data.batch_size, 64), validation=0.2
     )
-    shrinking = {
-        name: section and dataclasses.replace(section, epochs=1)
-        for name in ("prune", "slim", "cluster", "quantize_aware")
-        for section in [getattr(recipe, name)]
-    }
+    shrinking = ("prune", "slim", "cluster", "quantize_aware")
+    sections = {name: getattr(recipe, name) for name in shrinking}
     quantize = recipe.quantize and Quantize(samples=20)
     explain = recipe.explain and Explain(images=4)
     transfer = recipe.transfer and dataclasses.replace(
@@ -146,7 +143,10 @@ def smoke(recipe: Recipe) -> Recipe:
         data=data,
         train=recipe.train if recipe.trained else _in_one_epoch(recipe.train),
         transfer=transfer,
-        **shrinking,
+        **{
+            name: section and dataclasses.replace(section, epochs=1)
+            for name, section in sections.items()
+        },
         quantize=quantize,
         explain=explain,
     )

@@ -9,8 +9,8 @@ from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
 _TITLE = "TFLite Micro"
 
 
-def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
-    """Classify images in TFLite Micro; see `Runtime.run`.
+def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) -> Run:
+    """Classify images, or one of noise, in TFLite Micro; see `Runtime.run`.
 
     `details["arena_bytes"]` is the memory that the model needs besides its own bytes: the
     `kTensorArenaSize` of an app.
@@ -25,6 +25,15 @@ def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
         raise RuntimeError(reason)
     job = {"runtime": "micro", "package": "tflite-micro"}
     return classify(micro_python(), _TITLE, job, task, timeout=timeout)
+
+
+def arena_bytes(model: bytes) -> int:
+    """Return the memory that a model needs besides its own bytes, whatever the image.
+
+    Raises:
+        ValueError, RuntimeError: as `run`.
+    """
+    return run(model, None).details["arena_bytes"]
 
 
 def available() -> str | None:
