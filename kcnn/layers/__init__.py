@@ -2,6 +2,7 @@
 
 from kcnn.layers.batch_norm import BatchNormalization
 from kcnn.layers.fake_quantize import FakeQuantize, fake_quantized_kernel
+from kcnn.layers.fast import fast_training
 from kcnn.layers.local_response_normalization import LocalResponseNormalization
 from kcnn.layers.partially_connected_conv import PartiallyConnectedConv2D
 from kcnn.layers.quantize_aware import (
@@ -23,4 +24,5 @@ __all__ = [
     "QuantizeAwareLocalResponseNormalization",
     "QuantizeAwarePartiallyConnectedConv2D",
     "fake_quantized_kernel",
+    "fast_training",
 ]

@@ -11,6 +11,7 @@ import keras
 
 from kcnn.callbacks import EpochLog, standard
 from kcnn.data import Data
+from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.training.labels import labelled
 from kcnn.training.optimizers import make_optimizer
@@ -107,15 +108,17 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     # The progress bar is for terminals and notebooks; whoever reads our log gets lines instead.
     lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
     started = time.perf_counter()
-    history = model.fit(
-        training.repeat(),  # one iterator for all epochs: making one anew costs seconds
-        steps_per_epoch=data.steps_per_epoch,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=[*_averaging(callbacks, optimizer), *callbacks, *([EpochLog()] if lines else [])],
-        shuffle=False,  # the data set shuffles itself
-        verbose=0 if lines else 1,
-    )
+    log = [EpochLog()] if lines else []
+    with fast_training(model):
+        history = model.fit(
+            training.repeat(),  # one iterator for all epochs: making one anew costs seconds
+            steps_per_epoch=data.steps_per_epoch,
+            epochs=epochs,
+            validation_data=validation,
+            callbacks=[*_averaging(callbacks, optimizer), *callbacks, *log],
+            shuffle=False,  # the data set shuffles itself
+            verbose=0 if lines else 1,
+        )
     return _result(model, history.history, callbacks, time.perf_counter() - started)
 
 

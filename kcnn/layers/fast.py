@@ -1,0 +1,69 @@
+"""Let any Keras model train on kcnn's fast kernels."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import keras
+
+from kcnn.layers.batch_norm import BatchNormalization
+from kcnn.layers.small_maps import Geometry, convolve
+
+
+@contextmanager
+def fast_training(model: keras.Model) -> Iterator[None]:
+    """Let the layers of `model` compute by the fastest way there is while inside.
+
+    Use it around `fit`, with any model: loaded, cloned, your own. `kcnn.train` does. On the
+    TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), and
+    convolutions of small maps are matrix products (`kcnn.layers.small_maps`); on other backends
+    nothing changes. Results are the same to rounding, and the model is what it was afterwards.
+    Keras keeps a graph that it traced inside until the model is compiled again.
+
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization()])
+    >>> with fast_training(model):
+    ...     type(model.layers[0]).__module__
+    'kcnn.layers.batch_norm'
+    >>> type(model.layers[0]) is keras.layers.BatchNormalization
+    True
+    """
+    layers = list(_layers(model)) if keras.config.backend() == "tensorflow" else []
+    norms = [layer for layer in layers if type(layer) is keras.layers.BatchNormalization]
+    convolutions = [layer for layer in layers if type(layer) is keras.layers.Conv2D]
+    for layer in norms:
+        _become(layer, BatchNormalization)
+    for layer in convolutions:
+        layer.convolution_op = partial(_convolution, layer)
+    try:
+        yield
+    finally:
+        for layer in norms:
+            _become(layer, keras.layers.BatchNormalization)
+        for layer in convolutions:
+            del layer.convolution_op
+
+
+def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield all layers, those of nested models too."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _become(layer: keras.layers.Layer, kind: type) -> None:
+    """Make `layer` one of `kind`, around Keras's attribute tracking and kcnn's own `__class__`."""
+    object.__dict__["__class__"].__set__(layer, kind)
+
+
+def _convolution(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
+    plain = layer.groups == 1 and set(layer.dilation_rate) == {1}
+    sizes = tuple(inputs.shape[1:3])
+    if plain and layer.data_format == "channels_last" and None not in sizes:
+        same = layer.padding == "same"
+        geometry = Geometry(sizes, layer.kernel_size, layer.strides, same)
+        outputs = convolve(inputs, keras.ops.convert_to_tensor(kernel), geometry)
+        if outputs is not None:
+            return outputs
+    return type(layer).convolution_op(layer, inputs, kernel)

@@ -1,0 +1,137 @@
+"""The fast kernels against Keras's own: the same answers, gradients and files."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kcnn.layers import BatchNormalization, fast_training
+from kcnn.layers.small_maps import Geometry, convolve
+
+# size, kernel, strides, same; small enough for each of the ways to be chosen.
+GEOMETRIES = [
+    ((2, 2), (3, 3), (1, 1), True),
+    ((1, 1), (3, 3), (1, 1), True),
+    ((1, 3), (1, 3), (1, 1), True),
+    ((3, 2), (2, 2), (1, 1), False),
+    ((4, 4), (3, 3), (1, 1), True),
+    ((4, 4), (1, 1), (1, 1), True),
+    ((4, 4), (1, 1), (2, 2), True),
+    ((5, 4), (3, 2), (2, 1), True),
+    ((8, 8), (3, 3), (2, 2), True),
+    ((7, 6), (4, 5), (2, 2), False),
+]
+CHANNELS = 128
+
+
+@pytest.mark.parametrize(("size", "kernel_size", "strides", "same"), GEOMETRIES)
+def test_products_equal_the_convolution_and_its_gradients(size, kernel_size, strides, same):
+    random = np.random.default_rng(0)
+    images = tf.constant(random.normal(size=(2, *size, CHANNELS)))
+    kernel = tf.constant(random.normal(size=(*kernel_size, CHANNELS, CHANNELS + 1)))
+    geometry = Geometry(size, kernel_size, strides, same)
+
+    def stock(images, kernel):
+        return tf.nn.conv2d(images, kernel, strides, "SAME" if same else "VALID")
+
+    expected, *expected_gradients = _with_gradients(stock, images, kernel)
+    received, *gradients = _with_gradients(lambda *each: convolve(*each, geometry), images, kernel)
+
+    np.testing.assert_allclose(received, expected, rtol=1e-9, atol=1e-9)
+    for gradient, reference in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient, reference, rtol=1e-9, atol=1e-9)
+
+
+def test_bfloat16_on_larger_maps_takes_only_the_kernels_gradient_from_a_product():
+    random = np.random.default_rng(0)
+    # Whole numbers, small enough for bfloat16 sums of them to be exact in every order.
+    images = tf.constant(random.integers(-1, 2, (1, 6, 6, 256)), tf.bfloat16)
+    kernel = tf.constant(random.integers(-1, 2, (3, 3, 256, 256)), tf.bfloat16)
+    geometry = Geometry((6, 6), (3, 3), (2, 2), same=True)
+
+    expected = _with_gradients(lambda *each: tf.nn.conv2d(*each, 2, "SAME"), images, kernel)
+    received = _with_gradients(lambda *each: convolve(*each, geometry), images, kernel)
+
+    for mine, reference in zip(received, expected, strict=True):
+        reference = tf.cast(reference, tf.float32)
+        np.testing.assert_allclose(tf.cast(mine, tf.float32), reference, rtol=0.02, atol=0.5)
+
+
+@pytest.mark.parametrize("channels", [3, 64])
+def test_few_channels_and_large_maps_stay_with_tensorflow(channels):
+    kernel = tf.zeros([3, 3, channels, 256])
+    assert (
+        convolve(tf.zeros([1, 4, 4, channels]), kernel, Geometry((4, 4), (3, 3), (1, 1), True))
+        is None
+    )
+    wide = tf.zeros([3, 3, 256, 256])
+    assert convolve(tf.zeros([1, 8, 8, 256]), wide, Geometry((8, 8), (3, 3), (1, 1), True)) is None
+
+
+def test_a_stock_model_takes_the_same_steps_inside_as_outside():
+    fast, plain = _stock_model(), _stock_model()
+    images, labels = np.random.default_rng(0).normal(size=(16, 4, 4, 8)), np.arange(16) % 10
+    for model in (fast, plain):
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), _LOSS)
+    with fast_training(fast):
+        assert [type(layer) for layer in fast.layers].count(BatchNormalization) == 2
+        fast.fit(images, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    plain.fit(images, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    for mine, reference in zip(fast.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, reference, atol=2e-5)
+
+
+def test_the_model_is_stock_again_even_after_an_error(tmp_path):
+    model = _stock_model()
+    before = [type(layer) for layer in model.layers]
+    with pytest.raises(RuntimeError, match="in the middle"), fast_training(model):
+        model.save(tmp_path / "inside.keras")  # as a checkpoint does
+        raise RuntimeError("in the middle")
+    assert [type(layer) for layer in model.layers] == before
+    assert "convolution_op" not in vars(model.get_layer("wide"))
+    loaded = keras.models.load_model(tmp_path / "inside.keras")
+    assert [type(layer) for layer in loaded.layers] == before
+
+
+def test_what_inference_traces_afterwards_is_a_convolution():
+    model = _stock_model()
+    with fast_training(model):
+        inside = _operators(model)
+    assert "Conv2D" in _operators(model)
+    assert "Conv2D" not in inside
+
+
+_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _with_gradients(function, images, kernel):
+    with tf.GradientTape() as tape:
+        tape.watch([images, kernel])
+        outputs = function(images, kernel)
+        loss = tf.reduce_sum(tf.sin(outputs) if outputs.dtype == tf.float64 else outputs)
+    return [outputs, *tape.gradient(loss, [images, kernel])]
+
+
+def _stock_model():
+    keras.utils.set_random_seed(0)
+    inner = keras.Sequential(
+        [keras.Input((2, 2, 128)), keras.layers.Conv2D(128, 3, padding="same", name="inner")]
+    )
+    return keras.Sequential(
+        [
+            keras.Input((4, 4, 8)),
+            keras.layers.Conv2D(128, 1, name="narrow"),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.Conv2D(128, 3, strides=2, padding="same", activation="relu", name="wide"),
+            keras.layers.BatchNormalization(momentum=0.9),
+            inner,
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
+def _operators(model):
+    wide = model.get_layer("wide")
+    graph = tf.function(wide.__call__).get_concrete_function(tf.TensorSpec([None, 4, 4, 128])).graph
+    return {operation.type for operation in graph.get_operations()}
