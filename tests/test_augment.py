@@ -43,7 +43,8 @@ def test_every_image_draws_its_own_window_and_mirror(name, mirror, mirrored):
     count, size = 20_000, WINDOWS
     image = np.arange(1, size * size + 1, dtype=np.uint8).reshape(1, size, size, 1)
     images = np.repeat(image, count, axis=0)
-    changed = augmentation(name, mirror=mirror)(tf.constant(images), seed(3)).numpy()
+    turned = tf.zeros(count, tf.bool)
+    changed = augmentation(name, mirror=mirror)(tf.constant(images), seed(3), turned).numpy()
     # The middle of a window stays where it is when mirrored, and names the window's corner.
     top, left = np.divmod(changed[:, BORDER, BORDER, 0].astype(np.int32) - 1, size)
     no = np.zeros(count, bool)
@@ -110,7 +111,8 @@ def test_saturation_leaves_grey_images_alone():
 def test_every_augmentation_is_a_function_of_images_and_seed(name, channels):
     images = tf.constant(np.repeat(noise(1, 32, 32, channels), 16, axis=0))
     augment = augmentation(name)
-    first, again, other = (augment(images, seed(s)).numpy() for s in (0, 0, 1))
+    turned = tf.constant([True, False] * 8)
+    first, again, other = (augment(images, seed(s), turned).numpy() for s in (0, 0, 1))
     assert first.shape == images.shape and first.dtype == np.uint8
     assert (first == again).all()
     assert (first == other).all() == (name == "none")
@@ -120,7 +122,8 @@ def test_every_augmentation_is_a_function_of_images_and_seed(name, channels):
 
 def test_strong_stays_within_its_ranges():
     images = tf.fill([512, 33, 33, 3], tf.constant(100, tf.uint8))
-    middle = augmentation("strong")(images, seed(0)).numpy()[:, 16, 16].astype(int)
+    changed = augmentation("strong")(images, seed(0), tf.zeros(512, tf.bool))
+    middle = changed.numpy()[:, 16, 16].astype(int)
     assert 78 <= middle.min() < 85 and 115 < middle.max() <= 125
     assert (np.ptp(middle, axis=1) <= 1).all()  # A grey pixel stays grey.
 
@@ -151,7 +154,8 @@ def test_holes_fall_on_every_pixel_alike():
 def test_cutout_is_standard_with_a_hole_in_each_image():
     images = tf.fill([1000, 32, 32, 1], tf.constant(9, tf.uint8))
     standard, holed = (
-        augmentation(name)(images, seed(1)).numpy() for name in ("standard", "cutout")
+        augmentation(name)(images, seed(1), tf.zeros(1000, tf.bool)).numpy()
+        for name in ("standard", "cutout")
     )
     hole = (standard != holed).any(axis=-1)
     assert (holed[hole] == 0).all() and (standard[hole] == 9).all()

@@ -343,5 +343,5 @@ def test_every_variant_of_a_shipped_comparison_can_be_trained(name, digits):
         assert recipe.train.epochs == 1 and recipe.data.limit == 512
         model = build(recipe, digits)
         training_for(recipe, model, digits)
-        callbacks_for(recipe.train, None)
+        callbacks_for(recipe.train, digits, None)
     assert f"kcnn run {name}" in Path(file.path).read_text()

@@ -14,18 +14,20 @@ from kcnn.data.catalogue import AUGMENTATIONS
 from kcnn.errors import unknown
 
 BORDER = 4
+NARROW_BORDER = 2
 DEGREES = 15.0
 STRENGTH = 0.2
 
 _LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision and Pillow weigh RGB.
 
-Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def augmentation(name: str, *, mirror: bool = True) -> Augmentation:
-    """Return the function (images uint8 [B, H, W, C], seed int64 [2]) -> images of that kind.
+    """Return the function (images uint8 [B, H, W, C], seed int64 [2], turned bool [B]) -> images.
 
-    What "mixup" and "cutmix" do beyond "standard" is in `kcnn.data.mixing`.
+    What "mixup" and "cutmix" do beyond "standard" is in `kcnn.data.mixing`. `turned` says which
+    images "alternating" mirrors this time; the others draw that themselves.
 
     Args:
         name: One of `kcnn.data.AUGMENTATIONS`.
@@ -35,23 +37,27 @@ def augmentation(name: str, *, mirror: bool = True) -> Augmentation:
         ValueError: If the name is unknown.
 
     >>> augment = augmentation("standard")
-    >>> augment(tf.zeros([2, 32, 32, 3], tf.uint8), tf.constant([0, 1], tf.int64)).shape
+    >>> images, turned = tf.zeros([2, 32, 32, 3], tf.uint8), tf.constant([True, False])
+    >>> augment(images, tf.constant([0, 1], tf.int64), turned).shape
     TensorShape([2, 32, 32, 3])
     """
     if name not in AUGMENTATIONS:
         raise unknown("augmentation", name, AUGMENTATIONS)
 
-    def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def augment(images: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
         if name == "none":
             return images
         seeds = tf.unstack(tf.random.split(seed, 5))
         window_seed, mirror_seed, angle_seed, colour_seed, hole_seed = seeds
         count = tf.shape(images)[0]
-        top, left = tf.unstack(_integers([2, count], window_seed, 2 * BORDER + 1))
+        border = NARROW_BORDER if name == "alternating" else BORDER
+        top, left = tf.unstack(_integers([2, count], window_seed, 2 * border + 1))
         mirrored = tf.cast(_integers([count], mirror_seed, 2), tf.bool)
         if name == "shift" or not mirror:
             mirrored = tf.zeros_like(mirrored)
-        images = crop(images, top, left, mirrored)
+        elif name == "alternating":
+            mirrored = turned
+        images = crop(images, top, left, mirrored, border=border, reflect=border != BORDER)
         if name == "strong":
             angles = math.radians(DEGREES) * _floats([count], angle_seed)
             factors = 1 + STRENGTH * _floats([3, count], colour_seed)
@@ -65,18 +71,28 @@ def augmentation(name: str, *, mirror: bool = True) -> Augmentation:
     return augment
 
 
-def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-    """Cut a window of the old size out of each image with a black border of `BORDER` pixels.
+def crop(
+    images: tf.Tensor,
+    top: tf.Tensor,
+    left: tf.Tensor,
+    mirrored: tf.Tensor,
+    *,
+    border: int = BORDER,
+    reflect: bool = False,
+) -> tf.Tensor:
+    """Cut a window of the old size out of each image with a border around it.
 
     Args:
         images: [B, H, W, C] of any type.
-        top: int32 [B], first row of each window, 0 to 2 * BORDER.
+        top: int32 [B], first row of each window, 0 to 2 * border.
         left: int32 [B], first column.
         mirrored: bool [B], whether to mirror the window.
+        border: pixels that are added on every side.
+        reflect: whether the border shows the pixels inside it, else it is black.
     """
     _, height, width, channels = images.shape
-    border = [BORDER, BORDER]
-    padded = tf.pad(images, [[0, 0], border, border, [0, 0]])
+    sides = [[0, 0], [border, border], [border, border], [0, 0]]
+    padded = tf.pad(images, sides, "REFLECT" if reflect else "CONSTANT")
     across = tf.range(width)
     rows = top[:, tf.newaxis] + tf.range(height)
     columns = tf.where(mirrored[:, tf.newaxis], across[::-1], across) + left[:, tf.newaxis]

@@ -22,6 +22,7 @@ AUGMENTATIONS = {
     "none": "the images as they are",
     "shift": "4 pixels of black border, then a random crop of the old size",
     "standard": "shift, and half of the images mirrored, unless the source forbids it",
+    "alternating": "2 pixels of mirrored border, a crop, and each image mirrored every other epoch",
     "strong": "standard, rotation up to 15 degrees, brightness, contrast, saturation +-20 %",
     "cutout": "standard, and a black square of half the side somewhere in each image",
     "mixup": "standard, and each image blended with another one, soft labels in the same shares",

@@ -190,14 +190,22 @@ def _shuffled(
     with tf.device("CPU"):  # As in_main_memory.
         epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
 
-    def draw_epoch(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # All of an epoch's randomness follows from (seed, epoch): no hidden generator state.
-        seeds = tf.random.split([seed, epoch.assign_add(1)], steps + 1)
-        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds[0])
-        return tf.reshape(order[: steps * batch_size], [steps, batch_size]), seeds[1:]
+    # Who is mirrored in the odd epochs; in the even ones the others are.
+    sides = in_main_memory(np.random.default_rng(seed).integers(0, 2, count))
 
-    def make_batch(indices: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = augment(examples.fetch(indices), batch_seed)
+    def draw_epoch(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # All of an epoch's randomness follows from (seed, epoch): no hidden generator state.
+        number = epoch.assign_add(1)
+        seeds = tf.random.split([seed, number], steps + 1)
+        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds[0])
+        order = tf.reshape(order[: steps * batch_size], [steps, batch_size])
+        return order, seeds[1:], tf.repeat(number, steps)
+
+    def make_batch(
+        indices: tf.Tensor, batch_seed: tf.Tensor, number: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        turned = tf.gather(sides, indices) == number % 2
+        images = augment(examples.fetch(indices), batch_seed, turned)
         return mix(images, tf.gather(labels, indices), batch_seed)
 
     return (

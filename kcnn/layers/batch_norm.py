@@ -51,7 +51,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.epsilon >= _SMALLEST_FUSED_EPSILON
             and self.trainable
             and self.center
-            and self.scale
             and not self.renorm
             and not self.synchronized
         )
@@ -60,10 +59,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # Here, so that the module also serves Keras on a backend without TensorFlow.
         import tensorflow as tf
 
+        scale = self.gamma if self.scale else tf.ones_like(self.beta)
         # The kernel takes scale and offset in float32, whatever the dtype of the images.
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
-            tf.cast(self.gamma, tf.float32),
+            tf.cast(scale, tf.float32),
             tf.cast(self.beta, tf.float32),
             epsilon=self.epsilon,
             is_training=True,

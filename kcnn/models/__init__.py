@@ -54,6 +54,7 @@ FAMILIES = {
         "He et al. 2015",
         "https://arxiv.org/abs/1512.03385",
     ),
+    "speed_net": Family(("speed_net",), "Jordan 2024", "https://arxiv.org/abs/2404.00498"),
     "resnet_imagenet": Family(
         ("resnet18", "resnet34", "resnet50"), "He et al. 2015", "https://arxiv.org/abs/1512.03385"
     ),
@@ -66,6 +67,7 @@ _FUNCTIONS = {
     "load": "files",
     "save": "files",
     "transfer": "transfer_learning",
+    "whiten": "whitening",
     "fine_tune_from": "transfer_learning",
 }
 

@@ -145,7 +145,7 @@ def _check(comparison: Comparison, data_dir: str | None) -> None:
                 data = load(recipe, data_dir)
                 loaded.append((recipe.data, data))
             training_for(recipe, build(recipe, data), data)
-            _callbacks(recipe.train, _Watch())
+            _callbacks(recipe.train, data, _Watch())
             side = min(data.image_shape[:2])
             if max(comparison.shifts, default=0) >= side:
                 raise ValueError(f"shifts must be below the images' {side} pixels.")
@@ -153,12 +153,12 @@ def _check(comparison: Comparison, data_dir: str | None) -> None:
             raise ValueError(f"{name}: {error}") from error
 
 
-def _callbacks(section: Train, watch: _Watch) -> list[keras.callbacks.Callback]:
+def _callbacks(section: Train, data: Data, watch: _Watch) -> list[keras.callbacks.Callback]:
     """Return the recipe's callbacks without those that choose an epoch or raise on divergence."""
     left_out = keras.callbacks.EarlyStopping | MonitorGuard
     return [
         watch,
-        *(each for each in callbacks_for(section, None) if not isinstance(each, left_out)),
+        *(each for each in callbacks_for(section, data, None) if not isinstance(each, left_out)),
     ]
 
 
@@ -171,7 +171,7 @@ def _outcome(comparison: Comparison, variant: str, seed: int, data_dir: str | No
     data = load(recipe, data_dir)
     model = build(recipe, data)
     watch = _Watch()
-    trained = training_for(recipe, model, data)(callbacks=_callbacks(recipe.train, watch))
+    trained = training_for(recipe, model, data)(callbacks=_callbacks(recipe.train, data, watch))
     finite = len(trained.history["loss"]) - bool(watch.diverged)
     history = {key: tuple(values[:finite]) for key, values in trained.history.items()}
     outcome = Outcome(

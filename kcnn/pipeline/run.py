@@ -62,7 +62,7 @@ def run(
     model = build(recipe, data)
     check(recipe, model, data)
     training = None if recipe.trained else training_for(recipe, model, data)
-    callbacks = callbacks_for(recipe.train, run_dir.path)
+    callbacks = callbacks_for(recipe.train, data, run_dir.path)
     run_dir.start()
     _write(run_dir.recipe, to_json(recipe))
     _write(run_dir.labels, "\n".join(data.class_names) + "\n")
@@ -102,7 +102,7 @@ def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
     keras.utils.set_random_seed(recipe.seed)
     data = load(alone, data_dir)
     training = training_for(alone, build(alone, data), data)
-    trained = training(callbacks=callbacks_for(alone.train, None))
+    trained = training(callbacks=callbacks_for(alone.train, data, None))
     model = in_float32(trained.model)
     file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
     return Form(CONTROL, file, model, macs)

@@ -16,6 +16,7 @@ _BELONGS_TO = {
     "patience": ("schedule", ("plateau",)),
     "momentum": ("optimizer", ("sgd", "rmsprop")),
     "nesterov": ("optimizer", ("sgd",)),
+    "norm_bias_rate": ("optimizer", ("sgd",)),
     "decay": ("optimizer", ("sgd", "adam", "rmsprop")),
 }
 
@@ -32,11 +33,13 @@ class Train:
     - "step" multiplies it by `factor` every `step_epochs`, "multi_step" at each of `milestones`.
     - "cosine" warms up for `warmup_epochs`, then falls to zero at the last epoch.
     - "one_cycle" rises for 30 % of the epochs, then falls to almost zero.
+    - "triangle" rises for 23 % of the epochs, then falls to 7 %, both along lines.
 
     `ema` is the momentum of the moving average of the weights that is judged and kept, such as
     0.999. `precision="mixed_bfloat16"` computes in bfloat16 and keeps the weights in float32;
     what training gives is a float32 model. It is faster only where the processor has bfloat16
-    units (AMX, Arm with BF16, GPUs).
+    units (AMX, Arm with BF16, GPUs); "auto" takes it where a CPU says that it has AMX.
+    `norm_bias_rate` is for SGD, see `make_optimizer`; `lookahead` see `kcnn.callbacks.Lookahead`.
     """
 
     epochs: Count = 20
@@ -44,9 +47,9 @@ class Train:
     momentum: Share | None = None
     nesterov: bool | None = None
     learning_rate: Positive = 1e-3
-    schedule: Literal["plateau", "constant", "step", "multi_step", "cosine", "one_cycle"] = (
-        "plateau"
-    )
+    schedule: Literal[
+        "plateau", "constant", "step", "multi_step", "cosine", "one_cycle", "triangle"
+    ] = "plateau"
     warmup_epochs: NotNegative = 0.0
     step_epochs: Positive = 30.0
     milestones: tuple[Positive, ...] = ()
@@ -55,9 +58,11 @@ class Train:
     decay: Literal["decoupled", "coupled"] = "decoupled"
     decay_everything: bool = False
     clip_norm: Positive | None = None
+    norm_bias_rate: Positive = 1.0
     ema: Fraction | None = None
+    lookahead: bool = False
     label_smoothing: Share = 0.0
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
     patience: Count = 10
     tensorboard: bool = False
 

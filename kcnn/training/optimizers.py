@@ -1,5 +1,7 @@
 """Optimizers by name, with weight decay that means what is asked for."""
 
+import re
+
 import keras
 
 from kcnn.errors import unknown
@@ -15,6 +17,7 @@ DECAYS = ("decoupled", "coupled")
 
 # What weight decay spares: variables by Keras's names, with TensorFlow's scope and number.
 _SPARED = r"(^|/)(bias|gamma|beta)(:\d+)?$"
+_NORM_BIAS = r"(^|/)beta(:\d+)?$"
 
 
 def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of its optimizer
@@ -26,6 +29,7 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     weight_decay: float = 0.0,
     decay: str = "decoupled",
     decay_everything: bool = False,
+    norm_bias_rate: float = 1.0,
     clip_norm: float | None = None,
     ema: float | None = None,
 ) -> keras.optimizers.Optimizer:
@@ -43,6 +47,8 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
             momentum: the L2 penalty of most papers, and PyTorch's `weight_decay` of SGD and Adam.
             For SGD with momentum 0.9 a decoupled 5e-3 is about as strong as a coupled 5e-4.
         decay_everything: let biases and batch norms decay too, as PyTorch does.
+        norm_bias_rate: of SGD: how many times as fast as all others the offsets of batch norms
+            learn. Their decay stays as it is. Airbench (Jordan 2024, arXiv:2404.00498) has 64.
         clip_norm: scale the gradients down so that their global norm is at most this
             (Pascanu et al., arXiv:1211.5063).
         ema: momentum of an exponential moving average of the weights, such as 0.999, for `train`
@@ -62,11 +68,17 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     if decay not in DECAYS:
         raise unknown("decay", decay, DECAYS)
     _check_ranges(weight_decay=weight_decay, clip_norm=clip_norm, ema=ema)
+    if not norm_bias_rate > 0:
+        raise ValueError(f"norm_bias_rate must be above 0. Received: {norm_bias_rate}")
     if optimizer == "adamw" and decay == "coupled":
         raise ValueError("AdamW is Adam with decoupled decay: for the coupled one take 'adam'.")
-    make, decoupled = OPTIMIZERS[optimizer], weight_decay
-    if decay == "coupled" and weight_decay:
-        make, decoupled = _with_coupled_decay(make, weight_decay), 0.0
+    if norm_bias_rate != 1 and optimizer != "sgd":
+        raise ValueError(f"norm_bias_rate belongs to 'sgd'. Received: optimizer={optimizer!r}")
+    make, coupled, decoupled = OPTIMIZERS[optimizer], 0.0, weight_decay
+    if decay == "coupled":
+        coupled, decoupled = decoupled, coupled
+    if coupled or norm_bias_rate != 1:
+        make = _with_changed_gradients(make, coupled, float(norm_bias_rate))
     made = make(
         learning_rate,
         weight_decay=decoupled if optimizer == "adamw" else decoupled or None,  # AdamW needs one
@@ -106,20 +118,22 @@ def _check_ranges(*, weight_decay: float, clip_norm: float | None, ema: float | 
         raise ValueError(f"ema must lie between 0 and 1, or be None. Received: ema={ema}")
 
 
-def _with_coupled_decay(stock: type, weight_decay: float) -> type:
+def _with_changed_gradients(stock: type, weight_decay: float, norm_bias_rate: float) -> type:
     """Return `stock` with `weight_decay * weight` added to every gradient.
 
     As an L2 regulariser would do, but without changing the loss: training and validation loss
-    stay the cross-entropy.
+    stay the cross-entropy. The gradients of batch norms' offsets are multiplied before.
     """
 
-    class CoupledDecay(stock):
-        # A checkpoint names Keras's own class and loads without kcnn; the decay is not in it.
+    class ChangedGradients(stock):
+        # A checkpoint names Keras's own class and loads without kcnn; the changes are not in it.
         __class__ = property(lambda self: stock)
 
         def update_step(self, gradient: object, variable: object, learning_rate: object) -> None:
-            if self._use_weight_decay(variable):
+            if norm_bias_rate != 1 and re.search(_NORM_BIAS, variable.name):
+                gradient = gradient * norm_bias_rate
+            if weight_decay and self._use_weight_decay(variable):
                 gradient = gradient + keras.ops.cast(weight_decay, variable.dtype) * variable
             super().update_step(gradient, variable, learning_rate)
 
-    return CoupledDecay
+    return ChangedGradients

@@ -146,6 +146,56 @@ def one_cycle(
     )
 
 
+def triangle(
+    learning_rate: float,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    rise: float = 0.23,
+    start: float = 0.2,
+    end: float = 0.07,
+) -> Schedule:
+    """Return a rate that rises along a line during a first part, then falls along another one.
+
+    The schedule of airbench (Jordan 2024, arXiv:2404.00498), with its numbers.
+
+    Args:
+        learning_rate: the highest one.
+        epochs: length of the training.
+        steps_per_epoch: such as `data.steps_per_epoch`.
+        rise: share of the training in which the rate rises.
+        start: the first rate, as a share of the highest.
+        end: the last rate, as a share of the highest.
+
+    Raises:
+        ValueError: the rise or the fall has no step, or a share is not one.
+
+    >>> rate = triangle(1.0, epochs=10, steps_per_epoch=100, rise=0.2)
+    >>> [round(float(rate(step)), 3) for step in (0, 100, 200, 600, 1000)]
+    [0.2, 0.6, 1.0, 0.535, 0.07]
+    """
+    _check_rate(learning_rate)
+    total = epochs * steps_per_epoch
+    rising = round(rise * total)
+    if not 0 < rising < total:
+        raise ValueError(f"rise must leave steps to rise and to fall. Received: rise={rise}")
+    if not (0 <= start <= 1 and 0 <= end <= 1):
+        raise ValueError(f"start and end are shares of 0 to 1. Received: {start} and {end}")
+    rate = float(learning_rate)
+    fall = rate * (1 - end) / (total - rising)
+    first, climb = rate * start, rate * (1 - start) / rising
+
+    class Triangle(keras.optimizers.schedules.PolynomialDecay):
+        # A checkpoint names Keras's own class, the fall alone, and loads without kcnn.
+        __class__ = property(lambda self: keras.optimizers.schedules.PolynomialDecay)
+
+        def __call__(self, step: object) -> object:
+            falling = super().__call__(step)
+            return keras.ops.minimum(first + climb * keras.ops.cast(step, falling.dtype), falling)
+
+    return Triangle(rate + fall * rising, total, rate * end)
+
+
 def is_scheduled(optimizer: keras.optimizers.Optimizer) -> bool:
     """Return whether a schedule sets the optimizer's rate, so that nothing else can."""
     return isinstance(getattr(optimizer, "_learning_rate", None), Schedule)

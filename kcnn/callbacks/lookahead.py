@@ -1,0 +1,72 @@
+"""Weights that look back: every few steps, part of the way to where they were."""
+
+import keras
+
+
+class Lookahead(keras.callbacks.Callback):
+    """Pull the weights towards a slow average of themselves, ever more as training goes on.
+
+    Use it in short runs with high learning rates, such as `kcnn run speedrun94`. Every `every`
+    steps the slow weights move to `share * slow + (1 - share) * fast`, and the fast ones start
+    again from there; `share` grows with the cube of the progress, from 0 to `strength`. The last
+    step leaves the slow weights. Moving averages of batch norms take part.
+
+    Paper: Zhang et al., "Lookahead Optimizer" (2019), https://arxiv.org/abs/1907.08610, in the form
+    of Jordan (2024), https://arxiv.org/abs/2404.00498, section 3.4.
+
+    Args:
+        steps: of the whole training.
+        every: how many steps the fast weights go alone.
+        strength: the largest share of the slow weights, reached at the end.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    >>> Lookahead(steps=480).share(240) == 0.95**5 / 8
+    True
+    """
+
+    def __init__(self, steps: int, *, every: int = 5, strength: float = 0.95**5) -> None:
+        super().__init__()
+        if steps < 1 or every < 1:
+            raise ValueError(
+                f"steps and every must be at least 1. Received: steps={steps}, every={every}"
+            )
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must lie between 0 and 1. Received: strength={strength}")
+        self.steps, self.every, self.strength = steps, every, strength
+        self._slow: list = []
+        self._step = 0
+
+    def share(self, step: int) -> float:
+        """Return how much the slow weights count after `step` steps."""
+        return self.strength * min(step / self.steps, 1.0) ** 3
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Start from the weights as they are."""
+        self._step = 0
+        self._slow = [keras.ops.copy(variable.value) for variable in self._variables()]
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Move the slow weights when it is time, and the fast ones there."""
+        self._step += 1
+        if self._step == self.steps:
+            self._move(share=1.0)
+        elif self._step % self.every == 0:
+            self._move(share=self.share(self._step))
+
+    def _move(self, share: float) -> None:
+        variables = self._variables()
+        self._slow = [
+            share * slow + (1.0 - share) * keras.ops.convert_to_tensor(variable.value)
+            for slow, variable in zip(self._slow, variables, strict=True)
+        ]
+        for variable, slow in zip(variables, self._slow, strict=True):
+            variable.assign(slow)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [
+            variable
+            for variable in self.model.variables
+            if keras.backend.is_float_dtype(variable.dtype)
+        ]
