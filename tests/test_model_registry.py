@@ -14,8 +14,11 @@ from kcnn.models import FAMILIES, MODELS, build, names
 every_model = pytest.mark.parametrize("name", names())
 every_family = pytest.mark.parametrize("name", [each.builders[0] for each in FAMILIES.values()])
 
-# Families whose activation is the user's choice; AlexNet's is the paper's.
-WITH_ACTIVATION = [each.builders[0] for each in FAMILIES.values() if each.builders != ("alexnet",)]
+# Families whose activation is the user's choice; AlexNet's and speed_net's are the papers'.
+OF_THE_PAPER = {("alexnet",), ("speed_net",)}
+WITH_ACTIVATION = [
+    each.builders[0] for each in FAMILIES.values() if each.builders not in OF_THE_PAPER
+]
 
 
 @every_family

@@ -11,6 +11,7 @@ _MOMENTUM = 0.6
 # The paper's is 1e-12; TensorFlow's fused kernel takes none below 1.001e-5.
 _EPSILON = 2e-5
 _TEMPERATURE = 9.0
+_ACTIVATION = "gelu"
 # PyTorch's default, which the paper keeps: uniform within 1 / sqrt(fan in).
 _UNIFORM = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
 
@@ -20,7 +21,6 @@ def speed_net(
     num_classes: int = 10,
     width: int = 64,
     multiple: int = 4,
-    activation: str = "gelu",
     name: str = "speed_net",
 ) -> keras.Model:
     """Build the network of airbench, the speed records on CIFAR-10.
@@ -40,7 +40,6 @@ def speed_net(
         num_classes: logits of the answer.
         width: filters of the first group.
         multiple: how many times as many the other two have.
-        activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         name: of the model.
 
     Raises:
@@ -59,14 +58,14 @@ def speed_net(
     whiten = blocks.conv(
         2 * 4 * channels, 2, padding="valid", use_bias=True, initializer=_uniform(), name="whiten"
     )
-    x = blocks.apply([*whiten, *blocks.activation(activation, name="whiten")], x)
+    x = blocks.apply([*whiten, *blocks.activation(_ACTIVATION, name="whiten")], x)
     for group, filters in enumerate((width, width * multiple, width * multiple), start=1):
         for number in (1, 2):
             title = f"group{group}_conv{number}"
             x = _identity(filters, title, x)
             if number == 1:
                 x = blocks.apply(blocks.pool("max", name=f"group{group}_pool"), x)
-            x = blocks.apply([_batch_norm(title), *blocks.activation(activation, name=title)], x)
+            x = blocks.apply([_batch_norm(title), *blocks.activation(_ACTIVATION, name=title)], x)
     x = blocks.apply(blocks.global_pool("max", name="pool"), x)
     x = keras.layers.Rescaling(1 / _TEMPERATURE, name="temperature")(x)
     logits = keras.layers.Dense(
