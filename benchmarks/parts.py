@@ -1,0 +1,241 @@
+"""The parts of the benchmarks: which races they consist of."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks import startup, trained
+from benchmarks.ladder import RACES
+from benchmarks.race import Rules, Spec, environment, run
+from benchmarks.results import Fact, Machine, Part, Race, processor_flags
+
+BATCHES = {"simple_cnn": 256, "resnet8": 256, "resnet20": 256, "vgg16": 128}
+"""The models of the benchmarks and their batches."""
+
+SCALED_BATCHES = (64, 256, 1024)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the command line asks for.
+
+    Attributes:
+        folder: where `prepare` writes images and networks.
+        models: those of part "fit".
+        close_up: the model of the parts "scaling", "ladder" and "startup".
+        quick: seconds in place of minutes, with tiny networks: the numbers mean nothing.
+        runs: folders in which finished runs are looked for.
+    """
+
+    folder: Path
+    rules: Rules
+    models: tuple[str, ...]
+    close_up: str
+    threads: int
+    seed: int = 0
+    quick: bool = False
+    data_dir: str | None = None
+    runs: tuple[Path, ...] = ()
+
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """Every model that some part may train."""
+        return tuple(dict.fromkeys((*self.models, self.close_up)))
+
+    def batch(self, model: str) -> int:
+        """Return the batch of a model."""
+        return 16 if self.quick else BATCHES.get(model, 256)
+
+    @property
+    def settings(self) -> dict[str, Fact]:
+        """What is written beside the numbers."""
+        timing = self.rules.timing
+        return {
+            "rounds": self.rules.rounds,
+            "seconds_a_turn": timing.turn,
+            "seed": self.seed,
+            "quick": int(self.quick),
+        }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan whose images and networks are on the disk; `facts` is what `networks.write` told."""
+
+    plan: Plan
+    facts: dict
+
+    def spec(self, contestant: str, loop: str, **changes: object) -> Spec:
+        """Return what a child is told."""
+        plan = self.plan
+        spec = Spec(contestant, loop, str(plan.folder), threads=plan.threads, seed=plan.seed)
+        return replace(spec, **changes)
+
+    def told(self, **facts: Fact) -> dict[str, Fact]:
+        """Return the facts of a race, with those of its model."""
+        model = self.facts["models"].get(facts.get("model"), {})
+        return {**facts, **model, "data": self.facts["data"]}
+
+
+def prepare(plan: Plan) -> Prepared:
+    """Write images and networks to the plan's folder, in a process of its own.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    narrow = {"width": 4} if plan.quick else {}
+    job = {
+        "models": {model: narrow if model != "simple_cnn" else {} for model in plan.all_models},
+        "images": 400 if plan.quick else 50_000,
+        "data_dir": plan.data_dir,
+        "seed": plan.seed,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.networks", str(plan.folder), json.dumps(job)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise RuntimeError(f"Images and networks cannot be written: {reason}")
+    return Prepared(plan, json.loads(done.stdout))
+
+
+def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> list[Spec]:
+    """Return who trains a model: in bfloat16 where the processor multiplies it by AMX."""
+    fast = _fast_precision()
+    rows = [
+        ("kcnn", "contestants.keras3:fit_kcnn", "kcnn", fast),
+        ("Keras 3", "contestants.keras3:fit_stock", "keras", "float32"),
+        ("tf_keras", "contestants.keras2:fit", "tf_keras", fast),
+        ("PyTorch", "contestants.pytorch:fit", "torch", fast),
+    ]
+    if fast != "float32":
+        rows.insert(2, ("Keras 3", "contestants.keras3:fit_stock", "keras", fast))
+    return [
+        prepared.spec(
+            name, loop, needs=needs, precision=precision, model=model, batch=batch, threads=threads
+        )
+        for name, loop, needs, precision in rows
+    ]
+
+
+def fit(prepared: Prepared) -> Iterator[Race]:
+    """Yield one race for each model, after the one for the limit of the machine."""
+    plan = prepared.plan
+    for precision in dict.fromkeys(("float32", _fast_precision())):
+        size = 256 if plan.quick else 3072
+        spec = prepared.spec(
+            "matrix product",
+            "contestants.matmul:multiply",
+            needs="tensorflow",
+            precision=precision,
+            options={"size": size},
+        )
+        facts = {"kind": "limit", "size": size, "precision": precision, "threads": plan.threads}
+        yield run([spec], plan.rules, unit="FLOP/s", facts=facts)
+    for model in plan.models:
+        yield _fit_race(prepared, model, plan.batch(model), plan.threads)
+
+
+def scaling(prepared: Prepared) -> Iterator[Race]:
+    """Yield races of one model on fewer cores and with other batches."""
+    plan = prepared.plan
+    usual = plan.batch(plan.close_up)
+    batches = (8, 16) if plan.quick else SCALED_BATCHES
+    pairs = [(1, usual), *((plan.threads, batch) for batch in batches)]
+    for threads, batch in dict.fromkeys(pairs):
+        yield _fit_race(prepared, plan.close_up, batch, threads)
+
+
+def pipeline(prepared: Prepared) -> Iterator[Race]:
+    """Yield one race of the input pipelines alone."""
+    plan = prepared.plan
+    module, batch = "contestants.pipelines", plan.batch(plan.close_up)
+    rows = [
+        ("kcnn.data", "feed_kcnn", "kcnn"),
+        ("map of keras.layers.Random* on each example", "feed_keras_map", "keras"),
+        ("keras.layers.Random* on batches", "feed_keras_batches", "keras"),
+        ("map of tf.image on each example", "feed_tf_image_map", "tensorflow"),
+        ("PyTorch, indexing batches", "feed_torch", "torch"),
+    ]
+    specs = [
+        prepared.spec(name, f"{module}:{loop}", needs=needs, batch=batch)
+        for name, loop, needs in rows
+    ]
+    facts = prepared.told(batch=batch, threads=plan.threads)
+    yield run(specs, plan.rules, unit="images/s", facts=facts)
+
+
+def ladder(prepared: Prepared) -> Iterator[Race]:
+    """Yield races of kcnn against itself without one of the things that make it fast."""
+    plan = prepared.plan
+    model = plan.close_up
+    facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
+    for rungs in RACES:
+        specs = [_rung(prepared, name) for name in rungs]
+        # On a processor without AMX, kcnn is in float32 anyway.
+        racing = [
+            spec for spec in specs if spec.contestant != "float32" or _fast_precision() != "float32"
+        ]
+        yield run(racing, plan.rules, unit="images/s", facts=facts)
+
+
+def _rung(prepared: Prepared, name: str) -> Spec:
+    plan = prepared.plan
+    batch = plan.batch(plan.close_up)
+    if name.startswith("batch ") and not plan.quick:
+        batch = int(name.removeprefix("batch "))
+    precision = "float32" if name == "float32" else _fast_precision()
+    return prepared.spec(
+        name, "ladder:climb", model=plan.close_up, batch=batch, precision=precision
+    )
+
+
+def start_up(prepared: Prepared) -> Iterator[Race]:
+    """Yield one race of commands and one to the first step."""
+    plan = prepared.plan
+    model = plan.close_up
+    yield startup.commands(plan.rules)
+    batch = plan.batch(model)
+    race = startup.first_step(contestants(prepared, model, batch, plan.threads), plan.rules)
+    facts = prepared.told(model=model, batch=batch, threads=plan.threads)
+    yield replace(race, facts=facts)
+
+
+def runs(prepared: Prepared) -> Iterator[Race]:
+    """Yield what finished speed runs say."""
+    yield from trained.races(prepared.plan.runs)
+
+
+PARTS: dict[str, Callable[[Prepared], Iterator[Race]]] = {
+    "startup": start_up,
+    "pipeline": pipeline,
+    "fit": fit,
+    "scaling": scaling,
+    "ladder": ladder,
+    "runs": runs,
+}
+
+
+def measure(name: str, prepared: Prepared, report: Callable[[Race], None]) -> Part:
+    """Run one part and return it; `report` is told of each race as it ends."""
+    machine, races = Machine.here(), []
+    for race in PARTS[name](prepared):
+        races.append(race)
+        report(race)
+    return Part(machine, tuple(races), prepared.plan.settings)
+
+
+def _fit_race(prepared: Prepared, model: str, batch: int, threads: int) -> Race:
+    specs = contestants(prepared, model, batch, threads)
+    facts = prepared.told(model=model, batch=batch, threads=threads)
+    return run(specs, prepared.plan.rules, unit="images/s", facts=facts)
+
+
+def _fast_precision() -> str:
+    return "bfloat16" if "amx_bf16" in processor_flags() else "float32"
