@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import parts, tables
+from benchmarks import cells, parts, tables
 from benchmarks.race import ROOT, Rules
 from benchmarks.results import Race, Results, hardware, load, save, spread
 from benchmarks.turns import Timing
@@ -26,11 +26,12 @@ CLOSE_UP = "resnet8"
 console = Console(soft_wrap=True, highlight=False)
 
 
-def main(
+def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
     names: Annotated[
         list[str] | None, typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; or all.")
     ] = None,
     models: Annotated[str, typer.Option(help="Names, with commas.")] = ",".join(parts.BATCHES),
+    only: Annotated[str, typer.Option(help="Contestants, with commas; all if not given.")] = "",
     threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
     quick: Annotated[
@@ -60,6 +61,7 @@ def main(
             models=trained,
             close_up=CLOSE_UP if CLOSE_UP in trained else trained[0],
             threads=threads or int(hardware()["cores"]),
+            only=tuple(only.split(",")) if only else (),
             quick=quick,
             data_dir=data_dir,
             runs=RUNS,
@@ -94,9 +96,9 @@ def _progress(race: Race) -> None:
     for entry in race.entries:
         found = f"{spread(entry.values)[0]:,.1f} {race.unit}" if entry.values else "nothing"
         failed = f"  FAILED: {entry.error}" if entry.error else ""
-        console.print(f"  {tables.where(race)}: {tables.title(entry, race)} {found}{failed}")
+        console.print(f"  {cells.where(race)}: {cells.title(entry, race)} {found}{failed}")
     for name, why in race.left_out.items():
-        console.print(f"  {tables.where(race)}: {name} left out, {why}")
+        console.print(f"  {cells.where(race)}: {name} left out, {why}")
 
 
 def _show(name: str, results: Results) -> None:

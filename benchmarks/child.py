@@ -22,7 +22,7 @@ def main(job: str) -> None:
     turns = Turns(Timing(**told["timing"]), sys.stdin, reports)
     status = 0
     try:
-        getattr(import_module(f"benchmarks.{module}"), name)(spec, turns)
+        getattr(import_module(module), name)(spec, turns)
     except Finished:
         pass
     except Exception as error:

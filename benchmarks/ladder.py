@@ -100,8 +100,8 @@ RUNGS: dict[str, Rung] = {
     "keras.layers.Conv2D": stock_convolution,
     "keras.layers.Random* on each example": map_of_examples,
     "keras.layers.Random* on batches": map_of_batches,
-    "short epochs, one iterator for all": one_iterator,
-    "short epochs, an iterator for each": iterator_an_epoch,
+    "one iterator for all short epochs": one_iterator,
+    "an iterator for each short epoch": iterator_an_epoch,
     "steps_per_execution=1": _compiled(steps_per_execution=1),
     "steps_per_execution=8": _compiled(steps_per_execution=8),
     "jit_compile=True": _compiled(jit_compile=True),
@@ -114,7 +114,7 @@ RUNGS: dict[str, Rung] = {
 RACES = (
     ("kcnn", "keras.layers.BatchNormalization", "keras.layers.Conv2D"),
     ("kcnn", "keras.layers.Random* on each example", "keras.layers.Random* on batches"),
-    ("short epochs, one iterator for all", "short epochs, an iterator for each"),
+    ("one iterator for all short epochs", "an iterator for each short epoch"),
     ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True"),
     ("kcnn", "float32", "batch 64", "batch 1024"),
 )

@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import startup, trained
@@ -26,6 +26,7 @@ class Plan:
         folder: where `prepare` writes images and networks.
         models: those of part "fit".
         close_up: the model of the parts "scaling", "ladder" and "startup".
+        only: the contestants that take part; all if there are none.
         quick: seconds in place of minutes, with tiny networks: the numbers mean nothing.
         runs: folders in which finished runs are looked for.
     """
@@ -36,6 +37,7 @@ class Plan:
     close_up: str
     threads: int
     seed: int = 0
+    only: tuple[str, ...] = ()
     quick: bool = False
     data_dir: str | None = None
     runs: tuple[Path, ...] = ()
@@ -63,16 +65,31 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan whose images and networks are on the disk; `facts` is what `networks.write` told."""
+    """A plan whose images and networks are on the disk.
+
+    Attributes:
+        facts: what `networks.write` told.
+        fits: races of training, by model, batch and threads: two parts want the same one.
+    """
 
     plan: Plan
     facts: dict
+    fits: dict[tuple[str, int, int], Race] = field(default_factory=dict)
 
     def spec(self, contestant: str, loop: str, **changes: object) -> Spec:
         """Return what a child is told."""
         plan = self.plan
         spec = Spec(contestant, loop, str(plan.folder), threads=plan.threads, seed=plan.seed)
         return replace(spec, **changes)
+
+    def race(self, specs: Sequence[Spec], unit: str, facts: dict[str, Fact]) -> Race:
+        """Run a race among those contestants who are to take part."""
+        return run(self.among(specs), self.plan.rules, unit=unit, facts=facts)
+
+    def among(self, specs: Sequence[Spec]) -> list[Spec]:
+        """Return the contestants who are to take part."""
+        only = self.plan.only
+        return [spec for spec in specs if not only or spec.contestant in only]
 
     def told(self, **facts: Fact) -> dict[str, Fact]:
         """Return the facts of a race, with those of its model."""
@@ -109,13 +126,13 @@ def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> lis
     """Return who trains a model: in bfloat16 where the processor multiplies it by AMX."""
     fast = _fast_precision()
     rows = [
-        ("kcnn", "contestants.keras3:fit_kcnn", "kcnn", fast),
-        ("Keras 3", "contestants.keras3:fit_stock", "keras", "float32"),
-        ("tf_keras", "contestants.keras2:fit", "tf_keras", fast),
-        ("PyTorch", "contestants.pytorch:fit", "torch", fast),
+        ("kcnn", "benchmarks.contestants.keras3:fit_kcnn", "kcnn", fast),
+        ("Keras 3", "benchmarks.contestants.keras3:fit_stock", "keras", "float32"),
+        ("tf_keras", "benchmarks.contestants.keras2:fit", "tf_keras", fast),
+        ("PyTorch", "benchmarks.contestants.pytorch:fit", "torch", fast),
     ]
     if fast != "float32":
-        rows.insert(2, ("Keras 3", "contestants.keras3:fit_stock", "keras", fast))
+        rows.insert(2, ("Keras 3", "benchmarks.contestants.keras3:fit_stock", "keras", fast))
     return [
         prepared.spec(
             name, loop, needs=needs, precision=precision, model=model, batch=batch, threads=threads
@@ -131,13 +148,13 @@ def fit(prepared: Prepared) -> Iterator[Race]:
         size = 256 if plan.quick else 3072
         spec = prepared.spec(
             "matrix product",
-            "contestants.matmul:multiply",
+            "benchmarks.contestants.matmul:multiply",
             needs="tensorflow",
             precision=precision,
             options={"size": size},
         )
         facts = {"kind": "limit", "size": size, "precision": precision, "threads": plan.threads}
-        yield run([spec], plan.rules, unit="FLOP/s", facts=facts)
+        yield prepared.race([spec], "FLOP/s", facts)
     for model in plan.models:
         yield _fit_race(prepared, model, plan.batch(model), plan.threads)
 
@@ -155,7 +172,7 @@ def scaling(prepared: Prepared) -> Iterator[Race]:
 def pipeline(prepared: Prepared) -> Iterator[Race]:
     """Yield one race of the input pipelines alone."""
     plan = prepared.plan
-    module, batch = "contestants.pipelines", plan.batch(plan.close_up)
+    module, batch = "benchmarks.contestants.pipelines", plan.batch(plan.close_up)
     rows = [
         ("kcnn.data", "feed_kcnn", "kcnn"),
         ("map of keras.layers.Random* on each example", "feed_keras_map", "keras"),
@@ -168,7 +185,7 @@ def pipeline(prepared: Prepared) -> Iterator[Race]:
         for name, loop, needs in rows
     ]
     facts = prepared.told(batch=batch, threads=plan.threads)
-    yield run(specs, plan.rules, unit="images/s", facts=facts)
+    yield prepared.race(specs, "images/s", facts)
 
 
 def ladder(prepared: Prepared) -> Iterator[Race]:
@@ -176,13 +193,11 @@ def ladder(prepared: Prepared) -> Iterator[Race]:
     plan = prepared.plan
     model = plan.close_up
     facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
+    # On a processor without AMX, kcnn is in float32 anyway.
+    idle = ("float32",) if _fast_precision() == "float32" else ()
     for rungs in RACES:
-        specs = [_rung(prepared, name) for name in rungs]
-        # On a processor without AMX, kcnn is in float32 anyway.
-        racing = [
-            spec for spec in specs if spec.contestant != "float32" or _fast_precision() != "float32"
-        ]
-        yield run(racing, plan.rules, unit="images/s", facts=facts)
+        specs = [_rung(prepared, name) for name in rungs if name not in idle]
+        yield prepared.race(specs, "images/s", facts)
 
 
 def _rung(prepared: Prepared, name: str) -> Spec:
@@ -192,7 +207,7 @@ def _rung(prepared: Prepared, name: str) -> Spec:
         batch = int(name.removeprefix("batch "))
     precision = "float32" if name == "float32" else _fast_precision()
     return prepared.spec(
-        name, "ladder:climb", model=plan.close_up, batch=batch, precision=precision
+        name, "benchmarks.ladder:climb", model=plan.close_up, batch=batch, precision=precision
     )
 
 
@@ -202,7 +217,8 @@ def start_up(prepared: Prepared) -> Iterator[Race]:
     model = plan.close_up
     yield startup.commands(plan.rules)
     batch = plan.batch(model)
-    race = startup.first_step(contestants(prepared, model, batch, plan.threads), plan.rules)
+    specs = prepared.among(contestants(prepared, model, batch, plan.threads))
+    race = startup.first_step(specs, plan.rules)
     facts = prepared.told(model=model, batch=batch, threads=plan.threads)
     yield replace(race, facts=facts)
 
@@ -232,9 +248,12 @@ def measure(name: str, prepared: Prepared, report: Callable[[Race], None]) -> Pa
 
 
 def _fit_race(prepared: Prepared, model: str, batch: int, threads: int) -> Race:
-    specs = contestants(prepared, model, batch, threads)
-    facts = prepared.told(model=model, batch=batch, threads=threads)
-    return run(specs, prepared.plan.rules, unit="images/s", facts=facts)
+    key = model, batch, threads
+    if key not in prepared.fits:
+        facts = prepared.told(model=model, batch=batch, threads=threads)
+        specs = contestants(prepared, *key)
+        prepared.fits[key] = prepared.race(specs, "images/s", facts)
+    return prepared.fits[key]
 
 
 def _fast_precision() -> str:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,7 @@ class Spec:
 
     Attributes:
         contestant: its name in the results.
-        loop: "module:function" below `benchmarks`, called with this and its `Turns`.
+        loop: "module:function", called with this and its `Turns`.
         folder: where `benchmarks.networks` wrote images and networks.
         needs: a package without which it is left out.
         precision: "float32" or "bfloat16".
@@ -77,7 +78,8 @@ class Child:
                 text=True,
                 env=environment(),
             )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def wait_for(self, event: str) -> dict | None:
         """Return the child's report of an event, or None if it failed before."""
@@ -99,17 +101,19 @@ class Child:
     def turn(self) -> dict | None:
         """Let it run for one turn and return its report, or None if it failed."""
         if self.error is None:
-            try:
+            with suppress(OSError):  # it is dead, which is what waiting for it will tell
                 self.process.stdin.write(f"{GO}\n")
                 self.process.stdin.flush()
-            except OSError:
-                pass  # it is dead, which is what waiting for it will tell
         return self.wait_for("turn")
 
     def end(self) -> None:
         """End the process."""
         self.process.kill()  # whatever was worth knowing has been reported by now
         self.process.wait()
+        self._listener.join()
+        self.process.stdout.close()
+        with suppress(OSError):  # what it no longer reads
+            self.process.stdin.close()
 
     def _listen(self) -> None:
         for line in self.process.stdout:

@@ -1,26 +1,12 @@
 """The results as tables, for Markdown and for the terminal."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-from benchmarks.results import Entry, Part, Race, Results, ratios, spread
+from benchmarks.cells import Table, number, receipt, remarks, speeds, title
+from benchmarks.results import Entry, Race, Results, spread
 
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text, the first column aligned to the left."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """Return the table as Markdown below its title."""
-        lines = [self.header, ("---", *["---:"] * (len(self.header) - 1)), *self.rows]
-        return f"{self.title}\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def updated(text: str, results: Results) -> str:
@@ -45,91 +31,22 @@ def _section(name: str, results: Results) -> str:
     if name not in results:
         return "Not measured yet.\n"
     found = [table.markdown() for table in tables(name, results)] or ["Nothing was found."]
-    return "\n\n".join([*found, *_remarks(results[name]), receipt(results[name])]) + "\n"
-
-
-def receipt(part: Part) -> str:
-    """Return where, when and with what a part was measured, in one paragraph."""
-    machine = part.machine
-    versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
-    commit = f", commit {machine.git_commit[:7]}" if machine.git_commit else ""
-    settings = ", ".join(f"{key.replace('_', ' ')} {each:g}" for key, each in part.settings.items())
-    return (
-        f"{machine.processor}, {machine.cores} cores ({', '.join(machine.flags) or 'no flags'}), "
-        f"{machine.system}; {machine.date} UTC{commit}; {versions}; {settings}."
-    )
-
-
-def _remarks(part: Part) -> list[str]:
-    """Return who was left out or failed, a line each."""
-    lines = {
-        f"Left out: {name}, for {why}."
-        for race in part.races
-        for name, why in race.left_out.items()
-    }
-    lines |= {
-        f"Failed: {entry.contestant} ({where(race)}): {entry.error}."
-        for race in part.races
-        for entry in race.entries
-        if entry.error
-    }
-    return sorted(lines)
-
-
-def where(race: Race) -> str:
-    """Return what a race was about, in a few words."""
-    named = (
-        f"{key} {race.facts[key]}"
-        for key in ("model", "batch", "threads", "kind")
-        if key in race.facts
-    )
-    return ", ".join(named) or race.unit
-
-
-def title(entry: Entry, race: Race) -> str:
-    """Return a contestant's name, with its precision where others have another one."""
-    mixed = len({each.precision for each in race.entries}) > 1
-    return f"{entry.contestant}, {entry.precision}" if mixed else entry.contestant
-
-
-def number(values: Sequence[float], form: str = ",.0f") -> str:
-    """Return the median and, in brackets, the smallest and the largest value.
-
-    >>> number([1000.0, 990.0, 1200.0])
-    '1,000 (990–1,200)'
-    """
-    if not values:
-        return "–"
-    middle, least, most = (format(value, form) for value in spread(values))
-    return middle if len(values) == 1 else f"{middle} ({least}–{most})"
-
-
-def factor(values: Sequence[float], others: Sequence[float]) -> str:
-    """Return the median of the ratios of each round, with their spread."""
-    return number(ratios(values, others), ".2f")
-
-
-def _speeds(race: Race) -> Iterator[tuple[str, ...]]:
-    """Yield each contestant, its speed, and the first one's speed divided by that."""
-    for entry in race.entries:
-        yield (
-            title(entry, race),
-            number(entry.values),
-            "1" if entry is race.entries[0] else factor(race.entries[0].values, entry.values),
-        )
+    return "\n\n".join([*found, *remarks(results[name]), receipt(results[name])]) + "\n"
 
 
 def _fit(results: Results) -> Iterator[Table]:
     part = results["fit"]
-    limits = {race.facts["precision"]: race.entries[0] for race in part.races if _is_limit(race)}
+    limits = {
+        entry.precision: entry for race in part.races if _is_limit(race) for entry in race.entries
+    }
     rows, distance = [], []
     for race in part.races:
-        if _is_limit(race) or not race.entries:
+        if _is_limit(race):
             continue
         name = f"{race.facts['model']}, batch {race.facts['batch']}"
         rows += [
             (name, *cells, _memory(entry))
-            for cells, entry in zip(_speeds(race), race.entries, strict=True)
+            for cells, entry in zip(speeds(race), race.entries, strict=True)
         ]
         distance += [_distance(name, entry, race, limits) for entry in race.entries]
     yield Table(
@@ -176,7 +93,7 @@ def _distance(name: str, entry: Entry, race: Race, limits: dict[str, Entry]) -> 
 
 def _pipeline(results: Results) -> Iterator[Table]:
     for race in results["pipeline"].races:
-        rows = tuple(_speeds(race))
+        rows = tuple(speeds(race))
         shares = _shares(race, results)
         yield Table(
             f"**The input pipeline alone, images/s**, batch {race.facts['batch']}; and the time "
@@ -222,7 +139,7 @@ def _scaling(results: Results) -> Iterator[Table]:
     rows = []
     for race in results["scaling"].races:
         place = (f"{race.facts['threads']}", f"{race.facts['batch']}")
-        rows += [(cells[0], *place, *cells[1:]) for cells in _speeds(race)]
+        rows += [(cells[0], *place, *cells[1:]) for cells in speeds(race)]
     model = results["scaling"].races[0].facts["model"]
     yield Table(
         f"**`fit` of {model} on fewer cores and with other batches, images/s**.",
@@ -234,10 +151,10 @@ def _scaling(results: Results) -> Iterator[Table]:
 def _ladder(results: Results) -> Iterator[Table]:
     rows, model = [], results["ladder"].races[0].facts["model"]
     for race in results["ladder"].races:
-        base = race.entries[0].contestant
+        base = race.entries[0].contestant if race.entries else ""
         rows += [
             (entry.contestant, "" if entry.contestant == base else base, *cells[1:])
-            for entry, cells in zip(race.entries, _speeds(race), strict=True)
+            for entry, cells in zip(race.entries, speeds(race), strict=True)
         ]
     yield Table(
         f"**What each change bought**: kcnn on {model} with one thing changed, images/s, and the "

@@ -27,9 +27,9 @@ class Timing:
         turn: what is timed; at least one step.
     """
 
-    warm_up: float = 1.5
-    settle: float = 0.4
-    turn: float = 2.0
+    warm_up: float = 1.0
+    settle: float = 0.3
+    turn: float = 1.5
 
 
 class Turns:
