@@ -178,7 +178,7 @@ def pipeline(prepared: Prepared) -> Iterator[Race]:
         ("map of keras.layers.Random* on each example", "feed_keras_map", "keras"),
         ("keras.layers.Random* on batches", "feed_keras_batches", "keras"),
         ("map of tf.image on each example", "feed_tf_image_map", "tensorflow"),
-        ("PyTorch, indexing batches", "feed_torch", "torch"),
+        ("PyTorch: indexing batches", "feed_torch", "torch"),
     ]
     specs = [
         prepared.spec(name, f"{module}:{loop}", needs=needs, batch=batch)

@@ -4,10 +4,12 @@ No test here looks at a time.
 """
 
 import dataclasses
+import doctest
 import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import keras
@@ -156,6 +158,15 @@ def test_tables_of_invented_numbers():
     assert "Failed: tf_keras (model resnet8, batch 256, threads 2): ValueError: no." in text
     assert "A processor, 2 cores (avx2)" in text
     assert tables.updated(text, results) == text
+
+
+@pytest.mark.parametrize("name", ["cells", "results", "torch_network"])
+def test_the_examples_in_the_docstrings(name):
+    if name == "torch_network":
+        pytest.importorskip("torch")
+    found = doctest.testmod(import_module(f"benchmarks.{name}"))
+    assert found.attempted
+    assert not found.failed
 
 
 def test_results_are_read_as_they_were_written(tmp_path):
