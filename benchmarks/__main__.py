@@ -105,7 +105,7 @@ def _show(name: str, results: Results) -> None:
     for table in tables.tables(name, results):
         grid = Grid(title=table.title.replace("*", ""), title_justify="left", box=None)
         for index, column in enumerate(table.header):
-            grid.add_column(column, justify="right" if index else "left")
+            grid.add_column(column, justify="left" if index < table.names else "right")
         for row in table.rows:
             grid.add_row(*row)
         Console(width=max(console.width, 130), highlight=False).print(grid)

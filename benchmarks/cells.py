@@ -8,15 +8,20 @@ from benchmarks.results import Entry, Part, Race, ratios, spread
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, the first column aligned to the left."""
+    """A table of text; its first `names` columns are aligned to the left."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    names: int = 1
 
     def markdown(self) -> str:
         """Return the table as Markdown below its title."""
-        lines = [self.header, ("---", *["---:"] * (len(self.header) - 1)), *self.rows]
+        lines = [
+            self.header,
+            ["---" if i < self.names else "---:" for i in range(len(self.header))],
+            *self.rows,
+        ]
         return f"{self.title}\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -87,5 +92,5 @@ def speeds(race: Race) -> Iterator[tuple[str, ...]]:
         yield (
             title(entry, race),
             number(entry.values),
-            "1" if entry is race.entries[0] else factor(race.entries[0].values, entry.values),
+            "" if entry is race.entries[0] else factor(race.entries[0].values, entry.values),
         )

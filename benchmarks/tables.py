@@ -54,12 +54,14 @@ def _fit(results: Results) -> Iterator[Table]:
         "round; and the most memory each process held.",
         ("network", "contestant", "images/s", "kcnn is faster by", "peak memory"),
         tuple(rows),
+        names=2,
     )
     yield Table(
         "**The distance to the limit**: 6 FLOPs for each multiply-accumulate of the forward pass, "
         "beside what a large matrix product reaches here in the same precision.",
         ("network", "contestant", "GFLOP/s", "matrix product, GFLOP/s", "share"),
         tuple(distance),
+        names=2,
     )
 
 
@@ -161,6 +163,7 @@ def _ladder(results: Results) -> Iterator[Table]:
         "speed of what it is compared with divided by its own. Above 1: kcnn's way is faster.",
         ("changed", "compared with", "images/s", "that is faster by"),
         tuple(rows),
+        names=2,
     )
 
 

@@ -141,7 +141,7 @@ def test_tables_of_invented_numbers():
     speed, distance = tables.tables("fit", results)
     name = "resnet8, batch 256"
     assert speed.rows == (
-        (name, "kcnn", "1,500 (1,000–2,000)", "1", "1,024 MiB"),
+        (name, "kcnn", "1,500 (1,000–2,000)", "", "1,024 MiB"),
         (name, "Keras 3", "700 (400–1,000)", "2.25 (2.00–2.50)", "–"),
         (name, "tf_keras", "–", "–", "–"),
     )
@@ -149,7 +149,7 @@ def test_tables_of_invented_numbers():
     assert distance.rows[0] == (name, "kcnn", "9", "90", "10.0%")
     (fed,) = tables.tables("pipeline", results)
     assert fed.header[-1] == "of resnet8"
-    assert fed.rows == (("kcnn.data", "30,000", "1", "5.0%"),)
+    assert fed.rows == (("kcnn.data", "30,000", "", "5.0%"),)
     text = tables.updated("Before\n<!-- part fit -->\nold\n<!-- end -->\nafter\n", results)
     assert text.startswith("Before\n<!-- part fit -->\n**`fit`, images/s**")
     assert text.endswith("\n<!-- end -->\nafter\n")
