@@ -23,7 +23,7 @@ RUNS = (ROOT / "saved_models", ROOT / "runs")
 CLOSE_UP = "resnet8"
 """The model of the parts startup, scaling and ladder, if it is among those asked for."""
 
-console = Console(soft_wrap=True, highlight=False)
+console = Console(soft_wrap=True, highlight=False, markup=False)
 
 
 def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
@@ -103,7 +103,8 @@ def _progress(race: Race) -> None:
 
 def _show(name: str, results: Results) -> None:
     for table in tables.tables(name, results):
-        grid = Grid(title=table.title.replace("*", ""), title_justify="left", box=None)
+        console.print("\n" + table.title.replace("**", ""))
+        grid = Grid(box=None)
         for index, column in enumerate(table.header):
             grid.add_column(column, justify="left" if index < table.names else "right")
         for row in table.rows:
@@ -117,5 +118,5 @@ if __name__ == "__main__":
     try:
         app(prog_name="python -m benchmarks")
     except (ValueError, RuntimeError, OSError) as error:
-        Console(stderr=True).print(f"benchmarks: {one_line(error)}", highlight=False)
+        sys.stderr.write(f"benchmarks: {one_line(error)}\n")
         sys.exit(1)
