@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from benchmarks import cells, parts, tables
+from benchmarks.plan import BATCHES, Plan, prepare
 from benchmarks.race import ROOT, Rules
 from benchmarks.results import Race, Results, hardware, load, save, spread
 from benchmarks.turns import Timing
@@ -30,7 +31,7 @@ def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
     names: Annotated[
         list[str] | None, typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; or all.")
     ] = None,
-    models: Annotated[str, typer.Option(help="Names, with commas.")] = ",".join(parts.BATCHES),
+    models: Annotated[str, typer.Option(help="Names, with commas.")] = ",".join(BATCHES),
     only: Annotated[str, typer.Option(help="Contestants, with commas; all if not given.")] = "",
     threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
@@ -55,7 +56,7 @@ def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
         rules = Rules(rounds=min(rounds, 2), timing=Timing(warm_up=0, settle=0, turn=0.02))
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
-        plan = parts.Plan(
+        plan = Plan(
             Path(folder),
             rules,
             models=trained,
@@ -67,7 +68,7 @@ def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
             runs=RUNS,
         )
         console.print("images and networks are being written")
-        prepared = parts.prepare(plan)
+        prepared = prepare(plan)
         for name in wanted:
             results[name] = parts.measure(name, prepared, _progress)
             _write(results, out)

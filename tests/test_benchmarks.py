@@ -20,6 +20,7 @@ import tensorflow as tf
 import kcnn.layers
 from benchmarks import cells, ladder, networks, parts, tables, trained
 from benchmarks.contestants import BORDER, FOREVER, keras3, pipelines
+from benchmarks.plan import BATCHES
 from benchmarks.race import Rules, Spec, run
 from benchmarks.results import Entry, Machine, Part, Race, load, processor_flags, ratios, save
 from benchmarks.turns import Timing
@@ -207,7 +208,7 @@ def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
     assert table.rows[0][3] == "50.00%"
 
 
-@pytest.mark.parametrize("name", parts.BATCHES)
+@pytest.mark.parametrize("name", BATCHES)
 def test_pytorch_gets_the_same_network(name):
     torch = pytest.importorskip("torch")
     from benchmarks.torch_network import TorchNetwork
