@@ -1,0 +1,123 @@
+"""The command line of the benchmarks."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from benchmarks import cells, parts, tables
+from benchmarks.plan import BATCHES, Plan, prepare
+from benchmarks.race import ROOT, Rules
+from benchmarks.results import Race, Results, hardware, load, save, spread
+from benchmarks.turns import Timing
+from kcnn.errors import one_line, unknown
+from kcnn.models import MODELS
+from kcnn.run_dir import atomic
+
+HERE = Path(__file__).resolve().parent
+RUNS = (ROOT / "saved_models", ROOT / "runs")
+CLOSE_UP = "resnet8"
+"""The model of the parts startup, scaling and ladder, if it is among those asked for."""
+
+console = Console(soft_wrap=True, highlight=False, markup=False)
+
+
+def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; or all.")
+    ] = None,
+    models: Annotated[str, typer.Option(help="Names, with commas.")] = ",".join(BATCHES),
+    only: Annotated[str, typer.Option(help="Contestants, with commas; all if not given.")] = "",
+    threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Does it work? Tiny networks, numbers without meaning.")
+    ] = False,
+    data_dir: Annotated[
+        str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="For results.json and RESULTS.md; benchmarks/, or runs/quick_benchmarks"),
+    ] = None,
+) -> None:
+    """Measure kcnn beside stock Keras 3, tf_keras and PyTorch, in turns, on this machine."""
+    wanted = _checked("part", names or list(parts.PARTS), parts.PARTS)
+    trained = _checked("model", models.split(","), MODELS)
+    out = out or (ROOT / "runs" / "quick_benchmarks" if quick else HERE)
+    results = load(out / "results.json") if (out / "results.json").is_file() else {}
+    rules = Rules(rounds)
+    if quick:
+        rules = Rules(rounds=min(rounds, 2), timing=Timing(warm_up=0, settle=0, turn=0.02))
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
+        plan = Plan(
+            Path(folder),
+            rules,
+            models=trained,
+            close_up=CLOSE_UP if CLOSE_UP in trained else trained[0],
+            threads=threads or int(hardware()["cores"]),
+            only=tuple(only.split(",")) if only else (),
+            quick=quick,
+            data_dir=data_dir,
+            runs=RUNS,
+        )
+        console.print("images and networks are being written")
+        prepared = prepare(plan)
+        for name in wanted:
+            results[name] = parts.measure(name, prepared, _progress)
+            _write(results, out)
+            _show(name, results)
+    console.print(f"\n{time.perf_counter() - started:,.0f} s; everything is in {out}/")
+
+
+def _checked(kind: str, names: list[str], known: object) -> tuple[str, ...]:
+    for name in names:
+        if name not in known:
+            raise unknown(kind, name, known)
+    return tuple(names)
+
+
+def _write(results: Results, out: Path) -> None:
+    save(results, out / "results.json")
+    text = out / "RESULTS.md"
+    old = text if text.is_file() else HERE / "RESULTS.md"
+    updated = tables.updated(old.read_text(), results)
+    with atomic(text) as temporary:
+        temporary.write_text(updated)
+
+
+def _progress(race: Race) -> None:
+    """Say what a race found, a line each, while the others are still to come."""
+    for entry in race.entries:
+        found = f"{spread(entry.values)[0]:,.1f} {race.unit}" if entry.values else "nothing"
+        failed = f"  FAILED: {entry.error}" if entry.error else ""
+        console.print(f"  {cells.where(race)}: {cells.title(entry, race)} {found}{failed}")
+    for name, why in race.left_out.items():
+        console.print(f"  {cells.where(race)}: {name} left out, {why}")
+
+
+def _show(name: str, results: Results) -> None:
+    for table in tables.tables(name, results):
+        console.print("\n" + table.title.replace("**", ""))
+        grid = Grid(box=None)
+        for index, column in enumerate(table.header):
+            grid.add_column(column, justify="left" if index < table.names else "right")
+        for row in table.rows:
+            grid.add_row(*row)
+        Console(width=max(console.width, 130), highlight=False).print(grid)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(main)
+    try:
+        app(prog_name="python -m benchmarks")
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.stderr.write(f"benchmarks: {one_line(error)}\n")
+        sys.exit(1)

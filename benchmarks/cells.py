@@ -1,0 +1,96 @@
+"""What all tables of the results are made of: numbers with their spread, names, receipts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.results import Entry, Part, Race, ratios, spread
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; its first `names` columns are aligned to the left."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    names: int = 1
+
+    def markdown(self) -> str:
+        """Return the table as Markdown below its title."""
+        lines = [
+            self.header,
+            ["---" if i < self.names else "---:" for i in range(len(self.header))],
+            *self.rows,
+        ]
+        return f"{self.title}\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def receipt(part: Part) -> str:
+    """Return where, when and with what a part was measured, in one paragraph."""
+    machine = part.machine
+    versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
+    commit = f", commit {machine.git_commit[:7]}" if machine.git_commit else ""
+    settings = ", ".join(f"{key.replace('_', ' ')} {each:g}" for key, each in part.settings.items())
+    return (
+        f"{machine.processor}, {machine.cores} cores ({', '.join(machine.flags) or 'no flags'}), "
+        f"{machine.system}; {machine.date} UTC{commit}; {versions}; {settings}."
+    )
+
+
+def remarks(part: Part) -> list[str]:
+    """Return who was left out or failed, a line each."""
+    lines = {
+        f"Left out: {name}, for {why}."
+        for race in part.races
+        for name, why in race.left_out.items()
+    }
+    lines |= {
+        f"Failed: {entry.contestant} ({where(race)}): {entry.error}."
+        for race in part.races
+        for entry in race.entries
+        if entry.error
+    }
+    return sorted(lines)
+
+
+def where(race: Race) -> str:
+    """Return what a race was about, in a few words."""
+    named = (
+        f"{key} {race.facts[key]}"
+        for key in ("model", "batch", "threads", "kind")
+        if key in race.facts
+    )
+    return ", ".join(named) or race.unit
+
+
+def title(entry: Entry, race: Race) -> str:
+    """Return a contestant's name, with its precision where others have another one."""
+    mixed = len({each.precision for each in race.entries}) > 1
+    return f"{entry.contestant}, {entry.precision}" if mixed else entry.contestant
+
+
+def number(values: Sequence[float], form: str = ",.0f") -> str:
+    """Return the median and, in brackets, the smallest and the largest value.
+
+    >>> number([1000.0, 990.0, 1200.0])
+    '1,000 (990–1,200)'
+    """
+    if not values:
+        return "–"
+    middle, least, most = (format(value, form) for value in spread(values))
+    return middle if len(values) == 1 else f"{middle} ({least}–{most})"
+
+
+def factor(values: Sequence[float], others: Sequence[float]) -> str:
+    """Return the median of the ratios of each round, with their spread."""
+    return number(ratios(values, others), ".2f")
+
+
+def speeds(race: Race) -> Iterator[tuple[str, ...]]:
+    """Yield each contestant, its speed, and the first one's speed divided by that."""
+    for entry in race.entries:
+        yield (
+            title(entry, race),
+            number(entry.values),
+            "" if entry is race.entries[0] else factor(race.entries[0].values, entry.values),
+        )

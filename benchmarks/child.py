@@ -1,0 +1,45 @@
+"""A contestant's process: `python -m benchmarks.child JOB`, started by `race`."""
+
+import json
+import os
+import sys
+import traceback
+from importlib import import_module
+
+from benchmarks.race import Spec
+from benchmarks.turns import Finished, Timing, Turns
+
+
+def main(job: str) -> None:
+    """Run one loop until the parent has seen enough; a failure's reason is stderr's last line."""
+    told = json.loads(job)
+    spec = Spec(**told["spec"])
+    reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not get between the reports
+    if spec.threads:
+        _keep_to_cores(spec.threads)
+    module, _, name = spec.loop.partition(":")
+    turns = Turns(Timing(**told["timing"]), sys.stdin, reports)
+    status = 0
+    try:
+        getattr(import_module(module), name)(spec, turns)
+    except Finished:
+        pass
+    except Exception as error:
+        traceback.print_exc()
+        reason = (str(error).strip().splitlines() or ["no reason"])[0]
+        sys.stderr.write(f"{type(error).__name__}: {reason}\n")
+        status = 1
+    sys.stderr.flush()
+    os._exit(status)  # an orderly exit would wait for the threads of an input pipeline
+
+
+def _keep_to_cores(count: int) -> None:
+    """Every framework, and every thread of an input pipeline, then finds only that many cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+    os.environ["OMP_NUM_THREADS"] = str(count)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,117 @@
+"""Input pipelines: kcnn's, and those that people write."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks import networks
+from benchmarks.contestants import BORDER
+from benchmarks.race import Spec
+from benchmarks.turns import Turns
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_SHUFFLE_BUFFER = 10_000
+
+
+def feed_kcnn(spec: Spec, turns: Turns) -> None:
+    """Iterate `kcnn.data`'s training images."""
+    from benchmarks.contestants.keras3 import load
+
+    _feed(load(spec).train.repeat(), spec, turns)
+
+
+def feed_keras_map(spec: Spec, turns: Turns) -> None:
+    """Iterate `keras_map`."""
+    _feed(keras_map(*networks.arrays(Path(spec.folder)), spec.batch).repeat(), spec, turns)
+
+
+def feed_keras_batches(spec: Spec, turns: Turns) -> None:
+    """Iterate `keras_batches`."""
+    _feed(keras_batches(*networks.arrays(Path(spec.folder)), spec.batch).repeat(), spec, turns)
+
+
+def feed_tf_image_map(spec: Spec, turns: Turns) -> None:
+    """Iterate `tf_image_map`."""
+    _feed(tf_image_map(*networks.arrays(Path(spec.folder)), spec.batch).repeat(), spec, turns)
+
+
+def feed_torch(spec: Spec, turns: Turns) -> None:
+    """Iterate the batches that PyTorch is trained on."""
+    from benchmarks.contestants.pytorch import batches
+
+    _feed(batches(*networks.arrays(Path(spec.folder)), spec.batch, spec.seed), spec, turns)
+
+
+def keras_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
+    """Return `keras.layers.Random*` applied to one example after the other."""
+    import keras
+
+    height, width, _ = images.shape[1:]
+    augment = keras.Sequential(
+        [
+            keras.layers.ZeroPadding2D(BORDER),
+            keras.layers.RandomCrop(height, width),
+            keras.layers.RandomFlip("horizontal"),
+        ]
+    )
+    return _mapped(images, labels, batch, lambda image: augment(image[None], training=True)[0])
+
+
+def keras_batches(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
+    """Return `keras.layers.Random*` applied to batches.
+
+    RandomTranslation, for RandomCrop draws one window for the whole batch.
+    """
+    import keras
+    import tensorflow as tf
+
+    height, width, _ = images.shape[1:]
+    augment = keras.Sequential(
+        [
+            keras.layers.RandomTranslation(
+                BORDER / height, BORDER / width, fill_mode="constant", interpolation="nearest"
+            ),
+            keras.layers.RandomFlip("horizontal"),
+        ]
+    )
+    return (
+        tf.data.Dataset.from_tensor_slices((images, labels))
+        .shuffle(_SHUFFLE_BUFFER)
+        .batch(batch, drop_remainder=True)
+        .map(lambda x, y: (augment(x, training=True), y), num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def tf_image_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
+    """Return `tf.image`'s random crop and flip applied to one example after the other."""
+    import tensorflow as tf
+
+    def augment(image: tf.Tensor) -> tf.Tensor:
+        padded = tf.pad(image, [[BORDER, BORDER], [BORDER, BORDER], [0, 0]])
+        return tf.image.random_flip_left_right(tf.image.random_crop(padded, image.shape))
+
+    return _mapped(images, labels, batch, augment)
+
+
+def _mapped(
+    images: np.ndarray, labels: np.ndarray, batch: int, augment: object
+) -> "tf.data.Dataset":
+    import tensorflow as tf
+
+    return (
+        tf.data.Dataset.from_tensor_slices((images, labels))
+        .shuffle(_SHUFFLE_BUFFER)
+        .map(lambda x, y: (augment(x), y), num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def _feed(batches: Iterable, spec: Spec, turns: Turns) -> None:
+    for images, _ in batches:
+        turns.step(len(images))

@@ -1,0 +1,88 @@
+"""PyTorch, eager, channels last."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks import networks
+from benchmarks.contestants import BORDER
+from benchmarks.race import Spec
+from benchmarks.turns import Turns
+
+if TYPE_CHECKING:
+    import torch
+
+
+def fit(spec: Spec, turns: Turns) -> None:
+    """Train the same network in the usual loop, with bfloat16 by autocast."""
+    import torch
+
+    from benchmarks.torch_network import TorchNetwork
+
+    torch.manual_seed(spec.seed)
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    folder = Path(spec.folder)
+    model = TorchNetwork(networks.layers(folder, spec.model), networks.weights(folder, spec.model))
+    turns.facts["difference"] = _difference(model, folder, spec.model)
+    turns.facts["parameters"] = model.parameter_count()
+    model = model.to(memory_format=torch.channels_last).train()
+    # One fused kernel; its loop over tensors, which is the default on a CPU, is slower.
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    loss_of = torch.nn.CrossEntropyLoss()
+    half = spec.precision == "bfloat16"
+    loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+    for images, labels in batches(*networks.arrays(folder), spec.batch, spec.seed):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits = model(images)
+        loss = loss_of(logits.float(), labels)
+        loss.backward()
+        optimizer.step()
+        # The two numbers that Keras keeps as well.
+        loss_sum += loss.detach()
+        right += (logits.argmax(dim=1) == labels).sum()
+        turns.step(len(images))
+
+
+def batches(
+    images: np.ndarray, labels: np.ndarray, batch: int, seed: int
+) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+    """Yield shuffled batches without end: uint8 [B, C, H, W] in channels-last memory, int64 [B].
+
+    Crop and mirror by one indexing of the whole batch, in uint8.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    held, wanted = torch.from_numpy(images), torch.from_numpy(labels).long()
+    while True:
+        for chosen in torch.randperm(len(held), generator=generator).split(batch):
+            if len(chosen) == batch:
+                cropped = crop(held[chosen], generator)
+                yield cropped.permute(0, 3, 1, 2), wanted[chosen]
+
+
+def crop(images: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
+    """Return a random window of each image, [B, H, W, C], with its border, mirrored or not."""
+    import torch
+
+    count, height, width, _ = images.shape
+    padded = torch.nn.functional.pad(images, (0, 0, BORDER, BORDER, BORDER, BORDER))
+    top, left = torch.randint(0, 2 * BORDER + 1, (2, count, 1), generator=generator)
+    mirrored = torch.randint(0, 2, (count, 1), generator=generator, dtype=torch.bool)
+    across = torch.arange(width)
+    rows = top + torch.arange(height)
+    columns = left + torch.where(mirrored, across.flip(0), across)
+    return padded[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _difference(model: "torch.nn.Module", folder: Path, name: str) -> float:
+    import torch
+
+    images, expected = networks.probe(folder, name)
+    with torch.no_grad():
+        answers = model.eval()(torch.from_numpy(images).permute(0, 3, 1, 2))
+    return networks.difference(answers.numpy(), expected)

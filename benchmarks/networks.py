@@ -1,0 +1,131 @@
+"""The same images and networks for all contestants, as files that any framework can read.
+
+`python -m benchmarks.networks FOLDER JOB` writes them, in a process of its own, so that the parent
+stays without TensorFlow. A network is what `kcnn.compress.graph` writes for its child process:
+layers as plain data, weights, and a probe, a few images and the answers to them.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    from kcnn.data.sources import Opened
+
+CLASSES = 10
+TOLERANCE = 1e-3
+"""How far answers to the probe may be off, relative to the largest."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a folder as a source for `kcnn.data.load`."""
+
+    folder: Path
+    mirror: bool = True
+
+    def open(self, data_dir: str | os.PathLike | None) -> "Opened":
+        """Read the images into RAM."""
+        from kcnn.data.examples import Examples
+        from kcnn.data.sources import Opened
+
+        images, labels = arrays(self.folder)
+        names = tuple(map(str, range(CLASSES)))
+        return Opened(Examples.from_arrays(images, labels), None, names)
+
+
+def arrays(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images, uint8 [N, 32, 32, 3], and their labels, int32 [N]."""
+    return np.load(folder / "images.npy"), np.load(folder / "labels.npy")
+
+
+def layers(folder: Path, model: str) -> list[dict]:
+    """Return the layers of a network as `kcnn.compress.graph.describe` tells of them."""
+    return json.loads((folder / model / "job.json").read_text())["layers"]
+
+
+def weights(folder: Path, model: str) -> dict[str, np.ndarray]:
+    """Return the weights of a network, named as by `kcnn.compress.graph.weights`."""
+    return dict(np.load(folder / model / "weights.npz"))
+
+
+def probe(folder: Path, model: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a few images, float32, and kcnn's answers to them."""
+    stored = np.load(folder / model / "probe.npz")
+    return stored["images"], stored["answers"]
+
+
+def difference(answers: np.ndarray, expected: np.ndarray) -> float:
+    """Return how far answers are off, relative to the largest of those expected.
+
+    Raises:
+        RuntimeError: it is another network.
+    """
+    found = float(np.abs(answers - expected).max() / max(1.0, np.abs(expected).max()))
+    if not found <= TOLERANCE:
+        raise RuntimeError(f"the rebuilt network is another one: its answers differ by {found:g}")
+    return found
+
+
+def build(folder: Path, model: str) -> "keras.Model":
+    """Return the network as kcnn builds it."""
+    from kcnn import models
+
+    arguments = json.loads((folder / model / "arguments.json").read_text())
+    return models.build(model, **arguments)
+
+
+def write(folder: Path, job: dict) -> dict:
+    """Write images and networks; return what is to be known of them.
+
+    Args:
+        folder: that gets them.
+        job: `models`, name -> arguments of the builder; `images`, how many at most; `data_dir`,
+            of TensorFlow Datasets; `seed`.
+    """
+    import keras
+
+    from kcnn.arithmetic import model_arithmetic
+    from kcnn.compress.graph import write_job
+
+    images, labels, name = _images(job["data_dir"], job["images"], job["seed"])
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", labels)
+    facts = {}
+    for model, arguments in job["models"].items():
+        (folder / model).mkdir()
+        (folder / model / "arguments.json").write_text(json.dumps(arguments))
+        keras.utils.set_random_seed(job["seed"])
+        network = build(folder, model)
+        write_job(folder / model, network)
+        cost = model_arithmetic(network)
+        facts[model] = {"macs": cost.macs, "parameters": cost.parameters}
+    return {"data": name, "images": len(images), "models": facts}
+
+
+def _images(data_dir: str | None, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return CIFAR-10 where it lies prepared; nothing is downloaded for a benchmark."""
+    home = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    if (home / "cifar10").is_dir():
+        from kcnn.data import Tfds
+
+        train = Tfds("cifar10").open(home).train
+        train = train.subset(np.arange(min(limit, len(train)))).in_ram()
+        return train.fetch(np.arange(len(train))).numpy(), train.labels, "cifar10"
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (limit, 32, 32, 3), np.uint8)
+    return images, np.arange(limit, dtype=np.int32) % CLASSES, "synthetic"
+
+
+if __name__ == "__main__":
+    reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    reports.write(json.dumps(write(Path(sys.argv[1]), json.loads(sys.argv[2]))) + "\n")
+    reports.flush()

@@ -1,0 +1,150 @@
+"""The parts of the benchmarks: which races they consist of."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from benchmarks import startup, trained
+from benchmarks.ladder import RACES
+from benchmarks.plan import Prepared
+from benchmarks.race import Spec
+from benchmarks.results import Machine, Part, Race, processor_flags
+
+SCALED_BATCHES = (64, 256, 1024)
+
+
+def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> list[Spec]:
+    """Return who trains a model: in bfloat16 where the processor multiplies it by AMX."""
+    fast = _fast_precision()
+    rows = [
+        ("kcnn", "benchmarks.contestants.keras3:fit_kcnn", "kcnn", fast),
+        ("Keras 3", "benchmarks.contestants.keras3:fit_stock", "keras", "float32"),
+        ("tf_keras", "benchmarks.contestants.keras2:fit", "tf_keras", fast),
+        ("PyTorch", "benchmarks.contestants.pytorch:fit", "torch", fast),
+    ]
+    if fast != "float32":
+        rows.insert(2, ("Keras 3", "benchmarks.contestants.keras3:fit_stock", "keras", fast))
+    return [
+        prepared.spec(
+            name, loop, needs=needs, precision=precision, model=model, batch=batch, threads=threads
+        )
+        for name, loop, needs, precision in rows
+    ]
+
+
+def fit(prepared: Prepared) -> Iterator[Race]:
+    """Yield one race for each model, after the one for the limit of the machine."""
+    plan = prepared.plan
+    for precision in dict.fromkeys(("float32", _fast_precision())):
+        size = 256 if plan.quick else 3072
+        spec = prepared.spec(
+            "matrix product",
+            "benchmarks.contestants.matmul:multiply",
+            needs="tensorflow",
+            precision=precision,
+            options={"size": size},
+        )
+        facts = {"kind": "limit", "size": size, "precision": precision, "threads": plan.threads}
+        yield prepared.race([spec], "FLOP/s", facts)
+    for model in plan.models:
+        yield _fit_race(prepared, model, plan.batch(model), plan.threads)
+
+
+def scaling(prepared: Prepared) -> Iterator[Race]:
+    """Yield races of one model on fewer cores and with other batches."""
+    plan = prepared.plan
+    usual = plan.batch(plan.close_up)
+    batches = (8, 16) if plan.quick else SCALED_BATCHES
+    pairs = [(1, usual), *((plan.threads, batch) for batch in batches)]
+    for threads, batch in dict.fromkeys(pairs):
+        yield _fit_race(prepared, plan.close_up, batch, threads)
+
+
+def pipeline(prepared: Prepared) -> Iterator[Race]:
+    """Yield one race of the input pipelines alone."""
+    plan = prepared.plan
+    module, batch = "benchmarks.contestants.pipelines", plan.batch(plan.close_up)
+    rows = [
+        ("kcnn.data", "feed_kcnn", "kcnn"),
+        ("map of keras.layers.Random* on each example", "feed_keras_map", "keras"),
+        ("keras.layers.Random* on batches", "feed_keras_batches", "keras"),
+        ("map of tf.image on each example", "feed_tf_image_map", "tensorflow"),
+        ("PyTorch: indexing batches", "feed_torch", "torch"),
+    ]
+    specs = [
+        prepared.spec(name, f"{module}:{loop}", needs=needs, batch=batch)
+        for name, loop, needs in rows
+    ]
+    facts = prepared.told(batch=batch, threads=plan.threads)
+    yield prepared.race(specs, "images/s", facts)
+
+
+def ladder(prepared: Prepared) -> Iterator[Race]:
+    """Yield races of kcnn against itself without one of the things that make it fast."""
+    plan = prepared.plan
+    model = plan.close_up
+    facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
+    # On a processor without AMX, kcnn is in float32 anyway.
+    idle = ("float32",) if _fast_precision() == "float32" else ()
+    for rungs in RACES:
+        specs = [_rung(prepared, name) for name in rungs if name not in idle]
+        yield prepared.race(specs, "images/s", facts)
+
+
+def _rung(prepared: Prepared, name: str) -> Spec:
+    plan = prepared.plan
+    batch = plan.batch(plan.close_up)
+    if name.startswith("batch ") and not plan.quick:
+        batch = int(name.removeprefix("batch "))
+    precision = "float32" if name == "float32" else _fast_precision()
+    return prepared.spec(
+        name, "benchmarks.ladder:climb", model=plan.close_up, batch=batch, precision=precision
+    )
+
+
+def start_up(prepared: Prepared) -> Iterator[Race]:
+    """Yield one race of commands and one to the first step."""
+    plan = prepared.plan
+    model = plan.close_up
+    yield startup.commands(plan.rules)
+    batch = plan.batch(model)
+    specs = prepared.among(contestants(prepared, model, batch, plan.threads))
+    race = startup.first_step(specs, plan.rules)
+    facts = prepared.told(model=model, batch=batch, threads=plan.threads)
+    yield replace(race, facts=facts)
+
+
+def runs(prepared: Prepared) -> Iterator[Race]:
+    """Yield what finished speed runs say."""
+    yield from trained.races(prepared.plan.runs)
+
+
+PARTS: dict[str, Callable[[Prepared], Iterator[Race]]] = {
+    "startup": start_up,
+    "pipeline": pipeline,
+    "fit": fit,
+    "scaling": scaling,
+    "ladder": ladder,
+    "runs": runs,
+}
+
+
+def measure(name: str, prepared: Prepared, report: Callable[[Race], None]) -> Part:
+    """Run one part and return it; `report` is told of each race as it ends."""
+    machine, races = Machine.here(), []
+    for race in PARTS[name](prepared):
+        races.append(race)
+        report(race)
+    return Part(machine, tuple(races), prepared.plan.settings)
+
+
+def _fit_race(prepared: Prepared, model: str, batch: int, threads: int) -> Race:
+    key = model, batch, threads
+    if key not in prepared.fits:
+        facts = prepared.told(model=model, batch=batch, threads=threads)
+        specs = contestants(prepared, *key)
+        prepared.fits[key] = prepared.race(specs, "images/s", facts)
+    return prepared.fits[key]
+
+
+def _fast_precision() -> str:
+    return "bfloat16" if "amx_bf16" in processor_flags() else "float32"

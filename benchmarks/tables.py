@@ -1,0 +1,214 @@
+"""The results as tables, for Markdown and for the terminal."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from benchmarks.cells import Table, number, receipt, remarks, speeds, title
+from benchmarks.results import Entry, Race, Results, spread
+
+_MIB = 1 << 20
+
+
+def updated(text: str, results: Results) -> str:
+    """Return the text of RESULTS.md with every part between its markers made anew.
+
+    A part stands between `<!-- part NAME -->` and `<!-- end -->`; what is around is kept.
+    """
+    return re.sub(
+        r"(<!-- part (\w+) -->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}{_section(match[2], results)}{match[3]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def tables(name: str, results: Results) -> list[Table]:
+    """Return the tables of one part."""
+    return list(_TABLES[name](results)) if name in results else []
+
+
+def _section(name: str, results: Results) -> str:
+    if name not in results:
+        return "Not measured yet.\n"
+    found = [table.markdown() for table in tables(name, results)] or ["Nothing was found."]
+    return "\n\n".join([*found, *remarks(results[name]), receipt(results[name])]) + "\n"
+
+
+def _fit(results: Results) -> Iterator[Table]:
+    part = results["fit"]
+    limits = {
+        entry.precision: entry for race in part.races if _is_limit(race) for entry in race.entries
+    }
+    rows, distance = [], []
+    for race in part.races:
+        if _is_limit(race):
+            continue
+        name = f"{race.facts['model']}, batch {race.facts['batch']}"
+        rows += [
+            (name, *cells, _memory(entry))
+            for cells, entry in zip(speeds(race), race.entries, strict=True)
+        ]
+        distance += [_distance(name, entry, race, limits) for entry in race.entries]
+    yield Table(
+        "**`fit`, images/s**, augmentation included; kcnn's speed divided by each one's, round by "
+        "round; and the most memory each process held.",
+        ("network", "contestant", "images/s", "kcnn is faster by", "peak memory"),
+        tuple(rows),
+        names=2,
+    )
+    yield Table(
+        "**The distance to the limit**: 6 FLOPs for each multiply-accumulate of the forward pass, "
+        "beside what a large matrix product reaches here in the same precision.",
+        ("network", "contestant", "GFLOP/s", "matrix product, GFLOP/s", "share"),
+        tuple(distance),
+        names=2,
+    )
+
+
+def _is_limit(race: Race) -> bool:
+    return race.facts.get("kind") == "limit"
+
+
+def _memory(entry: Entry) -> str:
+    peak = entry.facts.get("peak_bytes")
+    return f"{peak / _MIB:,.0f} MiB" if peak else "–"
+
+
+def flops(entry: Entry, race: Race) -> list[float]:
+    """Return the FLOP/s of a training: forward, and twice that backward, two for each MAC."""
+    return [value * 3 * 2 * race.facts["macs"] for value in entry.values]
+
+
+def _distance(name: str, entry: Entry, race: Race, limits: dict[str, Entry]) -> tuple[str, ...]:
+    limit = limits.get(entry.precision)
+    if limit is None or not limit.values or not entry.values:
+        return (name, title(entry, race), "–", "–", "–")
+    reached, highest = spread(flops(entry, race))[0], spread(limit.values)[0]
+    return (
+        name,
+        title(entry, race),
+        f"{reached / 1e9:,.0f}",
+        f"{highest / 1e9:,.0f}",
+        f"{reached / highest:.1%}",
+    )
+
+
+def _pipeline(results: Results) -> Iterator[Table]:
+    for race in results["pipeline"].races:
+        rows = tuple(speeds(race))
+        shares = _shares(race, results)
+        yield Table(
+            f"**The input pipeline alone, images/s**, batch {race.facts['batch']}; and the time "
+            "for a batch as a share of kcnn's training step, as far as that was measured.",
+            ("pipeline", "images/s", "kcnn is faster by", *(name for name, _ in shares)),
+            tuple(
+                (*cells, *(_share(speed, entry) for _, speed in shares))
+                for cells, entry in zip(rows, race.entries, strict=True)
+            ),
+        )
+
+
+def _shares(race: Race, results: Results) -> list[tuple[str, float]]:
+    """Return the models and how many images a second kcnn trains of each on as many cores."""
+    found = []
+    for other in results["fit"].races if "fit" in results else ():
+        entry = other.of("kcnn")
+        if entry and entry.values and other.facts["threads"] == race.facts["threads"]:
+            found.append((f"of {other.facts['model']}", spread(entry.values)[0]))
+    return found
+
+
+def _share(speed: float, entry: Entry) -> str:
+    return f"{speed / spread(entry.values)[0]:.1%}" if entry.values else "–"
+
+
+def _start_up(results: Results) -> Iterator[Table]:
+    commands, steps = results["startup"].races
+    yield Table(
+        "**Start-up, seconds**, each in fresh processes.",
+        ("command", "seconds"),
+        tuple((title(each, commands), number(each.values, ".2f")) for each in commands.entries),
+    )
+    yield Table(
+        f"**From the start of the process to the end of the first training step, seconds**, "
+        f"{steps.facts['model']}: imports, reading the images, building, tracing and the step.",
+        ("contestant", "seconds"),
+        tuple((title(each, steps), number(each.values, ".1f")) for each in steps.entries),
+    )
+
+
+def _scaling(results: Results) -> Iterator[Table]:
+    rows = []
+    for race in results["scaling"].races:
+        place = (f"{race.facts['threads']}", f"{race.facts['batch']}")
+        rows += [(cells[0], *place, *cells[1:]) for cells in speeds(race)]
+    model = results["scaling"].races[0].facts["model"]
+    yield Table(
+        f"**`fit` of {model} on fewer cores and with other batches, images/s**.",
+        ("contestant", "cores", "batch", "images/s", "kcnn is faster by"),
+        tuple(rows),
+    )
+
+
+def _ladder(results: Results) -> Iterator[Table]:
+    rows, model = [], results["ladder"].races[0].facts["model"]
+    for race in results["ladder"].races:
+        base = race.entries[0].contestant if race.entries else ""
+        rows += [
+            (entry.contestant, "" if entry.contestant == base else base, *cells[1:])
+            for entry, cells in zip(race.entries, speeds(race), strict=True)
+        ]
+    yield Table(
+        f"**What each change bought**: kcnn on {model} with one thing changed, images/s, and the "
+        "speed of what it is compared with divided by its own. Above 1: kcnn's way is faster.",
+        ("changed", "compared with", "images/s", "that is faster by"),
+        tuple(rows),
+        names=2,
+    )
+
+
+def _runs(results: Results) -> Iterator[Table]:
+    for race in results["runs"].races:
+        scores = list(
+            dict.fromkeys(
+                key for entry in race.entries for key in entry.facts if key.startswith("float")
+            )
+        )
+        rows = [
+            (
+                f"{entry.contestant}, seed {entry.facts['seed']}",
+                f"{entry.values[0]:,.0f}",
+                *(f"{entry.facts[key]:.2%}" if key in entry.facts else "–" for key in scores),
+                entry.facts["processor"],
+            )
+            for entry in race.entries
+        ]
+        if len(rows) > 1:
+            means = [
+                [entry.facts[key] for entry in race.entries if key in entry.facts] for key in scores
+            ]
+            seconds = number([entry.values[0] for entry in race.entries])
+            rows.append(
+                (
+                    f"all {len(rows)}",
+                    seconds,
+                    *(f"{sum(each) / len(each):.2%}" for each in means),
+                    "",
+                )
+            )
+        yield Table(
+            f"**`{race.facts['model']}`**: seconds of training, and test accuracy, each run's and "
+            "their mean.",
+            ("run", "seconds", *scores, "processor"),
+            tuple(rows),
+        )
+
+
+_TABLES: dict[str, Callable[[Results], Iterator[Table]]] = {
+    "fit": _fit,
+    "pipeline": _pipeline,
+    "startup": _start_up,
+    "scaling": _scaling,
+    "ladder": _ladder,
+    "runs": _runs,
+}

@@ -1,0 +1,41 @@
+"""Time to an accuracy: read from the folders of finished runs, for nothing is trained here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.results import Entry, Race
+from kcnn.report import stages
+
+RECIPES = ("speedrun93", "speedrun94", "speedrun95")
+
+
+def races(folders: Sequence[Path]) -> list[Race]:
+    """Return a race for each recipe of which runs are found below the folders, an entry a run.
+
+    The values are the seconds of the training, for which the recipe's own report counts; the facts
+    are the test accuracies of the trained model, as it is and with test-time augmentation.
+    """
+    entries: dict[str, list[Entry]] = {recipe: [] for recipe in RECIPES}
+    for file in sorted(file for folder in folders for file in folder.glob("*/report.json")):
+        try:
+            report = stages.load(file)
+        except ValueError:
+            continue  # of another kind or version of kcnn
+        # A run may have been put elsewhere with --out: its report says what it is.
+        if report.recipe in entries:
+            entries[report.recipe].append(_entry(file.parent, report))
+    return [
+        Race("s", tuple(found), {"model": recipe}) for recipe, found in entries.items() if found
+    ]
+
+
+def _entry(folder: Path, report: stages.Report) -> Entry:
+    facts = {
+        "seed": report.seed,
+        "processor": f"{report.hardware['processor']}, {report.hardware['cores']} cores",
+        "epochs": report.training.get("epochs", 0),
+    }
+    for stage in report.stages:
+        if stage.name == "float" or stage.name.startswith("float, TTA"):
+            facts[stage.name] = stage.accuracy
+    return Entry(folder.name, (float(report.training["seconds"]),), facts=facts)

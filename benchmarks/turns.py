@@ -1,0 +1,94 @@
+"""A contestant's clock: it cuts an endless loop of steps into turns that the parent asks for."""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+GO = "go"
+
+
+class Finished(Exception):
+    """The parent wants no more turns: leave the loop."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a contestant runs, in seconds.
+
+    Attributes:
+        warm_up: before it reports that it is ready; at least two steps.
+        settle: at the beginning of each turn, not timed, in which it uses up what its input
+            pipeline prepared while it waited; at least one step.
+        turn: what is timed; at least one step.
+    """
+
+    warm_up: float = 1.0
+    settle: float = 0.3
+    turn: float = 1.5
+
+
+class Turns:
+    """Call `step` after each step of the loop: it waits where it is not this contestant's turn."""
+
+    def __init__(self, timing: Timing, commands: TextIO, reports: TextIO) -> None:
+        self._timing, self._commands, self._reports = timing, commands, reports
+        self.facts: dict[str, str | int | float] = {}
+        """Told to the parent when the contestant is ready."""
+        self._course = self._run()
+        next(self._course)
+
+    def step(self, units: float, *, may_end: bool = True) -> None:
+        """Count the units of work of a step that has ended.
+
+        Args:
+            units: such as images.
+            may_end: whether a turn may end here.
+
+        Raises:
+            Finished: the parent has seen enough.
+        """
+        self._course.send((units, may_end))
+
+    def _run(self) -> Generator[None, tuple[float, bool], None]:
+        yield
+        self._report(event="first step")
+        yield from self._until(self._timing.warm_up)
+        yield  # a second one at least
+        self._report(event="ready", facts=self.facts)
+        while self._commands.readline().strip() == GO:
+            yield from self._until(self._timing.settle)
+            seconds, units = yield from self._until(self._timing.turn)
+            peak = peak_bytes()
+            self._report(event="turn", seconds=seconds, units=units, peak_bytes=peak)
+        raise Finished
+
+    def _until(self, seconds: float) -> Generator[None, tuple[float, bool], tuple[float, float]]:
+        """Take steps for that long, at least one; return the time and the units of work."""
+        started, done = time.perf_counter(), 0.0
+        while True:
+            units, may_end = yield
+            done += units
+            elapsed = time.perf_counter() - started
+            if may_end and elapsed >= seconds:
+                return elapsed, done
+
+    def _report(self, **values: object) -> None:
+        self._reports.write(json.dumps(values) + "\n")
+        self._reports.flush()
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever held, in bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    # In kilobytes but on macOS; on Linux it would include the parent's before the start.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

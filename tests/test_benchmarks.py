@@ -1,0 +1,390 @@
+"""The benchmarks measure what they say, and a failing contestant spoils nothing for the others.
+
+No test here looks at a time.
+"""
+
+import dataclasses
+import doctest
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kcnn.layers
+from benchmarks import cells, ladder, networks, parts, tables, trained
+from benchmarks.contestants import BORDER, FOREVER, keras3, pipelines
+from benchmarks.plan import BATCHES
+from benchmarks.race import Rules, Spec, run
+from benchmarks.results import Entry, Machine, Part, Race, load, processor_flags, ratios, save
+from benchmarks.turns import Timing
+from kcnn.compress import graph
+from kcnn.models import build
+
+ROOT = Path(__file__).parent.parent
+QUICK = Rules(rounds=2, timing=Timing(warm_up=0, settle=0, turn=0), patience=120)
+
+LOOPS = """
+import sys
+import time
+
+def steady(spec, turns):
+    turns.facts["difference"] = 0.5
+    while True:
+        turns.step(1)
+
+def counted(spec, turns):
+    with open(spec.folder + "/order.txt", "ab", buffering=0) as order:
+        while True:
+            order.write(spec.contestant.encode())
+            turns.step(1)
+
+def broken(spec, turns):
+    raise ValueError("no kernel for this\\nand a second line")
+
+def tired(spec, turns):
+    for _ in range(4):
+        turns.step(1)
+    sys.exit(3)
+
+def silent(spec, turns):
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def loops(tmp_path, monkeypatch):
+    """Contestants without a framework, which a child finds as it finds the real ones."""
+    (tmp_path / "loops.py").write_text(LOOPS)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def spec(name, loop, **options):
+        return Spec(name, f"loops:{loop}", str(tmp_path), **options)
+
+    return spec
+
+
+def test_who_fails_is_reported_and_the_others_go_on(loops):
+    race = run(
+        [
+            loops("steady", "steady"),
+            loops("broken", "broken"),
+            loops("tired", "tired"),
+            loops("absent", "steady", needs="no_such_package"),
+        ],
+        QUICK,
+        unit="steps/s",
+        facts={"model": "none"},
+    )
+    steady, broken, tired = race.entries
+    assert len(steady.values) == 2
+    assert min(steady.values) > 0
+    assert steady.error is None
+    assert steady.facts["difference"] == 0.5
+    assert steady.facts["peak_bytes"] > 1 << 20
+    assert (broken.values, broken.error) == ((), "ValueError: no kernel for this")
+    assert len(tired.values) < 2
+    assert tired.error == "died with status 3"
+    assert race.left_out == {"absent": "no_such_package is not installed"}
+
+
+def test_who_gives_no_sign_is_given_up(loops):
+    rules = dataclasses.replace(QUICK, patience=2)
+    (entry,) = run([loops("silent", "silent")], rules, unit="steps/s").entries
+    assert entry.error == "gave no sign for 2 s"
+
+
+def test_contestants_take_turns(loops, tmp_path):
+    run([loops("A", "counted"), loops("B", "counted")], QUICK, unit="steps/s")
+    order = (tmp_path / "order.txt").read_text()
+    # Three steps to warm up, all before the first turn; in each turn, one to settle and one that
+    # counts.
+    assert sorted(order[:6]) == list("AAABBB")
+    assert order[6:] == "AABBAABB"
+
+
+def test_ratios_are_of_the_same_round():
+    # The machine was half as fast in the second round: no round says anything but 2.
+    assert ratios([400, 200, 404], [200, 100, 202]) == [2, 2, 2]
+    assert cells.factor([400, 200, 404], [200, 100, 202]) == "2.00 (2.00–2.00)"
+    assert cells.factor([300, 300, 300], [100, 150, 200]) == "2.00 (1.50–3.00)"
+    assert cells.factor([300], []) == "–"
+
+
+def _machine():
+    return Machine("A processor", 2, "Linux", ("avx2",), {"keras": "3"}, None, "2026-01-01T00:00")
+
+
+def test_tables_of_invented_numbers():
+    facts = {"model": "resnet8", "batch": 256, "threads": 2, "macs": 10**6}
+    race = Race(
+        "images/s",
+        (
+            Entry("kcnn", (2000.0, 1000.0), "float32", {"peak_bytes": 1 << 30}),
+            Entry("Keras 3", (1000.0, 400.0), "float32"),
+            Entry("tf_keras", (), "float32", error="ValueError: no"),
+        ),
+        facts,
+        {"PyTorch": "torch is not installed"},
+    )
+    limit = {"kind": "limit", "precision": "float32", "threads": 2}
+    peak = Race("FLOP/s", (Entry("matrix product", (9e10,), "float32"),), limit)
+    results = {
+        "fit": Part(_machine(), (peak, race)),
+        "pipeline": Part(_machine(), (Race("images/s", (Entry("kcnn.data", (30000.0,)),), facts),)),
+    }
+    speed, distance = tables.tables("fit", results)
+    name = "resnet8, batch 256"
+    assert speed.rows == (
+        (name, "kcnn", "1,500 (1,000–2,000)", "", "1,024 MiB"),
+        (name, "Keras 3", "700 (400–1,000)", "2.25 (2.00–2.50)", "–"),
+        (name, "tf_keras", "–", "–", "–"),
+    )
+    # 1,500 images/s of 10**6 MACs, forward and twice that backward, 2 FLOPs each.
+    assert distance.rows[0] == (name, "kcnn", "9", "90", "10.0%")
+    (fed,) = tables.tables("pipeline", results)
+    assert fed.header[-1] == "of resnet8"
+    assert fed.rows == (("kcnn.data", "30,000", "", "5.0%"),)
+    text = tables.updated("Before\n<!-- part fit -->\nold\n<!-- end -->\nafter\n", results)
+    assert text.startswith("Before\n<!-- part fit -->\n**`fit`, images/s**")
+    assert text.endswith("\n<!-- end -->\nafter\n")
+    assert "old" not in text
+    assert "Left out: PyTorch, for torch is not installed." in text
+    assert "Failed: tf_keras (model resnet8, batch 256, threads 2): ValueError: no." in text
+    assert "A processor, 2 cores (avx2)" in text
+    assert tables.updated(text, results) == text
+
+
+@pytest.mark.parametrize("name", ["cells", "results", "torch_network"])
+def test_the_examples_in_the_docstrings(name):
+    if name == "torch_network":
+        pytest.importorskip("torch")
+    found = doctest.testmod(import_module(f"benchmarks.{name}"))
+    assert found.attempted
+    assert not found.failed
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    race = Race("s", (Entry("kcnn", (1.5,), facts={"peak_bytes": 3}),), {"threads": 2})
+    results = {"startup": Part(Machine.here(), (race,), {"seed": 0})}
+    save(results, tmp_path / "results.json")
+    assert load(tmp_path / "results.json") == results
+
+
+def test_flags_of_the_processor(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor: 0\nflags\t\t: fpu avx2 amx_bf16 avx512fp16\n")
+    assert processor_flags(cpuinfo) == ("avx2", "amx_bf16")
+    assert processor_flags(tmp_path / "none") == ()
+
+
+def test_the_document_is_the_results():
+    text, file = (ROOT / "benchmarks/RESULTS.md").read_text(), ROOT / "benchmarks/results.json"
+    results = load(file) if file.is_file() else {}
+    assert set(results) <= set(parts.PARTS)
+    assert all(f"<!-- part {name} -->" in text for name in parts.PARTS)
+    assert tables.updated(text, results) == text
+
+
+def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
+    report = json.loads((ROOT / "saved_models/resnet20/report.json").read_text())
+    for name, recipe in {"a": "speedrun94", "b": "resnet20"}.items():
+        (tmp_path / name).mkdir()
+        report["recipe"], first = recipe, report["stages"][0]
+        report["stages"] = [first, first | {"name": "float, TTA flip", "accuracy": 0.5}]
+        (tmp_path / name / "report.json").write_text(json.dumps(report))
+    (race,) = trained.races([tmp_path])
+    (entry,) = race.entries
+    assert race.facts["model"] == "speedrun94"
+    assert entry.values == (report["training"]["seconds"],)
+    assert entry.facts["float"] == first["accuracy"]
+    (table,) = tables.tables("runs", {"runs": Part(_machine(), (race,))})
+    assert table.rows[0][3] == "50.00%"
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_pytorch_gets_the_same_network(name):
+    torch = pytest.importorskip("torch")
+    from benchmarks.torch_network import TorchNetwork
+
+    narrow = {} if name == "simple_cnn" else {"width": 4}
+    model = build(name, **narrow)
+    for weight in model.weights:
+        if weight.name in ("gamma", "beta", "moving_mean", "moving_variance", "bias"):
+            weight.assign(np.random.default_rng(1).uniform(0.5, 1.5, weight.shape))
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    expected = np.asarray(model(images, training=False))
+    rebuilt = TorchNetwork(graph.describe(model), graph.weights(model)).eval()
+    with torch.no_grad():
+        answers = rebuilt(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()
+    assert rebuilt.parameter_count() == model.count_params()
+    np.testing.assert_allclose(answers, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_pytorch_learns_as_keras_does():
+    """One gradient, with batch statistics, in-place activations and all."""
+    torch = pytest.importorskip("torch")
+    from benchmarks.torch_network import TorchNetwork
+
+    model = keras3.stock(build("resnet8", width=4))
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (8, 32, 32, 3), np.uint8), np.arange(8)
+    with tf.GradientTape() as tape:
+        loss = keras.losses.sparse_categorical_crossentropy(
+            labels, model(images, training=True), from_logits=True
+        )
+        loss = tf.reduce_mean(loss)
+    stem = model.get_layer("stem_conv").kernel
+    expected = tape.gradient(loss, stem.value).numpy()
+    rebuilt = TorchNetwork(graph.describe(model), graph.weights(model)).train()
+    logits = rebuilt(torch.from_numpy(images).permute(0, 3, 1, 2))
+    torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
+    found = next(rebuilt.parameters()).grad.permute(2, 3, 1, 0).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_what_pytorch_cannot_be_given_is_refused():
+    pytest.importorskip("torch")
+    from benchmarks.torch_network import TorchNetwork
+
+    layers = [{"name": "up", "class_name": "UpSampling2D", "config": {}, "inputs": []}]
+    with pytest.raises(ValueError, match="'up' is a UpSampling2D. Known: Add"):
+        TorchNetwork(layers, {})
+
+
+def _windows(image):
+    """All that crop and mirror may make of an image."""
+    padded = np.pad(image, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)))
+    height, width, _ = image.shape
+    places = [(i, j) for i in range(2 * BORDER + 1) for j in range(2 * BORDER + 1)]
+    cut = [padded[i : i + height, j : j + width] for i, j in places]
+    return {each.tobytes() for one in cut for each in (one, one[:, ::-1])}
+
+
+@pytest.mark.parametrize("name", ["keras_map", "tf_image_map", "torch"])
+def test_everyone_augments_alike(name):
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (8, 8, 8, 3), np.uint8), np.arange(8, dtype=np.int32)
+    if name == "torch":
+        pytest.importorskip("torch")
+        from benchmarks.contestants.pytorch import batches
+
+        fed = batches(images, labels, 4, 0)
+        found = [next(fed) for _ in range(12)]
+        found = [(batch.permute(0, 2, 3, 1).numpy(), numbers.numpy()) for batch, numbers in found]
+    else:
+        fed = getattr(pipelines, name)(images, labels, 4).repeat()
+        found = list(fed.take(12).as_numpy_iterator())
+    allowed, seen = [_windows(image) for image in images], set()
+    for batch, numbers in found:
+        assert len(batch) == 4
+        for image, label in zip(batch, numbers, strict=True):
+            window = np.asarray(image).astype(np.uint8).tobytes()
+            assert window in allowed[label]
+            seen.add(window)
+    assert len(seen) > 40
+
+
+def test_stock_networks_are_stock():
+    model = build("resnet8", width=4)
+    assert any(type(each) is kcnn.layers.BatchNormalization for each in model.layers)
+    copied = keras3.stock(model)
+    assert {type(each).__module__.split(".")[0] for each in copied.layers} == {"keras"}
+    kept = keras3.stock(model, keep=(kcnn.layers.BatchNormalization,))
+    assert sum(type(each) is kcnn.layers.BatchNormalization for each in kept.layers) == 7
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("images")
+    plan_spec = Spec("kcnn", "", str(tmp_path), model="simple_cnn", batch=8)
+    images = np.zeros((200, 32, 32, 3), np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "labels.npy", np.arange(200, dtype=np.int32) % 10)
+    data = keras3.endless(keras3.load(plan_spec))
+    return ladder.Training(build("simple_cnn"), data, plan_spec)
+
+
+def test_rungs_change_what_they_say(training):
+    changed = ladder.stock_batch_norm(training)
+    assert not any(type(each) is kcnn.layers.BatchNormalization for each in changed.model.layers)
+    assert training.data.steps_per_epoch == FOREVER
+    mapped = ladder.map_of_batches(training).data.train
+    assert mapped is not training.data.train
+    assert next(iter(mapped))[0].shape == (8, 32, 32, 3)
+    short = ladder.iterator_an_epoch(training).fitted
+    assert short["x"].cardinality() == ladder.EPOCH
+    assert short["steps_per_epoch"] is None
+    assert {rung for names in ladder.RACES for rung in names} == set(ladder.RUNGS)
+
+
+def test_a_rung_wins_over_what_train_says(training):
+    seen = []
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append((self.model.steps_per_execution, self.params["steps"]))
+            raise StopIteration
+
+    rung = ladder.RUNGS["steps_per_execution=8"](ladder.one_iterator(training))
+    ladder._override(rung.model, rung.compiled, rung.fitted)
+    with pytest.raises(StopIteration):
+        kcnn.train(rung.model, rung.data, epochs=1, callbacks=[Stop()])
+    assert seen == [(8, ladder.EPOCH)]
+
+
+def test_a_rung_that_is_not_there_is_said(training):
+    with pytest.raises(RuntimeError, match="this network is a kcnn.layers.FakeQuantize"):
+        ladder._without(training, "FakeQuantize")
+
+
+def test_another_network_is_no_contestant():
+    with pytest.raises(RuntimeError, match="another one: its answers differ by 0.5"):
+        networks.difference(np.array([1.5]), np.array([1.0]))
+
+
+def test_the_whole_of_it_in_seconds(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "benchmarks", "fit", "runs", "--quick", "--models"]
+    command += ["simple_cnn", "--only", "kcnn,PyTorch", "--rounds", "2", "--out", out]
+    # Below a file, so that no data set can be there.
+    environment = {**os.environ, "TFDS_DATA_DIR": f"{sys.executable}/nowhere"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    results = load(out / "results.json")
+    assert set(results) == {"fit", "runs"}
+    part = results["fit"]
+    assert part.settings["quick"] == 1
+    assert part.machine.cores >= 1
+    assert "keras" in part.machine.versions
+    *_, race = part.races
+    assert race.facts["data"] == "synthetic"
+    assert race.facts["parameters"] == 268_842
+    kcnn_entry = race.of("kcnn")
+    assert kcnn_entry.error is None
+    assert len(kcnn_entry.values) == 2
+    assert kcnn_entry.facts["peak_bytes"] > 100 << 20
+    if other := race.of("PyTorch"):
+        assert other.error is None
+        assert other.facts["parameters"] == 268_842
+        assert other.facts["difference"] < networks.TOLERANCE
+    else:
+        assert race.left_out == {"PyTorch": "torch is not installed"}
+    text = (out / "RESULTS.md").read_text()
+    assert text.startswith("# Benchmarks")
+    assert "| simple_cnn, batch 16 | kcnn |" in text
+    assert "kcnn" in done.stdout
+    assert tables.updated(text, results) == text
+
+
+def test_a_mistake_is_one_line():
+    command = [sys.executable, "-m", "benchmarks", "fitt"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "benchmarks: Unknown part 'fitt'. Did you mean 'fit'?" in done.stderr
