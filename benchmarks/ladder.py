@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import networks
-from benchmarks.contestants.keras3 import clock, endless, load, start, stock
+from benchmarks.contestants.keras3 import clock, endless, load, start
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
@@ -53,12 +53,12 @@ def as_it_is(training: Training) -> Training:
 
 def stock_batch_norm(training: Training) -> Training:
     """Take Keras's own batch normalisation."""
-    return _without(training, "BatchNormalization")
+    return _plain(training, "BatchNormalization")
 
 
 def stock_convolution(training: Training) -> Training:
-    """Take Keras's own convolution in place of the one that is chosen by shape."""
-    return _without(training, "Conv2D")
+    """Take TensorFlow's own convolutions on small maps, too."""
+    return _plain(training, "Conv2D")
 
 
 def iterator_an_epoch(training: Training) -> Training:
@@ -111,8 +111,13 @@ RUNGS: dict[str, Rung] = {
     "batch 1024": as_it_is,
 }
 
+DEEP = "vgg16"
+"""The network whose convolutions reach maps of 2x2 pixels; the rungs of convolutions climb on it.
+"""
+
 RACES = (
-    ("kcnn", "keras.layers.BatchNormalization", "keras.layers.Conv2D"),
+    ("kcnn", "keras.layers.BatchNormalization"),
+    ("kcnn", "keras.layers.Conv2D"),
     ("kcnn", "keras.layers.Random* on each example", "keras.layers.Random* on batches"),
     ("one iterator for all short epochs", "an iterator for each short epoch"),
     ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True"),
@@ -139,20 +144,23 @@ def climb(spec: Spec, turns: Turns) -> None:
     train(training.model, training.data, epochs=1, callbacks=watching)
 
 
-def _without(training: Training, name: str) -> Training:
-    """Replace one of kcnn's layers by Keras's of the same name, and only that.
+def _plain(training: Training, name: str) -> Training:
+    """Replace the layers of one kind by Keras's own, and only these.
 
-    Raises:
-        RuntimeError: there is none in this network.
+    By a class derived from Keras's: `kcnn.train` makes Keras's very own layers fast.
     """
-    import kcnn.layers
+    import keras
 
-    own = {type(layer) for layer in training.model.layers}
-    own = {each for each in own if each.__module__.startswith("kcnn")}
-    replaced = getattr(kcnn.layers, name, None)
-    if replaced not in own:
-        raise RuntimeError(f"no layer of this network is a kcnn.layers.{name}")
-    return dataclasses.replace(training, model=stock(training.model, keep=own - {replaced}))
+    stock = getattr(keras.layers, name)
+    plain = type(f"Plain{name}", (stock,), {})
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        # `__class__` is what kcnn's layers are saved as, `type` what they are.
+        made = plain if layer.__class__ is stock else type(layer)
+        return made.from_config(layer.get_config())
+
+    model = keras.models.clone_model(training.model, clone_function=copy)
+    return dataclasses.replace(training, model=model)
 
 
 def _override(model: "keras.Model", compiled: dict, fitted: dict) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from benchmarks import startup, trained
-from benchmarks.ladder import RACES
+from benchmarks.ladder import DEEP, RACES
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
 from benchmarks.results import Machine, Part, Race, processor_flags
@@ -81,23 +81,24 @@ def pipeline(prepared: Prepared) -> Iterator[Race]:
 def ladder(prepared: Prepared) -> Iterator[Race]:
     """Yield races of kcnn against itself without one of the things that make it fast."""
     plan = prepared.plan
-    model = plan.close_up
-    facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
     # On a processor without AMX, kcnn is in float32 anyway.
     idle = ("float32",) if _fast_precision() == "float32" else ()
     for rungs in RACES:
-        specs = [_rung(prepared, name) for name in rungs if name not in idle]
+        deep = "keras.layers.Conv2D" in rungs and DEEP in plan.models
+        model = DEEP if deep else plan.close_up
+        facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
+        specs = [_rung(prepared, name, model) for name in rungs if name not in idle]
         yield prepared.race(specs, "images/s", facts)
 
 
-def _rung(prepared: Prepared, name: str) -> Spec:
+def _rung(prepared: Prepared, name: str, model: str) -> Spec:
     plan = prepared.plan
-    batch = plan.batch(plan.close_up)
+    batch = plan.batch(model)
     if name.startswith("batch ") and not plan.quick:
         batch = int(name.removeprefix("batch "))
     precision = "float32" if name == "float32" else _fast_precision()
     return prepared.spec(
-        name, "benchmarks.ladder:climb", model=plan.close_up, batch=batch, precision=precision
+        name, "benchmarks.ladder:climb", model=model, batch=batch, precision=precision
     )
 
 

@@ -151,19 +151,24 @@ def _scaling(results: Results) -> Iterator[Table]:
 
 
 def _ladder(results: Results) -> Iterator[Table]:
-    rows, model = [], results["ladder"].races[0].facts["model"]
+    rows = []
     for race in results["ladder"].races:
         base = race.entries[0].contestant if race.entries else ""
         rows += [
-            (entry.contestant, "" if entry.contestant == base else base, *cells[1:])
+            (
+                race.facts["model"],
+                entry.contestant,
+                "" if entry.contestant == base else base,
+                *cells[1:],
+            )
             for entry, cells in zip(race.entries, speeds(race), strict=True)
         ]
     yield Table(
-        f"**What each change bought**: kcnn on {model} with one thing changed, images/s, and the "
-        "speed of what it is compared with divided by its own. Above 1: kcnn's way is faster.",
-        ("changed", "compared with", "images/s", "that is faster by"),
+        "**What each change bought**: kcnn with one thing changed, images/s, and the speed of what "
+        "it is compared with divided by its own. Above 1: kcnn's way is faster.",
+        ("network", "changed", "compared with", "images/s", "that is faster by"),
         tuple(rows),
-        names=2,
+        names=3,
     )
 
 

@@ -1,7 +1,6 @@
 """Stock Keras 3 as people run it, and kcnn."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,26 +73,21 @@ def endless(data: "Data") -> "Data":
     return dataclasses.replace(data, steps_per_epoch=FOREVER)
 
 
-def stock(model: "keras.Model", keep: Sequence[type] = ()) -> "keras.Model":
+def stock(model: "keras.Model") -> "keras.Model":
     """Return a copy made of Keras's own layers, as a saved model loads without kcnn.
 
-    Args:
-        model: of kcnn.
-        keep: classes of `kcnn.layers` that stay what they are.
-
     Raises:
-        RuntimeError: a layer of kcnn is left that is not to be kept.
+        RuntimeError: a layer of kcnn is left.
     """
     import keras
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         # `__class__` is what kcnn's layers are saved as, `type` what they are.
-        made = type(layer) if type(layer) in keep else layer.__class__
-        return made.from_config(layer.get_config())
+        return layer.__class__.from_config(layer.get_config())
 
     copied = keras.models.clone_model(model, clone_function=copy)
     own = [each for each in copied.layers if type(each).__module__.startswith("kcnn")]
-    if any(type(each) not in keep for each in own):
+    if own:
         raise RuntimeError(f"no stock layer: {', '.join(each.name for each in own)}")
     return copied
 
