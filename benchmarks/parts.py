@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from benchmarks import startup, trained
+from benchmarks.contestants.convolution import PRODUCT, TENSORFLOW, WHOLE_MAP
 from benchmarks.ladder import DEEP, RACES
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
 from benchmarks.results import Machine, Part, Race, processor_flags
 
 SCALED_BATCHES = (64, 256, 1024)
+CONVOLUTIONS = ((512, 2), (512, 4), (256, 8), (128, 16))
+"""Channels, and pixels of a side."""
 
 
 def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> list[Spec]:
@@ -78,6 +81,26 @@ def pipeline(prepared: Prepared) -> Iterator[Race]:
     yield prepared.race(specs, "images/s", facts)
 
 
+def convolutions(prepared: Prepared) -> Iterator[Race]:
+    """Yield races of one convolution each, on maps and channels as the deep networks have them."""
+    rows = ((16, 8),) if prepared.plan.quick else CONVOLUTIONS
+    for channels, size in rows:
+        ways = (TENSORFLOW, PRODUCT, WHOLE_MAP) if size == 2 else (TENSORFLOW, PRODUCT)
+        specs = [
+            prepared.spec(
+                way,
+                "benchmarks.contestants.convolution:convolve",
+                needs="tensorflow",
+                precision=_fast_precision(),
+                batch=8 if prepared.plan.quick else 128,
+                options={"channels": channels, "size": size},
+            )
+            for way in ways
+        ]
+        facts = {"channels": channels, "size": size, "batch": specs[0].batch}
+        yield prepared.race(specs, "FLOP/s", facts)
+
+
 def ladder(prepared: Prepared) -> Iterator[Race]:
     """Yield races of kcnn against itself without one of the things that make it fast."""
     plan = prepared.plan
@@ -124,6 +147,7 @@ PARTS: dict[str, Callable[[Prepared], Iterator[Race]]] = {
     "pipeline": pipeline,
     "fit": fit,
     "scaling": scaling,
+    "convolutions": convolutions,
     "ladder": ladder,
     "runs": runs,
 }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from benchmarks.cells import Table, number, receipt, remarks, speeds, title
+from benchmarks.cells import Table, factor, number, receipt, remarks, speeds, title
 from benchmarks.results import Entry, Race, Results, spread
 
 _MIB = 1 << 20
@@ -172,6 +172,27 @@ def _ladder(results: Results) -> Iterator[Table]:
     )
 
 
+def _convolutions(results: Results) -> Iterator[Table]:
+    rows = [
+        (
+            f"{race.facts['channels']} channels, {race.facts['size']}x{race.facts['size']}",
+            entry.contestant,
+            number([value / 1e9 for value in entry.values]),
+            "" if entry is race.entries[0] else factor(entry.values, race.entries[0].values),
+        )
+        for race in results["convolutions"].races
+        for entry in race.entries
+    ]
+    yield Table(
+        f"**A 3x3 convolution and both its gradients**, batch "
+        f"{results['convolutions'].races[0].facts['batch']}, GFLOP/s. Above 1: faster than "
+        "TensorFlow's own.",
+        ("maps", "way", "GFLOP/s", "that is faster by"),
+        tuple(rows),
+        names=2,
+    )
+
+
 def _runs(results: Results) -> Iterator[Table]:
     for race in results["runs"].races:
         scores = list(
@@ -215,5 +236,6 @@ _TABLES: dict[str, Callable[[Results], Iterator[Table]]] = {
     "startup": _start_up,
     "scaling": _scaling,
     "ladder": _ladder,
+    "convolutions": _convolutions,
     "runs": _runs,
 }

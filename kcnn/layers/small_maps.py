@@ -73,16 +73,16 @@ def convolve(images: Any, kernel: Any, geometry: Geometry) -> Any | None:
     pixels = int(np.prod(geometry.output))
     channels = min(kernel.shape[2:])
     if channels >= _PRODUCT_CHANNELS and pixels * np.prod(geometry.size) <= _WHOLE_MAP_PAIRS:
-        return _whole_map(images, kernel, geometry)
+        return whole_map(images, kernel, geometry)
     if channels >= _PRODUCT_CHANNELS and pixels <= _PRODUCT_PIXELS:
-        return _product(images, kernel, geometry)
+        return product(images, kernel, geometry)
     in_bfloat16 = images.dtype.name == "bfloat16"
     if in_bfloat16 and channels >= _GRADIENT_CHANNELS and pixels <= _GRADIENT_PIXELS:
         return _stock_forward(images, kernel, geometry)
     return None
 
 
-def _whole_map(images: Any, kernel: Any, geometry: Geometry) -> Any:
+def whole_map(images: Any, kernel: Any, geometry: Geometry) -> Any:
     """Make a dense layer of it: every pixel of so small a map meets almost every other one.
 
     Products with the border's zeros, more than half of all on a map of 2x2 pixels, are left out.
@@ -115,7 +115,7 @@ def _taps(geometry: Geometry) -> np.ndarray:
     return taps.reshape(np.prod(geometry.size), -1)
 
 
-def _product(images: Any, kernel: Any, geometry: Geometry) -> Any:
+def product(images: Any, kernel: Any, geometry: Geometry) -> Any:
     """Lay the pixels under the kernel side by side and multiply by the kernel, forth and back."""
     import tensorflow as tf
 

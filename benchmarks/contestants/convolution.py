@@ -1,0 +1,42 @@
+"""A 3x3 convolution with both gradients, by TensorFlow or as matrix products."""
+
+from benchmarks.race import Spec
+from benchmarks.turns import Turns
+
+TENSORFLOW, PRODUCT, WHOLE_MAP = "TensorFlow", "matrix product", "one dense layer"
+
+
+def convolve(spec: Spec, turns: Turns) -> None:
+    """Convolve square maps in the way that the contestant is called; the unit is the FLOP.
+
+    Counted are the products with the border's zeros too, as everybody does.
+    """
+    import tensorflow as tf
+
+    from kcnn.layers.small_maps import Geometry, product, whole_map
+
+    size, channels = int(spec.options["size"]), int(spec.options["channels"])
+    geometry = Geometry((size, size), (3, 3), (1, 1), same=True)
+    dtype = tf.as_dtype(spec.precision)
+    shapes = [spec.batch, size, size, channels], [3, 3, channels, channels]
+    images, kernel = (
+        tf.cast(tf.random.stateless_normal(shape, [spec.seed, index]), dtype)
+        for index, shape in enumerate(shapes)
+    )
+    ways = {
+        TENSORFLOW: lambda: tf.nn.conv2d(images, kernel, 1, "SAME"),
+        PRODUCT: lambda: product(images, kernel, geometry),
+        WHOLE_MAP: lambda: whole_map(images, kernel, geometry),
+    }
+
+    @tf.function
+    def step() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([images, kernel])
+            outputs = ways[spec.contestant]()
+        return [outputs, *tape.gradient(outputs, [images, kernel], images)]
+
+    flops = 3 * 2 * spec.batch * size**2 * 9 * channels**2
+    while True:
+        step()
+        turns.step(flops)
