@@ -16,8 +16,7 @@ import sklearn.datasets
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from kcnn.data import Folder, load, read_image, source
-from kcnn.data import pipeline as data_pipeline
+from kcnn.data import Folder, labelled, load, read_image, source
 from kcnn.data.splits import stratified_order
 
 NUM_CLASSES = 3
@@ -267,9 +266,12 @@ def test_one_seed_gives_one_stream(load_source, name):
 
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("limit", [None, 60])
-def test_reading_from_the_disk_gives_the_same_as_ram(load_source, monkeypatch, name, limit):
+def test_reading_from_the_disk_gives_the_same_as_ram(
+    load_source, monkeypatch, tmp_path, name, limit
+):
     expected = all_parts(load_source(name, augment="strong", limit=limit))
-    monkeypatch.setattr(data_pipeline, "RAM_LIMIT", 0)
+    monkeypatch.setattr(labelled, "RAM_LIMIT", 0)
+    monkeypatch.setenv("KCNN_DATA_CACHE", str(tmp_path))  # no arrays are kept there
     received = all_parts(load_source(name, augment="strong", limit=limit))
     for part in expected:
         assert_same(received[part], expected[part])
@@ -454,7 +456,7 @@ FOLDER_CASES = {
     + [(case, 0) for case in FOLDER_CASES if case != "cut off"],
 )
 def test_bad_folder(tmp_path, monkeypatch, case, ram_limit):
-    monkeypatch.setattr(data_pipeline, "RAM_LIMIT", ram_limit)
+    monkeypatch.setattr(labelled, "RAM_LIMIT", ram_limit)
     spoil, message = FOLDER_CASES[case]
     root = tmp_path / "images"
     images, labels = pictures(12)

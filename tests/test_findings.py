@@ -15,7 +15,8 @@ from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
 from kcnn.pipeline import findings
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, receipts, score, with_tta
+from kcnn.pipeline.forms import Form, score, with_tta
+from kcnn.pipeline.receipts import receipts
 from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.report import analysis
 from kcnn.report.stages import Report

@@ -16,7 +16,14 @@ from kcnn.cli.export import export
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import compare_models
 from kcnn.cli.report import compare, report
-from kcnn.cli.shared import DataDir, DataName, load_data, model_file, start_tensorflow
+from kcnn.cli.shared import (
+    DataDir,
+    DataName,
+    load_data,
+    model_file,
+    start_backend,
+    start_tensorflow,
+)
 from kcnn.cli.show import console
 from kcnn.cli.verify import verify
 
@@ -70,7 +77,7 @@ def run(
     folder = out or Path("saved_models") / file.name
     if single:
         RunDir(folder).check_free(overwrite=overwrite)
-    start_tensorflow()
+    start_backend()
     from kcnn import pipeline
 
     if single:

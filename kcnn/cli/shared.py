@@ -29,6 +29,12 @@ Method = Annotated[
 ]
 
 
+def start_backend() -> None:
+    """Import TensorFlow quietly, unless Keras was told to compute with another library."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        start_tensorflow()
+
+
 def start_tensorflow() -> None:
     """Import TensorFlow and find its devices without the dozen lines it writes about that."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,8 +1,10 @@
 """Images and labels as plain `tf.data.Dataset`: where they come from, split, augmented, batched.
 
-To be read in this order: `examples` is what every source hands over; `digits`, `folder` and
-`tfds_source` are the sources; `splits` cuts their examples; `augment` changes whole batches
-of images and `mixing` mixes them, labels too; `pipeline` puts it all together in `load`.
+To be read in this order: `labelled` and `examples` are what every source hands over, to NumPy and
+to TensorFlow; `digits`, `folder`, `array_file` and `tfds_source` are the sources; `splits` cuts
+their examples; `augment` changes whole batches of images and `mixing` mixes them, labels too;
+`pipeline` puts it all together in `load`. `arrays` does so without TensorFlow in `load_arrays`,
+and `device` and `device_augment` feed them to JAX.
 """
 
 from importlib import import_module
@@ -10,14 +12,19 @@ from importlib import import_module
 from kcnn.data.catalogue import AUGMENTATIONS, SOURCES, names
 
 _HOMES = {
+    "ArrayFile": "array_file",
+    "Arrays": "arrays",
     "Data": "pipeline",
+    "DeviceData": "device",
     "Digits": "digits",
     "Folder": "folder",
     "Source": "sources",
     "Tfds": "tfds_source",
+    "LabelledImages": "labelled",
     "load": "pipeline",
+    "load_arrays": "arrays",
     "read_image": "images",
-    "source": "pipeline",
+    "source": "sources",
 }
 
 __all__ = ["AUGMENTATIONS", "SOURCES", "names", *_HOMES]

@@ -1,8 +1,10 @@
 """What can be asked for by name. Nothing here loads TensorFlow."""
 
+ARRAYS_PREFIX = "arrays:"
 FOLDER_PREFIX = "folder:"
 
 SOURCES = {
+    f"{ARRAYS_PREFIX}FILE.npz": "your arrays: train_images, train_labels and, if there, test_*",
     "cifar10": "60,000 colour photos of 10 kinds of things, 32x32 (TensorFlow Datasets)",
     "cifar100": "60,000 colour photos of 100 kinds of things, 32x32 (TensorFlow Datasets)",
     "digits": "1,797 handwritten digits in 32x32x3, part of scikit-learn: needs no download",

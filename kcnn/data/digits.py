@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from kcnn.data.examples import Examples
+from kcnn.data.labelled import LabelledImages
 from kcnn.data.sources import Opened
 
 
@@ -29,6 +29,10 @@ class Digits:
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
         """Return all digits as training examples; `data_dir` has no meaning here."""
+        return self.arrays(data_dir).as_examples()
+
+    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
+        """Return the same as arrays of NumPy."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -36,7 +40,7 @@ class Digits:
         large = np.stack([Image.fromarray(g).resize((32, 32), Image.BILINEAR) for g in grey])
         images = np.repeat(large[..., np.newaxis], 3, axis=-1)
         return Opened(
-            train=Examples.from_arrays(images, digits.target),
+            train=LabelledImages(images, digits.target.astype(np.int32)),
             test=None,
             class_names=tuple(str(name) for name in digits.target_names),
         )

@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
+from kcnn.data.labelled import ImageReader, LabelledImages
+
 PARALLEL_CALLS = 2
 """Fixed: tf.data's own tuning competes with the training for the cores and delays its end."""
 
@@ -59,6 +61,16 @@ class Examples:
 
         return cls(labels.astype(np.int32), images.shape[1:], fetch)
 
+    @classmethod
+    def from_reader(cls, reader: ImageReader) -> Self:
+        """Read the images with a function of NumPy."""
+
+        def fetch(indices: tf.Tensor) -> tf.Tensor:
+            images = tf.numpy_function(reader.read, [indices], tf.uint8, stateful=False)
+            return tf.ensure_shape(images, (indices.shape[0], *reader.image_shape))
+
+        return cls(reader.labels, reader.image_shape, fetch)
+
     @property
     def num_bytes(self) -> int:
         """Size of the decoded images."""
@@ -73,8 +85,8 @@ class Examples:
 
         return type(self)(self.labels[indices], self.image_shape, fetch)
 
-    def in_ram(self) -> Self:
-        """Read every image once and return examples that hold them.
+    def decoded(self) -> LabelledImages:
+        """Read every image once into an array.
 
         Raises:
             ValueError: If an image cannot be decoded.
@@ -93,7 +105,17 @@ class Examples:
                 start += len(batch)
         except tf.errors.OpError as error:
             raise ValueError(_reason(error)) from None
-        return self.from_arrays(images, self.labels)
+        return LabelledImages(images, self.labels)
+
+
+def as_examples(part: Examples | ImageReader | LabelledImages) -> Examples:
+    """Return the same for TensorFlow to read."""
+    match part:
+        case LabelledImages():
+            return Examples.from_arrays(part.images, part.labels)
+        case ImageReader():
+            return Examples.from_reader(part)
+    return part
 
 
 def _reason(error: tf.errors.OpError) -> str:

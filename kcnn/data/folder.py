@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from kcnn.data.examples import Examples
 from kcnn.data.images import SUFFIXES, read_image, read_size
+from kcnn.data.labelled import ImageReader
 from kcnn.data.sources import Opened, check_image_size
 
 
@@ -43,6 +42,10 @@ class Folder:
             ValueError: If a folder is missing or empty, there is only one class, an image is none,
                 or images differ in size and `image_size` is None.
         """
+        return self.arrays(data_dir).as_examples()
+
+    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
+        """Do the same for NumPy to read the images."""
         root = Path(self.path).expanduser()
         if not root.is_dir():
             raise ValueError(f"There is no image folder {str(root)!r}.")
@@ -57,15 +60,15 @@ class Folder:
                 f"Image folder {str(train_dir)!r} has {len(class_names)} class folders; at least 2 "
                 "are needed, each named after its class and holding its images."
             )
-        train = self._examples(train_dir, class_names)
+        train = self._reader(train_dir, class_names)
         test = None
         if test_dir.is_dir():
-            test = self._examples(test_dir, class_names, train.image_shape[:2])
+            test = self._reader(test_dir, class_names, train.image_shape[:2])
         return Opened(train, test, class_names)
 
-    def _examples(
+    def _reader(
         self, folder: Path, class_names: tuple[str, ...], size: tuple[int, int] | None = None
-    ) -> Examples:
+    ) -> ImageReader:
         paths, labels = _files(folder, class_names)
         sizes = [read_size(path) for path in paths]  # Also finds files that are no images.
         size = self.image_size or size or sizes[0]
@@ -81,11 +84,7 @@ class Folder:
                 image[...] = pixels
             return images
 
-        def fetch(indices: tf.Tensor) -> tf.Tensor:
-            images = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
-            return tf.ensure_shape(images, (indices.shape[0], *size, 3))
-
-        return Examples(labels, (*size, 3), fetch)
+        return ImageReader(labels, (*size, 3), read)
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:

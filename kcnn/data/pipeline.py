@@ -2,24 +2,23 @@
 
 import logging
 import os
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from kcnn.data import labelled
 from kcnn.data.augment import Augmentation, augmentation
-from kcnn.data.catalogue import CHARACTER_SETS, FOLDER_PREFIX
-from kcnn.data.digits import Digits
-from kcnn.data.examples import PARALLEL_CALLS, Examples, dataset_options, in_main_memory
-from kcnn.data.folder import Folder
+from kcnn.data.examples import (
+    PARALLEL_CALLS,
+    Examples,
+    as_examples,
+    dataset_options,
+    in_main_memory,
+)
 from kcnn.data.mixing import Mixing, mixing
-from kcnn.data.sources import Source
-from kcnn.data.splits import split
-
-RAM_LIMIT = 1 << 30
-"""Sets of up to that many decoded bytes are held in RAM; larger ones are read batch by batch."""
+from kcnn.data.sources import Source, open_source, source
+from kcnn.data.splits import check_arguments, check_batch_size, split
 
 _PREFETCH = 2
 
@@ -60,35 +59,6 @@ class Data:
     num_validation: int
     num_test: int
     steps_per_epoch: int
-
-
-def source(name: str, *, image_size: tuple[int, int] | None = None) -> Source:
-    """Return the source that a name stands for, as `load` does, but with an image size.
-
-    Args:
-        name: As in `load`.
-        image_size: (height, width) that every image is resized to; None keeps their own.
-
-    Raises:
-        ValueError: If a size is given for digits, which have one, or `name` is no string.
-
-    >>> source("folder:flowers", image_size=(64, 64))
-    Folder(path='flowers', image_size=(64, 64), mirror=True)
-    """
-    if not isinstance(name, str):
-        raise ValueError(f"name must be a string or a source such as Folder. Received: {name!r}.")
-    if name == "digits":
-        if image_size is not None:
-            raise ValueError(f"digits are 32 x 32: leave image_size out. Received: {image_size!r}.")
-        return Digits()
-    if name.startswith(FOLDER_PREFIX):
-        return Folder(name.removeprefix(FOLDER_PREFIX), image_size)
-    if os.sep in name and Path(name).is_dir():
-        raise ValueError(f"{name!r} is a folder: write {FOLDER_PREFIX + name!r} to read it.")
-    # Imported late: tfds takes a while, and digits and folders do not need it.
-    from kcnn.data.tfds_source import Tfds
-
-    return Tfds(name, image_size, mirror=re.split("[/:]", name)[0] not in CHARACTER_SETS)
 
 
 def load(
@@ -135,19 +105,15 @@ def load(
     >>> images.shape, images.dtype, labels.shape
     (TensorShape([32, 32, 32, 3]), tf.uint8, TensorShape([32]))
     """
-    _check(batch_size=batch_size, validation=validation, seed=seed, limit=limit)
+    check_batch_size(batch_size)
+    check_arguments(validation=validation, seed=seed, limit=limit)
     origin = name if isinstance(name, Source) else source(name)
     change = augmentation(augment, mirror=origin.mirror)
-    opened = origin.open(data_dir)
+    opened = open_source(origin, data_dir)
     parts = split(opened, validation, seed, limit)
-    if batch_size > len(parts[0]):
-        raise ValueError(
-            f"batch_size={batch_size} is larger than the training set of {len(parts[0])} images: "
-            f"pass batch_size={len(parts[0])} or less."
-        )
-    if sum(part.num_bytes for part in parts) <= RAM_LIMIT:
-        parts = [part.in_ram() for part in parts]
-    train, held_out, test = parts
+    check_batch_size(batch_size, len(parts[0]))
+    held = sum(part.num_bytes for part in parts) <= labelled.RAM_LIMIT
+    train, held_out, test = (as_examples(part.decoded() if held else part) for part in parts)
     mix = mixing(augment, len(opened.class_names))
     order = np.random.default_rng(seed).permutation(len(train))
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
@@ -217,20 +183,3 @@ def _shuffled(
         .apply(tf.data.experimental.assert_cardinality(steps))
         .with_options(dataset_options())
     )
-
-
-def _check(*, batch_size: int, validation: float, seed: int, limit: int | None) -> None:
-    _check_integer("batch_size", batch_size, least=1)
-    _check_integer("seed", seed, least=0)
-    if limit is not None:
-        _check_integer("limit", limit, least=1)
-    if not isinstance(validation, int | float) or not 0 < validation < 0.5:
-        raise ValueError(
-            "validation must be above 0, for everything is chosen on it, and below 0.5. "
-            f"Received: {validation!r}."
-        )
-
-
-def _check_integer(name: str, value: int, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}. Received: {value!r}.")

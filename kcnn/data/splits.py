@@ -1,9 +1,16 @@
 """Cut examples into training, validation and test sets that have the same share of every class."""
 
+from typing import TYPE_CHECKING, TypeVar
+
 import numpy as np
 
-from kcnn.data.examples import Examples
+from kcnn.data.labelled import ImageReader, LabelledImages
 from kcnn.data.sources import Opened
+
+if TYPE_CHECKING:
+    from kcnn.data.examples import Examples
+
+Part = TypeVar("Part", "Examples", ImageReader, LabelledImages)
 
 TEST_FRACTION = 0.2
 """What a source without a test set of its own loses to one. The cut does not depend on a seed."""
@@ -33,7 +40,7 @@ def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
 
 def split(
     opened: Opened, validation: float, seed: int, limit: int | None
-) -> tuple[Examples, Examples, Examples]:
+) -> tuple[Part, Part, Part]:
     """Return the training, validation and test examples.
 
     Args:
@@ -57,16 +64,14 @@ def split(
     return train, held_out, test
 
 
-def _cut(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
+def _cut(examples: Part, count: int, seed: int) -> tuple[Part, Part]:
     order = stratified_order(examples.labels, seed)
     # Sorted, so that what lies on the disk is read from its beginning to its end.
     first, rest = np.sort(order[:count]), np.sort(order[count:])
     return examples.subset(first), examples.subset(rest)
 
 
-def _check(
-    opened: Opened, train: Examples, validation: Examples, test: Examples, limit: int | None
-) -> None:
+def _check(opened: Opened, train: Part, validation: Part, test: Part, limit: int | None) -> None:
     cause = f"limit={limit} is too small" if limit is not None else "There are too few images"
     for name, part in {"validation": validation, "test": test}.items():
         if not len(part):
@@ -80,3 +85,30 @@ def _check(
             f"{cause}: class {opened.class_names[missing[0]]!r} would have no training image. "
             f"Received: {len(train)} images to train on and {len(opened.class_names)} classes."
         )
+
+
+def check_arguments(*, seed: int, validation: float = 0.1, limit: int | None = None) -> None:
+    """Refuse arguments of `kcnn.data.load` with which nothing can be cut."""
+    _check_integer("seed", seed, least=0)
+    if limit is not None:
+        _check_integer("limit", limit, least=1)
+    if not isinstance(validation, int | float) or not 0 < validation < 0.5:
+        raise ValueError(
+            "validation must be above 0, for everything is chosen on it, and below 0.5. "
+            f"Received: {validation!r}."
+        )
+
+
+def check_batch_size(batch_size: int, num_train: int | None = None) -> None:
+    """Refuse a batch that is none, or larger than the training set."""
+    _check_integer("batch_size", batch_size, least=1)
+    if num_train is not None and batch_size > num_train:
+        raise ValueError(
+            f"batch_size={batch_size} is larger than the training set of {num_train} images: "
+            f"pass batch_size={num_train} or less."
+        )
+
+
+def _check_integer(name: str, value: int, *, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}. Received: {value!r}.")

@@ -3,15 +3,19 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.metrics import confusion_matrix
 
 from kcnn import models
 from kcnn.evaluation.views import PredictFn, averaged
-from kcnn.litert import TFLiteClassifier
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kcnn.data.device import Batches
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Evaluation:
 
 def evaluate(
     model: keras.Model | PredictFn | str | os.PathLike,
-    dataset: tf.data.Dataset,
+    dataset: "tf.data.Dataset | Batches",
     *,
     expected_count: int | None = None,
     tta: str = "none",
@@ -90,7 +94,11 @@ def predictor(model: keras.Model | PredictFn | str | os.PathLike) -> PredictFn:
     """Return the function from uint8 images to logits that a model or model file stands for."""
     if isinstance(model, (str, os.PathLike)):
         path = Path(model)
-        model = TFLiteClassifier(path) if path.suffix == ".tflite" else models.load(path)
+        if path.suffix == ".tflite":
+            from kcnn.litert import TFLiteClassifier  # LiteRT goes with TensorFlow
+
+            return TFLiteClassifier(path)
+        model = models.load(path)
     return model.predict_on_batch if isinstance(model, keras.Model) else model
 
 

@@ -3,13 +3,11 @@
 import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kcnn import explain
-from kcnn.data import Data
 from kcnn.evaluation import Evaluation
-from kcnn.explain import Heatmaps
 from kcnn.pipeline.forms import Form
 from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.report.analysis import (
@@ -25,6 +23,10 @@ from kcnn.report.galleries import Gallery, plot_galleries
 from kcnn.report.page import write_page
 from kcnn.run_dir import RunDir
 
+if TYPE_CHECKING:
+    from kcnn.data import Data, DeviceData
+    from kcnn.explain import Heatmaps
+
 _DIAGRAMS = 3  # side by side; more no longer fit a page
 _DRIFT_IMAGES = 200  # from all over the test set; some seconds a form
 
@@ -33,7 +35,7 @@ logger = logging.getLogger("kcnn")
 
 def write_findings(
     run_dir: RunDir,
-    data: Data,
+    data: "Data | DeviceData",
     forms: Sequence[Form],
     evaluations: Sequence[Evaluation],
     *,
@@ -85,7 +87,7 @@ def _pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
 
 
 def _draw_mistakes(
-    run_dir: RunDir, data: Data, form: Form, analysis: Analysis, *, explained: bool
+    run_dir: RunDir, data: "Data | DeviceData", form: Form, analysis: Analysis, *, explained: bool
 ) -> None:
     if not analysis.mistakes:
         return
@@ -104,7 +106,9 @@ def _draw_mistakes(
     plot_galleries([gallery], run_dir.picture("mistakes"), heat=heatmaps is not None)
 
 
-def _draw_disagreements(run_dir: RunDir, data: Data, disagreement: Disagreement) -> None:
+def _draw_disagreements(
+    run_dir: RunDir, data: "Data | DeviceData", disagreement: Disagreement
+) -> None:
     first, second = disagreement.first, disagreement.second
     galleries = [
         Gallery(
@@ -125,7 +129,9 @@ def _draw_disagreements(run_dir: RunDir, data: Data, disagreement: Disagreement)
         plot_galleries(galleries, run_dir.picture("disagreements"))
 
 
-def _draw_heatmaps(run_dir: RunDir, data: Data, forms: Sequence[Form], count: int) -> None:
+def _draw_heatmaps(
+    run_dir: RunDir, data: "Data | DeviceData", forms: Sequence[Form], count: int
+) -> None:
     images, labels = spread_images(data, count)
     first = _heatmaps(forms[0], images)
     maps = [(form, _heatmaps(form, images, first.class_index)) for form in forms[1:]]
@@ -144,8 +150,10 @@ def _draw_heatmaps(run_dir: RunDir, data: Data, forms: Sequence[Form], count: in
 
 def _heatmaps(
     form: Form, images: np.ndarray, class_index: np.ndarray | None = None
-) -> Heatmaps | None:
+) -> "Heatmaps | None":
     """Return where the form sees each class, or None if it cannot be asked."""
+    from kcnn import explain  # heat maps take TensorFlow, and other findings do not
+
     if form.file.suffix != ".tflite":
         return explain.grad_cam(form.model, images, class_index)
     try:
@@ -155,8 +163,10 @@ def _heatmaps(
         return None
 
 
-def _drifts(data: Data, forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
+def _drifts(data: "Data | DeviceData", forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
     """Return how far the heat maps of each later form lie from the first's, where it has any."""
+    from kcnn import explain  # as in _heatmaps
+
     images, _ = spread_images(data, _DRIFT_IMAGES)
     sizes = {
         form: seen.raw.shape
@@ -184,7 +194,7 @@ def _drifts(data: Data, forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
     )
 
 
-def _images(data: Data, cases: Sequence[Case]) -> np.ndarray:
+def _images(data: "Data | DeviceData", cases: Sequence[Case]) -> np.ndarray:
     return images_at(data, [case.index for case in cases])[0]
 
 

@@ -1,22 +1,17 @@
-"""The forms a model takes on its way to the phone, and their receipts."""
+"""The forms a model takes on its way to the phone, and their scores."""
 
 import dataclasses
 import logging
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
-from kcnn import compress, export
-from kcnn.data import Data
-from kcnn.evaluation import TTA, Evaluation, evaluate
-from kcnn.report.stages import Stage, stage
-from kcnn.runtimes import latency, micro
+from kcnn.evaluation import Evaluation, evaluate
 
-_ROUNDS = 50  # of each form on each number of threads
-_TIMEOUT = 3600.0  # seconds; a large network in many forms takes minutes
+if TYPE_CHECKING:
+    from kcnn.data import Data, DeviceData
 
 logger = logging.getLogger("kcnn")
 
@@ -40,69 +35,7 @@ def with_tta(form: Form, tta: str) -> Form:
     return dataclasses.replace(form, name=f"{form.name}, TTA {tta}", tta=tta)
 
 
-def score(form: Form, data: Data) -> Evaluation:
+def score(form: Form, data: "Data | DeviceData") -> Evaluation:
     """Score the form on the whole test set."""
     logger.info("scoring %s on the test set", form.file.name)
     return evaluate(form.file, data.test, expected_count=data.num_test, tta=form.tta)
-
-
-def receipts(forms: Sequence[Form], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
-    """Return what each form is worth: its score, its sizes, its time for an image.
-
-    The times of one call can be compared with each other: all forms take turns.
-    """
-    times = _times(forms)
-    return tuple(
-        _receipt(form, evaluation, times[form.file])
-        for form, evaluation in zip(forms, evaluations, strict=True)
-    )
-
-
-def _receipt(form: Form, evaluation: Evaluation, times: dict[str, float]) -> Stage:
-    return stage(
-        form.name,
-        form.file,
-        evaluation,
-        **{field: taken * TTA[form.tta] for field, taken in times.items()},
-        sparsity=compress.sparsity(form.model),
-        macs=form.macs,
-        arena_bytes=_arena_bytes(form),
-    )
-
-
-def _times(forms: Sequence[Form]) -> dict[Path, dict[str, float]]:
-    """Measure every file on the one runtime that a phone has, as fields of `Stage`."""
-    files = {str(form.file): form for form in forms}  # a form and its TTA share one
-    logger.info("timing %d files in turn", len(files))
-    models = {name: _as_tflite(form) for name, form in files.items()}
-    rows = latency(models, threads=(1, 2), rounds=_ROUNDS, timeout=_TIMEOUT)
-    alone, shared = ({row.name: row for row in rows if row.threads == n} for n in (1, 2))
-    return {
-        Path(name): {
-            "ms_per_image": alone[name].milliseconds,
-            "ms_two_threads": shared[name].milliseconds,
-            "tool_ms": alone[name].tool_milliseconds,
-        }
-        for name in models
-    }
-
-
-def _as_tflite(form: Form) -> bytes:
-    """Return the form's file, that of a Keras model in floats."""
-    if form.file.suffix == ".tflite":
-        return form.file.read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "float.tflite"
-        export.export_tflite(form.model, file, quantization="none")
-        return file.read_bytes()
-
-
-def _arena_bytes(form: Form) -> int | None:
-    """Measure what an int8 file takes of a microcontroller's memory, where that can be asked."""
-    if form.file.suffix != ".tflite" or micro.available() is not None:
-        return None
-    try:
-        return micro.arena_bytes(form.file.read_bytes())
-    except RuntimeError as reason:  # it lacks some operators in int8, such as the LRN's logarithm
-        logger.warning("no arena size of %s: %s", form.file.name, reason)
-        return None

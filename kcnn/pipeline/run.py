@@ -6,23 +6,23 @@ import os
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from kcnn import explain, models
 from kcnn.arithmetic import model_arithmetic
 from kcnn.data import Data
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, receipts, score, with_tta
+from kcnn.pipeline.forms import Form, score, with_tta
+from kcnn.pipeline.receipts import receipts
+from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.samples import spread_images
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
 from kcnn.pipeline.shrink import check, shrunk
-from kcnn.recipe import Recipe, to_json
+from kcnn.recipe import Recipe
 from kcnn.report import plots
 from kcnn.report.page import write_page
-from kcnn.report.stages import CONTROL, Report, Stage, git_commit
-from kcnn.run_dir import RunDir, atomic
-from kcnn.training import TrainResult
+from kcnn.report.stages import CONTROL, Report, git_commit
+from kcnn.run_dir import RunDir
 
 logger = logging.getLogger("kcnn")
 
@@ -63,9 +63,7 @@ def run(
     check(recipe, model, data)
     training = None if recipe.trained else training_for(recipe, model, data)
     callbacks = callbacks_for(recipe.train, data, run_dir.path)
-    run_dir.start()
-    _write(run_dir.recipe, to_json(recipe))
-    _write(run_dir.labels, "\n".join(data.class_names) + "\n")
+    begin(run_dir, recipe, data.class_names)
 
     trained = training and training(callbacks=callbacks)
     model = in_float32(trained.model if trained else model)
@@ -81,8 +79,8 @@ def run(
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     stages = receipts(forms, evaluations)
-    course = _course(trained) if trained else {"taken_from": recipe.trained}
-    report = _report(recipe, name, data, model, course, stages, commit)
+    course = course_of(trained) if trained else {"taken_from": recipe.trained}
+    report = report_of(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
@@ -122,39 +120,3 @@ def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> boo
     ]
     heatmaps.save(run_dir.picture("grad_cam"), images, titles)
     return True
-
-
-def _course(trained: TrainResult) -> dict[str, float | int | str]:
-    return {
-        "epochs": trained.epochs,
-        "best_epoch": trained.best_epoch,
-        "seconds": round(trained.seconds, 1),
-        "stop_reason": trained.stop_reason,
-    }
-
-
-def _report(
-    recipe: Recipe,
-    name: str,
-    data: Data,
-    model: keras.Model,
-    course: dict[str, float | int | str],
-    stages: tuple[Stage, ...],
-    commit: str | None,
-) -> Report:
-    return Report(
-        recipe=name,
-        model=recipe.model.name,
-        parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
-        dataset=recipe.data.name,
-        train_images=data.num_train,
-        stages=stages,
-        training=course,
-        seed=recipe.seed,
-        git_commit=commit,
-    )
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(text)

@@ -1,13 +1,15 @@
 """Single images of a test set: named ones, and some from all over it."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kcnn.data import Data
+if TYPE_CHECKING:
+    from kcnn.data import Data, DeviceData
 
 
-def images_at(data: Data, places: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+def images_at(data: "Data | DeviceData", places: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the test images at `places`, from 0, and their labels; read no further than the last.
 
     Returns:
@@ -25,7 +27,7 @@ def images_at(data: Data, places: Iterable[int]) -> tuple[np.ndarray, np.ndarray
     return np.stack(images), np.stack(labels)
 
 
-def spread_images(data: Data, count: int) -> tuple[np.ndarray, np.ndarray]:
+def spread_images(data: "Data | DeviceData", count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return `count` test images at equal distances, or all if there are no more, and their labels.
 
     A folder's test set lies class by class: its first images would show one class only.

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
+from kcnn import data as data_room
 from kcnn import models
 from kcnn.callbacks import LearningRateLog, Lookahead, MonitorGuard, standard
-from kcnn.data import Data, source
-from kcnn.data import load as load_data
+from kcnn.data.device import DeviceData
+from kcnn.data.sources import source
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
 from kcnn.recipe import Distill, Recipe, Train, Transfer
@@ -24,15 +25,18 @@ from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
 from kcnn.training.precision import has_amx
 
+if TYPE_CHECKING:
+    from kcnn.data import Data
+
 _WHITENED = 5000  # training images, as in the paper of speed_net
 
 logger = logging.getLogger("kcnn")
 
 
-def load(recipe: Recipe, data_dir: str | None) -> Data:
+def load(recipe: Recipe, data_dir: str | None) -> "Data":
     """Return the recipe's data, split and augmented as it says."""
     section = recipe.data
-    return load_data(
+    return data_room.load(
         source(section.name, image_size=section.image_size),
         batch_size=section.batch_size,
         augment=section.augment,
@@ -43,7 +47,20 @@ def load(recipe: Recipe, data_dir: str | None) -> Data:
     )
 
 
-def build(recipe: Recipe, data: Data) -> keras.Model:
+def load_on_device(recipe: Recipe, data_dir: str | None) -> DeviceData:
+    """Return the same images in the same split for a training on the JAX backend."""
+    section = recipe.data
+    arrays = data_room.load_arrays(
+        source(section.name, image_size=section.image_size),
+        validation=section.validation,
+        seed=recipe.seed,
+        limit=section.limit,
+        data_dir=data_dir,
+    )
+    return DeviceData(arrays, section.batch_size, section.augment, recipe.seed)
+
+
+def build(recipe: Recipe, data: "Data | DeviceData") -> keras.Model:
     """Return the recipe's model for the shape and the classes of `data`, untrained or taken."""
     if recipe.trained:
         model = _trained(recipe.trained, purpose="model")
@@ -68,7 +85,9 @@ def build(recipe: Recipe, data: Data) -> keras.Model:
     return model
 
 
-def training_for(recipe: Recipe, model: keras.Model, data: Data) -> Callable[..., TrainResult]:
+def training_for(
+    recipe: Recipe, model: keras.Model, data: "Data | DeviceData"
+) -> Callable[..., TrainResult]:
     """Return the recipe's training of `model`, with or without a teacher, ready to be started.
 
     It takes what is left of the arguments of `kcnn.train`: `callbacks`.
@@ -95,7 +114,7 @@ def training_for(recipe: Recipe, model: keras.Model, data: Data) -> Callable[...
 def _head_first(
     section: Transfer,
     model: keras.Model,
-    data: Data,
+    data: "Data | DeviceData",
     training: Callable[..., TrainResult],
     **options: Any,
 ) -> TrainResult:
@@ -114,7 +133,7 @@ def _head_first(
     return head.followed_by(training(**options)) if head else training(**options)
 
 
-def optimizer_for(section: Train, data: Data) -> keras.optimizers.Optimizer:
+def optimizer_for(section: Train, data: "Data | DeviceData") -> keras.optimizers.Optimizer:
     """Return the optimizer with its schedule for the length of this training."""
     return optimizer_at(section, _rate(section, data.steps_per_epoch))
 
@@ -138,7 +157,7 @@ def optimizer_at(
 
 
 def callbacks_for(
-    section: Train, data: Data, folder: Path | None
+    section: Train, data: "Data | DeviceData", folder: Path | None
 ) -> list[keras.callbacks.Callback]:
     """Return the standard callbacks, which write to `folder` if there is one."""
     plateau = section.schedule == "plateau"
@@ -165,7 +184,7 @@ def _trained(name: str, *, purpose: str) -> keras.Model:
     return models.load(file)
 
 
-def _teacher(section: Distill, data: Data) -> keras.Model:
+def _teacher(section: Distill, data: "Data | DeviceData") -> keras.Model:
     teacher = _trained(section.teacher, purpose="teacher")
     check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
     return teacher
@@ -204,8 +223,10 @@ def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
     return rate  # ReduceLROnPlateau changes it
 
 
-def _images(data: Data, count: int) -> np.ndarray:
+def _images(data: "Data | DeviceData", count: int) -> np.ndarray:
     """Return that many training images, or all there are, not augmented."""
+    if isinstance(data, DeviceData):
+        return data.arrays.train.images[:count]
     batches = data.calibration.unbatch().take(count).batch(count).as_numpy_iterator()
     return next(batches)[0]
 

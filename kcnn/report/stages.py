@@ -6,9 +6,10 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ PACKAGES = (
     "kcnn",
     "tensorflow",
     "keras",
+    "jax",
     "tf-keras",
     "tensorflow-model-optimization",
     "tensorflow-datasets",
@@ -47,9 +49,9 @@ class Stage:
     count: int
     bytes: int
     gzip_bytes: int
-    ms_per_image: float
+    ms_per_image: float | None
     """One image at a time on one thread of this machine, in LiteRT, the median; Keras models as
-    float32."""
+    float32. None where LiteRT was not asked, as in a run on JAX."""
     sparsity: float
     """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
     those of the Keras model it was made from."""
@@ -79,9 +81,7 @@ class Report:
     git_commit: str | None = None
     created: str = dataclasses.field(default_factory=lambda: datetime.now(UTC).isoformat()[:19])
     hardware: dict[str, str | int] = dataclasses.field(default_factory=lambda: hardware())
-    versions: dict[str, str] = dataclasses.field(
-        default_factory=lambda: {name: version(name) for name in PACKAGES}
-    )
+    versions: dict[str, str] = dataclasses.field(default_factory=lambda: versions())
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON."""
@@ -135,6 +135,15 @@ def git_commit(file: str | os.PathLike = __file__) -> str | None:
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what is installed of `PACKAGES`."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):  # with JAX, TensorFlow may be absent
+            found[name] = version(name)
+    return found
 
 
 def hardware() -> dict[str, str | int]:

@@ -32,12 +32,14 @@ def row(stage: Stage, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
         f"{stage.sparsity:.0%}",
         f"{stage.bytes:,}",
         f"{stage.gzip_bytes:,}",
-        f"{stage.ms_per_image:.3f}",
-        *("" if number is None else _cell(number) for number in numbers),
+        _cell(stage.ms_per_image),
+        *map(_cell, numbers),
     )
 
 
-def _cell(number: float | int) -> str:
+def _cell(number: float | int | None) -> str:
+    if number is None:
+        return ""
     return f"{number:.3f}" if isinstance(number, float) else f"{number:,}"
 
 

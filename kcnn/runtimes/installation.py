@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from kcnn.cache_folder import cache_folder
 from kcnn.errors import one_line
 from kcnn.runtimes.process import run_program
 
@@ -28,11 +29,7 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 def folder() -> Path:
     """Return where the runtimes lie."""
-    named = os.environ.get("KCNN_RUNTIMES")
-    if named:
-        return Path(named).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "kcnn" / "runtimes"
+    return cache_folder("runtimes", "KCNN_RUNTIMES")
 
 
 def micro_python() -> Path:

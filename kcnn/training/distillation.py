@@ -2,19 +2,21 @@
 
 import dataclasses
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kcnn.data import Data
 from kcnn.models.fits import check_fit
 from kcnn.training.fit import TrainResult, train
+
+if TYPE_CHECKING:
+    from kcnn.data import Data
 
 
 def distill(
     student: keras.Model,
     teacher: keras.Model,
-    data: Data,
+    data: "Data",
     *,
     temperature: float = 4.0,
     alpha: float = 0.5,

@@ -6,16 +6,20 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 
 from kcnn.callbacks import EpochLog, standard
-from kcnn.data import Data
+from kcnn.data.device import DeviceData
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
-from kcnn.training.labels import labelled
+from kcnn.training.labels import check_smoothing, labelled
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import Schedule, is_scheduled
+
+if TYPE_CHECKING:
+    from kcnn.data import Data
 
 Callbacks = Sequence[keras.callbacks.Callback]
 
@@ -56,7 +60,7 @@ class TrainResult:
 
 def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a first one
     model: keras.Model,
-    data: Data,
+    data: "Data | DeviceData",
     *,
     epochs: int,
     optimizer: str | keras.optimizers.Optimizer = "adam",
@@ -75,7 +79,8 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
 
     Args:
         model: any Keras model from `data.image_shape` to one logit a class.
-        data: what `kcnn.data.load` returns; the training labels may be soft.
+        data: what `kcnn.data.load` returns; the training labels may be soft. On the JAX backend,
+            `kcnn.data.DeviceData` is trained on in one compiled call an epoch.
         epochs: passes over the training images.
         optimizer: a name (`adam`, `adamw`, `rmsprop`, `sgd`) or an optimizer, of your own or from
             `kcnn.training.make_optimizer`, which brings its own learning rate.
@@ -103,23 +108,61 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
     _check_callbacks(callbacks, optimizer)
-    training, validation, loss = labelled(data, label_smoothing)
-    model.compile(optimizer, loss, metrics=["accuracy"])
     # The progress bar is for terminals and notebooks; whoever reads our log gets lines instead.
     lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
+    called = keras.callbacks.CallbackList(
+        [*_averaging(callbacks, optimizer), *callbacks, *([EpochLog()] if lines else [])],
+        add_history=True,
+        add_progbar=not lines,
+        model=model,
+        verbose=0 if lines else 1,
+        epochs=epochs,
+        steps=data.steps_per_epoch,
+    )
     started = time.perf_counter()
-    log = [EpochLog()] if lines else []
+    fit = _fit_on_device if isinstance(data, DeviceData) else _fit
+    fit(model, data, optimizer, label_smoothing, called)
+    return _result(model, model.history.history, callbacks, time.perf_counter() - started)
+
+
+def _fit(
+    model: keras.Model,
+    data: "Data",
+    optimizer: keras.optimizers.Optimizer,
+    label_smoothing: float,
+    callbacks: keras.callbacks.CallbackList,
+) -> None:
+    training, validation, loss = labelled(data, label_smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"])
     with fast_training(model):
-        history = model.fit(
+        model.fit(
             training.repeat(),  # one iterator for all epochs: making one anew costs seconds
             steps_per_epoch=data.steps_per_epoch,
-            epochs=epochs,
+            epochs=callbacks.params["epochs"],
             validation_data=validation,
-            callbacks=[*_averaging(callbacks, optimizer), *callbacks, *log],
+            callbacks=callbacks,
             shuffle=False,  # the data set shuffles itself
-            verbose=0 if lines else 1,
+            verbose=callbacks.params["verbose"],
         )
-    return _result(model, history.history, callbacks, time.perf_counter() - started)
+
+
+def _fit_on_device(
+    model: keras.Model,
+    data: DeviceData,
+    optimizer: keras.optimizers.Optimizer,
+    label_smoothing: float,
+    callbacks: keras.callbacks.CallbackList,
+) -> None:
+    if keras.config.backend() != "jax":
+        raise ValueError(
+            "DeviceData is trained on by the JAX backend: set KERAS_BACKEND=jax before Keras is "
+            f"imported, or pass what kcnn.data.load returns. Received: {keras.config.backend()!r}"
+        )
+    check_smoothing(label_smoothing)
+    from kcnn.training import on_device
+
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    on_device.fit(model, data, label_smoothing=label_smoothing, callbacks=callbacks)
 
 
 def _averaging(

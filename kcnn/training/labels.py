@@ -1,14 +1,18 @@
 """Labels as the loss wants them: class numbers, or one share a class."""
 
-import keras
-import tensorflow as tf
+from typing import TYPE_CHECKING
 
-from kcnn.data import Data
+import keras
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kcnn.data import Data
 
 
 def labelled(
-    data: Data, label_smoothing: float = 0.0
-) -> tuple[tf.data.Dataset, tf.data.Dataset, keras.losses.Loss]:
+    data: "Data", label_smoothing: float = 0.0
+) -> "tuple[tf.data.Dataset, tf.data.Dataset, keras.losses.Loss]":
     """Return the training and the validation images with labels for the loss that comes with them.
 
     Class numbers stay class numbers unless they are smoothed, or the training labels are soft
@@ -22,22 +26,29 @@ def labelled(
     Raises:
         ValueError: `label_smoothing` is not at least 0 and below 1.
     """
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(
-            f"label_smoothing must lie in [0, 1). Received: label_smoothing={label_smoothing}"
-        )
+    import tensorflow as tf  # here, for a training on JAX passes by without
+
+    check_smoothing(label_smoothing)
     soft = data.train.element_spec[1].shape.rank == 2
     if not soft and not label_smoothing:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         return data.train, data.validation, loss
     classes = len(data.class_names)
 
-    def smoothed(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def smoothed(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         shares = labels if soft else tf.one_hot(labels, classes)
         return images, shares * (1 - label_smoothing) + label_smoothing / classes
 
-    def one_hot(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def one_hot(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         return images, tf.one_hot(labels, classes)
 
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     return data.train.map(smoothed), data.validation.map(one_hot), loss
+
+
+def check_smoothing(label_smoothing: float) -> None:
+    """Raise a ValueError unless it is a share that leaves something of the label."""
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(
+            f"label_smoothing must lie in [0, 1). Received: label_smoothing={label_smoothing}"
+        )

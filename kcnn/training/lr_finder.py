@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from kcnn.data import Data
 from kcnn.models.fits import check_fit
 from kcnn.training.labels import labelled
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import is_scheduled
+
+if TYPE_CHECKING:
+    from kcnn.data import Data
 
 _SMOOTHING = 0.9  # of an exponential average over about ten batches
 _EXPLOSION = 4.0  # times the lowest smoothed loss, as in fastai
@@ -31,7 +34,7 @@ class LearningRateCurve:
 
 def find_learning_rate(
     model: keras.Model,
-    data: Data,
+    data: "Data",
     *,
     optimizer: str | keras.optimizers.Optimizer = "sgd",
     smallest: float = 1e-5,
@@ -92,7 +95,7 @@ def find_learning_rate(
 
 
 def _range_test(
-    model: keras.Model, data: Data, optimizer: keras.optimizers.Optimizer, rates: np.ndarray
+    model: keras.Model, data: "Data", optimizer: keras.optimizers.Optimizer, rates: np.ndarray
 ) -> tuple[list[float], list[float]]:
     """Return the loss at each rate, raw and smoothed, up to where it explodes."""
     training, _, loss = labelled(data)

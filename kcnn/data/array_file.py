@@ -1,0 +1,116 @@
+"""A data set in one `.npz` file of plain arrays.
+
+One file, for it can then be replaced by a single rename and moved to another machine as it is; an
+uncompressed `.npz`, for it is read as fast as it is copied and its checksums tell damage.
+"""
+
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from kcnn.data.labelled import LabelledImages
+from kcnn.data.sources import Opened
+from kcnn.errors import one_line
+from kcnn.run_dir import atomic
+
+_DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """Your own arrays: a file that `np.savez` wrote.
+
+    `train_images` uint8 [N, H, W, 1 or 3] and `train_labels` [N] are needed, `test_images`,
+    `test_labels` and `class_names` (one string a label) may be there. TensorFlow is not.
+
+    Attributes:
+        path: The file.
+        mirror: Whether a mirror image still belongs to its class. Say False for digits and text.
+
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "dots.npz")
+    >>> images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 0, 1])
+    >>> np.savez(path, train_images=images, train_labels=labels)
+    >>> ArrayFile(path).arrays().class_names
+    ('0', '1')
+    """
+
+    path: str | os.PathLike
+    mirror: bool = True
+
+    def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
+        """Read the file for `kcnn.data.load`; `data_dir` has no meaning here."""
+        return self.arrays(data_dir).as_examples()
+
+    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
+        """Read the file.
+
+        Raises:
+            ValueError: If there is no such file, or it does not hold such arrays.
+        """
+        path = Path(self.path).expanduser()
+        if not path.is_file():
+            raise ValueError(f"There is no file of arrays {str(path)!r}.")
+        return read(path)[0]
+
+
+def write(path: Path, opened: Opened, note: str) -> None:
+    """Write decoded examples and a note of the writer's own."""
+    parts = {"train": opened.train, "test": opened.test}
+    arrays = {
+        f"{name}_{kind}": getattr(part, kind)
+        for name, part in parts.items()
+        if part is not None
+        for kind in ("images", "labels")
+    }
+    with atomic(path) as temporary:
+        np.savez(temporary, **arrays, class_names=np.array(opened.class_names), note=np.array(note))
+
+
+def read(path: Path) -> tuple[Opened, str]:
+    """Return what a file holds, and its note ("" if it has none).
+
+    Raises:
+        ValueError: If the file is damaged or does not hold such arrays.
+    """
+    try:
+        # Opened here, for NumPy leaves a file open that is no archive.
+        with path.open("rb") as opened, NpzFile(opened, allow_pickle=False) as file:
+            train, test = (_part(file, name) for name in ("train", "test"))
+            note = str(file["note"]) if "note" in file else ""
+            names = tuple(map(str, file["class_names"])) if "class_names" in file else None
+    except _DAMAGE as error:
+        raise ValueError(f"{str(path)!r} is no file of arrays: {one_line(error)}") from error
+    if train is None:
+        raise ValueError(f"{str(path)!r} has no train_images and train_labels.")
+    highest = max(int(part.labels.max(initial=0)) for part in (train, test) if part)
+    names = names or tuple(str(label) for label in range(highest + 1))
+    if highest >= len(names):
+        raise ValueError(f"{str(path)!r} names {len(names)} classes and has label {highest}.")
+    if test and test.image_shape != train.image_shape:
+        raise ValueError(
+            f"{str(path)!r} has training images of {train.image_shape} and test images of "
+            f"{test.image_shape}: they must be alike."
+        )
+    return Opened(train, test, names), note
+
+
+def _part(file: NpzFile, name: str) -> LabelledImages | None:
+    if f"{name}_images" not in file:
+        return None
+    images, labels = file[f"{name}_images"], file[f"{name}_labels"]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"{name}_images must be uint8 [N, H, W, 1 or 3], is {images.dtype} {images.shape}"
+        )
+    whole = np.issubdtype(labels.dtype, np.integer) and labels.shape == images.shape[:1]
+    if not whole or labels.min(initial=0) < 0:
+        raise ValueError(
+            f"{name}_labels must be {len(images)} class numbers, are {labels.dtype} {labels.shape}"
+        )
+    return LabelledImages(images, labels.astype(np.int32))

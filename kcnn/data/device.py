@@ -1,0 +1,102 @@
+"""A data set for training on the device: all of it lies there, and is never copied again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kcnn.data.arrays import Arrays
+from kcnn.data.labelled import LabelledImages
+from kcnn.data.splits import check_arguments, check_batch_size
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Labelled images in order, batch by batch; it is iterated as a `tf.data.Dataset` is.
+
+    Attributes:
+        part: The images and their labels.
+        batch_size: Images a batch; the last batch may have fewer.
+    """
+
+    part: LabelledImages
+    batch_size: int
+
+    def as_numpy_iterator(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield images uint8 [B, H, W, C] and labels int32 [B]."""
+        for start in range(0, len(self.part), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            yield self.part.images[batch], self.part.labels[batch]
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceData:
+    """Arrays, and how they are fed to a training on the JAX backend: what `Data` is to TensorFlow.
+
+    `kcnn.train` takes either. Every epoch's order and draws follow from (seed, epoch, step) alone.
+
+    Attributes:
+        arrays: What `kcnn.data.load_arrays` returns.
+        batch_size: Images a batch.
+        augment: One of `kcnn.data.AUGMENTATIONS` but "strong".
+        seed: Decides the order and every random change.
+
+    >>> from kcnn.data import load_arrays
+    >>> data = DeviceData(load_arrays("digits"), batch_size=32)
+    >>> data.num_train, data.steps_per_epoch
+    (1294, 40)
+    """
+
+    arrays: Arrays
+    batch_size: int = 128
+    augment: str = "standard"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        # Imported late, as it imports JAX.
+        from kcnn.data.device_augment import check_on_device
+
+        check_on_device(self.augment)
+        check_arguments(seed=self.seed)
+        check_batch_size(self.batch_size, self.num_train)
+
+    @property
+    def validation(self) -> Batches:
+        """In order, as it is, all of it."""
+        return Batches(self.arrays.validation, self.batch_size)
+
+    @property
+    def test(self) -> Batches:
+        """In order, as it is, all of it. To be scored once."""
+        return Batches(self.arrays.test, self.batch_size)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name a label."""
+        return self.arrays.class_names
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.arrays.image_shape
+
+    @property
+    def num_train(self) -> int:
+        """Number of training images."""
+        return len(self.arrays.train)
+
+    @property
+    def num_validation(self) -> int:
+        """Number of validation images."""
+        return len(self.arrays.validation)
+
+    @property
+    def num_test(self) -> int:
+        """Number of test images."""
+        return len(self.arrays.test)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of full batches of training images; what is left over is in another epoch's."""
+        return self.num_train // self.batch_size

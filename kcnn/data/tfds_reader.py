@@ -1,0 +1,115 @@
+"""Read a prepared set of TensorFlow Datasets: its labels at once, its images when asked for."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from kcnn.data import tfds_builder
+from kcnn.data.examples import Examples
+from kcnn.data.records import RecordIndex, scan
+from kcnn.data.sources import Opened
+
+ImageSize = tuple[int, int] | None
+
+
+def prepared(
+    name: str, image_size: ImageSize, data_dir: str | os.PathLike | None
+) -> tfds.core.DatasetBuilder:
+    """Return the builder of a set that is there and fits; see `Tfds.open`."""
+    builder = tfds_builder.find(name, data_dir)
+    shape = _shape(builder, image_size)
+    if None in shape:  # before hours of downloading
+        raise ValueError(
+            f"Images of data set {name!r} differ in size. Give all one size: "
+            f"kcnn.data.load(kcnn.data.Tfds({name!r}, image_size=(64, 64))), or to kcnn run --set "
+            "data.image_size='[64, 64]'."
+        )
+    tfds_builder.prepare(builder)
+    return builder
+
+
+def read(builder: tfds.core.DatasetBuilder, image_size: ImageSize) -> Opened:
+    """Read the labels of a prepared set; see `Tfds.open`."""
+    splits = ", ".join(builder.info.splits)
+    if "train" not in builder.info.splits:
+        raise ValueError(f"Data set {builder.name!r} has no train split. Received: {splits}.")
+    train = _examples(builder, "train", image_size)
+    class_names = tuple(builder.info.features[_keys(builder)[1]].names)
+    for split in ("test", "validation"):
+        if split in builder.info.splits:
+            test = _examples(builder, split, image_size)
+            if (test.labels >= 0).all():  # -1: the labels of a test set are kept secret.
+                return Opened(train, test, class_names)
+    return Opened(train, None, class_names)
+
+
+def _shape(builder: tfds.core.DatasetBuilder, image_size: ImageSize) -> tuple[int | None, ...]:
+    image = builder.info.features[_keys(builder)[0]]
+    height, width, channels = image.shape
+    dtype = np.dtype(image.np_dtype)
+    if channels not in (1, 3) or dtype != np.uint8:
+        raise ValueError(
+            f"Data set {builder.name!r} has images of {channels} channels of {dtype}; 1 or 3 "
+            "channels of uint8 can be read."
+        )
+    if image_size is not None:
+        height, width = image_size
+    return height, width, channels
+
+
+def _examples(builder: tfds.core.DatasetBuilder, split: str, image_size: ImageSize) -> Examples:
+    image_key, label_key = _keys(builder)
+    shape = _shape(builder, image_size)
+    index, labels = _index(builder, split, label_key)
+    features = {image_key: tf.io.FixedLenFeature([], tf.string)}
+
+    def decode(encoded: tf.Tensor) -> tf.Tensor:
+        image = tf.io.decode_image(encoded, shape[-1], expand_animations=False)
+        if image_size is not None:
+            image = tf.image.resize(image, image_size, antialias=True)
+            image = tf.saturate_cast(tf.round(image), tf.uint8)
+        return tf.ensure_shape(image, shape)
+
+    def fetch(indices: tf.Tensor) -> tf.Tensor:
+        records = tf.numpy_function(index.read, [indices], tf.string, stateful=False)
+        encoded = tf.io.parse_example(tf.ensure_shape(records, indices.shape), features)
+        return tf.map_fn(decode, encoded[image_key], fn_output_signature=tf.uint8)
+
+    return Examples(labels, shape, fetch)
+
+
+def _keys(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+    """Return the names of the image and of the label among the features."""
+    features = builder.info.features
+    keys = builder.info.supervised_keys
+    named = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
+    if keys is not None and len(keys) == 2 and all(isinstance(key, str) for key in keys):
+        image, label = (named.get(key) for key in keys)
+        if isinstance(image, tfds.features.Image) and isinstance(label, tfds.features.ClassLabel):
+            return keys
+    raise ValueError(
+        f"Data set {builder.name!r} is no image classification: it does not pair one image with "
+        f"one class label. Received features: {', '.join(named)}."
+    )
+
+
+def _index(
+    builder: tfds.core.DatasetBuilder, split: str, label_key: str
+) -> tuple[RecordIndex, np.ndarray]:
+    """Return where the records of a split lie and their labels, int32."""
+    if builder.info.file_format is not tfds.core.FileFormat.TFRECORD:
+        raise RuntimeError(
+            f"Data set {builder.name!r} was prepared as {builder.info.file_format.value} in "
+            f"{str(builder.data_path)!r}; TFRecord files can be read. Prepare it again."
+        )
+    paths = tuple(os.fspath(path) for path in builder.info.splits[split].filepaths)
+    places, labels = [], []
+    for file, path in enumerate(paths):
+        for offset, record in scan(path):
+            feature = tf.train.Example.FromString(record).features.feature[label_key]
+            labels.append(feature.int64_list.value[0])
+            places.append((file, offset, len(record)))
+    files, offsets, lengths = np.array(places, np.int64).reshape(-1, 3).T
+    return RecordIndex(paths, files, offsets, lengths), np.array(labels, np.int32)

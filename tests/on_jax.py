@@ -1,0 +1,146 @@
+"""What tests/test_jax.py has a process on the JAX backend do, where TensorFlow cannot be imported.
+
+It writes what came of it, as JSON, into the folder it is given. `trained_in_whole_batches` also
+runs on TensorFlow.
+"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+REFUSED = ("tensorflow", "tensorflow_datasets", "tf_keras", "ai_edge_litert")
+
+
+class _Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def small_network(seed=0):
+    """Every kind of variable: kernels, biases, batch norm; the same values on every backend."""
+    import keras
+    import numpy as np
+
+    from kcnn.layers import BatchNormalization
+
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(6, 4, strides=4, kernel_regularizer=keras.regularizers.L2(1e-3)),
+            BatchNormalization(momentum=0.9),
+            keras.layers.ReLU(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, name="logits"),
+        ]
+    )
+    random = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        values = random.normal(0, 0.1, variable.shape)
+        variable.assign(values + 1 if variable.name == "gamma" else values)
+    return model
+
+
+def trained_in_whole_batches(data):
+    """Train with all images in every batch, so that their order means nothing."""
+    import kcnn
+    from kcnn.training import cosine, make_optimizer
+
+    rate = cosine(0.1, epochs=4, steps_per_epoch=1, warmup_epochs=1)
+    optimizer = make_optimizer("sgd", rate, weight_decay=0.01, decay="coupled", ema=0.5)
+    result = kcnn.train(small_network(), data, epochs=4, optimizer=optimizer, label_smoothing=0.1)
+    return {
+        "history": result.history,
+        "best_epoch": result.best_epoch,
+        "weights": [float(abs(weight).sum()) for weight in result.model.get_weights()],
+    }
+
+
+def one_epoch(seed, augment):
+    """Return the history and the sums of the weights."""
+    import kcnn
+    from kcnn.data import DeviceData, load_arrays
+
+    data = DeviceData(load_arrays("digits", limit=200), 32, augment, seed)
+    result = kcnn.train(small_network(), data, epochs=1, optimizer="sgd", learning_rate=0.05)
+    return result.history, [float(abs(weight).sum()) for weight in result.model.get_weights()]
+
+
+def lenet():
+    """Return the test accuracy after an epoch."""
+    import keras
+
+    import kcnn
+    from kcnn.data import DeviceData, load_arrays
+
+    keras.utils.set_random_seed(0)
+    data = DeviceData(load_arrays("digits"), 32)
+    model = kcnn.models.lenet5(variant="modern")
+    kcnn.train(model, data, epochs=1, learning_rate=3e-3)
+    return kcnn.evaluate(model, data.test, expected_count=data.num_test).accuracy
+
+
+def refusals():
+    """Return what is said of all that only TensorFlow can do."""
+    from kcnn import comparison, pipeline, recipe
+    from kcnn.data import DeviceData, load_arrays
+
+    recipes = {
+        "distill": recipe.Recipe(distill=recipe.Distill(teacher="x")),
+        "tensorboard": recipe.Recipe(train=recipe.Train(tensorboard=True)),
+    }
+    calls = {
+        name: lambda each=each: pipeline.run(each, "x", "never") for name, each in recipes.items()
+    }
+    calls["strong"] = lambda: DeviceData(load_arrays("digits"), augment="strong")
+    calls["compare"] = lambda: pipeline.compare(comparison, "depths", "never")
+    said = {}
+    for name, call in calls.items():
+        try:
+            call()
+        except ValueError as error:
+            said[name] = str(error)
+    return said
+
+
+def main(folder):
+    """Do all of it."""
+    sys.meta_path.insert(0, _Refuse())
+    find_spec = importlib.util.find_spec
+    importlib.util.find_spec = lambda name, package=None: (
+        None if name.partition(".")[0] in REFUSED else find_spec(name, package)
+    )
+    from kcnn.cli import main as command
+    from kcnn.data import DeviceData, load_arrays
+
+    arrays = load_arrays("digits", limit=200)
+    whole = DeviceData(arrays, len(arrays.train), "none")
+    done = {
+        "whole": trained_in_whole_batches(whole),
+        "epochs": {
+            name: one_epoch(seed, augment)
+            for name, seed, augment in (
+                ("first", 3, "standard"),
+                ("again", 3, "standard"),
+                ("other", 4, "standard"),
+                ("mixup", 3, "mixup"),
+            )
+        },
+        "lenet": lenet(),
+        "refusals": refusals(),
+    }
+    size = ["--set", "model.name=mlp", "--set", 'model.options={"units": 8, "depth": 1}']
+    folder = Path(folder)
+    command_line = ["run", "quickstart", "--smoke", "--set", "data.name=digits", *size]
+    try:
+        command([*command_line, "--set", "tta=flip", "--out", str(folder / "run")])
+    except SystemExit as end:
+        done["exit"] = end.code
+    done["loaded"] = [name for name in REFUSED if name in sys.modules]
+    (folder / "done.json").write_text(json.dumps(done))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

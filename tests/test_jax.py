@@ -1,0 +1,176 @@
+"""Training on the JAX backend, without TensorFlow: the same numbers, the same files."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from on_jax import small_network, trained_in_whole_batches
+
+import kcnn
+from kcnn import models
+from kcnn.data import DeviceData, load_arrays
+from kcnn.report.stages import load as load_report
+
+jax = pytest.importorskip("jax")
+
+
+def noise(count=6, size=(12, 16)):
+    return np.random.default_rng(0).integers(1, 256, (count, *size, 3), np.uint8)
+
+
+# The augmentation
+
+
+def test_a_crop_is_a_window_of_the_bordered_image_mirrored_or_not():
+    from kcnn.data.device_augment import crop
+
+    images = noise()
+    top, left = np.array([0, 8, 4, 3, 1, 7]), np.array([8, 0, 4, 5, 2, 6])
+    mirrored = np.array([False, True, False, True, False, True])
+    padded = np.pad(images, [(0, 0), (4, 4), (4, 4), (0, 0)])
+    received = np.asarray(crop(images, top, left, mirrored))
+    assert received.dtype == np.uint8
+    for number, row, column in zip(range(6), top, left, strict=True):
+        window = padded[number, row : row + 12, column : column + 16]
+        expected = window[:, ::-1] if mirrored[number] else window
+        np.testing.assert_array_equal(received[number], expected)
+
+
+def test_cutout_mixup_and_cutmix_are_those_of_tensorflow():
+    from kcnn.data import augment, device_augment, mixing
+
+    images, others = noise(), noise()[::-1]
+    share = np.array([0.0, 0.1, 0.5, 0.77, 0.9, 1.0], np.float32)
+    centre = np.array([[0, 11, 6, 3, 5, 9], [0, 15, 8, 13, 2, 4]], np.int32)
+    np.testing.assert_array_equal(
+        device_augment.cutout(images, centre), augment.cutout(images, centre)
+    )
+    blended = np.asarray(device_augment.mixup(images, others, share)).astype(int)
+    assert np.abs(blended - mixing.mixup(images, others, share).numpy()).max() <= 1  # of rounding
+    received, remaining = device_augment.cutmix(images, others, share, centre)
+    expected, share = mixing.cutmix(images, others, share, centre)
+    np.testing.assert_array_equal(received, expected)
+    np.testing.assert_allclose(remaining, share, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["none", "shift", "standard", "cutout", "mixup", "cutmix"])
+def test_every_draw_follows_from_the_key_and_differs_from_image_to_image(name):
+    from kcnn.data.device_augment import augmentation
+
+    image, labels = noise(1), np.arange(64) % 3
+    images = np.repeat(image, 64, axis=0)
+    augment = jax.jit(augmentation(name, mirror=True, num_classes=3))
+    changed, targets = augment(images, labels, jax.random.key(0))
+    np.testing.assert_array_equal(changed, augment(images, labels, jax.random.key(0))[0])
+    distinct = len(np.unique(np.asarray(changed).reshape(64, -1), axis=0))
+    assert distinct == 1 if name == "none" else distinct > 20
+    assert (changed == augment(images, labels, jax.random.key(1))[0]).all() == (name == "none")
+    if name in ("mixup", "cutmix"):
+        np.testing.assert_allclose(np.asarray(targets).sum(axis=1), 1, rtol=1e-5)
+        assert (np.asarray(targets) > 0.05).sum() > 80
+    else:
+        np.testing.assert_array_equal(targets, labels)
+    if name == "standard":  # each image is a window, as it is or mirrored; all windows come up
+        unmirrored = augmentation("standard", mirror=False, num_classes=3)
+        kept = np.asarray(unmirrored(images, labels, jax.random.key(0))[0])
+        same = (kept == changed).all(axis=(1, 2, 3))
+        assert 16 < same.sum() < 48
+        np.testing.assert_array_equal(kept[~same], np.asarray(changed)[~same][:, :, ::-1])
+
+
+# The training
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """What a process on JAX did."""
+    folder = tmp_path_factory.mktemp("jax")
+    code = Path(__file__).with_name("on_jax.py")
+    root = Path(kcnn.__file__).parents[1]
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(root)}
+    run = subprocess.run(
+        [sys.executable, str(code), str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return json.loads((folder / "done.json").read_text()) | {"folder": folder, "log": run.stdout}
+
+
+def test_no_tensorflow_is_imported(done):
+    assert done["loaded"] == []
+
+
+def test_steps_are_those_of_tensorflow(done):
+    """Schedule, coupled decay, averaged weights, smoothing, penalty: same numbers after 4 steps."""
+    part = load_arrays("digits", limit=200).train
+    data = kcnn.data.load("digits", limit=200, batch_size=len(part), augment="none")
+    expected, received = trained_in_whole_batches(data), done["whole"]
+    assert received["best_epoch"] == expected["best_epoch"]
+    assert received["history"].keys() == expected["history"].keys()
+    for key, values in expected["history"].items():
+        np.testing.assert_allclose(received["history"][key], values, rtol=2e-3, err_msg=key)
+    np.testing.assert_allclose(received["weights"], expected["weights"], rtol=2e-3)
+
+
+def test_one_seed_gives_one_training(done):
+    epochs = done["epochs"]
+    assert epochs["first"] == epochs["again"]
+    assert epochs["first"] != epochs["other"] and epochs["first"] != epochs["mixup"]
+
+
+def test_an_epoch_reaches_what_it_reaches_on_tensorflow(done):
+    keras.utils.set_random_seed(0)
+    data = kcnn.data.load("digits", batch_size=32)
+    model = kcnn.models.lenet5(variant="modern")
+    kcnn.train(model, data, epochs=1, learning_rate=3e-3)
+    expected = kcnn.evaluate(model, data.test, expected_count=data.num_test).accuracy
+    assert expected > 0.6 and abs(done["lenet"] - expected) < 0.15
+
+
+def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
+    assert "exit" not in done or not done["exit"]
+    folder = done["folder"] / "run"
+    report = load_report(folder / "report.json")
+    assert [stage.name for stage in report.stages] == ["float", "float, TTA flip"]
+    assert report.training["backend"] == "jax" and "tensorflow" not in report.training["left_out"]
+    left_out = [line for line in done["log"].splitlines() if "leaves out: prune, quantize" in line]
+    assert len(left_out) == 1 and "KERAS_BACKEND=tensorflow kcnn export" in left_out[0]
+    names = ("curves.png", "confusion.png", "history.csv", "report.html", "labels.txt")
+    assert all((folder / name).stat().st_size for name in names)
+    with (folder / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0"]
+    data = kcnn.data.load("digits", limit=512, validation=0.2, batch_size=64)
+    again = kcnn.evaluate(models.load(folder / "model.keras"), data.test)
+    assert again.count == report.stages[0].count
+    assert again.accuracy == pytest.approx(report.stages[0].accuracy)
+    assert again.loss == pytest.approx(report.stages[0].loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("distill", "needs TensorFlow: set KERAS_BACKEND=tensorflow"),
+        ("tensorboard", "with TensorFlow only"),
+        ("strong", "'strong' is made by TensorFlow only"),
+        ("compare", "made by TensorFlow only"),
+    ],
+)
+def test_what_only_tensorflow_can_do_is_refused_by_name(done, asked, said):
+    assert said in done["refusals"][asked]
+
+
+def test_data_on_the_device_are_for_jax():
+    data = DeviceData(load_arrays("digits", limit=50), 20)
+    with pytest.raises(ValueError, match="set KERAS_BACKEND=jax"):
+        kcnn.train(small_network(), data, epochs=1)
+    with pytest.raises(ValueError, match="batch_size=1000 is larger"):
+        DeviceData(load_arrays("digits", limit=50), 1000)
