@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kcnn.callbacks import EpochLog, MonitorGuard, standard
+from kcnn.callbacks import AveragedStatistics, EpochLog, MonitorGuard, standard
 
 
 def tiny():
@@ -117,3 +117,36 @@ def test_one_line_an_epoch(caplog):
 def test_arguments_that_cannot_go_together(arguments, message):
     with pytest.raises(ValueError, match=message):
         standard(**arguments)
+
+
+def test_statistics_are_averaged_and_in_the_model_when_it_is_judged():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    inner = keras.Sequential([model, keras.layers.Dense(1)])
+    inner.build((None, 2))
+    mean = model.layers[0].moving_mean
+    callback = AveragedStatistics(0.9, every=2)
+    callback.set_model(inner)
+    callback.on_train_begin()
+    callback.on_epoch_begin(0)
+    callback.on_test_begin()  # nothing has been averaged yet
+    np.testing.assert_array_equal(mean, [0, 0])
+    callback.on_test_end()
+    average = None
+    for step in range(1, 6):
+        mean.assign([step, -step])
+        callback.on_train_batch_end(step - 1)
+        if step % 2 == 0:
+            average = step if average is None else 0.81 * average + 0.19 * step
+    for enter, leave in (
+        (callback.on_test_begin, callback.on_test_end),
+        (lambda: callback.on_epoch_end(0), lambda: callback.on_epoch_begin(1)),
+    ):
+        enter()
+        np.testing.assert_allclose(mean, [average, -average], rtol=1e-6)
+        leave()
+        np.testing.assert_array_equal(mean, [5, -5])
+
+
+def test_averaged_statistics_refuse():
+    with pytest.raises(ValueError, match="momentum=1.0, every=10"):
+        AveragedStatistics(1.0)

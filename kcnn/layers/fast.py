@@ -28,7 +28,7 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     >>> type(model.layers[0]) is keras.layers.BatchNormalization
     True
     """
-    layers = list(_layers(model)) if keras.config.backend() == "tensorflow" else []
+    layers = list(all_layers(model)) if keras.config.backend() == "tensorflow" else []
     norms = [layer for layer in layers if type(layer) is keras.layers.BatchNormalization]
     convolutions = [layer for layer in layers if type(layer) is keras.layers.Conv2D]
     for layer in norms:
@@ -44,12 +44,12 @@ def fast_training(model: keras.Model) -> Iterator[None]:
             del layer.convolution_op
 
 
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """Yield all layers, those of nested models too."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+            yield from all_layers(layer)
 
 
 def _become(layer: keras.layers.Layer, kind: type) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from kcnn.callbacks import EpochLog, standard
+from kcnn.callbacks import AveragedStatistics, EpochLog, standard
 from kcnn.data.device import DeviceData
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
@@ -75,7 +75,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     here is needed to train.
 
     With an optimizer that averages the weights (`make_optimizer(..., ema=0.999)`), the averages
-    are what is judged, saved and kept. Batch norms' statistics are those of the plain weights.
+    are what is judged, saved and kept, and on TensorFlow those of batch norms' statistics too.
 
     Args:
         model: any Keras model from `data.image_shape` to one logit a class.
@@ -172,7 +172,8 @@ def _averaging(
     ready = any(isinstance(each, keras.callbacks.SwapEMAWeights) for each in callbacks)
     if not optimizer.use_ema or ready:
         return []
-    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+    statistics = AveragedStatistics(optimizer.ema_momentum)
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), statistics]
 
 
 def _check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer) -> None:
