@@ -114,11 +114,10 @@ def _images(data_dir: str | None, limit: int, seed: int) -> tuple[np.ndarray, np
     """Return CIFAR-10 where it lies prepared; nothing is downloaded for a benchmark."""
     home = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     if (home / "cifar10").is_dir():
-        from kcnn.data import Tfds
+        from kcnn.data import load_arrays
 
-        train = Tfds("cifar10").open(home).train
-        train = train.subset(np.arange(min(limit, len(train)))).in_ram()
-        return train.fetch(np.arange(len(train))).numpy(), train.labels, "cifar10"
+        train = load_arrays("cifar10", data_dir=home).train
+        return train.images[:limit], train.labels[:limit], "cifar10"
     random = np.random.default_rng(seed)
     images = random.integers(0, 256, (limit, 32, 32, 3), np.uint8)
     return images, np.arange(limit, dtype=np.int32) % CLASSES, "synthetic"

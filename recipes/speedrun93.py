@@ -1,4 +1,4 @@
-"""The shortest way to 93 % on CIFAR-10: airbench93 in Keras.
+"""A short way to 93 % on CIFAR-10: airbench93 in Keras.
 
     kcnn run speedrun93
 

@@ -1,4 +1,4 @@
-"""The shortest way to 94 % on CIFAR-10: airbench94 in Keras.
+"""A short way to 94 % on CIFAR-10: airbench94 in Keras.
 
     kcnn run speedrun94
 

@@ -1,4 +1,4 @@
-"""The shortest way to 95 % on CIFAR-10: airbench95 in Keras.
+"""A short way to 95 % on CIFAR-10: airbench95 in Keras.
 
     kcnn run speedrun95
 

@@ -45,13 +45,21 @@ def test_products_equal_the_convolution_and_its_gradients(size, kernel_size, str
 def test_bfloat16_on_larger_maps_takes_only_the_kernels_gradient_from_a_product():
     random = np.random.default_rng(0)
     # Whole numbers, small enough for bfloat16 sums of them to be exact in every order.
-    images = tf.constant(random.integers(-1, 2, (1, 6, 6, 256)), tf.bfloat16)
+    images = tf.constant(random.integers(-1, 2, (1, 9, 9, 256)), tf.bfloat16)
     kernel = tf.constant(random.integers(-1, 2, (3, 3, 256, 256)), tf.bfloat16)
-    geometry = Geometry((6, 6), (3, 3), (2, 2), same=True)
+    geometry = Geometry((9, 9), (3, 3), (2, 2), same=True)
 
     expected = _with_gradients(lambda *each: tf.nn.conv2d(*each, 2, "SAME"), images, kernel)
     received = _with_gradients(lambda *each: convolve(*each, geometry), images, kernel)
 
+    # The forward pass and the images' gradient are TensorFlow's own.
+    graph = tf.function(
+        lambda *each: _with_gradients(lambda *both: convolve(*both, geometry), *each)
+    )
+    kinds = {
+        each.type for each in graph.get_concrete_function(images, kernel).graph.get_operations()
+    }
+    assert {"Conv2D", "Conv2DBackpropInput"} <= kinds and "Conv2DBackpropFilter" not in kinds
     for mine, reference in zip(received, expected, strict=True):
         reference = tf.cast(reference, tf.float32)
         np.testing.assert_allclose(tf.cast(mine, tf.float32), reference, rtol=0.02, atol=0.5)
@@ -91,6 +99,18 @@ def test_the_model_is_stock_again_even_after_an_error(tmp_path):
     assert "convolution_op" not in vars(model.get_layer("wide"))
     loaded = keras.models.load_model(tmp_path / "inside.keras")
     assert [type(layer) for layer in loaded.layers] == before
+
+
+def test_one_inside_another_and_a_layer_in_two_models():
+    shared = keras.layers.Conv2D(4, 1)
+    inner = keras.Sequential([keras.Input((4, 4, 3)), shared])
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, keras.layers.Add()([inner(image), shared(image)]))
+    with fast_training(model):
+        with fast_training(model):
+            assert "convolution_op" in vars(shared)
+        assert "convolution_op" in vars(shared)
+    assert "convolution_op" not in vars(shared)
 
 
 def test_what_inference_traces_afterwards_is_a_convolution():

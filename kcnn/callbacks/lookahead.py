@@ -2,6 +2,8 @@
 
 import keras
 
+from kcnn.layers.fast import all_layers
+
 
 class Lookahead(keras.callbacks.Callback):
     """Pull the weights towards a slow average of themselves, ever more as training goes on.
@@ -9,7 +11,7 @@ class Lookahead(keras.callbacks.Callback):
     Use it in short runs with high learning rates, such as `kcnn run speedrun94`. Every `every`
     steps the slow weights move to `share * slow + (1 - share) * fast`, and the fast ones start
     again from there; `share` grows with the cube of the progress, from 0 to `strength`. The last
-    step leaves the slow weights. Moving averages of batch norms take part.
+    step leaves the slow weights. Moving averages of batch norms take part, frozen weights do not.
 
     Paper: Zhang et al., "Lookahead Optimizer" (2019), https://arxiv.org/abs/1907.08610, in the form
     of Jordan (2024), https://arxiv.org/abs/2404.00498, section 3.4.
@@ -36,7 +38,7 @@ class Lookahead(keras.callbacks.Callback):
             raise ValueError(f"strength must lie between 0 and 1. Received: strength={strength}")
         self.steps, self.every, self.strength = steps, every, strength
         self._slow: list = []
-        self._step = 0
+        self._step, self._last_batch = 0, -1
 
     def share(self, step: int) -> float:
         """Return how much the slow weights count after `step` steps."""
@@ -44,16 +46,22 @@ class Lookahead(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start from the weights as they are."""
-        self._step = 0
+        self._step, self._last_batch = 0, -1
         self._slow = [keras.ops.copy(variable.value) for variable in self._variables()]
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Count batches from 0 again."""
+        self._last_batch = -1
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Move the slow weights when it is time, and the fast ones there."""
-        self._step += 1
-        if self._step == self.steps:
-            self._move(share=1.0)
-        elif self._step % self.every == 0:
+        # With several steps an execution, `batch` is the last one's number.
+        before, self._step = self._step, self._step + batch - self._last_batch
+        self._last_batch = batch
+        if self._step // self.every > before // self.every:
             self._move(share=self.share(self._step))
+        if before < self.steps <= self._step:
+            self._move(share=1.0)
 
     def _move(self, share: float) -> None:
         variables = self._variables()
@@ -67,6 +75,14 @@ class Lookahead(keras.callbacks.Callback):
     def _variables(self) -> list[keras.Variable]:
         return [
             variable
-            for variable in self.model.variables
+            for variable in (*self.model.trainable_variables, *self._statistics())
             if keras.backend.is_float_dtype(variable.dtype)
+        ]
+
+    def _statistics(self) -> list[keras.Variable]:
+        return [
+            variable
+            for layer in all_layers(self.model)
+            if isinstance(layer, keras.layers.BatchNormalization)
+            for variable in (layer.moving_mean, layer.moving_variance)
         ]

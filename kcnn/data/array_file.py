@@ -36,7 +36,7 @@ class ArrayFile:
     >>> path = os.path.join(tempfile.mkdtemp(), "dots.npz")
     >>> images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 0, 1])
     >>> np.savez(path, train_images=images, train_labels=labels)
-    >>> ArrayFile(path).arrays().class_names
+    >>> ArrayFile(path).open().class_names
     ('0', '1')
     """
 
@@ -44,11 +44,7 @@ class ArrayFile:
     mirror: bool = True
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Read the file for `kcnn.data.load`; `data_dir` has no meaning here."""
-        return self.arrays(data_dir).as_examples()
-
-    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Read the file.
+        """Read the file; `data_dir` has no meaning here.
 
         Raises:
             ValueError: If there is no such file, or it does not hold such arrays.
@@ -86,7 +82,7 @@ def read(path: Path) -> tuple[Opened, str]:
             names = tuple(map(str, file["class_names"])) if "class_names" in file else None
     except _DAMAGE as error:
         raise ValueError(f"{str(path)!r} is no file of arrays: {one_line(error)}") from error
-    if train is None:
+    if not train:
         raise ValueError(f"{str(path)!r} has no train_images and train_labels.")
     highest = max(int(part.labels.max(initial=0)) for part in (train, test) if part)
     names = names or tuple(str(label) for label in range(highest + 1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kcnn.data import labelled
 from kcnn.data.labelled import LabelledImages
-from kcnn.data.sources import Source, open_source, source
+from kcnn.data.sources import Source, source
 from kcnn.data.splits import check_arguments, split
 
 
@@ -65,7 +65,7 @@ def load_arrays(
     """
     check_arguments(validation=validation, seed=seed, limit=limit)
     origin = name if isinstance(name, Source) else source(name)
-    opened = open_source(origin, data_dir)
+    opened = origin.open(data_dir)
     parts = split(opened, validation, seed, limit)
     size = sum(part.num_bytes for part in parts)
     if size > labelled.RAM_LIMIT:

@@ -95,9 +95,14 @@ class SetCache:
             folder = Path(kept["folder"])
         except (ValueError, TypeError, KeyError):
             return False  # a file that someone else put there
-        if can_decode():
+        if can_decode() and (folder.is_dir() or self._prepared().is_dir()):
             return note == self.stamp(folder)
+        # Nothing here could say otherwise: the prepared set was removed, or is another machine's.
         return not folder.is_dir() or kept["files"] == _files(folder)
+
+    def _prepared(self) -> Path:
+        """Return where the set would lie prepared, in all its versions."""
+        return _root(self.data_dir) / re.split("[/:]", self.name)[0]
 
 
 def _root(data_dir: str | os.PathLike | None) -> Path:

@@ -29,10 +29,6 @@ class Digits:
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
         """Return all digits as training examples; `data_dir` has no meaning here."""
-        return self.arrays(data_dir).as_examples()
-
-    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Return the same as arrays of NumPy."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

@@ -42,10 +42,6 @@ class Folder:
             ValueError: If a folder is missing or empty, there is only one class, an image is none,
                 or images differ in size and `image_size` is None.
         """
-        return self.arrays(data_dir).as_examples()
-
-    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Do the same for NumPy to read the images."""
         root = Path(self.path).expanduser()
         if not root.is_dir():
             raise ValueError(f"There is no image folder {str(root)!r}.")

@@ -17,7 +17,7 @@ from kcnn.data.examples import (
     in_main_memory,
 )
 from kcnn.data.mixing import Mixing, mixing
-from kcnn.data.sources import Source, open_source, source
+from kcnn.data.sources import Source, source
 from kcnn.data.splits import check_arguments, check_batch_size, split
 
 _PREFETCH = 2
@@ -109,7 +109,7 @@ def load(
     check_arguments(validation=validation, seed=seed, limit=limit)
     origin = name if isinstance(name, Source) else source(name)
     change = augmentation(augment, mirror=origin.mirror)
-    opened = open_source(origin, data_dir)
+    opened = origin.open(data_dir)
     parts = split(opened, validation, seed, limit)
     check_batch_size(batch_size, len(parts[0]))
     held = sum(part.num_bytes for part in parts) <= labelled.RAM_LIMIT

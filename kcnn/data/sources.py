@@ -37,13 +37,6 @@ class Opened:
         test = self.test.decoded() if self.test is not None else None
         return type(self)(self.train.decoded(), test, self.class_names)
 
-    def as_examples(self) -> Self:
-        """Return the same for TensorFlow to read, as `Examples`."""
-        from kcnn.data.examples import as_examples
-
-        test = as_examples(self.test) if self.test is not None else None
-        return type(self)(as_examples(self.train), test, self.class_names)
-
 
 @runtime_checkable
 class Source(Protocol):
@@ -54,12 +47,10 @@ class Source(Protocol):
         """Whether a mirror image still belongs to its class. A mirrored 2 is no 2."""
 
     def open(self, data_dir: str | os.PathLike | None) -> Opened:
-        """Find the images and read the labels, as `Examples`; decode as little as possible."""
+        """Find the images and read the labels, in the form that costs least.
 
-
-def open_source(origin: Source, data_dir: str | os.PathLike | None) -> Opened:
-    """Return what a source holds in the form that costs it least; kcnn's own need no TensorFlow."""
-    return getattr(origin, "arrays", origin.open)(data_dir)
+        As `Examples`, or without TensorFlow as `LabelledImages` or an `ImageReader`.
+        """
 
 
 def check_image_size(image_size: tuple[int, int] | None) -> None:

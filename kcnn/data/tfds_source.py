@@ -45,10 +45,6 @@ class Tfds:
                 differ in size and `image_size` is None.
             RuntimeError: If the set is not there and cannot be downloaded, or is damaged.
         """
-        return self.arrays(data_dir).as_examples()
-
-    def arrays(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Do the same as `open`, but with a set that fits into RAM as arrays of NumPy."""
         cache = SetCache(self.name, self.image_size, data_dir)
         kept = cache.read()
         if kept:

@@ -16,10 +16,11 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     """Let the layers of `model` compute by the fastest way there is while inside.
 
     Use it around `fit`, with any model: loaded, cloned, your own. `kcnn.train` does. On the
-    TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), and
-    convolutions of small maps are matrix products (`kcnn.layers.small_maps`); on other backends
-    nothing changes. Results are the same to rounding, and the model is what it was afterwards.
-    Keras keeps a graph that it traced inside until the model is compiled again.
+    TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), and on a
+    CPU convolutions of small maps are matrix products (`kcnn.layers.small_maps`); on other backends
+    nothing changes. Layers inside layers of your own stay as they are. Results are the same to
+    rounding, and the model is what it was afterwards. Keras keeps a graph that it traced inside
+    until the model is compiled again.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization()])
     >>> with fast_training(model):
@@ -28,9 +29,14 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     >>> type(model.layers[0]) is keras.layers.BatchNormalization
     True
     """
-    layers = list(all_layers(model)) if keras.config.backend() == "tensorflow" else []
+    layers = all_layers(model) if keras.config.backend() == "tensorflow" else []
     norms = [layer for layer in layers if type(layer) is keras.layers.BatchNormalization]
-    convolutions = [layer for layer in layers if type(layer) is keras.layers.Conv2D]
+    convolutions = [
+        layer
+        for layer in layers
+        # On a GPU its own kernels are faster; what is fast already is within another `with`.
+        if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer) and on_cpu()
+    ]
     for layer in norms:
         _become(layer, BatchNormalization)
     for layer in convolutions:
@@ -44,12 +50,21 @@ def fast_training(model: keras.Model) -> Iterator[None]:
             del layer.convolution_op
 
 
-def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yield all layers, those of nested models too."""
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return all layers, those of nested models too, each once."""
+    found = {}
     for layer in model.layers:
-        yield layer
+        found[layer] = None
         if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
+            found |= dict.fromkeys(all_layers(layer))
+    return list(found)
+
+
+def on_cpu() -> bool:
+    """Return whether TensorFlow has no GPU to compute on."""
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
 
 
 def _become(layer: keras.layers.Layer, kind: type) -> None:

@@ -16,8 +16,9 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
 
     Call it before the training of a `speed_net`, with some thousand training images; `kcnn run`
     does. Its filters become the eigenvectors of the patches' covariance, each divided by the
-    standard deviation along it, then the same with the other sign. The bias is still trained. (The
-    kernel is frozen in this model alone: in one that is loaded or cloned it trains.)
+    standard deviation along it, then the same with the other sign. The bias is still trained (the
+    paper's for its first three epochs only). The kernel is frozen in this model alone: in one that
+    is loaded or cloned it trains.
 
     Paper: Jordan (2024), https://arxiv.org/abs/2404.00498, section 3.1.
 
@@ -26,7 +27,7 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
         images: uint8 [N, H, W, C], 0 to 255.
 
     Raises:
-        ValueError: the model has no such layer, or too few images are given to be correlated.
+        ValueError: the model has no such layer, or there are no images.
 
     >>> import kcnn
     >>> model = kcnn.models.speed_net(width=8)
@@ -46,10 +47,9 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
         raise ValueError(
             f"Whitening patches of {values} values takes {2 * values} filters. Received: {filters}"
         )
+    if not len(images):
+        raise ValueError("Whitening takes some thousand images. Received: 0")
     stem = keras.Model(model.inputs[0], layer.input)
-    patches = height * width * len(images)
-    if patches < values:
-        raise ValueError(f"Whitening takes some thousand images. Received: {len(images)}")
     variances, directions = np.linalg.eigh(_covariance(stem, images, (height, width)))
     kernel = directions / np.sqrt(variances + _EPSILON)
     kernel = np.concatenate([kernel, -kernel], axis=1).reshape(layer.kernel.shape)

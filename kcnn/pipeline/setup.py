@@ -226,7 +226,8 @@ def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
 def _images(data: "Data | DeviceData", count: int) -> np.ndarray:
     """Return that many training images, or all there are, not augmented."""
     if isinstance(data, DeviceData):
-        return data.arrays.train.images[:count]
+        images = data.arrays.train.images
+        return images[np.random.default_rng(data.seed).permutation(len(images))[:count]]
     batches = data.calibration.unbatch().take(count).batch(count).as_numpy_iterator()
     return next(batches)[0]
 

@@ -17,6 +17,11 @@ _BELONGS_TO = {
     "momentum": ("optimizer", ("sgd", "rmsprop")),
     "nesterov": ("optimizer", ("sgd",)),
     "norm_bias_rate": ("optimizer", ("sgd",)),
+    # An early stop would miss its last step.
+    "lookahead": (
+        "schedule",
+        ("constant", "step", "multi_step", "cosine", "one_cycle", "triangle"),
+    ),
     "decay": ("optimizer", ("sgd", "adam", "rmsprop")),
 }
 

@@ -35,6 +35,9 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
 ) -> keras.optimizers.Optimizer:
     """Return a Keras optimizer by name.
 
+    A checkpoint names Keras's own class, so that it loads without kcnn, and knows nothing of a
+    coupled decay or of `norm_bias_rate`: to train on, make the optimizer anew.
+
     Args:
         optimizer: "sgd", "adam", "adamw" or "rmsprop"; an optimizer is returned as it is.
         learning_rate: a number, or one of `kcnn.training.schedules`.

@@ -135,7 +135,10 @@ def one_cycle(
     total = epochs * steps_per_epoch
     rising = round(rise * total)
     if not 0 < rising < total:
-        raise ValueError(f"rise must leave steps to rise and to fall. Received: rise={rise}")
+        raise ValueError(
+            f"A training of {total} steps cannot rise for {rise:.0%} of them and fall: it needs "
+            f"more epochs or smaller batches. Received: rise={rise}, epochs={epochs}"
+        )
     start = float(learning_rate) / _START
     return keras.optimizers.schedules.CosineDecay(
         start,
@@ -157,7 +160,8 @@ def triangle(
 ) -> Schedule:
     """Return a rate that rises along a line during a first part, then falls along another one.
 
-    The schedule of airbench (Jordan 2024, arXiv:2404.00498), with its numbers.
+    The schedule of airbench (Jordan 2024, arXiv:2404.00498), with its numbers. A checkpoint holds
+    Keras's own schedule in its place, the fall alone: it is for inference, not to train on from.
 
     Args:
         learning_rate: the highest one.
@@ -178,7 +182,10 @@ def triangle(
     total = epochs * steps_per_epoch
     rising = round(rise * total)
     if not 0 < rising < total:
-        raise ValueError(f"rise must leave steps to rise and to fall. Received: rise={rise}")
+        raise ValueError(
+            f"A training of {total} steps cannot rise for {rise:.0%} of them and fall: it needs "
+            f"more epochs or smaller batches. Received: rise={rise}, epochs={epochs}"
+        )
     if not (0 <= start <= 1 and 0 <= end <= 1):
         raise ValueError(f"start and end are shares of 0 to 1. Received: {start} and {end}")
     rate = float(learning_rate)
