@@ -6,6 +6,10 @@ Banbury et al., "MLPerf Tiny Benchmark" (arXiv:2106.07597): 78,666 parameters, 1
 multiply-accumulates. Its reference file in int8 answers 86.97 % of the 10,000 test images.
 
 Settings were fixed before the run; 1,000 training images watch over it, the others train.
+
+Reached with seed 0: 88.37 % of the 10,000 test images as int8, 88.43 % in float32, in 112 minutes on
+two cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
+93.8 % of its augmented training images.
 """
 
 from kcnn.cli import run_file
