@@ -13,7 +13,7 @@ def convolve(spec: Spec, turns: Turns) -> None:
     """
     import tensorflow as tf
 
-    from kcnn.layers.small_maps import Geometry, product, whole_map
+    from kcnn.layers.small_maps import Geometry, columns, whole_map
 
     size, channels = int(spec.options["size"]), int(spec.options["channels"])
     geometry = Geometry((size, size), (3, 3), (1, 1), same=True)
@@ -23,9 +23,15 @@ def convolve(spec: Spec, turns: Turns) -> None:
         tf.cast(tf.random.stateless_normal(shape, [spec.seed, index]), dtype)
         for index, shape in enumerate(shapes)
     )
+
+    def product() -> tf.Tensor:
+        """Lay the pixels under the kernel side by side."""
+        flat = tf.reshape(columns(images, geometry), [-1, 9 * channels])
+        return tf.reshape(flat @ tf.reshape(kernel, [9 * channels, channels]), images.shape)
+
     ways = {
         TENSORFLOW: lambda: tf.nn.conv2d(images, kernel, 1, "SAME"),
-        PRODUCT: lambda: product(images, kernel, geometry),
+        PRODUCT: product,
         WHOLE_MAP: lambda: whole_map(images, kernel, geometry),
     }
 
