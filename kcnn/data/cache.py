@@ -59,7 +59,9 @@ class SetCache:
         if self._is_true(note):
             logger.info("%s: arrays read from %s", self.name, self.path)
             return opened
-        logger.info("%s: the prepared set has changed since %s was written", self.name, self.path)
+        logger.info(
+            "%s: the prepared set is not as it was when %s was written", self.name, self.path
+        )
         return None
 
     def write(self, opened: Opened, stamp: str) -> None:
@@ -95,14 +97,9 @@ class SetCache:
             folder = Path(kept["folder"])
         except (ValueError, TypeError, KeyError):
             return False  # a file that someone else put there
-        if can_decode() and (folder.is_dir() or self._prepared().is_dir()):
+        if can_decode():
             return note == self.stamp(folder)
-        # Nothing here could say otherwise: the prepared set was removed, or is another machine's.
         return not folder.is_dir() or kept["files"] == _files(folder)
-
-    def _prepared(self) -> Path:
-        """Return where the set would lie prepared, in all its versions."""
-        return _root(self.data_dir) / re.split("[/:]", self.name)[0]
 
 
 def _root(data_dir: str | os.PathLike | None) -> Path:
