@@ -7,8 +7,8 @@ multiply-accumulates. Its reference file in int8 answers 86.97 % of the 10,000 t
 
 Settings were fixed before the run; 1,000 training images watch over it, the others train.
 
-Reached with seed 0: 88.37 % of the 10,000 test images as int8, 88.43 % in float32, in 112 minutes on
-two cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
+Reached with seed 0: 88.37 % of the 10,000 test images as int8, 88.43 % in float32, in 112 minutes
+on two cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
 93.8 % of its augmented training images.
 """
 
