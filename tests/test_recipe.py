@@ -40,13 +40,9 @@ def test_the_recipe_of_an_old_run_means_what_it_meant(file):
     for section, values in stored.items():
         kept = recipe[section]
         assert kept == values if not isinstance(values, dict) else kept.items() >= values.items()
-    train = from_json(file.read_text()).train
-    assert (train.decay, train.precision, train.ema, train.label_smoothing) == (
-        "decoupled",
-        "float32",
-        None,
-        0.0,
-    )
+    # What a file of the first days does not say yet means what was done then.
+    first = {"decay": "decoupled", "precision": "float32", "ema": None, "label_smoothing": 0.0}
+    assert recipe["train"].items() >= (first | stored["train"]).items()
 
 
 @pytest.mark.parametrize(
