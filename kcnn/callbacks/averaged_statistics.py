@@ -2,7 +2,7 @@
 
 import keras
 
-from kcnn.layers.fast import all_layers
+from kcnn.layers.fast import moving_statistics
 
 
 class AveragedStatistics(keras.callbacks.Callback):
@@ -41,12 +41,7 @@ class AveragedStatistics(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find the statistics."""
         self._step, self._others, self._in_model = 0, [], False
-        self._variables = [
-            variable
-            for layer in all_layers(self.model)
-            if isinstance(layer, keras.layers.BatchNormalization)
-            for variable in (layer.moving_mean, layer.moving_variance)
-        ]
+        self._variables = moving_statistics(self.model)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Take the statistics into the average."""

@@ -2,7 +2,7 @@
 
 import keras
 
-from kcnn.layers.fast import all_layers
+from kcnn.layers.fast import moving_statistics
 
 
 class Lookahead(keras.callbacks.Callback):
@@ -37,6 +37,7 @@ class Lookahead(keras.callbacks.Callback):
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must lie between 0 and 1. Received: strength={strength}")
         self.steps, self.every, self.strength = steps, every, strength
+        self._fast: list[keras.Variable] = []
         self._slow: list = []
         self._step, self._last_batch = 0, -1
 
@@ -47,7 +48,12 @@ class Lookahead(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start from the weights as they are."""
         self._step, self._last_batch = 0, -1
-        self._slow = [keras.ops.copy(variable.value) for variable in self._variables()]
+        self._fast = [
+            variable
+            for variable in (*self.model.trainable_variables, *moving_statistics(self.model))
+            if keras.backend.is_float_dtype(variable.dtype)
+        ]
+        self._slow = [keras.ops.copy(variable.value) for variable in self._fast]
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Count batches from 0 again."""
@@ -64,25 +70,9 @@ class Lookahead(keras.callbacks.Callback):
             self._move(share=1.0)
 
     def _move(self, share: float) -> None:
-        variables = self._variables()
         self._slow = [
             share * slow + (1.0 - share) * keras.ops.convert_to_tensor(variable.value)
-            for slow, variable in zip(self._slow, variables, strict=True)
+            for slow, variable in zip(self._slow, self._fast, strict=True)
         ]
-        for variable, slow in zip(variables, self._slow, strict=True):
+        for variable, slow in zip(self._fast, self._slow, strict=True):
             variable.assign(slow)
-
-    def _variables(self) -> list[keras.Variable]:
-        return [
-            variable
-            for variable in (*self.model.trainable_variables, *self._statistics())
-            if keras.backend.is_float_dtype(variable.dtype)
-        ]
-
-    def _statistics(self) -> list[keras.Variable]:
-        return [
-            variable
-            for layer in all_layers(self.model)
-            if isinstance(layer, keras.layers.BatchNormalization)
-            for variable in (layer.moving_mean, layer.moving_variance)
-        ]

@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from kcnn.data.catalogue import AUGMENTATIONS
+from kcnn.data.catalogue import AUGMENTATIONS, BORDER
 from kcnn.errors import unknown
 
-BORDER = 4
 NARROW_BORDER = 2
 DEGREES = 15.0
 STRENGTH = 0.2

@@ -20,6 +20,9 @@ CHARACTER_SETS = frozenset(
 )
 """Sets of TensorFlow Datasets whose images must not be mirrored."""
 
+BORDER = 4
+"""Black pixels on every side before a crop; "alternating" has a border of its own."""
+
 AUGMENTATIONS = {
     "none": "the images as they are",
     "shift": "4 pixels of black border, then a random crop of the old size",

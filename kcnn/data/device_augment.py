@@ -9,10 +9,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kcnn.data.catalogue import AUGMENTATIONS
+from kcnn.data.catalogue import AUGMENTATIONS, BORDER
 from kcnn.errors import unknown
 
-BORDER = 4
 ON_DEVICE = ("none", "shift", "standard", "cutout", "mixup", "cutmix")
 
 Augmentation = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]

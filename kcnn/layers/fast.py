@@ -34,9 +34,11 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     convolutions = [
         layer
         for layer in layers
-        # On a GPU its own kernels are faster; what is fast already is within another `with`.
-        if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer) and on_cpu()
+        # What is fast already is within another `with`.
+        if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer)
     ]
+    if convolutions and _has_gpu():  # whose own kernels are faster
+        convolutions = []
     for layer in norms:
         _become(layer, BatchNormalization)
     for layer in convolutions:
@@ -60,11 +62,20 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return list(found)
 
 
-def on_cpu() -> bool:
-    """Return whether TensorFlow has no GPU to compute on."""
+def moving_statistics(model: keras.Model) -> list[keras.Variable]:
+    """Return the moving averages of all batch norms of `model`: means and variances by turns."""
+    return [
+        variable
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
+
+
+def _has_gpu() -> bool:
     import tensorflow as tf
 
-    return not tf.config.list_logical_devices("GPU")
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def _become(layer: keras.layers.Layer, kind: type) -> None:
