@@ -44,6 +44,19 @@ def fold_normalization(model: keras.Model) -> keras.Model:
 
 def foldable(model: keras.Model) -> dict[str, str]:
     """Return the name of each scaling layer and of the layer that alone reads it."""
+    layers = {layer.name: layer for layer in model.layers}
+    readers = only_readers(model)
+    pairs = {}
+    for name, reader in readers.items():
+        if _keeps_channels_last(layers[reader]):
+            reader = readers.get(reader)
+        if _can_fold(layers[name], layers.get(reader)):
+            pairs[name] = reader
+    return pairs
+
+
+def only_readers(model: keras.Model) -> dict[str, str]:
+    """Return, of each layer that just one other reads, both called once, the name of that one."""
     config = model.get_config()
     calls = [
         (layer["name"], set(_sources(call)))
@@ -53,21 +66,14 @@ def foldable(model: keras.Model) -> dict[str, str]:
     times_called = Counter(name for name, _ in calls)
     # Whoever calls the model reads its output.
     calls.append((None, set(keras.tree.flatten(config["output_layers"]))))
-    layers = {layer.name: layer for layer in model.layers}
-
-    def only_reader(name: str) -> str | None:
-        readers = [reader for reader, sources in calls if name in sources]
-        once = len(readers) == times_called[name] == times_called[readers[0]] == 1
-        return readers[0] if once else None
-
-    pairs = {}
-    for name in times_called:
-        reader = only_reader(name)
-        if _keeps_channels_last(layers.get(reader)):
-            reader = only_reader(reader)
-        if _can_fold(layers.get(name), layers.get(reader)):
-            pairs[name] = reader
-    return pairs
+    readers = {
+        name: [reader for reader, sources in calls if name in sources] for name in times_called
+    }
+    return {
+        name: found[0]
+        for name, found in readers.items()
+        if len(found) == times_called[name] == times_called[found[0]] == 1
+    }
 
 
 def _sources(value: object) -> Iterator[str]:

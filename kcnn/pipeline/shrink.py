@@ -87,7 +87,7 @@ def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
     )
     options = {
         "epochs": section.epochs,
-        "optimizer": make_optimizer("sgd", schedule),
+        "optimizer": make_optimizer("sgd", schedule, weight_decay=section.weight_decay),
         "callbacks": [LearningRateLog(), MonitorGuard()],
     }
     model = result.model

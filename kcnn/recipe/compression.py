@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from kcnn.recipe.ranges import CONFIG, Count, Fraction, Positive
+from kcnn.recipe.ranges import CONFIG, Count, Fraction, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -35,8 +35,8 @@ class Slim:
     """How whole filters are taken out, and how what is left recovers; see `kcnn.slim`.
 
     `macs` is the share of the multiply-accumulates that stays. SGD with momentum starts at
-    `learning_rate` and follows a cosine to zero; with `distill`, the slim model learns from the
-    whole one.
+    `learning_rate` and follows a cosine to zero; `weight_decay` is decoupled, as in `Train`. With
+    `distill`, the slim model learns from the whole one.
     """
 
     macs: Fraction = 0.5
@@ -45,6 +45,7 @@ class Slim:
     multiple_of: Count = 8
     epochs: Count = 10
     learning_rate: Positive = 0.02
+    weight_decay: NotNegative = 0.0
     distill: bool = True
 
 
