@@ -50,6 +50,8 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
 
     result = keras.models.clone_model(graph, clone_function=copy, call_function=call)
     for layer in result.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
         source = layers[layer.name]
         norm = norms.get(layer.name)
         layer.set_weights(_absorb(source, norm) if norm else source.get_weights())

@@ -1,0 +1,116 @@
+"""Batch norms folded into the layers before them: the same function, fewer layers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from narrow import build_narrow
+
+from kcnn.export import fold_normalization
+from kcnn.models import names
+from kcnn.models.fold_norms import fold_batch_norms
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
+
+
+def stirred(model):
+    """Return `model` whose batch norms have seen something: fresh ones hardly change a thing."""
+    random = np.random.default_rng(1)
+    for norm in norms_of(model):
+        norm.set_weights([random.uniform(0.5, 2.0, w.shape) for w in norm.get_weights()])
+    return model
+
+
+def norms_of(model):
+    return [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+
+
+def answers(model, images=IMAGES):
+    return model(images, training=False).numpy()
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_model_answers_the_same(name):
+    model = stirred(build_narrow(name))
+    expected = answers(model)
+    folded = fold_batch_norms(model)
+    np.testing.assert_allclose(
+        answers(folded), expected, rtol=1e-4, atol=2e-4 * np.abs(expected).max()
+    )
+    np.testing.assert_array_equal(answers(model), expected)  # it is not changed
+    behind_something_else = [
+        norm
+        for norm in norms_of(model)
+        if not isinstance(norm.input._keras_history.operation, (layers.Conv2D, layers.Dense))
+    ]
+    assert len(norms_of(folded)) == len(behind_something_else)
+    if not norms_of(model):
+        assert folded is model
+
+
+def image(size=8):
+    return keras.Input((size, size, 3))
+
+
+def twice_read():
+    inputs = image()
+    read = layers.Conv2D(4, 3, padding="same")(inputs)
+    return keras.Model(inputs, layers.Add()([read, layers.BatchNormalization()(read)]))
+
+
+def twice_called():
+    inputs, norm = image(), layers.BatchNormalization()
+    branches = [norm(layers.Conv2D(4, 3)(inputs)) for _ in range(2)]
+    return keras.Model(inputs, layers.Concatenate()(branches))
+
+
+def chain(*following):
+    return keras.Sequential([image(), *following])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(lambda: chain(layers.Conv2D(4, 3, activation="relu"), bn()), id="activation"),
+        pytest.param(lambda: chain(layers.Conv2D(6, 3), bn(axis=1)), id="another axis"),
+        pytest.param(lambda: chain(layers.MaxPooling2D(), bn()), id="pooling"),
+        pytest.param(twice_read, id="read twice"),
+        pytest.param(twice_called, id="called twice"),
+    ],
+)
+def test_what_another_layer_cannot_do_stays(model):
+    model = model()
+    assert fold_batch_norms(model) is model
+
+
+def bn(**options):
+    return layers.BatchNormalization(**options)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(lambda: chain(layers.Conv2D(4, 3, groups=1, use_bias=False), bn()), id="conv"),
+        pytest.param(lambda: chain(layers.Conv2D(6, 3, groups=3, strides=2), bn()), id="groups"),
+        pytest.param(lambda: chain(layers.DepthwiseConv2D(3), bn()), id="depthwise"),
+        pytest.param(
+            lambda: chain(layers.DepthwiseConv2D(3, depth_multiplier=2), bn(scale=False)),
+            id="depth multiplier, no scale",
+        ),
+        pytest.param(lambda: chain(layers.Dense(5), bn(center=False)), id="dense, no center"),
+        pytest.param(
+            lambda: chain(layers.Conv2D(4, 3, padding="same"), bn(epsilon=0.1), layers.ReLU()),
+            id="padding, epsilon",
+        ),
+    ],
+)
+def test_what_a_layer_can_do(model):
+    model = stirred(model())
+    folded = fold_batch_norms(model)
+    assert not norms_of(folded)
+    images = IMAGES[:, :8, :8] / 255
+    expected = answers(model, images)
+    np.testing.assert_allclose(answers(folded, images), expected, rtol=1e-4, atol=1e-5)
+    both = fold_batch_norms(fold_normalization(chain(layers.Rescaling(1 / 255), *model.layers)))
+    told = answers(both, IMAGES[:, :8, :8])
+    np.testing.assert_allclose(told, expected, rtol=1e-4, atol=1e-5)
