@@ -46,11 +46,14 @@ def small_network(seed=0):
 def trained_in_whole_batches(data):
     """Train with all images in every batch, so that their order means nothing."""
     import kcnn
+    from kcnn.callbacks import Lookahead, standard
     from kcnn.training import cosine, make_optimizer
 
     rate = cosine(0.1, epochs=4, steps_per_epoch=1, warmup_epochs=1)
     optimizer = make_optimizer("sgd", rate, weight_decay=0.01, decay="coupled", ema=0.5)
-    result = kcnn.train(small_network(), data, epochs=4, optimizer=optimizer, label_smoothing=0.1)
+    settings = {"epochs": 4, "optimizer": optimizer, "label_smoothing": 0.1}
+    looking_back = [Lookahead(4, every=2), *standard(plateau=False)]
+    result = kcnn.train(small_network(), data, callbacks=looking_back, **settings)
     return {
         "history": result.history,
         "best_epoch": result.best_epoch,
@@ -66,6 +69,41 @@ def one_epoch(seed, augment):
     data = DeviceData(load_arrays("digits", limit=200), 32, augment, seed)
     result = kcnn.train(small_network(), data, epochs=1, optimizer="sgd", learning_rate=0.05)
     return result.history, [float(abs(weight).sum()) for weight in result.model.get_weights()]
+
+
+def watched():
+    """Return what callbacks see who look at every batch, at every fifth, and there on a GPU."""
+    import jax
+    import keras
+
+    import kcnn
+    from kcnn.data import DeviceData, load_arrays
+
+    class Watch(keras.callbacks.Callback):
+        def __init__(self, **options):
+            super().__init__()
+            self.seen, self.weights = [], []
+            vars(self).update(options)
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen.append(batch)
+            self.weights.append(float(abs(self.model.get_weights()[0]).sum()))
+
+    data = DeviceData(load_arrays("digits", limit=200), 22)
+    seen = {"steps": data.steps_per_epoch}
+    backend = jax.default_backend
+    for name, device, options in (
+        ("all", "cpu", {}),
+        ("fifth", "cpu", {"every": 5}),
+        ("fifth, compiled loop", "gpu", {"every": 5}),
+    ):
+        jax.default_backend = lambda device=device: device
+        watch = Watch(**options)
+        result = kcnn.train(small_network(), data, epochs=2, learning_rate=0.01, callbacks=[watch])
+        history = result.history
+        seen[name] = {"seen": watch.seen, "weights": watch.weights, "history": history}
+    jax.default_backend = backend
+    return seen
 
 
 def lenet():
@@ -126,16 +164,18 @@ def main(folder):
                 ("again", 3, "standard"),
                 ("other", 4, "standard"),
                 ("mixup", 3, "mixup"),
+                ("alternating", 3, "alternating"),
             )
         },
+        "watched": watched(),
         "lenet": lenet(),
         "refusals": refusals(),
     }
-    size = ["--set", "model.name=mlp", "--set", 'model.options={"units": 8, "depth": 1}']
+    size = ["--set", 'model.options={"width": 16}']
     folder = Path(folder)
-    command_line = ["run", "quickstart", "--smoke", "--set", "data.name=digits", *size]
+    command_line = ["run", "speedrun94", "--smoke", "--set", "data.name=digits", *size]
     try:
-        command([*command_line, "--set", "tta=flip", "--out", str(folder / "run")])
+        command([*command_line, "--out", str(folder / "run")])
     except SystemExit as end:
         done["exit"] = end.code
     done["loaded"] = [name for name in REFUSED if name in sys.modules]

@@ -33,13 +33,16 @@ def test_a_crop_is_a_window_of_the_bordered_image_mirrored_or_not():
     images = noise()
     top, left = np.array([0, 8, 4, 3, 1, 7]), np.array([8, 0, 4, 5, 2, 6])
     mirrored = np.array([False, True, False, True, False, True])
-    padded = np.pad(images, [(0, 0), (4, 4), (4, 4), (0, 0)])
-    received = np.asarray(crop(images, top, left, mirrored))
-    assert received.dtype == np.uint8
-    for number, row, column in zip(range(6), top, left, strict=True):
-        window = padded[number, row : row + 12, column : column + 16]
-        expected = window[:, ::-1] if mirrored[number] else window
-        np.testing.assert_array_equal(received[number], expected)
+    for border, reflect in ((4, False), (2, True)):
+        sides, mode = [(0, 0), (border, border), (border, border), (0, 0)], "reflect"
+        padded = np.pad(images, sides, mode if reflect else "constant")
+        rows, columns = top * border // 4, left * border // 4
+        received = np.asarray(crop(images, rows, columns, mirrored, border=border, reflect=reflect))
+        assert received.dtype == np.uint8
+        for number, row, column in zip(range(6), rows, columns, strict=True):
+            window = padded[number, row : row + 12, column : column + 16]
+            expected = window[:, ::-1] if mirrored[number] else window
+            np.testing.assert_array_equal(received[number], expected)
 
 
 def test_cutout_mixup_and_cutmix_are_those_of_tensorflow():
@@ -59,27 +62,33 @@ def test_cutout_mixup_and_cutmix_are_those_of_tensorflow():
     np.testing.assert_allclose(remaining, share, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["none", "shift", "standard", "cutout", "mixup", "cutmix"])
+@pytest.mark.parametrize(
+    "name", ["none", "shift", "standard", "alternating", "cutout", "mixup", "cutmix"]
+)
 def test_every_draw_follows_from_the_key_and_differs_from_image_to_image(name):
     from kcnn.data.device_augment import augmentation
 
     image, labels = noise(1), np.arange(64) % 3
     images = np.repeat(image, 64, axis=0)
+    turned = np.arange(64) % 2 == 0
     augment = jax.jit(augmentation(name, mirror=True, num_classes=3))
-    changed, targets = augment(images, labels, jax.random.key(0))
-    np.testing.assert_array_equal(changed, augment(images, labels, jax.random.key(0))[0])
+    changed, targets = augment(images, labels, jax.random.key(0), turned)
+    np.testing.assert_array_equal(changed, augment(images, labels, jax.random.key(0), turned)[0])
     distinct = len(np.unique(np.asarray(changed).reshape(64, -1), axis=0))
     assert distinct == 1 if name == "none" else distinct > 20
-    assert (changed == augment(images, labels, jax.random.key(1))[0]).all() == (name == "none")
+    other = augment(images, labels, jax.random.key(1), turned)[0]
+    assert (changed == other).all() == (name == "none")
     if name in ("mixup", "cutmix"):
         np.testing.assert_allclose(np.asarray(targets).sum(axis=1), 1, rtol=1e-5)
         assert (np.asarray(targets) > 0.05).sum() > 80
     else:
         np.testing.assert_array_equal(targets, labels)
-    if name == "standard":  # each image is a window, as it is or mirrored; all windows come up
-        unmirrored = augmentation("standard", mirror=False, num_classes=3)
-        kept = np.asarray(unmirrored(images, labels, jax.random.key(0))[0])
+    if name in ("standard", "alternating"):  # a window of each image, as it is or mirrored
+        unmirrored = augmentation(name, mirror=False, num_classes=3)
+        kept = np.asarray(unmirrored(images, labels, jax.random.key(0), turned)[0])
         same = (kept == changed).all(axis=(1, 2, 3))
+        if name == "alternating":
+            np.testing.assert_array_equal(same, ~turned)
         assert 16 < same.sum() < 48
         np.testing.assert_array_equal(kept[~same], np.asarray(changed)[~same][:, :, ::-1])
 
@@ -110,7 +119,7 @@ def test_no_tensorflow_is_imported(done):
 
 
 def test_steps_are_those_of_tensorflow(done):
-    """Schedule, coupled decay, averaged weights, smoothing, penalty: same numbers after 4 steps."""
+    """Schedule, coupled decay, averages, Lookahead, smoothing, penalty: equal after 4 steps."""
     part = load_arrays("digits", limit=200).train
     data = kcnn.data.load("digits", limit=200, batch_size=len(part), augment="none")
     expected, received = trained_in_whole_batches(data), done["whole"]
@@ -124,7 +133,37 @@ def test_steps_are_those_of_tensorflow(done):
 def test_one_seed_gives_one_training(done):
     epochs = done["epochs"]
     assert epochs["first"] == epochs["again"]
-    assert epochs["first"] != epochs["other"] and epochs["first"] != epochs["mixup"]
+    for name in ("other", "mixup", "alternating"):
+        assert epochs["first"] != epochs[name]
+
+
+def test_an_image_alternates_between_itself_and_its_mirror_image():
+    from kcnn.training.on_device import draws_of_an_epoch
+
+    data = DeviceData(load_arrays("digits", limit=200), 20, "alternating", seed=5)
+    sides = []
+    for epoch in range(3):
+        order, _, turned = draws_of_an_epoch(data, data.arrays.train.labels, epoch)
+        sides.append(np.zeros(data.num_train, bool))
+        sides[-1][np.ravel(order)] = np.ravel(turned)
+    assert order.size == data.num_train  # every image is in every epoch
+    np.testing.assert_array_equal(sides[0], sides[2])
+    np.testing.assert_array_equal(sides[0], ~sides[1])
+    assert 0.3 < sides[0].mean() < 0.7
+
+
+def test_callbacks_see_batches_all_or_every_so_many(done):
+    watched = done["watched"]
+    assert watched["steps"] == 8
+    every = watched["all"]
+    assert every["seen"] == [*range(8), *range(8)] and len(set(every["weights"])) == 16
+    # steps 5, 10 and 15 of the training, and the last one of each epoch
+    expected = [every["weights"][step - 1] for step in (5, 8, 10, 15, 16)]
+    for name in ("fifth", "fifth, compiled loop"):
+        assert watched[name]["seen"] == [4, 7, 1, 6, 7]
+        np.testing.assert_allclose(watched[name]["weights"], expected, rtol=1e-5)
+        for key, values in every["history"].items():
+            np.testing.assert_allclose(watched[name]["history"][key], values, rtol=1e-3)
 
 
 def test_an_epoch_reaches_what_it_reaches_on_tensorflow(done):
@@ -140,9 +179,11 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
     assert "exit" not in done or not done["exit"]
     folder = done["folder"] / "run"
     report = load_report(folder / "report.json")
-    assert [stage.name for stage in report.stages] == ["float", "float, TTA flip"]
+    assert [stage.name for stage in report.stages] == ["float", "float, TTA flip_shift"]
     assert report.training["backend"] == "jax" and "tensorflow" not in report.training["left_out"]
-    left_out = [line for line in done["log"].splitlines() if "leaves out: prune, quantize" in line]
+    left_out = [
+        line for line in done["log"].splitlines() if "leaves out: quantize, explain" in line
+    ]
     assert len(left_out) == 1 and "KERAS_BACKEND=tensorflow kcnn export" in left_out[0]
     names = ("curves.png", "confusion.png", "history.csv", "report.html", "labels.txt")
     assert all((folder / name).stat().st_size for name in names)

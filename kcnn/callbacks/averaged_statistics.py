@@ -2,6 +2,7 @@
 
 import keras
 
+from kcnn.callbacks.step_count import StepCount
 from kcnn.layers.fast import moving_statistics
 
 
@@ -32,7 +33,7 @@ class AveragedStatistics(keras.callbacks.Callback):
                 f"Received: momentum={momentum}, every={every}"
             )
         self.momentum, self.every = momentum, every
-        self._step = 0
+        self._steps = StepCount()
         self._variables: list[keras.Variable] = []
         # The averages, or while these are in the model, the statistics of the plain weights.
         self._others: list = []
@@ -40,13 +41,13 @@ class AveragedStatistics(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find the statistics."""
-        self._step, self._others, self._in_model = 0, [], False
+        self._steps, self._others, self._in_model = StepCount(), [], False
         self._variables = moving_statistics(self.model)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Take the statistics into the average."""
-        self._step += 1
-        if self._step % self.every:
+        before, now = self._steps.add(batch)
+        if now // self.every == before // self.every:
             return
         values = self._values()
         share = self.momentum**self.every if self._others else 0.0
@@ -56,8 +57,9 @@ class AveragedStatistics(keras.callbacks.Callback):
         ]
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Go on with the plain weights' statistics."""
+        """Go on with the plain weights' statistics, and count batches from 0 again."""
         self._put(averages=False)
+        self._steps.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Leave the averages in the model, for whoever judges or saves it."""

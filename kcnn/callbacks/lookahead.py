@@ -2,6 +2,7 @@
 
 import keras
 
+from kcnn.callbacks.step_count import StepCount
 from kcnn.layers.fast import moving_statistics
 
 
@@ -39,7 +40,7 @@ class Lookahead(keras.callbacks.Callback):
         self.steps, self.every, self.strength = steps, every, strength
         self._fast: list[keras.Variable] = []
         self._slow: list = []
-        self._step, self._last_batch = 0, -1
+        self._steps = StepCount()
 
     def share(self, step: int) -> float:
         """Return how much the slow weights count after `step` steps."""
@@ -47,7 +48,7 @@ class Lookahead(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start from the weights as they are."""
-        self._step, self._last_batch = 0, -1
+        self._steps = StepCount()
         self._fast = [
             variable
             for variable in (*self.model.trainable_variables, *moving_statistics(self.model))
@@ -57,16 +58,14 @@ class Lookahead(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Count batches from 0 again."""
-        self._last_batch = -1
+        self._steps.begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Move the slow weights when it is time, and the fast ones there."""
-        # With several steps an execution, `batch` is the last one's number.
-        before, self._step = self._step, self._step + batch - self._last_batch
-        self._last_batch = batch
-        if self._step // self.every > before // self.every:
-            self._move(share=self.share(self._step))
-        if before < self.steps <= self._step:
+        before, now = self._steps.add(batch)
+        if now // self.every > before // self.every:
+            self._move(share=self.share(now))
+        if before < self.steps <= now:
             self._move(share=1.0)
 
     def _move(self, share: float) -> None:

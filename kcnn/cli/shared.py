@@ -30,8 +30,11 @@ Method = Annotated[
 
 
 def start_backend() -> None:
-    """Import TensorFlow quietly, unless Keras was told to compute with another library."""
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    """Import Keras quietly, and what KERAS_BACKEND or keras.json told it to compute with."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_log():
+        import keras
+    if keras.config.backend() == "tensorflow":
         start_tensorflow()
 
 

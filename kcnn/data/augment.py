@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from kcnn.data.catalogue import AUGMENTATIONS, BORDER
+from kcnn.data.catalogue import AUGMENTATIONS, BORDER, NARROW_BORDER
 from kcnn.errors import unknown
 
-NARROW_BORDER = 2
 DEGREES = 15.0
 STRENGTH = 0.2
 

@@ -21,7 +21,9 @@ CHARACTER_SETS = frozenset(
 """Sets of TensorFlow Datasets whose images must not be mirrored."""
 
 BORDER = 4
-"""Black pixels on every side before a crop; "alternating" has a border of its own."""
+"""Black pixels on every side before a crop."""
+NARROW_BORDER = 2
+"""Mirrored ones of "alternating"."""
 
 AUGMENTATIONS = {
     "none": "the images as they are",

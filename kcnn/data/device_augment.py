@@ -9,12 +9,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kcnn.data.catalogue import AUGMENTATIONS, BORDER
+from kcnn.data.catalogue import AUGMENTATIONS, BORDER, NARROW_BORDER
 from kcnn.errors import unknown
 
-ON_DEVICE = ("none", "shift", "standard", "cutout", "mixup", "cutmix")
+ON_DEVICE = tuple(name for name in AUGMENTATIONS if name != "strong")
 
-Augmentation = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+Augmentation = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 def check_on_device(name: str) -> None:
@@ -29,9 +29,10 @@ def check_on_device(name: str) -> None:
 
 
 def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
-    """Return the function (images uint8 [B, H, W, C], labels int32 [B], key) -> (images, targets).
+    """Return (images uint8 [B, H, W, C], labels int32 [B], key, turned bool [B]) -> both, changed.
 
     The targets of "mixup" and "cutmix" are soft, float32 [B, num_classes]; others are the labels.
+    `turned` says which images "alternating" mirrors this time; the others draw that themselves.
 
     Args:
         name: One of `ON_DEVICE`.
@@ -43,23 +44,27 @@ def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
 
     >>> augment = augmentation("mixup", mirror=True, num_classes=3)
     >>> images, labels = jnp.zeros((2, 8, 8, 1), jnp.uint8), jnp.array([0, 2])
-    >>> [each.shape for each in augment(images, labels, jax.random.key(0))]
+    >>> turned = jnp.array([True, False])
+    >>> [each.shape for each in augment(images, labels, jax.random.key(0), turned)]
     [(2, 8, 8, 1), (2, 3)]
     """
     check_on_device(name)
 
     def augment(
-        images: jax.Array, labels: jax.Array, key: jax.Array
+        images: jax.Array, labels: jax.Array, key: jax.Array, turned: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         if name == "none":
             return images, labels
         window_key, mirror_key, hole_key, mixing_key = jax.random.split(key, 4)
         count = len(images)
-        top, left = jax.random.randint(window_key, (2, count), 0, 2 * BORDER + 1)
+        border = NARROW_BORDER if name == "alternating" else BORDER
+        top, left = jax.random.randint(window_key, (2, count), 0, 2 * border + 1)
         mirrored = jax.random.bernoulli(mirror_key, shape=(count,))
         if name == "shift" or not mirror:
             mirrored = jnp.zeros_like(mirrored)
-        images = crop(images, top, left, mirrored)
+        elif name == "alternating":
+            mirrored = turned
+        images = crop(images, top, left, mirrored, border=border, reflect=border != BORDER)
         if name == "cutout":
             images = cutout(images, _centres(images, hole_key))
         if name in ("mixup", "cutmix"):
@@ -69,19 +74,30 @@ def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
     return augment
 
 
-def crop(images: jax.Array, top: jax.Array, left: jax.Array, mirrored: jax.Array) -> jax.Array:
-    """Cut a window of the old size out of each image with a black border of `BORDER` pixels.
+def crop(
+    images: jax.Array,
+    top: jax.Array,
+    left: jax.Array,
+    mirrored: jax.Array,
+    *,
+    border: int = BORDER,
+    reflect: bool = False,
+) -> jax.Array:
+    """Cut a window of the old size out of each image with a border around it.
 
     Args:
         images: [B, H, W, C] of any type.
-        top: int32 [B], first row of each window, 0 to 2 * BORDER.
+        top: int32 [B], first row of each window, 0 to 2 * border.
         left: int32 [B], first column.
         mirrored: bool [B], whether to mirror the window.
+        border: pixels that are added on every side.
+        reflect: whether the border shows the pixels inside it, else it is black.
     """
-    border = [(0, 0), (BORDER, BORDER), (BORDER, BORDER), (0, 0)]
+    sides = [(0, 0), (border, border), (border, border), (0, 0)]
+    padded = jnp.pad(images, sides, "reflect" if reflect else "constant")
     windows = jax.vmap(
         lambda image, row, column: jax.lax.dynamic_slice(image, (row, column, 0), images.shape[1:])
-    )(jnp.pad(images, border), top, left)
+    )(padded, top, left)
     return jnp.where(mirrored[:, None, None, None], windows[:, :, ::-1], windows)
 
 

@@ -99,8 +99,6 @@ def _check(recipe: Recipe, *, control: bool) -> None:
         raise ValueError(f"kcnn runs on the backends tensorflow and jax. Received: {backend!r}")
     if recipe.distill or control:
         raise ValueError(f"Training with a teacher (distill) needs TensorFlow: {_HOW}.")
-    if recipe.train.lookahead:
-        raise ValueError(f"Lookahead looks at every step, which needs TensorFlow: {_HOW}.")
     if recipe.train.tensorboard:
         raise ValueError(f"Keras writes for TensorBoard with TensorFlow only: {_HOW}.")
 

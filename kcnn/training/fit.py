@@ -75,13 +75,12 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     here is needed to train.
 
     With an optimizer that averages the weights (`make_optimizer(..., ema=0.999)`), the averages
-    are what is judged, saved and kept, and on TensorFlow those of batch norms' statistics too.
+    are what is judged, saved and kept, and those of batch norms' statistics with them.
 
     Args:
         model: any Keras model from `data.image_shape` to one logit a class.
         data: what `kcnn.data.load` returns; the training labels may be soft. On the JAX backend,
-            `kcnn.data.DeviceData` is trained on without leaving the device: callbacks are called
-            for epochs, and one that wants to see batches is refused.
+            `kcnn.data.DeviceData` is trained on without leaving the device.
         epochs: passes over the training images.
         optimizer: a name (`adam`, `adamw`, `rmsprop`, `sgd`) or an optimizer, of your own or from
             `kcnn.training.make_optimizer`, which brings its own learning rate.
@@ -160,27 +159,10 @@ def _fit_on_device(
             f"imported, or pass what kcnn.data.load returns. Received: {keras.config.backend()!r}"
         )
     check_smoothing(label_smoothing)
-    _check_for_epochs(callbacks)
     from kcnn.training import on_device
 
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     on_device.fit(model, data, label_smoothing=label_smoothing, callbacks=callbacks)
-
-
-def _check_for_epochs(callbacks: keras.callbacks.CallbackList) -> None:
-    """Refuse callbacks that would wait in vain for batches."""
-    stock = keras.callbacks.Callback
-    for each in callbacks.callbacks:
-        ours = type(each).__module__.startswith(("keras.", "kcnn.callbacks.averaged"))
-        own = any(
-            getattr(type(each), name) is not getattr(stock, name)
-            for name in ("on_train_batch_begin", "on_train_batch_end")
-        )
-        if own and not ours:
-            raise ValueError(
-                f"{type(each).__name__} looks at batches, which only TensorFlow's training shows: "
-                "leave it out, or set KERAS_BACKEND=tensorflow."
-            )
 
 
 def _averaging(

@@ -4,28 +4,29 @@ Keras's own `fit` hands over every batch and waits for every step's answer. Here
 the device, where batches are drawn and augmented inside the step, and Python waits once an epoch.
 """
 
+import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
 
 import jax
 import keras
 import numpy as np
 
 from kcnn.data.device import DeviceData
-from kcnn.data.device_augment import augmentation
 from kcnn.data.labelled import LabelledImages
+from kcnn.training.jax_steps import (
+    Draws,
+    Examples,
+    Measured,
+    State,
+    judge,
+    no_sums,
+    repeated,
+    training_step,
+)
 
-Examples = tuple[jax.Array, jax.Array]
-"""All images and labels, on the device."""
-Measured = dict[str, jax.Array]
-
-
-class State(NamedTuple):
-    """The values of all variables that a step changes, in Keras's order."""
-
-    trainable: list[jax.Array]
-    non_trainable: list[jax.Array]
-    optimizer: list[jax.Array]
+# They have a method for batches, and what they do there is done at an epoch's end as well.
+_FOR_EPOCHS = (keras.callbacks.ProgbarLogger, keras.callbacks.SwapEMAWeights)
 
 
 def fit(
@@ -35,10 +36,12 @@ def fit(
     label_smoothing: float,
     callbacks: keras.callbacks.CallbackList,
 ) -> None:
-    """Train a compiled model; the callbacks are called as `fit` of Keras does, but not for batches.
+    """Train a compiled model; the callbacks are called as `fit` of Keras does.
 
     The model's variables have their values whenever a callback runs; whatever it assigns to them
-    (a learning rate, averaged or restored weights) is what training goes on with.
+    (a learning rate, averaged or restored weights) is what training goes on with. One that looks
+    at batches sees every one, which costs a GPU much of its speed, or with an attribute `every`
+    the steps of which that is a divisor, counted from the first of the training.
 
     Raises:
         ValueError: the model computes its own loss, which this loop would leave out.
@@ -46,8 +49,8 @@ def fit(
     if type(model).compute_loss is not keras.Model.compute_loss:
         raise ValueError("A model with a loss of its own, such as a pupil's, needs TensorFlow.")
     model.optimizer.build(model.trainable_variables)
-    run_epoch = _epochs(model, data, label_smoothing)
-    judge = _judge(model, data.batch_size)
+    run_epoch = _epochs(model, data, label_smoothing, _watching(callbacks))
+    score = judge(model, data.batch_size)
     train, validation = (_on_device(part) for part in (data.arrays.train, data.arrays.validation))
     model.stop_training, logs = False, {}
     callbacks.on_train_begin()
@@ -57,7 +60,7 @@ def fit(
         _write(model, state)
         logs = {name: float(value) for name, value in measured.items()}
         callbacks.on_test_begin()  # puts averaged weights in their place, if there are any
-        judged = {name: float(value) for name, value in judge(_read(model), validation).items()}
+        judged = {name: float(value) for name, value in score(_read(model), validation).items()}
         callbacks.on_test_end(judged)
         logs |= {f"val_{name}": value for name, value in judged.items()}
         callbacks.on_epoch_end(epoch, logs)
@@ -67,134 +70,60 @@ def fit(
     callbacks.on_train_end(logs)
 
 
-def _epochs(model: keras.Model, data: DeviceData, label_smoothing: float) -> Callable:
+def _watching(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.Callback]:
+    """Return those callbacks that look at batches for more than a progress bar."""
+    stock, hooks = keras.callbacks.Callback, ("on_train_batch_begin", "on_train_batch_end")
+    return [
+        each
+        for each in callbacks.callbacks
+        if any(getattr(type(each), hook) is not getattr(stock, hook) for hook in hooks)
+        and not isinstance(each, _FOR_EPOCHS)
+        and getattr(each, "save_freq", None) != "epoch"
+    ]
+
+
+def _epochs(
+    model: keras.Model,
+    data: DeviceData,
+    label_smoothing: float,
+    watching: list[keras.callbacks.Callback],
+) -> Callable:
     """Return the function (state, examples, epoch) -> (state, mean accuracy and loss)."""
     steps = data.steps_per_epoch
-    step = _step(model, data, label_smoothing)
-    loop = _loop(lambda number, carry, *given: _added(carry, step(carry[0], number, *given)))
-
-    @jax.jit
-    def draw(labels: jax.Array, epoch: int) -> tuple[jax.Array, jax.Array]:
-        # All of an epoch's randomness but dropout's follows from (seed, epoch, step).
-        key = jax.random.fold_in(jax.random.key(data.seed), epoch)
-        order_key, steps_key = jax.random.split(key)
-        order = jax.random.permutation(order_key, len(labels))[: steps * data.batch_size]
-        return order.reshape(steps, -1), jax.random.split(steps_key, steps)
+    loop = repeated(training_step(model, data, label_smoothing))
+    draw = jax.jit(partial(draws_of_an_epoch, data))
+    every = math.gcd(*(getattr(each, "every", 1) for each in watching))  # 0 if nobody watches
 
     def run(state: State, examples: Examples, epoch: int) -> tuple[State, Measured]:
-        state, sums = loop(steps, (state, _nothing()), examples, draw(examples[1], epoch))
-        return state, {name: value / steps for name, value in sums.items()}
+        draws, carry, stop = draw(examples[1], epoch), (state, no_sums()), 0
+        while stop < steps:
+            start = stop
+            stop = min(start + every - (epoch * steps + start) % every, steps) if every else steps
+            for each in watching:
+                each.on_train_batch_begin(start)
+            state, sums = carry = loop(start, stop, carry, examples, draws)
+            if watching:
+                _write(model, state)
+                for each in watching:
+                    each.on_train_batch_end(stop - 1, {n: v / stop for n, v in sums.items()})
+                carry = _read(model), sums
+        return carry[0], {name: value / steps for name, value in carry[1].items()}
 
     return run
 
 
-def _step(model: keras.Model, data: DeviceData, label_smoothing: float) -> Callable:
-    """Return the function (state, number of the step, examples, draws) -> (state, measured)."""
-    classes = len(data.class_names)
-    augment = augmentation(data.augment, mirror=data.arrays.mirror, num_classes=classes)
-    differentiate = jax.value_and_grad(_loss(model, training=True), has_aux=True)
-
-    def step(
-        state: State, number: jax.Array, examples: Examples, draws: tuple[jax.Array, jax.Array]
-    ) -> tuple[State, Measured]:
-        (images, labels), (order, keys) = examples, draws
-        batch, targets = augment(images[order[number]], labels[order[number]], keys[number])
-        targets = _smoothed(targets, classes, label_smoothing)
-        (loss, (accuracy, non_trainable)), gradients = differentiate(
-            state.trainable, state.non_trainable, batch, targets
-        )
-        trainable, optimizer = model.optimizer.stateless_apply(
-            state.optimizer, gradients, state.trainable
-        )
-        return State(trainable, non_trainable, optimizer), {"accuracy": accuracy, "loss": loss}
-
-    return step
-
-
-def _judge(model: keras.Model, batch_size: int) -> Callable:
-    """Return the function (state, examples) -> accuracy and loss on all of them."""
-    answer = _loss(model, training=False)
-
-    def measure(state: State, images: jax.Array, labels: jax.Array) -> Measured:
-        loss, (accuracy, _) = answer(state.trainable, state.non_trainable, images, labels)
-        return {"accuracy": accuracy * len(labels), "loss": loss * len(labels)}
-
-    def batch(number: jax.Array, carry: tuple[State, Measured], examples: Examples) -> Any:
-        places = number * batch_size + jax.numpy.arange(batch_size)
-        return _added(carry, (carry[0], measure(carry[0], *(each[places] for each in examples))))
-
-    loop, rest = _loop(batch), jax.jit(measure)
-
-    def run(state: State, examples: Examples) -> Measured:
-        count = len(examples[1])
-        whole = count // batch_size
-        _, sums = loop(whole, (state, _nothing()), examples)
-        if count % batch_size:
-            last = rest(state, *(each[whole * batch_size :] for each in examples))
-            _, sums = _added((state, sums), (state, last))
-        return {name: value / count for name, value in sums.items()}
-
-    return run
-
-
-def _loop(body: Callable) -> Callable:
-    """Return the function (steps, carry, *given) -> carry after `body(number, carry, *given)`.
-
-    On an accelerator all steps are one call, so that it never waits for Python. XLA's convolutions
-    on a CPU take three times as long inside a compiled loop; there Python runs ahead of the steps.
-    """
-    if jax.default_backend() != "cpu":
-
-        def compiled(steps: int, carry: Any, *given: Any) -> Any:
-            return jax.lax.fori_loop(0, steps, lambda number, now: body(number, now, *given), carry)
-
-        return jax.jit(compiled, static_argnums=0)
-    once = jax.jit(body)
-
-    def stepwise(steps: int, carry: Any, *given: Any) -> Any:
-        for number in range(steps):
-            carry = once(number, carry, *given)
-        return carry
-
-    return stepwise
-
-
-def _nothing() -> Measured:
-    return {name: jax.numpy.zeros(()) for name in ("accuracy", "loss")}
-
-
-def _added(carry: tuple[State, Measured], found: tuple[State, Measured]) -> tuple[State, Measured]:
-    """Return the new state, and what was measured added to what there was."""
-    return found[0], {name: value + found[1][name] for name, value in carry[1].items()}
-
-
-def _loss(model: keras.Model, *, training: bool) -> Callable:
-    """Return the function of variables and a batch -> (loss, (accuracy, non-trainable ones))."""
-
-    def of(
-        trainable: list[jax.Array], non_trainable: list[jax.Array], images: Any, targets: Any
-    ) -> tuple[jax.Array, tuple[jax.Array, list[jax.Array]]]:
-        logits, non_trainable, penalties = model.stateless_call(
-            trainable, non_trainable, images, training=training, return_losses=True
-        )
-        soft = targets.ndim == 2
-        entropy = keras.losses.categorical_crossentropy
-        right = keras.metrics.categorical_accuracy
-        if not soft:
-            entropy = keras.losses.sparse_categorical_crossentropy
-            right = keras.metrics.sparse_categorical_accuracy
-        loss = keras.ops.mean(entropy(targets, logits, from_logits=True)) + sum(penalties)
-        accuracy = keras.ops.mean(keras.ops.cast(right(targets, logits), "float32"))
-        return loss, (accuracy, non_trainable)
-
-    return of
-
-
-def _smoothed(targets: jax.Array, classes: int, share: float) -> jax.Array:
-    if not share:
-        return targets
-    shares = targets if targets.ndim == 2 else jax.nn.one_hot(targets, classes)
-    return shares * (1 - share) + share / classes
+def draws_of_an_epoch(data: DeviceData, labels: jax.Array, epoch: jax.Array) -> Draws:
+    """Draw an epoch: all its randomness but dropout's follows from (seed, epoch, step)."""
+    steps = data.steps_per_epoch
+    of_training = jax.random.key(data.seed)
+    order_key, steps_key = jax.random.split(jax.random.fold_in(of_training, epoch))
+    order = jax.random.permutation(order_key, len(labels))[: steps * data.batch_size]
+    sides = jax.random.bernoulli(of_training, shape=(len(labels),))
+    return (
+        order.reshape(steps, -1),
+        jax.random.split(steps_key, steps),
+        (sides ^ (epoch % 2 == 1))[order].reshape(steps, -1),
+    )
 
 
 def _on_device(part: LabelledImages) -> Examples:
