@@ -17,7 +17,7 @@ recipe = Recipe(
     data=Data(batch_size=256, validation=0.02),
     model=Model(name="resnet8"),
     train=Train(
-        epochs=56,
+        epochs=70,
         optimizer="sgd",
         learning_rate=0.2,
         schedule="cosine",
