@@ -45,15 +45,22 @@ def small_network(seed=0):
 
 def trained_in_whole_batches(data):
     """Train with all images in every batch, so that their order means nothing."""
+    import keras
+
     import kcnn
-    from kcnn.callbacks import Lookahead, standard
+    from kcnn.callbacks import AveragedStatistics, Lookahead, standard
     from kcnn.training import cosine, make_optimizer
 
     rate = cosine(0.1, epochs=4, steps_per_epoch=1, warmup_epochs=1)
     optimizer = make_optimizer("sgd", rate, weight_decay=0.01, decay="coupled", ema=0.5)
     settings = {"epochs": 4, "optimizer": optimizer, "label_smoothing": 0.1}
-    looking_back = [Lookahead(4, every=2), *standard(plateau=False)]
-    result = kcnn.train(small_network(), data, callbacks=looking_back, **settings)
+    callbacks = [
+        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
+        AveragedStatistics(0.5, every=1),
+        Lookahead(4, every=2),
+        *standard(plateau=False),
+    ]
+    result = kcnn.train(small_network(), data, callbacks=callbacks, **settings)
     return {
         "history": result.history,
         "best_epoch": result.best_epoch,
@@ -74,36 +81,71 @@ def one_epoch(seed, augment):
 def watched():
     """Return what callbacks see who look at every batch, at every fifth, and there on a GPU."""
     import jax
-    import keras
 
     import kcnn
+    from kcnn.callbacks import EveryFewSteps
     from kcnn.data import DeviceData, load_arrays
 
-    class Watch(keras.callbacks.Callback):
-        def __init__(self, **options):
-            super().__init__()
+    class Watch(EveryFewSteps):
+        def __init__(self, every):
+            super().__init__(every)
             self.seen, self.weights = [], []
-            vars(self).update(options)
 
-        def on_train_batch_end(self, batch, logs=None):
-            self.seen.append(batch)
+        def on_steps(self, before, now):
+            self.seen.append(now)
             self.weights.append(float(abs(self.model.get_weights()[0]).sum()))
 
     data = DeviceData(load_arrays("digits", limit=200), 22)
     seen = {"steps": data.steps_per_epoch}
     backend = jax.default_backend
-    for name, device, options in (
-        ("all", "cpu", {}),
-        ("fifth", "cpu", {"every": 5}),
-        ("fifth, compiled loop", "gpu", {"every": 5}),
+    for name, device, every in (
+        ("all", "cpu", 1),
+        ("fifth", "cpu", 5),
+        ("fifth, compiled loop", "gpu", 5),
     ):
         jax.default_backend = lambda device=device: device
-        watch = Watch(**options)
+        watch = Watch(every)
         result = kcnn.train(small_network(), data, epochs=2, learning_rate=0.01, callbacks=[watch])
         history = result.history
         seen[name] = {"seen": watch.seen, "weights": watch.weights, "history": history}
     jax.default_backend = backend
     return seen
+
+
+def stock_callbacks():
+    """Return what comes of callbacks that are not ours, and of one that is beside them."""
+    import keras
+
+    import kcnn
+    from kcnn.callbacks import Lookahead
+    from kcnn.data import DeviceData, load_arrays
+
+    class Still(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.optimizer.learning_rate.assign(0.0)
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 2
+
+    data = DeviceData(load_arrays("digits", limit=200), 22)
+
+    def trained(*callbacks, **options):
+        options = {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.01} | options
+        return kcnn.train(small_network(), data, callbacks=list(callbacks), **options)
+
+    logs = []
+    told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, now: logs.append(now))
+    still, stopped = trained(Still()), trained(Stop())
+    trained(told, Lookahead(16))
+    nan = trained(keras.callbacks.TerminateOnNaN(), learning_rate=1e30)
+    return {
+        "still": [float(abs(weight).sum()) for weight in still.model.trainable_weights],
+        "start": [float(abs(weight).sum()) for weight in small_network().trainable_weights],
+        "stopped": int(stopped.model.optimizer.iterations),
+        "nan": int(nan.model.optimizer.iterations),
+        "logs": logs,
+    }
 
 
 def lenet():
@@ -168,6 +210,7 @@ def main(folder):
             )
         },
         "watched": watched(),
+        "stock": stock_callbacks(),
         "lenet": lenet(),
         "refusals": refusals(),
     }

@@ -148,5 +148,25 @@ def test_statistics_are_averaged_and_in_the_model_when_it_is_judged():
 
 
 def test_averaged_statistics_refuse():
-    with pytest.raises(ValueError, match="momentum=1.0, every=10"):
+    with pytest.raises(ValueError, match="momentum=1.0"):
         AveragedStatistics(1.0)
+    for every in (0, 2.5, None):
+        with pytest.raises(ValueError, match=f"every must be a positive.*Received: every={every}"):
+            AveragedStatistics(0.9, every=every)
+
+
+def test_statistics_count_for_all_the_steps_since_the_last_look():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization()])
+    mean = model.layers[0].moving_mean
+    callback = AveragedStatistics(0.9, every=2)
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, last_batch, value in ((0, 2, 1.0), (0, 6, 2.0), (1, 0, 4.0)):
+        if last_batch != 6:
+            callback.on_epoch_begin(epoch)
+        mean.assign([value])
+        callback.on_train_batch_end(last_batch)
+    callback.on_epoch_end(1)
+    # Looked at after 3 steps, after 7 (two multiples of 2 later), and after 8.
+    expected = 0.81 * (0.9**4 * 1.0 + (1 - 0.9**4) * 2.0) + 0.19 * 4.0
+    np.testing.assert_allclose(mean, [expected], rtol=1e-6)

@@ -27,6 +27,26 @@ def network(units=None, *, classes=10, shape=(32, 32, 3), penalty=None):
     return keras.Sequential([keras.Input(shape), *layers, logits])
 
 
+def convolutional():
+    """A teacher whose batch norm another layer can do, and which says other things without it."""
+    teacher = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 4, strides=4, use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+        ]
+    )
+    gamma, beta, mean, variance = teacher.layers[2].weights
+    gamma.assign(3.0 * gamma)
+    mean.assign([0.1, -0.1, 0.2, 0.0])
+    beta.assign([0.5, 0.0, 1.0, 0.2])
+    return teacher
+
+
 def log_softmax(logits):
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -41,12 +61,14 @@ def hinton(student, teacher, labels, temperature, alpha):
 
 @pytest.mark.parametrize("penalty", [None, keras.regularizers.L2(0.01)])
 @pytest.mark.parametrize(("temperature", "alpha"), [(4.0, 0.5), (2.0, 0.9), (1.0, 1.0), (3.0, 0.0)])
-def test_the_training_loss_is_the_papers(temperature, alpha, penalty):
+@pytest.mark.parametrize("teacher", ["dense", "convolutional"])
+def test_the_training_loss_is_the_papers(temperature, alpha, penalty, teacher):
     # one batch is the whole epoch: whatever the order, the mean loss is over the same images
     data = kcnn.data.load("digits", batch_size=45, augment="none", limit=50)
     assert data.num_train == 45
     keras.utils.set_random_seed(0)
-    student, teacher = network(penalty=penalty), network(16)
+    teacher = network(16) if teacher == "dense" else convolutional()
+    student = network(penalty=penalty)
     images, labels = next(iter(data.calibration))
     expected = hinton(
         student.predict_on_batch(images).astype(float),

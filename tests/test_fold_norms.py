@@ -64,6 +64,17 @@ def twice_called():
     return keras.Model(inputs, layers.Concatenate()(branches))
 
 
+def of_two_policies():
+    return chain(layers.Conv2D(4, 3, dtype="mixed_bfloat16"), bn(dtype="float32"))
+
+
+def adapted():
+    """More weights than kernel and bias."""
+    model = chain(layers.Dense(4), bn())
+    model.layers[0].enable_lora(2)
+    return model
+
+
 def chain(*following):
     return keras.Sequential([image(), *following])
 
@@ -76,6 +87,8 @@ def chain(*following):
         pytest.param(lambda: chain(layers.MaxPooling2D(), bn()), id="pooling"),
         pytest.param(twice_read, id="read twice"),
         pytest.param(twice_called, id="called twice"),
+        pytest.param(of_two_policies, id="two policies"),
+        pytest.param(adapted, id="low-rank adapters"),
     ],
 )
 def test_what_another_layer_cannot_do_stays(model):
@@ -114,3 +127,18 @@ def test_what_a_layer_can_do(model):
     both = fold_batch_norms(fold_normalization(chain(layers.Rescaling(1 / 255), *model.layers)))
     told = answers(both, IMAGES[:, :8, :8])
     np.testing.assert_allclose(told, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_operations_a_lambda_and_models_within_stay_what_they_are():
+    inner = keras.Sequential([image(), layers.Normalization(name="inner"), bn()])
+    inner.layers[0].adapt(IMAGES[:, :8, :8])
+    inputs = image()
+    read = layers.ReLU()(bn()(layers.Conv2D(3, 3, padding="same")(inputs / 255.0)))
+    summed = layers.Lambda(lambda image: image * 2)(read + inner(inputs))
+    model = stirred(keras.Model(inputs, summed))
+    expected = answers(model, IMAGES[:, :8, :8])
+    for fold, fewer in ((fold_batch_norms, 1), (fold_normalization, 0)):
+        folded = fold(model)
+        assert len(folded.layers) == len(model.layers) - fewer
+        received = answers(folded, IMAGES[:, :8, :8])
+        np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4)

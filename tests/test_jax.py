@@ -19,6 +19,8 @@ from kcnn.report.stages import load as load_report
 
 jax = pytest.importorskip("jax")
 
+ROOT = Path(kcnn.__file__).parents[1]
+
 
 def noise(count=6, size=(12, 16)):
     return np.random.default_rng(0).integers(1, 256, (count, *size, 3), np.uint8)
@@ -101,8 +103,7 @@ def done(tmp_path_factory):
     """What a process on JAX did."""
     folder = tmp_path_factory.mktemp("jax")
     code = Path(__file__).with_name("on_jax.py")
-    root = Path(kcnn.__file__).parents[1]
-    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(root)}
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(
         [sys.executable, str(code), str(folder)],
         env=environment,
@@ -156,14 +157,24 @@ def test_callbacks_see_batches_all_or_every_so_many(done):
     watched = done["watched"]
     assert watched["steps"] == 8
     every = watched["all"]
-    assert every["seen"] == [*range(8), *range(8)] and len(set(every["weights"])) == 16
-    # steps 5, 10 and 15 of the training, and the last one of each epoch
-    expected = [every["weights"][step - 1] for step in (5, 8, 10, 15, 16)]
+    assert every["seen"] == list(range(1, 17)) and len(set(every["weights"])) == 16
+    # and the last step of each epoch
+    steps = [5, 8, 10, 15, 16]
+    expected = [every["weights"][step - 1] for step in steps]
     for name in ("fifth", "fifth, compiled loop"):
-        assert watched[name]["seen"] == [4, 7, 1, 6, 7]
+        assert watched[name]["seen"] == steps
         np.testing.assert_allclose(watched[name]["weights"], expected, rtol=1e-5)
         for key, values in every["history"].items():
             np.testing.assert_allclose(watched[name]["history"][key], values, rtol=1e-3)
+
+
+def test_other_callbacks_for_batches_do_what_they_do_in_keras(done):
+    stock = done["stock"]
+    np.testing.assert_array_equal(stock["still"], stock["start"])  # a rate of 0, set before a step
+    assert stock["stopped"] == 3  # not at the epoch's end
+    assert 1 <= stock["nan"] < 8  # TerminateOnNaN
+    losses = [each["loss"] for each in stock["logs"]]  # of a LambdaCallback beside Lookahead
+    assert len(losses) == 16 and len(set(losses)) == 16
 
 
 def test_an_epoch_reaches_what_it_reaches_on_tensorflow(done):
@@ -207,6 +218,20 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
 )
 def test_what_only_tensorflow_can_do_is_refused_by_name(done, asked, said):
     assert said in done["refusals"][asked]
+
+
+def test_the_command_line_does_as_keras_json_says(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    environment = os.environ | {"KERAS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment.pop("KERAS_BACKEND", None)
+    code = (
+        "import sys; from kcnn.cli.shared import start_backend; start_backend(); "
+        "print([name for name in ('jax', 'tensorflow') if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert run.stdout.strip() == "['jax']", run.stderr[-2000:]
 
 
 def test_data_on_the_device_are_for_jax():

@@ -1,10 +1,11 @@
-"""Keras callbacks: the standard list, and the five that Keras lacks.
+"""Keras callbacks: the standard list, and those that Keras lacks.
 
 They are plain `keras.callbacks.Callback`s and work in a notebook's own `model.fit`.
 """
 
 from kcnn.callbacks.averaged_statistics import AveragedStatistics
 from kcnn.callbacks.epoch_log import EpochLog
+from kcnn.callbacks.every_few_steps import EveryFewSteps
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.lookahead import Lookahead
 from kcnn.callbacks.monitor_guard import MonitorGuard
@@ -13,6 +14,7 @@ from kcnn.callbacks.standard import standard
 __all__ = [
     "AveragedStatistics",
     "EpochLog",
+    "EveryFewSteps",
     "LearningRateLog",
     "Lookahead",
     "MonitorGuard",

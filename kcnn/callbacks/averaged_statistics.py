@@ -2,11 +2,11 @@
 
 import keras
 
-from kcnn.callbacks.step_count import StepCount
+from kcnn.callbacks.every_few_steps import EveryFewSteps
 from kcnn.layers.fast import moving_statistics
 
 
-class AveragedStatistics(keras.callbacks.Callback):
+class AveragedStatistics(EveryFewSteps):
     """Average the moving statistics of batch norms as an optimizer with EMA does the weights.
 
     Use it beside `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)`, as `kcnn.train` does: the
@@ -26,14 +26,10 @@ class AveragedStatistics(keras.callbacks.Callback):
     """
 
     def __init__(self, momentum: float, *, every: int = 10) -> None:
-        super().__init__()
-        if not 0 < momentum < 1 or every < 1:
-            raise ValueError(
-                "momentum must lie between 0 and 1, and every be at least 1. "
-                f"Received: momentum={momentum}, every={every}"
-            )
-        self.momentum, self.every = momentum, every
-        self._steps = StepCount()
+        super().__init__(every)
+        if not 0 < momentum < 1:
+            raise ValueError(f"momentum must lie between 0 and 1. Received: momentum={momentum}")
+        self.momentum = momentum
         self._variables: list[keras.Variable] = []
         # The averages, or while these are in the model, the statistics of the plain weights.
         self._others: list = []
@@ -41,25 +37,26 @@ class AveragedStatistics(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Find the statistics."""
-        self._steps, self._others, self._in_model = StepCount(), [], False
+        super().on_train_begin(logs)
+        self._others, self._in_model = [], False
         self._variables = moving_statistics(self.model)
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_steps(self, before: int, now: int) -> None:
         """Take the statistics into the average."""
-        before, now = self._steps.add(batch)
-        if now // self.every == before // self.every:
+        times = self.due(before, now)
+        if not times:
             return
         values = self._values()
-        share = self.momentum**self.every if self._others else 0.0
+        share = self.momentum ** (self.every * times) if self._others else 0.0
         self._others = [
             share * average + (1.0 - share) * value
             for average, value in zip(self._others or values, values, strict=True)
         ]
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Go on with the plain weights' statistics, and count batches from 0 again."""
+        """Go on with the plain weights' statistics."""
+        super().on_epoch_begin(epoch, logs)
         self._put(averages=False)
-        self._steps.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Leave the averages in the model, for whoever judges or saves it."""

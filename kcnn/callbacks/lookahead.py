@@ -2,11 +2,11 @@
 
 import keras
 
-from kcnn.callbacks.step_count import StepCount
+from kcnn.callbacks.every_few_steps import EveryFewSteps
 from kcnn.layers.fast import moving_statistics
 
 
-class Lookahead(keras.callbacks.Callback):
+class Lookahead(EveryFewSteps):
     """Pull the weights towards a slow average of themselves, ever more as training goes on.
 
     Use it in short runs with high learning rates, such as `kcnn run speedrun94`. Every `every`
@@ -30,17 +30,14 @@ class Lookahead(keras.callbacks.Callback):
     """
 
     def __init__(self, steps: int, *, every: int = 5, strength: float = 0.95**5) -> None:
-        super().__init__()
-        if steps < 1 or every < 1:
-            raise ValueError(
-                f"steps and every must be at least 1. Received: steps={steps}, every={every}"
-            )
+        super().__init__(every)
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1. Received: steps={steps}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must lie between 0 and 1. Received: strength={strength}")
-        self.steps, self.every, self.strength = steps, every, strength
+        self.steps, self.strength = steps, strength
         self._fast: list[keras.Variable] = []
         self._slow: list = []
-        self._steps = StepCount()
 
     def share(self, step: int) -> float:
         """Return how much the slow weights count after `step` steps."""
@@ -48,7 +45,7 @@ class Lookahead(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start from the weights as they are."""
-        self._steps = StepCount()
+        super().on_train_begin(logs)
         self._fast = [
             variable
             for variable in (*self.model.trainable_variables, *moving_statistics(self.model))
@@ -56,14 +53,9 @@ class Lookahead(keras.callbacks.Callback):
         ]
         self._slow = [keras.ops.copy(variable.value) for variable in self._fast]
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Count batches from 0 again."""
-        self._steps.begin_epoch()
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_steps(self, before: int, now: int) -> None:
         """Move the slow weights when it is time, and the fast ones there."""
-        before, now = self._steps.add(batch)
-        if now // self.every > before // self.every:
+        if self.due(before, now):
             self._move(share=self.share(now))
         if before < self.steps <= now:
             self._move(share=1.0)

@@ -1,6 +1,7 @@
 """What the commands share: flags, the run a file lies in, and a quiet start of TensorFlow."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,8 +32,7 @@ Method = Annotated[
 
 def start_backend() -> None:
     """Import Keras quietly, and what KERAS_BACKEND or keras.json told it to compute with."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_log():
+    with _quiet():
         import keras
     if keras.config.backend() == "tensorflow":
         start_tensorflow()
@@ -40,11 +40,15 @@ def start_backend() -> None:
 
 def start_tensorflow() -> None:
     """Import TensorFlow and find its devices without the dozen lines it writes about that."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_log():
+    with _quiet():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+
+
+def _quiet() -> AbstractContextManager:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import
+    return native_log()
 
 
 def model_file(path: Path) -> Path:

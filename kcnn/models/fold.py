@@ -1,10 +1,12 @@
 """Fold the normalisation of the pixels into the layer that reads it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import keras
 import numpy as np
+
+from kcnn.layers.fast import all_layers
 
 
 def fold_normalization(model: keras.Model) -> keras.Model:
@@ -37,7 +39,12 @@ def fold_normalization(model: keras.Model) -> keras.Model:
     if not pairs:
         return model
     while pairs:
-        graph = _without(graph, pairs)
+        layers = {layer.name: layer for layer in graph.layers}
+        graph = without(
+            graph,
+            set(pairs),
+            {reader: _absorb(layers[reader], layers[name]) for name, reader in pairs.items()},
+        )
         pairs = foldable(graph)
     return graph
 
@@ -48,15 +55,18 @@ def foldable(model: keras.Model) -> dict[str, str]:
     readers = only_readers(model)
     pairs = {}
     for name, reader in readers.items():
-        if _keeps_channels_last(layers[reader]):
+        if _keeps_channels_last(layers.get(reader)):
             reader = readers.get(reader)
-        if _can_fold(layers[name], layers.get(reader)):
+        if _can_fold(layers.get(name), layers.get(reader)):
             pairs[name] = reader
     return pairs
 
 
 def only_readers(model: keras.Model) -> dict[str, str]:
-    """Return, of each layer that just one other reads, both called once, the name of that one."""
+    """Return, of each layer that just one other reads, both called once, the name of that one.
+
+    Among them are operations such as `x + y`, which are no layers.
+    """
     config = model.get_config()
     calls = [
         (layer["name"], set(_sources(call)))
@@ -126,30 +136,35 @@ def scale_and_shift(
     return np.resize(scale, size), np.resize(shift, size)
 
 
-def _without(model: keras.Model, pairs: dict[str, str]) -> keras.Model:
-    """Return a copy of a functional model without the scaling layers of `pairs`."""
-    scaling_of = {reader: scaling for scaling, reader in pairs.items()}
+def without(
+    model: keras.Model, dropped: Collection[str], absorbed: Mapping[str, list[np.ndarray]]
+) -> keras.Model:
+    """Return a copy of a functional model in which some layers do the work of others.
+
+    Args:
+        model: it is not changed.
+        dropped: names of the layers that are passed by.
+        absorbed: by name, kernel and bias of the layers that do their work.
+    """
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        biased = {"use_bias": True} if layer.name in scaling_of else {}
+        if isinstance(layer, keras.layers.Lambda):
+            return layer  # its code cannot be made anew, and it has no weights
+        biased = {"use_bias": True} if layer.name in absorbed else {}
         return layer.__class__.from_config(layer.get_config() | biased)
 
     def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
-        return args[0] if layer.name in pairs else layer(*args, **kwargs)
+        return args[0] if layer.name in dropped else layer(*args, **kwargs)
 
-    folded = keras.models.clone_model(model, clone_function=copy, call_function=call)
+    copied = keras.models.clone_model(model, clone_function=copy, call_function=call)
     for source in model.layers:
-        if source.name in pairs or isinstance(source, keras.layers.InputLayer):
-            continue
-        layer = folded.get_layer(source.name)
-        if source.name in scaling_of:
-            layer.set_weights(_absorb(source, model.get_layer(scaling_of[source.name])))
-        else:
-            layer.set_weights(source.get_weights())
+        if source.name not in dropped and not isinstance(source, keras.layers.InputLayer):
+            weights = absorbed.get(source.name, source.get_weights())
+            copied.get_layer(source.name).set_weights(weights)
+    for layer in all_layers(copied):
         if isinstance(layer, keras.layers.Normalization):
-            # Otherwise one that was adapted has no constants yet.
-            layer.finalize_state()
-    return folded
+            layer.finalize_state()  # otherwise one that was adapted has no constants yet
+    return copied
 
 
 def _absorb(

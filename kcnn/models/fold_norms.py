@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from kcnn.models.fold import only_readers
+from kcnn.models.fold import only_readers, without
 
-_READ = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+_FOLDED = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
 
 def fold_batch_norms(model: keras.Model) -> keras.Model:
@@ -16,7 +16,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
     constants; so does the convolution or dense layer before it, with another kernel and bias.
 
     Folded is every batch norm of the last axis that alone reads a `Conv2D`, `DepthwiseConv2D` or
-    `Dense` without activation. All others stay.
+    `Dense` without activation. All others stay, and those within models within this one.
 
     Args:
         model: a built Sequential or Functional model. It is not changed.
@@ -33,41 +33,25 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
     graph = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     layers = {layer.name: layer for layer in graph.layers}
     norms = {
-        name: layers[reader]
-        for name, reader in only_readers(graph).items()
-        if _can_fold(layers[name], layers[reader])
+        name: norm
+        for name, norm in only_readers(graph).items()
+        if _can_fold(layers.get(name), layers.get(norm))
     }
     if not norms:
         return model
-    folded = {norm.name for norm in norms.values()}
-
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        biased = {"use_bias": True} if layer.name in norms else {}
-        return layer.__class__.from_config(layer.get_config() | biased)
-
-    def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
-        return args[0] if layer.name in folded else layer(*args, **kwargs)
-
-    result = keras.models.clone_model(graph, clone_function=copy, call_function=call)
-    for layer in result.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        source = layers[layer.name]
-        norm = norms.get(layer.name)
-        layer.set_weights(_absorb(source, norm) if norm else source.get_weights())
-        if isinstance(layer, keras.layers.Normalization):
-            # Otherwise one that was adapted has no constants yet.
-            layer.finalize_state()
-    return result
+    absorbed = {name: _absorb(layers[name], layers[norm]) for name, norm in norms.items()}
+    return without(graph, set(norms.values()), absorbed)
 
 
-def _can_fold(layer: keras.layers.Layer, reader: keras.layers.Layer) -> bool:
+def _can_fold(layer: keras.layers.Layer | None, norm: keras.layers.Layer | None) -> bool:
     # `__class__`, not `type`: a faster layer may answer with the stock one it stands for.
-    if reader.__class__ is not keras.layers.BatchNormalization or layer.__class__ not in _READ:
+    if norm.__class__ is not keras.layers.BatchNormalization or layer.__class__ not in _FOLDED:
         return False
     channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"
-    last = reader.axis in (-1, len(layer.output.shape) - 1)
-    return channels_last and last and layer.activation is keras.activations.linear
+    last = norm.axis in (-1, len(layer.output.shape) - 1)
+    alone = len(layer.weights) == 1 + layer.use_bias  # a quantised layer has more
+    linear = layer.activation is keras.activations.linear
+    return channels_last and last and alone and linear and layer.dtype_policy == norm.dtype_policy
 
 
 def _absorb(layer: keras.layers.Layer, norm: keras.layers.BatchNormalization) -> list[np.ndarray]:

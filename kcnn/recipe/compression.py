@@ -35,7 +35,7 @@ class Slim:
     """How whole filters are taken out, and how what is left recovers; see `kcnn.slim`.
 
     `macs` is the share of the multiply-accumulates that stays. SGD with momentum starts at
-    `learning_rate` and follows a cosine to zero; `weight_decay` is decoupled, as in `Train`. With
+    `learning_rate` and follows a cosine to zero; `weight_decay` is decoupled. With
     `distill`, the slim model learns from the whole one.
     """
 

@@ -80,7 +80,8 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     Args:
         model: any Keras model from `data.image_shape` to one logit a class.
         data: what `kcnn.data.load` returns; the training labels may be soft. On the JAX backend,
-            `kcnn.data.DeviceData` is trained on without leaving the device.
+            `kcnn.data.DeviceData` is trained on without leaving the device, unless a callback
+            looks at batches (`kcnn.callbacks.EveryFewSteps` less than others).
         epochs: passes over the training images.
         optimizer: a name (`adam`, `adamw`, `rmsprop`, `sgd`) or an optimizer, of your own or from
             `kcnn.training.make_optimizer`, which brings its own learning rate.

@@ -87,7 +87,7 @@ def repeated(body: Callable) -> Callable:
     """
     if jax.default_backend() != "cpu":
 
-        @jax.jit
+        @jax.jit  # for any number of steps: to compile anew takes longer than thousands of them
         def compiled(start: int, stop: int, carry: Any, *given: Any) -> Any:
             return jax.lax.fori_loop(start, stop, lambda at, now: body(at, now, *given), carry)
 

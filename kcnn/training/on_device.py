@@ -1,7 +1,8 @@
-"""Training on JAX: one compiled step over data on the device, and on a GPU a compiled epoch.
+"""Training on JAX: one compiled step over data on the device, and on a GPU a compiled loop of them.
 
 Keras's own `fit` hands over every batch and waits for every step's answer. Here the data lie on
-the device, where batches are drawn and augmented inside the step, and Python waits once an epoch.
+the device, where batches are drawn and augmented inside the step, and Python waits once an epoch,
+unless a callback wants to see more.
 """
 
 import math
@@ -12,6 +13,7 @@ import jax
 import keras
 import numpy as np
 
+from kcnn.callbacks import EveryFewSteps
 from kcnn.data.device import DeviceData
 from kcnn.data.labelled import LabelledImages
 from kcnn.training.jax_steps import (
@@ -25,8 +27,7 @@ from kcnn.training.jax_steps import (
     training_step,
 )
 
-# They have a method for batches, and what they do there is done at an epoch's end as well.
-_FOR_EPOCHS = (keras.callbacks.ProgbarLogger, keras.callbacks.SwapEMAWeights)
+_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
 def fit(
@@ -39,9 +40,8 @@ def fit(
     """Train a compiled model; the callbacks are called as `fit` of Keras does.
 
     The model's variables have their values whenever a callback runs; whatever it assigns to them
-    (a learning rate, averaged or restored weights) is what training goes on with. One that looks
-    at batches sees every one, which costs a GPU much of its speed, or with an attribute `every`
-    the steps of which that is a divisor, counted from the first of the training.
+    (a learning rate, averaged or restored weights) is what training goes on with. Those that look
+    at batches cost a GPU much of its speed, `kcnn.callbacks.EveryFewSteps` less.
 
     Raises:
         ValueError: the model computes its own loss, which this loop would leave out.
@@ -50,15 +50,12 @@ def fit(
         raise ValueError("A model with a loss of its own, such as a pupil's, needs TensorFlow.")
     model.optimizer.build(model.trainable_variables)
     run_epoch = _epochs(model, data, label_smoothing, _watching(callbacks))
-    score = judge(model, data.batch_size)
-    train, validation = (_on_device(part) for part in (data.arrays.train, data.arrays.validation))
+    score, validation = judge(model, data.batch_size), _on_device(data.arrays.validation)
     model.stop_training, logs = False, {}
     callbacks.on_train_begin()
     for epoch in range(callbacks.params["epochs"]):
         callbacks.on_epoch_begin(epoch)
-        state, measured = run_epoch(_read(model), train, epoch)
-        _write(model, state)
-        logs = {name: float(value) for name, value in measured.items()}
+        logs = run_epoch(epoch)
         callbacks.on_test_begin()  # puts averaged weights in their place, if there are any
         judged = {name: float(value) for name, value in score(_read(model), validation).items()}
         callbacks.on_test_end(judged)
@@ -72,14 +69,23 @@ def fit(
 
 def _watching(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.Callback]:
     """Return those callbacks that look at batches for more than a progress bar."""
-    stock, hooks = keras.callbacks.Callback, ("on_train_batch_begin", "on_train_batch_end")
-    return [
-        each
-        for each in callbacks.callbacks
-        if any(getattr(type(each), hook) is not getattr(stock, hook) for hook in hooks)
-        and not isinstance(each, _FOR_EPOCHS)
-        and getattr(each, "save_freq", None) != "epoch"
-    ]
+    stock = keras.callbacks.Callback()
+    savers = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
+
+    def looks(each: keras.callbacks.Callback) -> bool:
+        if isinstance(each, keras.callbacks.ProgbarLogger):
+            return False
+        if type(each) in savers and each.save_freq == "epoch":
+            return False
+        # A LambdaCallback's are functions of its own.
+        mine, theirs = ([_function(getattr(of, h)) for h in _HOOKS] for of in (each, stock))
+        return mine != theirs
+
+    return [each for each in callbacks.callbacks if looks(each)]
+
+
+def _function(method: Callable) -> Callable:
+    return getattr(method, "__func__", method)
 
 
 def _epochs(
@@ -87,38 +93,42 @@ def _epochs(
     data: DeviceData,
     label_smoothing: float,
     watching: list[keras.callbacks.Callback],
-) -> Callable:
-    """Return the function (state, examples, epoch) -> (state, mean accuracy and loss)."""
-    steps = data.steps_per_epoch
+) -> Callable[[int], dict[str, float]]:
+    """Return the function that trains the model for an epoch, and returns accuracy and loss."""
+    steps, examples = data.steps_per_epoch, _on_device(data.arrays.train)
     loop = repeated(training_step(model, data, label_smoothing))
     draw = jax.jit(partial(draws_of_an_epoch, data))
-    every = math.gcd(*(getattr(each, "every", 1) for each in watching))  # 0 if nobody watches
+    # How often somebody looks, in steps of the whole training; 0 if nobody does.
+    every = math.gcd(*(each.every if isinstance(each, EveryFewSteps) else 1 for each in watching))
 
-    def run(state: State, examples: Examples, epoch: int) -> tuple[State, Measured]:
-        draws, carry, stop = draw(examples[1], epoch), (state, no_sums()), 0
-        while stop < steps:
+    def run(epoch: int) -> dict[str, float]:
+        draws, sums, stop = draw(examples[1], epoch), no_sums(), 0
+        while stop < steps and not model.stop_training:
             start = stop
             stop = min(start + every - (epoch * steps + start) % every, steps) if every else steps
             for each in watching:
                 each.on_train_batch_begin(start)
-            state, sums = carry = loop(start, stop, carry, examples, draws)
-            if watching:
-                _write(model, state)
-                for each in watching:
-                    each.on_train_batch_end(stop - 1, {n: v / stop for n, v in sums.items()})
-                carry = _read(model), sums
-        return carry[0], {name: value / steps for name, value in carry[1].items()}
+            state, sums = loop(start, stop, (_read(model), sums), examples, draws)
+            _write(model, state)
+            logs = _means(sums, stop) if every == 1 else {}  # which waits for the device
+            for each in watching:
+                each.on_train_batch_end(stop - 1, logs)
+        return _means(sums, stop)
 
     return run
+
+
+def _means(sums: Measured, count: int) -> dict[str, float]:
+    return {name: float(value) / count for name, value in sums.items()}
 
 
 def draws_of_an_epoch(data: DeviceData, labels: jax.Array, epoch: jax.Array) -> Draws:
     """Draw an epoch: all its randomness but dropout's follows from (seed, epoch, step)."""
     steps = data.steps_per_epoch
-    of_training = jax.random.key(data.seed)
-    order_key, steps_key = jax.random.split(jax.random.fold_in(of_training, epoch))
+    sides_key, epochs_key = jax.random.split(jax.random.key(data.seed))
+    order_key, steps_key = jax.random.split(jax.random.fold_in(epochs_key, epoch))
     order = jax.random.permutation(order_key, len(labels))[: steps * data.batch_size]
-    sides = jax.random.bernoulli(of_training, shape=(len(labels),))
+    sides = jax.random.bernoulli(sides_key, shape=(len(labels),))
     return (
         order.reshape(steps, -1),
         jax.random.split(steps_key, steps),
