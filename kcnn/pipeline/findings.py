@@ -59,8 +59,9 @@ def write_findings(
         data.class_names,
         compared=[(first.name, second.name) for first, second in pairs],
     )
+    sizes = _map_sizes(data, forms) if explained else {}
     if explained:
-        analysis = dataclasses.replace(analysis, drifts=_drifts(data, forms))
+        analysis = dataclasses.replace(analysis, drifts=_drifts(data, forms, sizes))
     analysis.save(run_dir.analysis)
     calibrations = {form.name: form.calibration for form in analysis.forms}
     shown = list(dict.fromkeys([forms[0].name, *(second.name for _, second in pairs)]))
@@ -71,7 +72,8 @@ def write_findings(
     for disagreement in analysis.disagreements[:1]:
         _draw_disagreements(run_dir, data, disagreement)
     if explained:
-        _draw_heatmaps(run_dir, data, [forms[0], *(second for _, second in pairs[:1])], explained)
+        second = [second for _, second in pairs[:1] if second in sizes]
+        _draw_heatmaps(run_dir, data, [forms[0], *second], explained)
     write_page(run_dir.path)
 
 
@@ -134,45 +136,52 @@ def _draw_heatmaps(
 ) -> None:
     images, labels = spread_images(data, count)
     first = _heatmaps(forms[0], images)
-    maps = [(form, _heatmaps(form, images, first.class_index)) for form in forms[1:]]
-    shown = [(forms[0], first), *((form, each) for form, each in maps if each)]
+    others = [_heatmaps(form, images, first.class_index) for form in forms[1:]]
     gallery = Gallery(
         f"Where the class is seen, at layer {first.layer}",
-        (images, *(each.overlay(images) for _, each in shown)),
+        (images, *(each.overlay(images) for each in (first, *others))),
         [
             f"{data.class_names[truth]}\ntold as {data.class_names[told]}"
             for truth, told in zip(labels, first.class_index, strict=True)
         ],
-        ("image", *(form.name for form, _ in shown)),
+        ("image", *(form.name for form in forms)),
     )
     plot_galleries([gallery], run_dir.picture("heatmaps"), heat=True)
 
 
-def _heatmaps(
-    form: Form, images: np.ndarray, class_index: np.ndarray | None = None
-) -> "Heatmaps | None":
-    """Return where the form sees each class, or None if it cannot be asked."""
+def _heatmaps(form: Form, images: np.ndarray, class_index: np.ndarray | None = None) -> "Heatmaps":
+    """Return where the form sees each class.
+
+    Raises:
+        ValueError: it cannot be asked.
+    """
     from kcnn import explain  # heat maps take TensorFlow, and other findings do not
 
-    if form.file.suffix != ".tflite":
-        return explain.grad_cam(form.model, images, class_index)
-    try:
+    if form.file.suffix == ".tflite":
         return explain.tflite_cam(form.file, images, class_index)
-    except ValueError as reason:  # not every network ends in global average pooling
-        logger.info("no heat maps of %s: %s", form.name, reason)
-        return None
+    return explain.grad_cam(form.model, images, class_index)
 
 
-def _drifts(data: "Data | DeviceData", forms: Sequence[Form]) -> tuple[HeatmapDrift, ...]:
+def _map_sizes(data: "Data | DeviceData", forms: Sequence[Form]) -> dict[Form, tuple[int, ...]]:
+    """Return the shape of an image's heat map, of all forms that can be asked for one."""
+    image, _ = spread_images(data, 1)
+    sizes = {}
+    for form in forms:
+        if form.tta == "none":
+            try:
+                sizes[form] = _heatmaps(form, image).raw.shape
+            except ValueError as reason:  # not every network ends in global average pooling
+                logger.info("no heat maps of %s: %s", form.name, reason)
+    return sizes
+
+
+def _drifts(
+    data: "Data | DeviceData", forms: Sequence[Form], sizes: dict[Form, tuple[int, ...]]
+) -> tuple[HeatmapDrift, ...]:
     """Return how far the heat maps of each later form lie from the first's, where it has any."""
     from kcnn import explain  # as in _heatmaps
 
     images, _ = spread_images(data, _DRIFT_IMAGES)
-    sizes = {
-        form: seen.raw.shape
-        for form in forms
-        if form.tta == "none" and (seen := _heatmaps(form, images[:1]))
-    }
     others = [form for form in forms[1:] if sizes.get(form) == sizes[forms[0]]]
     if not others or len(images) < 2:
         return ()
