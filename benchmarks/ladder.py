@@ -160,6 +160,7 @@ def _plain(training: Training, name: str) -> Training:
         return made.from_config(layer.get_config())
 
     model = keras.models.clone_model(training.model, clone_function=copy)
+    model.set_weights(training.model.get_weights())
     return dataclasses.replace(training, model=model)
 
 

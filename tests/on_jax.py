@@ -162,8 +162,50 @@ def lenet():
     return kcnn.evaluate(model, data.test, expected_count=data.num_test).accuracy
 
 
+def own_step():
+    """Return a model that trains in a way of its own."""
+    import keras
+
+    class Own(keras.Model):
+        def train_step(self, *given):
+            return super().train_step(*given)
+
+    model = small_network()
+    return Own(model.inputs[0], model.outputs[0])
+
+
+def resumed():
+    """Return the weights after two epochs, and after the second one of a training that stopped."""
+    import keras
+
+    import kcnn
+    from kcnn.data import DeviceData, load_arrays
+
+    class From(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model._initial_epoch = 1  # as BackupAndRestore does
+
+    data = DeviceData(load_arrays("digits", limit=200), 22)
+    ends = []
+    for parts in ([(2, [])], [(1, []), (2, [From()])]):
+        model = small_network()
+        for epochs, callbacks in parts:
+            kcnn.train(
+                model,
+                data,
+                epochs=epochs,
+                optimizer=keras.optimizers.SGD(0.05),
+                callbacks=callbacks,
+            )
+        ends.append([float(abs(weight).sum()) for weight in model.get_weights()])
+    return ends
+
+
 def refusals():
     """Return what is said of all that only TensorFlow can do."""
+    import keras
+
+    import kcnn
     from kcnn import comparison, pipeline, recipe
     from kcnn.data import DeviceData, load_arrays
 
@@ -174,6 +216,14 @@ def refusals():
     calls = {
         name: lambda each=each: pipeline.run(each, "x", "never") for name, each in recipes.items()
     }
+    data = DeviceData(load_arrays("digits", limit=200), 22)
+    for name, model, optimizer in (
+        ("own step", own_step(), "sgd"),
+        ("scaled", small_network(), keras.optimizers.SGD(0.1, loss_scale_factor=8.0)),
+    ):
+        calls[name] = lambda model=model, optimizer=optimizer: kcnn.train(
+            model, data, epochs=1, optimizer=optimizer, callbacks=[]
+        )
     calls["strong"] = lambda: DeviceData(load_arrays("digits"), augment="strong")
     calls["compare"] = lambda: pipeline.compare(comparison, "depths", "never")
     said = {}
@@ -212,6 +262,7 @@ def main(folder):
         "watched": watched(),
         "stock": stock_callbacks(),
         "lenet": lenet(),
+        "resumed": resumed(),
         "refusals": refusals(),
     }
     size = ["--set", 'model.options={"width": 16}']

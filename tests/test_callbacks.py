@@ -58,6 +58,19 @@ def test_the_best_epochs_weights_are_restored():
     assert model.evaluate(x[16:], y[16:], verbose=0)[0] == pytest.approx(best, rel=1e-5)
 
 
+def test_the_last_epochs_weights_are_kept(tmp_path):
+    model, (x, y) = tiny(), inputs()
+    worsen = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 * 30**epoch)
+    callbacks = standard(tmp_path, patience=None, plateau=False, keep="last")
+    history = model.fit(
+        x, y, epochs=4, validation_split=0.5, callbacks=[worsen, *callbacks], verbose=0
+    )
+    losses = history.history["val_loss"]
+    assert losses[-1] > min(losses)
+    assert model.evaluate(x[16:], y[16:], verbose=0)[0] == pytest.approx(losses[-1], rel=1e-5)
+    assert [file.name for file in tmp_path.iterdir()] == ["history.csv"]
+
+
 def test_a_schedule_sets_the_logged_rate():
     model = tiny()
     model.compile(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(1.0, 2)), loss="mse")
@@ -112,6 +125,8 @@ def test_one_line_an_epoch(caplog):
         ({"patience": 0}, "patience=0"),
         ({"patience": None}, "needs a patience"),
         ({"tensorboard": True}, "needs a run_dir"),
+        ({"keep": "last"}, "never stops early. Received: patience=10"),
+        ({"keep": "worst"}, "keep='worst'"),
     ],
 )
 def test_arguments_that_cannot_go_together(arguments, message):

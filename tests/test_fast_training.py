@@ -87,6 +87,36 @@ def test_a_stock_model_takes_the_same_steps_inside_as_outside():
         np.testing.assert_allclose(mine, reference, atol=2e-5)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_bfloat16_model_has_the_same_gradients_inside_as_outside(bias):
+    """On maps of 8x8 with many channels the kernel's is a product, unless there is a bias."""
+    keras.utils.set_random_seed(0)
+    options = {"padding": "same", "use_bias": bias, "dtype": "mixed_bfloat16"}
+    convolution = keras.layers.Conv2D(256, 3, **options)
+    model = keras.Sequential([keras.Input((8, 8, 256)), convolution])
+    images = tf.constant(np.random.default_rng(0).normal(size=(4, 8, 8, 256)), tf.float32)
+
+    def gradients():
+        @tf.function
+        def step(images):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.sin(tf.cast(model(images), tf.float32)))
+            return tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+
+        operations = step.get_concrete_function(images).graph.get_operations()
+        return step(images), {operation.type for operation in operations}
+
+    with fast_training(model):
+        fast, operations = gradients()
+        assert ("Conv2DBackpropFilter" in operations) == bias
+    plain, operations = gradients()
+    assert "Conv2DBackpropFilter" in operations
+    for mine, reference in zip(fast, plain, strict=True):
+        assert mine.dtype == reference.dtype == tf.float32
+        largest = np.abs(reference).max()
+        np.testing.assert_allclose(mine, reference, rtol=0.02, atol=0.01 * largest)
+
+
 def test_the_model_is_stock_again_even_after_an_error(tmp_path):
     model = _stock_model()
     before = [type(layer) for layer in model.layers]

@@ -168,6 +168,10 @@ def test_callbacks_see_batches_all_or_every_so_many(done):
             np.testing.assert_allclose(watched[name]["history"][key], values, rtol=1e-3)
 
 
+def test_an_epoch_is_the_same_whenever_it_comes(done):
+    np.testing.assert_allclose(*done["resumed"], rtol=1e-5)
+
+
 def test_other_callbacks_for_batches_do_what_they_do_in_keras(done):
     stock = done["stock"]
     np.testing.assert_array_equal(stock["still"], stock["start"])  # a rate of 0, set before a step
@@ -211,6 +215,8 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
     ("asked", "said"),
     [
         ("distill", "needs TensorFlow: set KERAS_BACKEND=tensorflow"),
+        ("own step", "A model with its own train_step"),
+        ("scaled", "take mixed_bfloat16, which needs none"),
         ("tensorboard", "with TensorFlow only"),
         ("strong", "'strong' is made by TensorFlow only"),
         ("compare", "made by TensorFlow only"),

@@ -86,6 +86,7 @@ def stock(model: "keras.Model") -> "keras.Model":
         return layer.__class__.from_config(layer.get_config())
 
     copied = keras.models.clone_model(model, clone_function=copy)
+    copied.set_weights(model.get_weights())
     own = [each for each in copied.layers if type(each).__module__.startswith("kcnn")]
     if own:
         raise RuntimeError(f"no stock layer: {', '.join(each.name for each in own)}")

@@ -5,6 +5,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import keras
 
@@ -18,47 +19,47 @@ def standard(
     *,
     patience: int | None = 10,
     plateau: bool = True,
+    keep: Literal["best", "last"] = "best",
     tensorboard: bool = False,
 ) -> list[keras.callbacks.Callback]:
     """Return early stopping, rate reduction, checkpoints and logs, ready for `model.fit`.
 
-    The weights of the best epoch are restored when training ends. Without a `run_dir` nothing
-    is written.
+    Without a `run_dir` nothing is written.
 
     Args:
         run_dir: folder that gets `history.csv` and `checkpoints/{epoch:02d}-{val_loss:.2f}.keras`
-            (best epochs only).
+            (best epochs only; none with `keep="last"`).
         monitor: metric that decides which epoch is best; its name tells the direction, as in
             Keras (`val_accuracy` rises, `val_loss` falls).
         patience: epochs without a better one before training stops; None never stops early.
+        keep: whether the weights of the best epoch are restored when training ends, or those of
+            the last one stay, which is for schedules that make it the best.
         plateau: divide the learning rate by 5 after half of `patience` epochs without a better
             one. Leave it off where a schedule sets the rate.
         tensorboard: also write `tensorboard/` (the extra `kcnn[tensorboard]`).
 
     Raises:
-        ValueError: `plateau` without `patience`, `tensorboard` without a `run_dir`, or a
-            `patience` below 1.
+        ValueError: `plateau` without `patience`, `keep="last"` with it, `tensorboard` without a
+            `run_dir`, or a `patience` below 1.
         RuntimeError: TensorBoard is asked for and not installed.
 
     >>> [type(callback).__name__ for callback in standard()]
     ['LearningRateLog', 'MonitorGuard', 'EarlyStopping', 'ReduceLROnPlateau']
     """
-    if patience is not None and patience < 1:
-        raise ValueError(f"patience must be at least 1, or None. Received: patience={patience}")
-    if plateau and patience is None:
-        raise ValueError("plateau=True needs a patience. Received: patience=None")
+    _check(patience, plateau=plateau, keep=keep)
     if tensorboard and run_dir is None:
         raise ValueError("tensorboard=True needs a run_dir. Received: run_dir=None")
     if tensorboard and find_spec("tensorboard") is None:
         raise RuntimeError("tensorboard=True needs TensorBoard: pip install 'kcnn[tensorboard]'")
     callbacks: list[keras.callbacks.Callback] = [LearningRateLog(), MonitorGuard(monitor)]
-    callbacks.append(
-        keras.callbacks.EarlyStopping(
-            monitor=monitor,
-            patience=patience or sys.maxsize,
-            restore_best_weights=True,
+    if keep == "best":
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                monitor=monitor,
+                patience=patience or sys.maxsize,
+                restore_best_weights=True,
+            )
         )
-    )
     if plateau:
         callbacks.append(
             keras.callbacks.ReduceLROnPlateau(
@@ -66,21 +67,31 @@ def standard(
             )
         )
     if run_dir is not None:
-        callbacks += _writers(Path(run_dir), monitor, tensorboard)
+        folder = Path(run_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        if keep == "best":
+            callbacks.append(_checkpoints(folder / "checkpoints", monitor))
+        callbacks.append(keras.callbacks.CSVLogger(str(folder / "history.csv")))
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
     return callbacks
 
 
-def _writers(run_dir: Path, monitor: str, tensorboard: bool) -> list[keras.callbacks.Callback]:
-    checkpoints = run_dir / "checkpoints"  # Keras makes it with the first one
-    run_dir.mkdir(parents=True, exist_ok=True)
-    writers: list[keras.callbacks.Callback] = [
-        keras.callbacks.ModelCheckpoint(
-            str(checkpoints / f"{{epoch:02d}}-{{{monitor}:.2f}}.keras"),
-            monitor=monitor,
-            save_best_only=True,
-        ),
-        keras.callbacks.CSVLogger(str(run_dir / "history.csv")),
-    ]
-    if tensorboard:
-        writers.append(keras.callbacks.TensorBoard(str(run_dir / "tensorboard")))
-    return writers
+def _checkpoints(folder: Path, monitor: str) -> keras.callbacks.Callback:
+    # Keras makes the folder with the first one.
+    return keras.callbacks.ModelCheckpoint(
+        str(folder / f"{{epoch:02d}}-{{{monitor}:.2f}}.keras"),
+        monitor=monitor,
+        save_best_only=True,
+    )
+
+
+def _check(patience: int | None, *, plateau: bool, keep: str) -> None:
+    if patience is not None and patience < 1:
+        raise ValueError(f"patience must be at least 1, or None. Received: patience={patience}")
+    if plateau and patience is None:
+        raise ValueError("plateau=True needs a patience. Received: patience=None")
+    if keep not in ("best", "last"):
+        raise ValueError(f'keep must be "best" or "last". Received: keep={keep!r}')
+    if keep == "last" and patience is not None:
+        raise ValueError(f'keep="last" never stops early. Received: patience={patience}')

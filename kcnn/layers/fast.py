@@ -37,7 +37,7 @@ def fast_training(model: keras.Model) -> Iterator[None]:
         # What is fast already is within another `with`.
         if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer)
     ]
-    if convolutions and _has_gpu():  # whose own kernels are faster
+    if convolutions and has_gpu():  # whose own kernels are faster
         convolutions = []
     for layer in norms:
         _become(layer, BatchNormalization)
@@ -72,7 +72,12 @@ def moving_statistics(model: keras.Model) -> list[keras.Variable]:
     ]
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Return whether Keras's backend computes on a GPU, or on another accelerator."""
+    if keras.config.backend() == "jax":
+        import jax
+
+        return jax.default_backend() != "cpu"
     import tensorflow as tf
 
     return bool(tf.config.list_logical_devices("GPU"))
@@ -85,6 +90,10 @@ def _become(layer: keras.layers.Layer, kind: type) -> None:
 
 def _convolution(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
     plain = layer.groups == 1 and set(layer.dilation_rate) == {1}
+    if layer.use_bias and layer.compute_dtype == "bfloat16":
+        # TensorFlow adds up the bias's gradient well only as a part of its own convolution. Alone,
+        # BiasAddGrad of 2.21 on a CPU is 10 % off over 256 pixels, and 91 % over 8,192.
+        plain = False
     sizes = tuple(inputs.shape[1:3])
     if plain and layer.data_format == "channels_last" and None not in sizes:
         same = layer.padding == "same"

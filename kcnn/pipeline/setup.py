@@ -23,7 +23,7 @@ from kcnn.models.whitening import WHITENING
 from kcnn.recipe import Distill, Recipe, Train, Transfer
 from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
-from kcnn.training.precision import has_amx
+from kcnn.training.precision import trains_in_bfloat16
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -165,6 +165,8 @@ def callbacks_for(
         folder,
         patience=section.patience if plateau else None,
         plateau=plateau,
+        # Lookahead's last step ends at the slow weights, which are what it is for.
+        keep="last" if section.lookahead else "best",
         tensorboard=section.tensorboard,
     )
     if not section.lookahead:
@@ -236,7 +238,7 @@ def _images(data: "Data | DeviceData", count: int) -> np.ndarray:
 def _precision(policy: str) -> Iterator[None]:
     """Let layers that are made inside compute in `policy`, and nothing else."""
     if policy == "auto":
-        policy = "mixed_bfloat16" if has_amx() else "float32"
+        policy = "mixed_bfloat16" if trains_in_bfloat16() else "float32"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -1,12 +1,14 @@
 """The learning-rate range test: one short training whose rate rises until it fails."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.training.labels import labelled
 from kcnn.training.optimizers import make_optimizer
@@ -102,11 +104,18 @@ def _range_test(
     # The same layers under another roof: the caller's model keeps what it was compiled with.
     trainer = keras.Model(model.inputs[0], model.outputs[0])
     trainer.compile(optimizer, loss)
+    with fast_training(trainer):
+        return _losses(trainer, training.repeat().take(len(rates)), rates)
+
+
+def _losses(
+    trainer: keras.Model, batches: Iterable, rates: np.ndarray
+) -> tuple[list[float], list[float]]:
     losses: list[float] = []
     smoothed: list[float] = []
     average = 0.0
-    for rate, (images, labels) in zip(rates, training.repeat().take(len(rates)), strict=True):
-        optimizer.learning_rate = rate
+    for rate, (images, labels) in zip(rates, batches, strict=True):
+        trainer.optimizer.learning_rate = rate
         value = float(trainer.train_on_batch(images, labels, return_dict=True)["loss"])
         average = _SMOOTHING * average + (1 - _SMOOTHING) * value
         if not math.isfinite(average):

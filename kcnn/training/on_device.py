@@ -44,16 +44,18 @@ def fit(
     at batches cost a GPU much of its speed, `kcnn.callbacks.EveryFewSteps` less.
 
     Raises:
-        ValueError: the model computes its own loss, which this loop would leave out.
+        ValueError: the model has a training step or a loss of its own, or the optimizer scales
+            the loss, which this loop would leave out.
     """
-    if type(model).compute_loss is not keras.Model.compute_loss:
-        raise ValueError("A model with a loss of its own, such as a pupil's, needs TensorFlow.")
+    _check(model)
     model.optimizer.build(model.trainable_variables)
     run_epoch = _epochs(model, data, label_smoothing, _watching(callbacks))
     score, validation = judge(model, data.batch_size), _on_device(data.arrays.validation)
     model.stop_training, logs = False, {}
     callbacks.on_train_begin()
-    for epoch in range(callbacks.params["epochs"]):
+    # Keras's BackupAndRestore says there where an interrupted training goes on.
+    first = getattr(model, "_initial_epoch", None) or 0
+    for epoch in range(first, callbacks.params["epochs"]):
         callbacks.on_epoch_begin(epoch)
         logs = run_epoch(epoch)
         callbacks.on_test_begin()  # puts averaged weights in their place, if there are any
@@ -65,6 +67,25 @@ def fit(
             break
     model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
+
+
+def _check(model: keras.Model) -> None:
+    own = [
+        name
+        for name in ("train_step", "compute_loss", "compute_loss_and_updates")
+        if getattr(type(model), name) is not getattr(keras.Model, name)
+    ]
+    if own:
+        raise ValueError(
+            f"A model with its own {own[0]}, such as a pupil, is trained by TensorFlow: set "
+            "KERAS_BACKEND=tensorflow."
+        )
+    scaling = getattr(model.optimizer, "loss_scale_factor", None)
+    if scaling or isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            "Scaled losses, as mixed_float16 has them, are trained by TensorFlow: take "
+            "mixed_bfloat16, which needs none, or set KERAS_BACKEND=tensorflow."
+        )
 
 
 def _watching(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.Callback]:

@@ -48,6 +48,8 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
             step, as Keras's own `weight_decay` and Loshchilov & Hutter (arXiv:1711.05101) do.
             "coupled" adds `weight_decay * weight` to the gradient, after the clipping and before
             momentum: the L2 penalty of most papers, and PyTorch's `weight_decay` of SGD and Adam.
+            SGD's momentum is PyTorch's then, too: it adds up gradients, Keras's steps, which lag
+            behind a moving learning rate.
             For SGD with momentum 0.9 a decoupled 5e-3 is about as strong as a coupled 5e-4.
         decay_everything: let biases and batch norms decay too, as PyTorch does.
         norm_bias_rate: of SGD: how many times as fast as all others the offsets of batch norms
@@ -125,7 +127,8 @@ def _with_changed_gradients(stock: type, weight_decay: float, norm_bias_rate: fl
     """Return `stock` with `weight_decay * weight` added to every gradient.
 
     As an L2 regulariser would do, but without changing the loss: training and validation loss
-    stay the cross-entropy. The gradients of batch norms' offsets are multiplied before.
+    stay the cross-entropy. The gradients of batch norms' offsets are multiplied before. Momentum
+    is of gradients, as in PyTorch.
     """
 
     class ChangedGradients(stock):
@@ -137,6 +140,12 @@ def _with_changed_gradients(stock: type, weight_decay: float, norm_bias_rate: fl
                 gradient = gradient * norm_bias_rate
             if weight_decay and self._use_weight_decay(variable):
                 gradient = gradient + keras.ops.cast(weight_decay, variable.dtype) * variable
-            super().update_step(gradient, variable, learning_rate)
+            if stock is not keras.optimizers.SGD or not self.momentum:
+                super().update_step(gradient, variable, learning_rate)
+                return
+            velocity = self.momentums[self._get_variable_index(variable)]
+            self.assign(velocity, self.momentum * velocity + gradient)
+            step = gradient + self.momentum * velocity if self.nesterov else velocity
+            self.assign_sub(variable, keras.ops.cast(learning_rate, variable.dtype) * step)
 
     return ChangedGradients

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from kcnn.layers.fast import has_gpu
+
 _CPU = Path("/proc/cpuinfo")
 
 
@@ -17,3 +19,12 @@ def has_amx(cpu: Path = _CPU) -> bool:
         return "amx_bf16" in cpu.read_text().split()
     except OSError:
         return False
+
+
+def trains_in_bfloat16() -> bool:
+    """Return whether training is faster in bfloat16 here: on a GPU (NVIDIA's since 2020), or AMX.
+
+    >>> trains_in_bfloat16() or not has_amx()
+    True
+    """
+    return has_gpu() or has_amx()
