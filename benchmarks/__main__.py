@@ -53,7 +53,7 @@ def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
     results = load(out / "results.json") if (out / "results.json").is_file() else {}
     rules = Rules(rounds)
     if quick:
-        rules = Rules(rounds=min(rounds, 2), timing=Timing(warm_up=0, settle=0, turn=0.02))
+        rules = Rules(rounds=min(rounds, 2), timing=Timing(0, 0, 0.02, steps=1))
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
         plan = Plan(

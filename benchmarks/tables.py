@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 
+from benchmarks import bars
 from benchmarks.cells import Table, factor, number, receipt, remarks, speeds, title
 from benchmarks.results import Entry, Race, Results, spread
+from benchmarks.trained import run_table
 
 _MIB = 1 << 20
 
@@ -12,8 +14,17 @@ _MIB = 1 << 20
 def updated(text: str, results: Results) -> str:
     """Return the text of RESULTS.md with every part between its markers made anew.
 
-    A part stands between `<!-- part NAME -->` and `<!-- end -->`; what is around is kept.
+    A part stands between `<!-- part NAME -->` and `<!-- end -->`, and what was asked of all of them
+    behind `<!-- bars -->`; what is around is kept.
     """
+    if {"fit", "pipeline", "startup"} <= results.keys():
+        asked = bars.table(results).markdown()
+        text = re.sub(
+            r"(<!-- bars -->\n).*?(<!-- end -->)",
+            lambda match: f"{match[1]}{asked}\n{match[2]}",
+            text,
+            flags=re.DOTALL,
+        )
     return re.sub(
         r"(<!-- part (\w+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_section(match[2], results)}{match[3]}",
@@ -193,43 +204,6 @@ def _convolutions(results: Results) -> Iterator[Table]:
     )
 
 
-def _runs(results: Results) -> Iterator[Table]:
-    for race in results["runs"].races:
-        scores = list(
-            dict.fromkeys(
-                key for entry in race.entries for key in entry.facts if key.startswith("float")
-            )
-        )
-        rows = [
-            (
-                f"{entry.contestant}, seed {entry.facts['seed']}",
-                f"{entry.values[0]:,.0f}",
-                *(f"{entry.facts[key]:.2%}" if key in entry.facts else "–" for key in scores),
-                entry.facts["processor"],
-            )
-            for entry in race.entries
-        ]
-        if len(rows) > 1:
-            means = [
-                [entry.facts[key] for entry in race.entries if key in entry.facts] for key in scores
-            ]
-            seconds = number([entry.values[0] for entry in race.entries])
-            rows.append(
-                (
-                    f"all {len(rows)}",
-                    seconds,
-                    *(f"{sum(each) / len(each):.2%}" for each in means),
-                    "",
-                )
-            )
-        yield Table(
-            f"**`{race.facts['model']}`**: seconds of training, and test accuracy, each run's and "
-            "their mean.",
-            ("run", "seconds", *scores, "processor"),
-            tuple(rows),
-        )
-
-
 _TABLES: dict[str, Callable[[Results], Iterator[Table]]] = {
     "fit": _fit,
     "pipeline": _pipeline,
@@ -237,5 +211,5 @@ _TABLES: dict[str, Callable[[Results], Iterator[Table]]] = {
     "scaling": _scaling,
     "ladder": _ladder,
     "convolutions": _convolutions,
-    "runs": _runs,
+    "runs": lambda results: map(run_table, results["runs"].races),
 }

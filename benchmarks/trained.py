@@ -1,8 +1,10 @@
 """Time to an accuracy: read from the folders of finished runs, for nothing is trained here."""
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.cells import Table, number
 from benchmarks.results import Entry, Race
 from kcnn.report import stages
 
@@ -39,3 +41,39 @@ def _entry(folder: Path, report: stages.Report) -> Entry:
         if stage.name == "float" or stage.name.startswith("float, TTA"):
             facts[stage.name] = stage.accuracy
     return Entry(folder.name, (float(report.training["seconds"]),), facts=facts)
+
+
+def run_table(race: Race) -> Table:
+    """Return the runs of one recipe, and what all of them come to."""
+    scores = list(
+        dict.fromkeys(
+            key for entry in race.entries for key in entry.facts if key.startswith("float")
+        )
+    )
+    rows = [
+        (
+            f"{entry.contestant}, seed {entry.facts['seed']}",
+            f"{entry.values[0]:,.0f}",
+            *(f"{entry.facts[key]:.2%}" if key in entry.facts else "–" for key in scores),
+            entry.facts["processor"],
+        )
+        for entry in race.entries
+    ]
+    if len(rows) > 1:
+        seconds = number([entry.values[0] for entry in race.entries])
+        means = [
+            _mean([entry.facts[key] for entry in race.entries if key in entry.facts])
+            for key in scores
+        ]
+        rows.append((f"all {len(rows)}", seconds, *means, ""))
+    return Table(
+        f"**`{race.facts['model']}`**: seconds of training, and test accuracy, each run's and "
+        "their mean and standard deviation.",
+        ("run", "seconds", *scores, "processor"),
+        tuple(rows),
+    )
+
+
+def _mean(scores: list[float]) -> str:
+    deviation = f" ± {statistics.stdev(scores):.2%}" if len(scores) > 1 else ""
+    return f"{statistics.mean(scores):.2%}{deviation}"

@@ -24,12 +24,14 @@ class Timing:
         warm_up: before it reports that it is ready; at least two steps.
         settle: at the beginning of each turn, not timed, in which it uses up what its input
             pipeline prepared while it waited; at least one step.
-        turn: what is timed; at least one step.
+        turn: what is timed.
+        steps: that a turn has at least, however long they take.
     """
 
     warm_up: float = 1.0
     settle: float = 0.3
     turn: float = 1.5
+    steps: int = 4
 
 
 class Turns:
@@ -62,19 +64,21 @@ class Turns:
         self._report(event="ready", facts=self.facts)
         while self._commands.readline().strip() == GO:
             yield from self._until(self._timing.settle)
-            seconds, units = yield from self._until(self._timing.turn)
+            seconds, units = yield from self._until(self._timing.turn, self._timing.steps)
             peak = peak_bytes()
             self._report(event="turn", seconds=seconds, units=units, peak_bytes=peak)
         raise Finished
 
-    def _until(self, seconds: float) -> Generator[None, tuple[float, bool], tuple[float, float]]:
-        """Take steps for that long, at least one; return the time and the units of work."""
-        started, done = time.perf_counter(), 0.0
+    def _until(
+        self, seconds: float, fewest: int = 1
+    ) -> Generator[None, tuple[float, bool], tuple[float, float]]:
+        """Take steps for that long, at least so many; return the time and the units of work."""
+        started, steps, done = time.perf_counter(), 0, 0.0
         while True:
             units, may_end = yield
-            done += units
+            steps, done = steps + 1, done + units
             elapsed = time.perf_counter() - started
-            if may_end and elapsed >= seconds:
+            if may_end and elapsed >= seconds and steps >= fewest:
                 return elapsed, done
 
     def _report(self, **values: object) -> None:

@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 
 import kcnn.layers
-from benchmarks import cells, ladder, networks, parts, tables, trained
+from benchmarks import bars, cells, ladder, networks, parts, tables, trained
 from benchmarks.contestants import BORDER, FOREVER, keras3, pipelines
 from benchmarks.plan import BATCHES
 from benchmarks.race import Rules, Spec, run
@@ -28,7 +28,7 @@ from kcnn.compress import graph
 from kcnn.models import build
 
 ROOT = Path(__file__).parent.parent
-QUICK = Rules(rounds=2, timing=Timing(warm_up=0, settle=0, turn=0), patience=120)
+QUICK = Rules(rounds=2, timing=Timing(warm_up=0, settle=0, turn=0, steps=1), patience=120)
 
 LOOPS = """
 import sys
@@ -206,6 +206,9 @@ def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
     assert entry.facts["float"] == first["accuracy"]
     (table,) = tables.tables("runs", {"runs": Part(_machine(), (race,))})
     assert table.rows[0][3] == "50.00%"
+    other = dataclasses.replace(entry, facts=entry.facts | {"float, TTA flip": 0.52})
+    table = trained.run_table(dataclasses.replace(race, entries=(entry, other)))
+    assert table.rows[2][3] == "51.00% ± 1.41%"
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -296,6 +299,46 @@ def test_stock_networks_are_stock():
     assert any(type(each) is kcnn.layers.BatchNormalization for each in model.layers)
     copied = keras3.stock(model)
     assert {type(each).__module__.split(".")[0] for each in copied.layers} == {"keras"}
+    for mine, theirs in zip(model.get_weights(), copied.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_what_was_asked_is_held_against_what_was_measured():
+    def part(*races):
+        return Part(_machine(), races)
+
+    ours = Entry("kcnn", (3000.0, 3000.0), "bfloat16")
+    fits = [
+        Race(
+            "images/s",
+            (ours, Entry("Keras 3", (1000.0, 1000.0), "float32"), Entry("PyTorch", *theirs)),
+            {"model": model, "batch": 1, "threads": 2},
+        )
+        for model, theirs in (
+            ("resnet20", ((2000.0, 3000.0), "bfloat16")),
+            ("vgg16", ((2900.0, 2900.0), "bfloat16")),
+        )
+    ]
+    speeds = (Entry("kcnn.data", (66000.0,)), Entry(bars._PER_EXAMPLE, (6601.0,)))
+    seconds = (Entry("import kcnn", (0.2,)), Entry("kcnn --help", (0.3,)))
+    rows = bars.table(
+        {
+            "fit": part(*fits),
+            "pipeline": part(Race("images/s", speeds)),
+            "startup": part(Race("s", seconds)),
+        }
+    ).rows
+    assert [row[2:] for row in rows] == [
+        ("resnet20 3.00, vgg16 3.00", "2 of 2"),
+        ("–", "–"),
+        ("resnet20 1.25, vgg16 1.03", "1 of 2"),
+        ("vgg16 1.03", "0 of 1"),
+        ("–", "–"),
+        ("22.0", "yes"),
+        ("10.0", "no"),
+        ("0.20 s", "no"),
+        ("0.30 s", "yes"),
+    ]
 
 
 @pytest.fixture(scope="module")
