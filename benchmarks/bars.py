@@ -39,7 +39,7 @@ def _fit(results: Results) -> Iterator[tuple[str, ...]]:
             f"`fit` of {only or 'each network'} beside {contestant}"
             + (f" in {precision}" if precision else ""),
             f">= {least:g} times",
-            ", ".join(f"{name} {each:.2f}" for name, each in found.items()) or "–",
+            ", ".join(f"{name} {each:.3f}" for name, each in found.items()) or "–",
             f"{sum(each >= least for each in found.values())} of {len(found)}" if found else "–",
         )
 
@@ -58,7 +58,7 @@ def _pipeline(results: Results) -> Iterator[tuple[str, ...]]:
 
 
 def _row(what: str, least: float, times: float) -> tuple[str, ...]:
-    return what, f">= {least:g} times", f"{times:.1f}", _said(times >= least)
+    return what, f">= {least:g} times", f"{times:.2f}", _said(times >= least)
 
 
 def _start_up(results: Results) -> Iterator[tuple[str, ...]]:

@@ -134,17 +134,23 @@ def stock_callbacks():
         options = {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.01} | options
         return kcnn.train(small_network(), data, callbacks=list(callbacks), **options)
 
-    logs = []
-    told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, now: logs.append(now))
-    still, stopped = trained(Still()), trained(Stop())
+    seen = []
+    told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs))
+
+    class StopAtOnce(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    still, stopped, at_once = trained(Still()), trained(Stop()), trained(StopAtOnce())
     trained(told, Lookahead(16))
     nan = trained(keras.callbacks.TerminateOnNaN(), learning_rate=1e30)
     return {
         "still": [float(abs(weight).sum()) for weight in still.model.trainable_weights],
         "start": [float(abs(weight).sum()) for weight in small_network().trainable_weights],
         "stopped": int(stopped.model.optimizer.iterations),
+        "at once": at_once.epochs,
         "nan": int(nan.model.optimizer.iterations),
-        "logs": logs,
+        "logs": seen,
     }
 
 

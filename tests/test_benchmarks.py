@@ -101,12 +101,13 @@ def test_who_gives_no_sign_is_given_up(loops):
 
 
 def test_contestants_take_turns(loops, tmp_path):
-    run([loops("A", "counted"), loops("B", "counted")], QUICK, unit="steps/s")
+    rules = dataclasses.replace(QUICK, timing=dataclasses.replace(QUICK.timing, steps=2))
+    run([loops("A", "counted"), loops("B", "counted")], rules, unit="steps/s")
     order = (tmp_path / "order.txt").read_text()
-    # Three steps to warm up, all before the first turn; in each turn, one to settle and one that
-    # counts.
+    # Three steps to warm up, all before the first turn; in each turn, one to settle and two that
+    # count.
     assert sorted(order[:6]) == list("AAABBB")
-    assert order[6:] == "AABBAABB"
+    assert order[6:] == "AAABBBAAABBB"
 
 
 def test_ratios_are_of_the_same_round():
@@ -319,7 +320,7 @@ def test_what_was_asked_is_held_against_what_was_measured():
             ("vgg16", ((2900.0, 2900.0), "bfloat16")),
         )
     ]
-    speeds = (Entry("kcnn.data", (66000.0,)), Entry(bars._PER_EXAMPLE, (6601.0,)))
+    speeds = (Entry("kcnn.data", (66000.0,)), Entry(bars._PER_EXAMPLE, (6670.0,)))
     seconds = (Entry("import kcnn", (0.2,)), Entry("kcnn --help", (0.3,)))
     rows = bars.table(
         {
@@ -329,13 +330,13 @@ def test_what_was_asked_is_held_against_what_was_measured():
         }
     ).rows
     assert [row[2:] for row in rows] == [
-        ("resnet20 3.00, vgg16 3.00", "2 of 2"),
+        ("resnet20 3.000, vgg16 3.000", "2 of 2"),
         ("–", "–"),
-        ("resnet20 1.25, vgg16 1.03", "1 of 2"),
-        ("vgg16 1.03", "0 of 1"),
+        ("resnet20 1.250, vgg16 1.034", "1 of 2"),
+        ("vgg16 1.034", "0 of 1"),
         ("–", "–"),
-        ("22.0", "yes"),
-        ("10.0", "no"),
+        ("22.00", "yes"),
+        ("9.90", "no"),
         ("0.20 s", "no"),
         ("0.30 s", "yes"),
     ]

@@ -125,7 +125,7 @@ def test_one_line_an_epoch(caplog):
         ({"patience": 0}, "patience=0"),
         ({"patience": None}, "needs a patience"),
         ({"tensorboard": True}, "needs a run_dir"),
-        ({"keep": "last"}, "never stops early. Received: patience=10"),
+        ({"keep": "last"}, "add patience=None and plateau=False. Received: patience=10"),
         ({"keep": "worst"}, "keep='worst'"),
     ],
 )
@@ -165,8 +165,9 @@ def test_statistics_are_averaged_and_in_the_model_when_it_is_judged():
 def test_averaged_statistics_refuse():
     with pytest.raises(ValueError, match="momentum=1.0"):
         AveragedStatistics(1.0)
+    assert AveragedStatistics(0.9, every=np.int64(3)).every == 3
     for every in (0, 2.5, None):
-        with pytest.raises(ValueError, match=f"every must be a positive.*Received: every={every}"):
+        with pytest.raises(ValueError, match=f"every must be a whole.*Received: every={every}"):
             AveragedStatistics(0.9, every=every)
 
 

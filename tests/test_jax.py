@@ -176,6 +176,7 @@ def test_other_callbacks_for_batches_do_what_they_do_in_keras(done):
     stock = done["stock"]
     np.testing.assert_array_equal(stock["still"], stock["start"])  # a rate of 0, set before a step
     assert stock["stopped"] == 3  # not at the epoch's end
+    assert stock["at once"] == 1  # Keras looks after a batch, too
     assert 1 <= stock["nan"] < 8  # TerminateOnNaN
     losses = [each["loss"] for each in stock["logs"]]  # of a LambdaCallback beside Lookahead
     assert len(losses) == 16 and len(set(losses)) == 16

@@ -1,20 +1,23 @@
 """What callbacks share that act every few steps of a training."""
 
+from numbers import Integral
+
 import keras
 
 
 class EveryFewSteps(keras.callbacks.Callback):
     """Count the steps of a training, of which a callback may be told several at once.
 
-    A subclass writes `on_steps`. With `steps_per_execution` Keras tells of the last batch alone; on
-    the JAX backend `kcnn.train` stops the device for each `every`-th step and for the last one of
-    an epoch, where any other callback that looks at batches makes it wait for all of them.
+    A subclass writes `on_steps`, and calls `super()` where it overrides another method. With
+    `steps_per_execution` Keras tells of the last batch alone; on the JAX backend `kcnn.train` stops
+    the device for each `every`-th step and for the last one of an epoch, where any other callback
+    that looks at batches makes it wait for all of them.
 
     Args:
         every: how many steps lie between two that matter.
 
     Raises:
-        ValueError: `every` is no positive integer.
+        ValueError: `every` is no whole number, or below 1.
 
     >>> class Say(EveryFewSteps):
     ...     def on_steps(self, before, now):
@@ -28,8 +31,8 @@ class EveryFewSteps(keras.callbacks.Callback):
 
     def __init__(self, every: int) -> None:
         super().__init__()
-        if not isinstance(every, int) or every < 1:
-            raise ValueError(f"every must be a positive number of steps. Received: every={every}")
+        if not isinstance(every, Integral) or every < 1:
+            raise ValueError(f"every must be a whole number, at least 1. Received: every={every}")
         self.every = every
         self._done, self._last_batch = 0, -1
 

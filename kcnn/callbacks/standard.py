@@ -87,11 +87,14 @@ def _checkpoints(folder: Path, monitor: str) -> keras.callbacks.Callback:
 
 
 def _check(patience: int | None, *, plateau: bool, keep: str) -> None:
+    if keep not in ("best", "last"):
+        raise ValueError(f'keep must be "best" or "last". Received: keep={keep!r}')
+    if keep == "last" and (plateau or patience is not None):
+        raise ValueError(
+            'keep="last" neither stops early nor waits for a plateau: add patience=None and '
+            f"plateau=False. Received: patience={patience}, plateau={plateau}"
+        )
     if patience is not None and patience < 1:
         raise ValueError(f"patience must be at least 1, or None. Received: patience={patience}")
     if plateau and patience is None:
         raise ValueError("plateau=True needs a patience. Received: patience=None")
-    if keep not in ("best", "last"):
-        raise ValueError(f'keep must be "best" or "last". Received: keep={keep!r}')
-    if keep == "last" and patience is not None:
-        raise ValueError(f'keep="last" never stops early. Received: patience={patience}')

@@ -55,7 +55,7 @@ def augmentation(name: str, *, mirror: bool = True) -> Augmentation:
             mirrored = tf.zeros_like(mirrored)
         elif name == "alternating":
             mirrored = turned
-        images = crop(images, top, left, mirrored, border=border, reflect=border != BORDER)
+        images = crop(images, top, left, mirrored, border=border, reflect=name == "alternating")
         if name == "strong":
             angles = math.radians(DEGREES) * _floats([count], angle_seed)
             factors = 1 + STRENGTH * _floats([3, count], colour_seed)

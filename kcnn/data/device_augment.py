@@ -64,7 +64,7 @@ def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
             mirrored = jnp.zeros_like(mirrored)
         elif name == "alternating":
             mirrored = turned
-        images = crop(images, top, left, mirrored, border=border, reflect=border != BORDER)
+        images = crop(images, top, left, mirrored, border=border, reflect=name == "alternating")
         if name == "cutout":
             images = cutout(images, _centres(images, hole_key))
         if name in ("mixup", "cutmix"):

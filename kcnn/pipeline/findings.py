@@ -171,6 +171,8 @@ def _map_sizes(data: "Data | DeviceData", forms: Sequence[Form]) -> dict[Form, t
             try:
                 sizes[form] = _heatmaps(form, image).raw.shape
             except ValueError as reason:  # not every network ends in global average pooling
+                if form is forms[0]:
+                    raise
                 logger.info("no heat maps of %s: %s", form.name, reason)
     return sizes
 

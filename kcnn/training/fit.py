@@ -13,6 +13,7 @@ import keras
 from kcnn.callbacks import AveragedStatistics, EpochLog, standard
 from kcnn.data.device import DeviceData
 from kcnn.layers import fast_training
+from kcnn.layers.fast import moving_statistics
 from kcnn.models.fits import check_fit
 from kcnn.training.labels import check_smoothing, labelled
 from kcnn.training.optimizers import make_optimizer
@@ -112,7 +113,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     # The progress bar is for terminals and notebooks; whoever reads our log gets lines instead.
     lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
     called = keras.callbacks.CallbackList(
-        [*_averaging(callbacks, optimizer), *callbacks, *([EpochLog()] if lines else [])],
+        [*_averaging(model, callbacks, optimizer), *callbacks, *([EpochLog()] if lines else [])],
         add_history=True,
         add_progbar=not lines,
         model=model,
@@ -167,14 +168,16 @@ def _fit_on_device(
 
 
 def _averaging(
-    callbacks: Callbacks, optimizer: keras.optimizers.Optimizer
+    model: keras.Model, callbacks: Callbacks, optimizer: keras.optimizers.Optimizer
 ) -> list[keras.callbacks.Callback]:
     """Return what puts averaged weights into the model for whoever judges or saves it."""
     ready = any(isinstance(each, keras.callbacks.SwapEMAWeights) for each in callbacks)
     if not optimizer.use_ema or ready:
         return []
-    statistics = AveragedStatistics(optimizer.ema_momentum)
-    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), statistics]
+    found = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+    if moving_statistics(model):
+        found.append(AveragedStatistics(optimizer.ema_momentum))
+    return found
 
 
 def _check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer) -> None:
@@ -200,7 +203,9 @@ def _check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer
 def _result(
     model: keras.Model, history: dict[str, list[float]], callbacks: Callbacks, seconds: float
 ) -> TrainResult:
-    epochs = len(history["loss"])
+    epochs = len(history.get("loss", ()))
+    if not epochs:
+        raise ValueError("No epoch was left to train: a callback says that this training is done.")
     best, reason = epochs, "finished"
     for each in callbacks:
         if isinstance(each, keras.callbacks.EarlyStopping):

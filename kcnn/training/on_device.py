@@ -41,7 +41,8 @@ def fit(
 
     The model's variables have their values whenever a callback runs; whatever it assigns to them
     (a learning rate, averaged or restored weights) is what training goes on with. Those that look
-    at batches cost a GPU much of its speed, `kcnn.callbacks.EveryFewSteps` less.
+    at batches cost a GPU much of its speed, `kcnn.callbacks.EveryFewSteps` less. Nobody is called
+    for the batches of validation images.
 
     Raises:
         ValueError: the model has a training step or a loss of its own, or the optimizer scales
@@ -51,13 +52,13 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     run_epoch = _epochs(model, data, label_smoothing, _watching(callbacks))
     score, validation = judge(model, data.batch_size), _on_device(data.arrays.validation)
-    model.stop_training, logs = False, {}
+    model.stop_training, model._initial_epoch, logs = False, None, {}
     callbacks.on_train_begin()
     # Keras's BackupAndRestore says there where an interrupted training goes on.
-    first = getattr(model, "_initial_epoch", None) or 0
+    first = model._initial_epoch or 0
     for epoch in range(first, callbacks.params["epochs"]):
         callbacks.on_epoch_begin(epoch)
-        logs = run_epoch(epoch)
+        logs = run_epoch(epoch, epoch - first)
         callbacks.on_test_begin()  # puts averaged weights in their place, if there are any
         judged = {name: float(value) for name, value in score(_read(model), validation).items()}
         callbacks.on_test_end(judged)
@@ -114,26 +115,28 @@ def _epochs(
     data: DeviceData,
     label_smoothing: float,
     watching: list[keras.callbacks.Callback],
-) -> Callable[[int], dict[str, float]]:
-    """Return the function that trains the model for an epoch, and returns accuracy and loss."""
+) -> Callable[[int, int], dict[str, float]]:
+    """Return the function (epoch, epochs since the start) -> accuracy and loss; it trains."""
     steps, examples = data.steps_per_epoch, _on_device(data.arrays.train)
     loop = repeated(training_step(model, data, label_smoothing))
     draw = jax.jit(partial(draws_of_an_epoch, data))
-    # How often somebody looks, in steps of the whole training; 0 if nobody does.
+    # How often somebody looks, in steps since the start; 0 if nobody does.
     every = math.gcd(*(each.every if isinstance(each, EveryFewSteps) else 1 for each in watching))
 
-    def run(epoch: int) -> dict[str, float]:
+    def run(epoch: int, done: int) -> dict[str, float]:
         draws, sums, stop = draw(examples[1], epoch), no_sums(), 0
-        while stop < steps and not model.stop_training:
+        while stop < steps:
             start = stop
-            stop = min(start + every - (epoch * steps + start) % every, steps) if every else steps
+            stop = min(start + every - (done * steps + start) % every, steps) if every else steps
             for each in watching:
-                each.on_train_batch_begin(start)
+                each.on_train_batch_begin(start, logs={})
             state, sums = loop(start, stop, (_read(model), sums), examples, draws)
             _write(model, state)
             logs = _means(sums, stop) if every == 1 else {}  # which waits for the device
             for each in watching:
-                each.on_train_batch_end(stop - 1, logs)
+                each.on_train_batch_end(stop - 1, logs=logs)
+            if watching and model.stop_training:
+                break
         return _means(sums, stop)
 
     return run

@@ -5,7 +5,7 @@ import re
 import keras
 
 from kcnn.errors import unknown
-from kcnn.training.schedules import Schedule
+from kcnn.training.schedules import Schedule, is_scheduled
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -48,8 +48,8 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
             step, as Keras's own `weight_decay` and Loshchilov & Hutter (arXiv:1711.05101) do.
             "coupled" adds `weight_decay * weight` to the gradient, after the clipping and before
             momentum: the L2 penalty of most papers, and PyTorch's `weight_decay` of SGD and Adam.
-            SGD's momentum is PyTorch's then, too: it adds up gradients, Keras's steps, which lag
-            behind a moving learning rate.
+            SGD's momentum is PyTorch's then, too: a sum of gradients. Keras's is one of steps and
+            lags behind a schedule.
             For SGD with momentum 0.9 a decoupled 5e-3 is about as strong as a coupled 5e-4.
         decay_everything: let biases and batch norms decay too, as PyTorch does.
         norm_bias_rate: of SGD: how many times as fast as all others the offsets of batch norms
@@ -79,11 +79,12 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
         raise ValueError("AdamW is Adam with decoupled decay: for the coupled one take 'adam'.")
     if norm_bias_rate != 1 and optimizer != "sgd":
         raise ValueError(f"norm_bias_rate belongs to 'sgd'. Received: optimizer={optimizer!r}")
-    make, coupled, decoupled = OPTIMIZERS[optimizer], 0.0, weight_decay
-    if decay == "coupled":
-        coupled, decoupled = decoupled, coupled
-    if coupled or norm_bias_rate != 1:
-        make = _with_changed_gradients(make, coupled, float(norm_bias_rate))
+    make = OPTIMIZERS[optimizer]
+    coupled, decoupled = (weight_decay, 0.0) if decay == "coupled" else (0.0, weight_decay)
+    as_pytorch = optimizer == "sgd" and decay == "coupled"
+    if coupled or as_pytorch or norm_bias_rate != 1:
+        rate = float(norm_bias_rate)
+        make = _with_changed_gradients(make, coupled, rate, rescale=as_pytorch)
     made = make(
         learning_rate,
         weight_decay=decoupled if optimizer == "adamw" else decoupled or None,  # AdamW needs one
@@ -123,12 +124,20 @@ def _check_ranges(*, weight_decay: float, clip_norm: float | None, ema: float | 
         raise ValueError(f"ema must lie between 0 and 1, or be None. Received: ema={ema}")
 
 
-def _with_changed_gradients(stock: type, weight_decay: float, norm_bias_rate: float) -> type:
+def _with_changed_gradients(
+    stock: type, weight_decay: float, norm_bias_rate: float, *, rescale: bool
+) -> type:
     """Return `stock` with `weight_decay * weight` added to every gradient.
 
     As an L2 regulariser would do, but without changing the loss: training and validation loss
-    stay the cross-entropy. The gradients of batch norms' offsets are multiplied before. Momentum
-    is of gradients, as in PyTorch.
+    stay the cross-entropy. The gradients of batch norms' offsets are multiplied before.
+
+    Args:
+        stock: one of Keras's optimizers.
+        weight_decay: 0 for none.
+        norm_bias_rate: 1 for none.
+        rescale: SGD's velocity when a schedule moves the rate, as if it were the sum of gradients
+            that PyTorch keeps, and not of steps.
     """
 
     class ChangedGradients(stock):
@@ -140,12 +149,15 @@ def _with_changed_gradients(stock: type, weight_decay: float, norm_bias_rate: fl
                 gradient = gradient * norm_bias_rate
             if weight_decay and self._use_weight_decay(variable):
                 gradient = gradient + keras.ops.cast(weight_decay, variable.dtype) * variable
-            if stock is not keras.optimizers.SGD or not self.momentum:
-                super().update_step(gradient, variable, learning_rate)
-                return
-            velocity = self.momentums[self._get_variable_index(variable)]
-            self.assign(velocity, self.momentum * velocity + gradient)
-            step = gradient + self.momentum * velocity if self.nesterov else velocity
-            self.assign_sub(variable, keras.ops.cast(learning_rate, variable.dtype) * step)
+            if rescale and self.momentum and is_scheduled(self):
+                velocity = self.momentums[self._get_variable_index(variable)]
+                self.assign(velocity, velocity * _change_of_rate(self, learning_rate))
+            super().update_step(gradient, variable, learning_rate)
 
     return ChangedGradients
+
+
+def _change_of_rate(optimizer: keras.optimizers.Optimizer, learning_rate: object) -> object:
+    """Return the schedule's rate divided by that of the step before, 1 where that was 0."""
+    before = optimizer._learning_rate(keras.ops.maximum(optimizer.iterations - 1, 0))
+    return keras.ops.where(before > 0, learning_rate / keras.ops.maximum(before, 1e-30), 1.0)

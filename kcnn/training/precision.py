@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from kcnn.layers.fast import has_gpu
+import keras
 
 _CPU = Path("/proc/cpuinfo")
+# The first number of NVIDIA's compute capability.
+_WITH_BFLOAT16 = ("8", "9", "10", "11", "12")
 
 
 def has_amx(cpu: Path = _CPU) -> bool:
@@ -22,9 +24,22 @@ def has_amx(cpu: Path = _CPU) -> bool:
 
 
 def trains_in_bfloat16() -> bool:
-    """Return whether training is faster in bfloat16 here: on a GPU (NVIDIA's since 2020), or AMX.
+    """Return whether what Keras computes on is faster in bfloat16: AMX, TPUs, NVIDIA's since 2020.
 
-    >>> trains_in_bfloat16() or not has_amx()
+    >>> trains_in_bfloat16() if has_amx() else True
     True
     """
-    return has_gpu() or has_amx()
+    return has_amx() or _has_tensor_cores()
+
+
+def _has_tensor_cores() -> bool:
+    if keras.config.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        capability = str(getattr(device, "compute_capability", ""))  # "9.0"; AMD's are "gfx942"
+        return device.platform == "tpu" or capability.split(".")[0] in _WITH_BFLOAT16
+    import tensorflow as tf
+
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return any(str(each.get("compute_capability", " ")[0]) in _WITH_BFLOAT16 for each in details)
