@@ -7,8 +7,8 @@ al., "Pruning Filters for Efficient ConvNets", arXiv:1608.08710) and trains what
 whole model as its teacher.
 
 Reached with seed 0, of the 10,000 test images: 89.01 % as int8 (dense 89.94 %), 89.06 % in float32
-(dense 89.95 %), at 1.6 times the speed in both. It took 40 minutes on two cores of a Xeon at 2.5 GHz
-without AMX that other work shared.
+(dense 89.95 %), at 1.6 times the speed in both. It took 40 minutes on two cores of a Xeon at
+2.5 GHz without AMX that other work shared.
 """
 
 from kcnn.cli import run_file
