@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 from benchmarks.cells import Table
+from benchmarks.contestants import KCNN, MAP_OF_EXAMPLES
 from benchmarks.results import Entry, Results, ratios, spread
+
+PARTS = {"fit", "pipeline", "startup"}
+"""The parts of which something was asked."""
 
 # Of `fit`: beside whom, in which precision, on which networks (all if None), at least how much.
 _RATIOS = (
@@ -14,7 +18,6 @@ _RATIOS = (
     ("tf_keras", None, None, 1.0),
 )
 _SECONDS = (("import kcnn", 0.1), ("kcnn --help", 0.5))
-_PER_EXAMPLE = "map of keras.layers.Random* on each example"
 _CONSUMER = "resnet20"
 
 
@@ -46,7 +49,7 @@ def _fit(results: Results) -> Iterator[tuple[str, ...]]:
 
 def _pipeline(results: Results) -> Iterator[tuple[str, ...]]:
     race = results["pipeline"].races[0]
-    ours, stock = race.of("kcnn.data"), race.of(_PER_EXAMPLE)
+    ours, stock = race.of(KCNN), race.of(MAP_OF_EXAMPLES)
     consumers = [each for each in results["fit"].races if each.facts.get("model") == _CONSUMER]
     consumer = consumers[0].of("kcnn") if consumers else None
     if _both(ours, consumer):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from benchmarks import startup, trained
+from benchmarks.contestants import KCNN, MAP_OF_EXAMPLES
 from benchmarks.contestants.convolution import PRODUCT, TENSORFLOW, WHOLE_MAP
 from benchmarks.ladder import DEEP, RACES
 from benchmarks.plan import Prepared
@@ -67,8 +68,8 @@ def pipeline(prepared: Prepared) -> Iterator[Race]:
     plan = prepared.plan
     module, batch = "benchmarks.contestants.pipelines", plan.batch(plan.close_up)
     rows = [
-        ("kcnn.data", "feed_kcnn", "kcnn"),
-        ("map of keras.layers.Random* on each example", "feed_keras_map", "keras"),
+        (KCNN, "feed_kcnn", "kcnn"),
+        (MAP_OF_EXAMPLES, "feed_keras_map", "keras"),
         ("keras.layers.Random* on batches", "feed_keras_batches", "keras"),
         ("map of tf.image on each example", "feed_tf_image_map", "tensorflow"),
         ("PyTorch: indexing batches", "feed_torch", "torch"),

@@ -14,17 +14,9 @@ _MIB = 1 << 20
 def updated(text: str, results: Results) -> str:
     """Return the text of RESULTS.md with every part between its markers made anew.
 
-    A part stands between `<!-- part NAME -->` and `<!-- end -->`, and what was asked of all of them
-    behind `<!-- bars -->`; what is around is kept.
+    A part stands between `<!-- part NAME -->` and `<!-- end -->`; what is around is kept. "bars" is
+    what was asked of several parts.
     """
-    if {"fit", "pipeline", "startup"} <= results.keys():
-        asked = bars.table(results).markdown()
-        text = re.sub(
-            r"(<!-- bars -->\n).*?(<!-- end -->)",
-            lambda match: f"{match[1]}{asked}\n{match[2]}",
-            text,
-            flags=re.DOTALL,
-        )
     return re.sub(
         r"(<!-- part (\w+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_section(match[2], results)}{match[3]}",
@@ -39,6 +31,8 @@ def tables(name: str, results: Results) -> list[Table]:
 
 
 def _section(name: str, results: Results) -> str:
+    if name == "bars" and bars.PARTS <= results.keys():
+        return f"{bars.table(results).markdown()}\n"
     if name not in results:
         return "Not measured yet.\n"
     found = [table.markdown() for table in tables(name, results)] or ["Nothing was found."]

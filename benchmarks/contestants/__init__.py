@@ -11,3 +11,7 @@ black pixels, mirrored every second time.
 BORDER = 4
 FOREVER = 10**9
 """Steps of an epoch that never ends: one call of `fit` serves all turns."""
+
+# Two of the input pipelines, as they are called in the results.
+KCNN = "kcnn.data"
+MAP_OF_EXAMPLES = "map of keras.layers.Random* on each example"

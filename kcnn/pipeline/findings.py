@@ -59,9 +59,11 @@ def write_findings(
         data.class_names,
         compared=[(first.name, second.name) for first, second in pairs],
     )
-    sizes = _map_sizes(data, forms) if explained else {}
+    sizes = {}
     if explained:
-        analysis = dataclasses.replace(analysis, drifts=_drifts(data, forms, sizes))
+        images, _ = spread_images(data, _DRIFT_IMAGES)
+        sizes = _map_sizes(images[:1], forms)
+        analysis = dataclasses.replace(analysis, drifts=_drifts(images, forms, sizes))
     analysis.save(run_dir.analysis)
     calibrations = {form.name: form.calibration for form in analysis.forms}
     shown = list(dict.fromkeys([forms[0].name, *(second.name for _, second in pairs)]))
@@ -162,9 +164,8 @@ def _heatmaps(form: Form, images: np.ndarray, class_index: np.ndarray | None = N
     return explain.grad_cam(form.model, images, class_index)
 
 
-def _map_sizes(data: "Data | DeviceData", forms: Sequence[Form]) -> dict[Form, tuple[int, ...]]:
+def _map_sizes(image: np.ndarray, forms: Sequence[Form]) -> dict[Form, tuple[int, ...]]:
     """Return the shape of an image's heat map, of all forms that can be asked for one."""
-    image, _ = spread_images(data, 1)
     sizes = {}
     for form in forms:
         if form.tta == "none":
@@ -178,12 +179,11 @@ def _map_sizes(data: "Data | DeviceData", forms: Sequence[Form]) -> dict[Form, t
 
 
 def _drifts(
-    data: "Data | DeviceData", forms: Sequence[Form], sizes: dict[Form, tuple[int, ...]]
+    images: np.ndarray, forms: Sequence[Form], sizes: dict[Form, tuple[int, ...]]
 ) -> tuple[HeatmapDrift, ...]:
     """Return how far the heat maps of each later form lie from the first's, where it has any."""
     from kcnn import explain  # as in _heatmaps
 
-    images, _ = spread_images(data, _DRIFT_IMAGES)
     others = [form for form in forms[1:] if sizes.get(form) == sizes[forms[0]]]
     if not others or len(images) < 2:
         return ()

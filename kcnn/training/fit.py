@@ -205,7 +205,10 @@ def _result(
 ) -> TrainResult:
     epochs = len(history.get("loss", ()))
     if not epochs:
-        raise ValueError("No epoch was left to train: a callback says that this training is done.")
+        raise ValueError(
+            "No epoch was left to train: a callback such as BackupAndRestore found this training "
+            "done. Ask for more epochs, or remove what it kept."
+        )
     best, reason = epochs, "finished"
     for each in callbacks:
         if isinstance(each, keras.callbacks.EarlyStopping):
