@@ -5,15 +5,13 @@
 Banbury et al., "MLPerf Tiny Benchmark" (arXiv:2106.07597): 78,666 parameters, 12.5 million
 multiply-accumulates. Its reference file in int8 answers 86.97 % of the 10,000 test images.
 
-Settings were fixed before the run; 1,000 training images watch over it, the others train.
-
-Reached with seed 0: 88.37 % of the 10,000 test images as int8, 88.43 % in float32, in 112 minutes
-on two cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
-93.8 % of its augmented training images.
+ResNet-20 teaches it, with the temperature and the share of Tian et al., "Contrastive Representation
+Distillation" (arXiv:1910.10699). Settings were fixed before the run; 1,000 training images watch
+over it, the others train.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Data, Model, Recipe, Train
+from kcnn.recipe import Data, Distill, Model, Recipe, Train
 
 recipe = Recipe(
     data=Data(batch_size=256, validation=0.02),
@@ -27,6 +25,7 @@ recipe = Recipe(
         weight_decay=4e-3,
         ema=0.999,
     ),
+    distill=Distill(teacher="saved_models/resnet20", temperature=4.0, alpha=0.9),
     prune=None,
 )
 
