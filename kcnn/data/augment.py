@@ -88,16 +88,24 @@ def crop(
         border: pixels that are added on every side.
         reflect: whether the border shows the pixels inside it, else it is black.
     """
-    _, height, width, channels = images.shape
-    sides = [[0, 0], [border, border], [border, border], [0, 0]]
-    padded = tf.pad(images, sides, "REFLECT" if reflect else "CONSTANT")
-    across = tf.range(width)
-    rows = top[:, tf.newaxis] + tf.range(height)
-    columns = tf.where(mirrored[:, tf.newaxis], across[::-1], across) + left[:, tf.newaxis]
-    # One gather over all pixels of the batch does it all, in uint8.
-    rows += tf.range(tf.shape(images)[0])[:, tf.newaxis] * padded.shape[1]
-    pixels = rows[:, :, tf.newaxis] * padded.shape[2] + columns[:, tf.newaxis, :]
-    return tf.gather(tf.reshape(padded, [-1, channels]), pixels)
+    height, width, channels = images.shape[1:]
+    count, across = tf.shape(images)[0], tf.range(width)
+    rows = top[:, tf.newaxis] + tf.range(-border, height - border)
+    columns = tf.where(mirrored[:, tf.newaxis], across[::-1], across)
+    columns += left[:, tf.newaxis] - border
+    if reflect:
+        rows, columns = _reflected(rows, height), _reflected(columns, width)
+    # No border is made: what lies outside is the one black pixel behind all others. Then one
+    # gather over all pixels of the batch does it all, in uint8.
+    pixels = tf.concat(
+        [tf.reshape(images, [-1, channels]), tf.zeros([1, channels], images.dtype)], 0
+    )
+    black = count * height * width
+    starts = (tf.range(count)[:, tf.newaxis] * height + rows) * width
+    starts = tf.where((rows >= 0) & (rows < height), starts, black)
+    columns = tf.where((columns >= 0) & (columns < width), columns, black)
+    places = starts[:, :, tf.newaxis] + columns[:, tf.newaxis, :]
+    return tf.gather(pixels, tf.minimum(places, black))
 
 
 def rotate(images: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
@@ -196,6 +204,11 @@ def rectangles(images: tf.Tensor, centre: tf.Tensor, sizes: tf.Tensor) -> tf.Ten
     columns = tf.repeat(inside(1, width), channels, axis=1)
     values = inside(0, height)[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
     return tf.reshape(tf.cast(values, tf.uint8), tf.shape(images))
+
+
+def _reflected(places: tf.Tensor, length: int) -> tf.Tensor:
+    """Return the places inside that those outside mirror; the outermost pixel is not doubled."""
+    return length - 1 - tf.abs(length - 1 - tf.abs(places))
 
 
 def _clip(pixels: tf.Tensor) -> tf.Tensor:
