@@ -61,6 +61,23 @@ def stock_convolution(training: Training) -> Training:
     return _plain(training, "Conv2D")
 
 
+def stock_normalization(training: Training) -> Training:
+    """Normalise images channel by channel."""
+    return _plain(training, "Normalization")
+
+
+def stock_spatial_dropout(training: Training) -> Training:
+    """Drop whole maps by choosing pixel by pixel."""
+    return _plain(training, "SpatialDropout2D")
+
+
+def stock_updates(training: Training) -> Training:
+    """Update a variable by Keras's dozen operations."""
+    import keras
+
+    return dataclasses.replace(training, compiled={"optimizer": keras.optimizers.Adam()})
+
+
 def iterator_an_epoch(training: Training) -> Training:
     """Make an iterator for each epoch of a few steps, as `fit` does with a finite data set."""
     fitted = {"x": training.data.train.take(EPOCH), "steps_per_epoch": None, "epochs": 10**6}
@@ -98,6 +115,9 @@ RUNGS: dict[str, Rung] = {
     "kcnn": as_it_is,
     "keras.layers.BatchNormalization": stock_batch_norm,
     "keras.layers.Conv2D": stock_convolution,
+    "keras.layers.Normalization": stock_normalization,
+    "keras.layers.SpatialDropout2D": stock_spatial_dropout,
+    "keras.optimizers.Adam": stock_updates,
     "keras.layers.Random* on each example": map_of_examples,
     "keras.layers.Random* on batches": map_of_batches,
     "one iterator for all short epochs": one_iterator,
@@ -111,19 +131,24 @@ RUNGS: dict[str, Rung] = {
     "batch 1024": as_it_is,
 }
 
-DEEP = "vgg16"
-"""The network whose convolutions reach maps of 2x2 pixels; the rungs of convolutions climb on it.
-"""
+SMALL, DEEP = "simple_cnn", "vgg16"
+"""A network whose step is short and which drops whole maps; one with millions of weights, whose
+maps shrink to 2x2 pixels."""
 
-RACES = (
-    ("kcnn", "keras.layers.BatchNormalization"),
-    ("kcnn", "keras.layers.Conv2D"),
-    ("kcnn", "keras.layers.Random* on each example", "keras.layers.Random* on batches"),
-    ("one iterator for all short epochs", "an iterator for each short epoch"),
-    ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True"),
-    ("kcnn", "float32", "batch 64", "batch 1024"),
+RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
+    (None, ("kcnn", "keras.layers.BatchNormalization")),
+    (SMALL, ("kcnn", "keras.layers.Normalization", "keras.layers.SpatialDropout2D")),
+    (DEEP, ("kcnn", "keras.layers.Conv2D", "keras.optimizers.Adam")),
+    (
+        None,
+        ("kcnn", "keras.layers.Random* on each example", "keras.layers.Random* on batches"),
+    ),
+    (None, ("one iterator for all short epochs", "an iterator for each short epoch")),
+    (None, ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True")),
+    (None, ("kcnn", "float32", "batch 64", "batch 1024")),
 )
-"""Which rungs take turns: the first is what the others are compared with.
+"""On which network (none: the one of the close-up) which rungs take turns: the first is what the
+others are compared with.
 
 All at once would need the memory of a dozen trainings.
 """

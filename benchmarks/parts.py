@@ -6,7 +6,7 @@ from dataclasses import replace
 from benchmarks import startup, trained
 from benchmarks.contestants import KCNN, MAP_OF_EXAMPLES
 from benchmarks.contestants.convolution import PRODUCT, TENSORFLOW, WHOLE_MAP
-from benchmarks.ladder import DEEP, RACES
+from benchmarks.ladder import RACES
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
 from benchmarks.results import Machine, Part, Race, processor_flags
@@ -107,9 +107,8 @@ def ladder(prepared: Prepared) -> Iterator[Race]:
     plan = prepared.plan
     # On a processor without AMX, kcnn is in float32 anyway.
     idle = ("float32",) if _fast_precision() == "float32" else ()
-    for rungs in RACES:
-        deep = "keras.layers.Conv2D" in rungs and DEEP in plan.models
-        model = DEEP if deep else plan.close_up
+    for wanted, rungs in RACES:
+        model = wanted if wanted in plan.models else plan.close_up
         facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
         specs = [_rung(prepared, name, model) for name in rungs if name not in idle]
         yield prepared.race(specs, "images/s", facts)

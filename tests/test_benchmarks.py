@@ -378,7 +378,7 @@ def test_rungs_change_what_they_say(training):
     short = ladder.iterator_an_epoch(training).fitted
     assert short["x"].cardinality() == ladder.EPOCH
     assert short["steps_per_epoch"] is None
-    assert {rung for names in ladder.RACES for rung in names} == set(ladder.RUNGS)
+    assert {rung for _, names in ladder.RACES for rung in names} == set(ladder.RUNGS)
 
 
 def test_a_rung_wins_over_what_train_says(training):

@@ -117,6 +117,56 @@ def test_a_bfloat16_model_has_the_same_gradients_inside_as_outside(bias):
         np.testing.assert_allclose(mine, reference, rtol=0.02, atol=0.01 * largest)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_images_are_normalised_and_maps_dropped_as_keras_does_it(dtype):
+    """To the bit in float32; the same numbers are drawn."""
+    keras.utils.set_random_seed(0)
+    statistics = {"mean": [125.3, 123.0, 113.9], "variance": [63.0**2, 62.1**2, 66.7**2]}
+    model = keras.Sequential(
+        [
+            keras.Input((6, 5, 3), dtype="uint8"),
+            keras.layers.Normalization(**statistics, dtype=dtype),
+            keras.layers.SpatialDropout2D(0.4, seed=1, dtype=dtype),
+        ]
+    )
+    images = np.random.default_rng(0).integers(0, 256, (64, 6, 5, 3), np.uint8)
+    counter = model.layers[1].seed_generator.state
+
+    def received(training):
+        counter.assign(keras.ops.zeros_like(counter))
+        outputs = model(images, training=training)
+        return outputs.dtype.name, tf.cast(outputs, tf.float32).numpy()
+
+    plain = [received(training) for training in (False, True)]
+    assert (plain[1][1] == 0).all(axis=(1, 2)).any()
+    with fast_training(model):
+        assert [type(layer).__module__ for layer in model.layers] == [
+            "kcnn.layers.few_channels"
+        ] * 2
+        fast = [received(training) for training in (False, True)]
+    for mine, reference in zip(fast, plain, strict=True):
+        assert mine[0] == reference[0]
+        np.testing.assert_array_equal(mine[1], reference[1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (keras.layers.Normalization(mean=[1.0, 2.0], variance=[2.0, 3.0], invert=True), (3, 3, 2)),
+        (keras.layers.Normalization(mean=1.0, variance=2.0), (3, 3, 2)),
+        (keras.layers.Normalization(axis=(1, 2), mean=1.0, variance=2.0), (3, 3, 2)),
+        (keras.layers.Normalization(mean=[1.0, 2.0], variance=[2.0, 3.0]), (None, None, 2)),
+        (keras.layers.Normalization(mean=[1.0, 2.0], variance=[2.0, 3.0]), (2,)),
+    ],
+)
+def test_what_is_no_normalisation_by_channel_is_left_to_keras(layer, shape):
+    model = keras.Sequential([keras.Input(shape), layer])
+    images = np.random.default_rng(0).normal(size=(2, *(each or 3 for each in shape)))
+    expected = model(images)
+    with fast_training(model):
+        np.testing.assert_array_equal(model(images), expected)
+
+
 def test_the_model_is_stock_again_even_after_an_error(tmp_path):
     model = _stock_model()
     before = [type(layer) for layer in model.layers]

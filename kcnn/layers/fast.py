@@ -8,7 +8,14 @@ from typing import Any
 import keras
 
 from kcnn.layers.batch_norm import BatchNormalization
+from kcnn.layers.few_channels import Normalization, SpatialDropout2D
 from kcnn.layers.small_maps import Geometry, convolve
+
+_FAST = {
+    keras.layers.BatchNormalization: BatchNormalization,
+    keras.layers.Normalization: Normalization,
+    keras.layers.SpatialDropout2D: SpatialDropout2D,
+}
 
 
 @contextmanager
@@ -16,11 +23,12 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     """Let the layers of `model` compute by the fastest way there is while inside.
 
     Use it around `fit`, with any model: loaded, cloned, your own. `kcnn.train` does. On the
-    TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), and on a
-    CPU convolutions of small maps are matrix products (`kcnn.layers.small_maps`); on other backends
-    nothing changes. Layers inside layers of your own stay as they are. Results are the same to
-    rounding, and the model is what it was afterwards. Keras keeps a graph that it traced inside
-    until the model is compiled again.
+    TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), images
+    are normalised and maps dropped without broadcasting over a few channels
+    (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products
+    (`kcnn.layers.small_maps`); on other backends nothing changes. Layers inside layers of your own
+    stay as they are. Results are the same to rounding, and the model is what it was afterwards.
+    Keras keeps a graph that it traced inside until the model is compiled again.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization()])
     >>> with fast_training(model):
@@ -30,7 +38,7 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     True
     """
     layers = all_layers(model) if keras.config.backend() == "tensorflow" else []
-    norms = [layer for layer in layers if type(layer) is keras.layers.BatchNormalization]
+    stock = {layer: type(layer) for layer in layers if type(layer) in _FAST}
     convolutions = [
         layer
         for layer in layers
@@ -39,8 +47,8 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     ]
     if convolutions and _has_gpu():  # whose own kernels are faster
         convolutions = []
-    for layer in norms:
-        _become(layer, BatchNormalization)
+    for layer, kind in stock.items():
+        _become(layer, _FAST[kind])
     biased = [each for each in convolutions if each.use_bias and each.compute_dtype == "bfloat16"]
     for layer in convolutions:
         layer.convolution_op = partial(_convolution, layer)
@@ -49,8 +57,8 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     try:
         yield
     finally:
-        for layer in norms:
-            _become(layer, keras.layers.BatchNormalization)
+        for layer, kind in stock.items():
+            _become(layer, kind)
         for layer in convolutions:
             del layer.convolution_op
         for layer in biased:

@@ -5,6 +5,7 @@ import re
 import keras
 
 from kcnn.errors import unknown
+from kcnn.training.fast_updates import with_fast_updates
 from kcnn.training.schedules import Schedule, is_scheduled
 
 OPTIMIZERS = {
@@ -33,7 +34,7 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     clip_norm: float | None = None,
     ema: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Return a Keras optimizer by name.
+    """Return a Keras optimizer by name, whose updates are fast (`kcnn.training.fast_updates`).
 
     A checkpoint names Keras's own class, so that it loads without kcnn, and knows nothing of a
     coupled decay or of `norm_bias_rate`: to train on, make the optimizer anew.
@@ -79,12 +80,14 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
         raise ValueError("AdamW is Adam with decoupled decay: for the coupled one take 'adam'.")
     if norm_bias_rate != 1 and optimizer != "sgd":
         raise ValueError(f"norm_bias_rate belongs to 'sgd'. Received: optimizer={optimizer!r}")
-    make = OPTIMIZERS[optimizer]
+    stock = OPTIMIZERS[optimizer]
     coupled, decoupled = (weight_decay, 0.0) if decay == "coupled" else (0.0, weight_decay)
     as_pytorch = optimizer == "sgd" and decay == "coupled"
     if coupled or as_pytorch or norm_bias_rate != 1:
         rate = float(norm_bias_rate)
-        make = _with_changed_gradients(make, coupled, rate, rescale=as_pytorch)
+        make = _with_changed_gradients(stock, coupled, rate, rescale=as_pytorch)
+    else:
+        make = with_fast_updates(stock)
     made = make(
         learning_rate,
         weight_decay=decoupled if optimizer == "adamw" else decoupled or None,  # AdamW needs one
@@ -140,7 +143,7 @@ def _with_changed_gradients(
             that PyTorch keeps, and not of steps.
     """
 
-    class ChangedGradients(stock):
+    class ChangedGradients(with_fast_updates(stock)):
         # A checkpoint names Keras's own class and loads without kcnn; the changes are not in it.
         __class__ = property(lambda self: stock)
 
