@@ -147,8 +147,8 @@ RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (None, ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True")),
     (None, ("kcnn", "float32", "batch 64", "batch 1024")),
 )
-"""On which network (none: the one of the close-up) which rungs take turns: the first is what the
-others are compared with.
+"""On which network (none: the one of the close-up) which rungs take turns, if it is among those
+asked for: the first is what the others are compared with.
 
 All at once would need the memory of a dozen trainings.
 """
@@ -184,6 +184,8 @@ def _plain(training: Training, name: str) -> Training:
         made = plain if layer.__class__ is stock else type(layer)
         return made.from_config(layer.get_config())
 
+    if not any(layer.__class__ is stock for layer in training.model.layers):
+        raise RuntimeError(f"{training.model.name} has no {name}: there is nothing to compare.")
     model = keras.models.clone_model(training.model, clone_function=copy)
     model.set_weights(training.model.get_weights())
     return dataclasses.replace(training, model=model)

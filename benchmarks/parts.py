@@ -108,7 +108,9 @@ def ladder(prepared: Prepared) -> Iterator[Race]:
     # On a processor without AMX, kcnn is in float32 anyway.
     idle = ("float32",) if _fast_precision() == "float32" else ()
     for wanted, rungs in RACES:
-        model = wanted if wanted in plan.models else plan.close_up
+        model = wanted or plan.close_up
+        if model not in plan.all_models:
+            continue
         facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
         specs = [_rung(prepared, name, model) for name in rungs if name not in idle]
         yield prepared.race(specs, "images/s", facts)

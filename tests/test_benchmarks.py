@@ -364,6 +364,8 @@ def test_rungs_change_what_they_say(training):
     for rung, kind in (
         (ladder.stock_batch_norm, keras.layers.BatchNormalization),
         (ladder.stock_convolution, keras.layers.Conv2D),
+        (ladder.stock_normalization, keras.layers.Normalization),
+        (ladder.stock_spatial_dropout, keras.layers.SpatialDropout2D),
     ):
         model = rung(training).model
         assert len(model.layers) == len(training.model.layers)
@@ -397,6 +399,21 @@ def test_a_rung_wins_over_what_train_says(training):
     with pytest.raises(StopIteration):
         kcnn.train(rung.model, rung.data, epochs=1, callbacks=[Stop()])
     assert seen == [(8, 16)]  # the short epoch of 10 steps, in whole executions
+
+
+def test_the_rung_of_the_optimizer_trains_by_keras_own(training):
+    kinds = []
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            kinds.append(type(self.model.optimizer))
+            raise InterruptedError
+
+    rung = ladder.stock_updates(dataclasses.replace(training, model=build("simple_cnn")))
+    ladder._override(rung.model, rung.compiled, rung.fitted)
+    with pytest.raises(InterruptedError):
+        kcnn.train(rung.model, rung.data, epochs=1, callbacks=[Stop()])
+    assert kinds == [keras.optimizers.Adam]
 
 
 def test_another_network_is_no_contestant():

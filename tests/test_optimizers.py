@@ -128,18 +128,33 @@ def test_fast_updates_equal_those_of_keras(name, options, kernel):
     assert kinds == ({kernel} if kernel else set())
 
 
-def test_amsgrad_and_sparse_gradients_take_keras_own_way():
-    rows = tf.IndexedSlices(tf.ones([1, 2]), [1], [3, 2])
-    for make, options in ((keras.optimizers.Adam, {"amsgrad": True}), (keras.optimizers.SGD, {})):
-        results = []
-        for kind in (make, with_fast_updates(make)):
-            kernel, bias = variables()
-            optimizer = kind(RATE, **options)
-            for _ in range(STEPS):
-                optimizer.apply([rows, tf.ones([2])], [kernel, bias])
-            results.append([kernel.numpy(), bias.numpy()])
-        for mine, reference in zip(*results, strict=True):
-            np.testing.assert_array_equal(mine, reference)
+@pytest.mark.parametrize(
+    ("name", "options", "dtype", "sparse"),
+    [
+        ("Adam", {"amsgrad": True}, "float32", False),
+        ("Adam", {}, "float32", True),
+        ("Adam", {}, "float16", False),
+        ("SGD", {"momentum": 0.9}, "float32", True),
+        ("SGD", {"momentum": 0.9}, "bfloat16", False),
+    ],
+)
+def test_what_the_kernels_do_not_do_is_keras_own(name, options, dtype, sparse):
+    stock = getattr(keras.optimizers, name)
+    gradient = tf.cast([[1.0, 2.0], [0.0, 3.0]], dtype)
+    gradient = tf.IndexedSlices(gradient, [2, 0], [3, 2]) if sparse else gradient
+    results, kinds = [], []
+    for make in (stock, with_fast_updates(stock)):
+        weight = keras.Variable(np.ones((3 if sparse else 2, 2)), dtype=dtype)
+        optimizer = make(RATE, **options)
+        optimizer.build([weight])
+        step = tf.function(lambda optimizer=optimizer: optimizer.apply([gradient]))
+        operations = step.get_concrete_function().graph.get_operations()
+        kinds.append({each.type for each in operations})
+        for _ in range(STEPS):
+            step()
+        results.append(weight.numpy())
+    assert not any("ResourceApply" in kind for kind in kinds[1])
+    np.testing.assert_array_equal(*results)
 
 
 def test_coupled_decay_comes_after_the_clipping():

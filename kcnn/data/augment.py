@@ -85,7 +85,7 @@ def crop(
         top: int32 [B], first row of each window, 0 to 2 * border.
         left: int32 [B], first column.
         mirrored: bool [B], whether to mirror the window.
-        border: pixels that are added on every side.
+        border: pixels that are added on every side, fewer than a side has.
         reflect: whether the border shows the pixels inside it, else it is black.
     """
     height, width, channels = images.shape[1:]

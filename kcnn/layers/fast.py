@@ -27,8 +27,8 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     are normalised and maps dropped without broadcasting over a few channels
     (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products
     (`kcnn.layers.small_maps`); on other backends nothing changes. Layers inside layers of your own
-    stay as they are. Results are the same to rounding, and the model is what it was afterwards.
-    Keras keeps a graph that it traced inside until the model is compiled again.
+    stay as they are. Finite results are the same to rounding, and the model is what it was
+    afterwards. Keras keeps a graph that it traced inside until the model is compiled again.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization()])
     >>> with fast_training(model):

@@ -1,8 +1,8 @@
 """Keras's layers that spread a number a channel over whole maps, which TensorFlow does slowly.
 
 On a CPU it goes over such a map by strides of its few channels: three, for images. What is done
-here is the same arithmetic on the same numbers, in an order that vector units like. What it buys
-is in `benchmarks/RESULTS.md`. As `BatchNormalization`, these are saved as Keras's own.
+here is the same arithmetic in an order that vector units like, equal for finite numbers. What it
+buys is in `benchmarks/RESULTS.md`. As `BatchNormalization`, these are saved as Keras's own.
 """
 
 from typing import Any
@@ -38,8 +38,7 @@ class Normalization(keras.layers.Normalization):
     def _is_image(self, inputs: Any) -> bool:
         """Whether there is a number for each channel of images, and both are known."""
         return (
-            keras.config.backend() == "tensorflow"
-            and not self.invert
+            not self.invert
             and len(inputs.shape) == 4
             and None not in inputs.shape[2:]
             and self.mean is not None

@@ -135,7 +135,7 @@ def _fit(
     callbacks: keras.callbacks.CallbackList,
 ) -> None:
     training, validation, loss = labelled(data, label_smoothing)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     with fast_training(model):
         model.fit(
             training.repeat(),  # one iterator for all epochs: making one anew costs seconds

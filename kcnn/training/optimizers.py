@@ -34,7 +34,7 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     clip_norm: float | None = None,
     ema: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Return a Keras optimizer by name, whose updates are fast (`kcnn.training.fast_updates`).
+    """Return a Keras optimizer by name, with fast updates where there are some.
 
     A checkpoint names Keras's own class, so that it loads without kcnn, and knows nothing of a
     coupled decay or of `norm_bias_rate`: to train on, make the optimizer anew.
