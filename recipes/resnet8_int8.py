@@ -6,12 +6,19 @@ Banbury et al., "MLPerf Tiny Benchmark" (arXiv:2106.07597): 78,666 parameters, 1
 multiply-accumulates. Its reference file in int8 answers 86.97 % of the 10,000 test images.
 
 ResNet-20 teaches it, with the temperature and the share of Tian et al., "Contrastive Representation
-Distillation" (arXiv:1910.10699). Settings were fixed before the run; 1,000 training images watch
-over it, the others train.
+Distillation" (arXiv:1910.10699). These settings were fixed before the run; 1,000 training images
+watch over it, the others train. 1,000 images calibrate: on 5,096 training and validation images the
+answers in int8 are then nearer to those in floats than with 300 (mean squared error 0.028, not
+0.031). That was looked at after the file of 300 had been scored, with 88.37 % of the test.
+
+Reached with seed 0, of the 10,000 test images: 88.51 % as int8, 88.59 % in float32, in 147 minutes
+on two cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
+91.0 % of its augmented training images; without a teacher it was 93.8 % of them, and 88.43 % of the
+test images in float32.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Data, Distill, Model, Recipe, Train
+from kcnn.recipe import Data, Distill, Model, Quantize, Recipe, Train
 
 recipe = Recipe(
     data=Data(batch_size=256, validation=0.02),
@@ -27,6 +34,7 @@ recipe = Recipe(
     ),
     distill=Distill(teacher="saved_models/resnet20", temperature=4.0, alpha=0.9),
     prune=None,
+    quantize=Quantize(samples=1000),
 )
 
 if __name__ == "__main__":
