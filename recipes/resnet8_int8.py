@@ -11,14 +11,15 @@ watch over it, the others train. 1,000 images calibrate: on 5,096 training and v
 answers in int8 are then nearer to those in floats than with 300 (mean squared error 0.028, not
 0.031). That was looked at after the file of 300 had been scored, with 88.37 % of the test.
 
-Reached with seed 0, of the 10,000 test images: 88.51 % as int8, 88.59 % in float32, in 147 minutes
-on two cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
+Reached with seed 0, of the 10,000 test images: 88.51 % as int8, 88.59 % in float32; trained on for
+int8 for two epochs 88.64 % as int8, as long in floats 88.68 % as int8. It took 152 minutes on two
+cores of a Xeon at 2.5 GHz without AMX that other work shared. In the last epoch it answered
 91.0 % of its augmented training images; without a teacher it was 93.8 % of them, and 88.43 % of the
 test images in float32.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Data, Distill, Model, Quantize, Recipe, Train
+from kcnn.recipe import Data, Distill, Model, Quantize, QuantizeAware, Recipe, Train
 
 recipe = Recipe(
     data=Data(batch_size=256, validation=0.02),
@@ -35,6 +36,7 @@ recipe = Recipe(
     distill=Distill(teacher="saved_models/resnet20", temperature=4.0, alpha=0.9),
     prune=None,
     quantize=Quantize(samples=1000),
+    quantize_aware=QuantizeAware(epochs=2),
 )
 
 if __name__ == "__main__":
