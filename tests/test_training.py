@@ -231,3 +231,29 @@ def test_a_precision_is_of_the_model_alone_and_ends_with_training(digits, tmp_pa
     logits = whole.predict_on_batch(images)
     difference = np.abs(mixed.predict_on_batch(images) - logits).max()
     assert 0 < difference < 0.05 * np.abs(logits).max()
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
+    def data():
+        return kcnn.data.load("digits", limit=200, batch_size=20, augment="strong", seed=3)
+
+    def weights(data, callbacks):
+        keras.utils.set_random_seed(0)  # of the first weights; nothing else here draws
+        optimizer = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
+        model = linear()
+        kcnn.train(model, data, epochs=4, optimizer=optimizer, callbacks=callbacks)
+        return np.concatenate([each.ravel() for each in model.get_weights()])
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations.numpy() == 23:  # 9 steps an epoch: in the third
+                raise InterruptedError
+
+    shared = data()
+    whole = weights(shared, [])
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(InterruptedError):
+        weights(data(), [backup, Stop()])
+    np.testing.assert_allclose(weights(data(), [backup]), whole, atol=1e-6)
+    # Nor does it matter what has been trained on the same data before.
+    np.testing.assert_allclose(weights(shared, []), whole, atol=1e-6)

@@ -144,7 +144,11 @@ def _train(
 
 
 def training_batches(data: Data, count: int) -> Iterator[Batch]:
-    """Yield exactly `count` training batches; the child would wait for the missing ones."""
+    """Yield exactly `count` training batches; the child would wait for the missing ones.
+
+    They are those of the first epochs, whatever the data were used for before.
+    """
+    data.next_epoch.assign(0)
     yielded = 0
     try:
         # One iterator for all epochs: making one anew costs seconds.

@@ -47,6 +47,9 @@ class Data:
         num_validation: Number of validation images.
         num_test: Number of test images.
         steps_per_epoch: Number of batches of `train`.
+        next_epoch: Number, from 0, of the epoch that `train` gives when it is iterated next; its
+            order and draws follow from it and the seed alone. `kcnn.train` sets it, so that a
+            training that goes on after a stop meets what it would have met.
     """
 
     train: tf.data.Dataset
@@ -59,6 +62,7 @@ class Data:
     num_validation: int
     num_test: int
     steps_per_epoch: int
+    next_epoch: tf.Variable
 
 
 def load(
@@ -119,8 +123,10 @@ def load(
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
     test_batches = _in_order(test, batch_size)
     test_batches.holds_test_images = True  # export refuses to calibrate on them
+    with tf.device("CPU"):  # As in_main_memory.
+        next_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
     return Data(
-        train=_shuffled(train, batch_size, seed, change, mix),
+        train=_shuffled(train, batch_size, seed, next_epoch, change, mix),
         validation=_in_order(held_out, batch_size),
         test=test_batches,
         calibration=_in_order(train.subset(order), batch_size),
@@ -130,6 +136,7 @@ def load(
         num_validation=len(held_out),
         num_test=len(test),
         steps_per_epoch=len(train) // batch_size,
+        next_epoch=next_epoch,
     )
 
 
@@ -149,19 +156,21 @@ def _in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
 
 
 def _shuffled(
-    examples: Examples, batch_size: int, seed: int, augment: Augmentation, mix: Mixing
+    examples: Examples,
+    batch_size: int,
+    seed: int,
+    next_epoch: tf.Variable,
+    augment: Augmentation,
+    mix: Mixing,
 ) -> tf.data.Dataset:
     count, steps = len(examples), len(examples) // batch_size
     labels = in_main_memory(examples.labels)
-    with tf.device("CPU"):  # As in_main_memory.
-        epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
-
     # Who is mirrored in the odd epochs; in the even ones the others are.
     sides = in_main_memory(np.random.default_rng(seed).integers(0, 2, count))
 
     def draw_epoch(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         # All of an epoch's randomness follows from (seed, epoch): no hidden generator state.
-        number = epoch.assign_add(1)
+        number = next_epoch.assign_add(1) - 1
         seeds = tf.random.split([seed, number], steps + 1)
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds[0])
         order = tf.reshape(order[: steps * batch_size], [steps, batch_size])

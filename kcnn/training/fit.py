@@ -75,6 +75,10 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     For a loop of your own, `model.compile` and `model.fit(data.train, ...)` do as well: nothing
     here is needed to train.
 
+    An epoch's order and draws follow from the data's seed and the epoch's number alone. So a
+    training that Keras's `BackupAndRestore` takes up again goes on with the batches that it would
+    have met without the stop.
+
     With an optimizer that averages the weights (`make_optimizer(..., ema=0.999)`), the averages
     are what is judged, saved and kept, and those of batch norms' statistics with them.
 
@@ -113,7 +117,12 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     # The progress bar is for terminals and notebooks; whoever reads our log gets lines instead.
     lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
     called = keras.callbacks.CallbackList(
-        [*_averaging(model, callbacks, optimizer), *callbacks, *([EpochLog()] if lines else [])],
+        [
+            *_averaging(model, callbacks, optimizer),
+            *callbacks,
+            *([EpochLog()] if lines else []),
+            *_numbering(model, data),
+        ],
         add_history=True,
         add_progbar=not lines,
         model=model,
@@ -136,6 +145,7 @@ def _fit(
 ) -> None:
     training, validation, loss = labelled(data, label_smoothing)
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    model._initial_epoch = None  # Keras keeps what an earlier training's BackupAndRestore set
     with fast_training(model):
         model.fit(
             training.repeat(),  # one iterator for all epochs: making one anew costs seconds
@@ -165,6 +175,20 @@ def _fit_on_device(
 
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     on_device.fit(model, data, label_smoothing=label_smoothing, callbacks=callbacks)
+
+
+def _numbering(model: keras.Model, data: "Data | DeviceData") -> list[keras.callbacks.Callback]:
+    """Return what lets the training data begin with the epoch at which the training begins.
+
+    It comes after the user's callbacks, one of which may take up a training that was stopped.
+    """
+    if isinstance(data, DeviceData):
+        return []  # its epochs are numbered by the loop
+    return [
+        keras.callbacks.LambdaCallback(
+            on_train_begin=lambda _: data.next_epoch.assign(model._initial_epoch or 0)
+        )
+    ]
 
 
 def _averaging(
