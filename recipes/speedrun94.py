@@ -4,9 +4,10 @@
 
 Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv:2404.00498): 1.97 million
 parameters, 118 million multiply-accumulates. The settings are the paper's in Keras's terms: a rate
-for the mean of the loss, and a coupled decay; 480 steps on 49,200 images, in place of its 476 on
-50,000. But the whitening layer's bias learns to the end, where the paper's stops after three
-epochs. The score "TTA: flip_shift" averages six views of each image, as the paper's does; the one
+for the mean of the loss, and a coupled decay. But it takes 528 steps on 49,200 images, in place of
+its 476 on 50,000: an epoch more, for the images that validation keeps away, and because the paper's
+mean, 94.01 %, leaves nothing to spare. And the whitening layer's bias learns to the end, where the
+paper's stops after three epochs. The score "TTA: flip_shift" averages six views of each image, as the paper's does; the one
 without stands beside it.
 """
 
@@ -17,7 +18,7 @@ recipe = Recipe(
     data=Data(batch_size=1024, augment="alternating", validation=0.016),
     model=Model(name="speed_net"),
     train=Train(
-        epochs=10,
+        epochs=11,
         optimizer="sgd",
         learning_rate=1.5,
         schedule="triangle",
