@@ -20,7 +20,8 @@ from kcnn.models import MODELS
 from kcnn.run_dir import atomic
 
 HERE = Path(__file__).resolve().parent
-RUNS = (ROOT / "saved_models", ROOT / "runs")
+# What `kcnn run` leaves, and the reports of the same recipe with other seeds.
+RUNS = (ROOT / "saved_models", ROOT / "runs", HERE / "receipts")
 CLOSE_UP = "resnet8"
 """The model of the parts startup, scaling and ladder, if it is among those asked for."""
 

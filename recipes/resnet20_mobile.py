@@ -17,8 +17,8 @@ from kcnn.recipe import Cluster, Model, Prune, QuantizeAware, Recipe, Slim
 recipe = Recipe(
     model=Model(name="resnet20"),
     trained="saved_models/resnet20",
-    prune=Prune(sparsities=(0.8,), epochs=7, learning_rate=2e-3, distill=True),
-    slim=Slim(macs=0.42, epochs=14, learning_rate=0.03),
+    prune=Prune(sparsities=(0.8,), epochs=10, learning_rate=2e-3, distill=True),
+    slim=Slim(macs=0.42, epochs=24, learning_rate=0.1, weight_decay=5e-3),
     cluster=Cluster(clusters=16, epochs=1),
     quantize_aware=QuantizeAware(epochs=1),
 )

@@ -7,8 +7,8 @@ parameters, 118 million multiply-accumulates. The settings are the paper's in Ke
 for the mean of the loss, and a coupled decay. But it takes 528 steps on 49,200 images, in place of
 its 476 on 50,000: an epoch more, for the images that validation keeps away, and because the paper's
 mean, 94.01 %, leaves nothing to spare. And the whitening layer's bias learns to the end, where the
-paper's stops after three epochs. The score "TTA: flip_shift" averages six views of each image, as the paper's does; the one
-without stands beside it.
+paper's stops after three epochs. The score "TTA: flip_shift" averages six views of each image, as
+the paper's does; the one without stands beside it.
 """
 
 from kcnn.cli import run_file

@@ -329,11 +329,16 @@ def test_what_was_asked_is_held_against_what_was_measured():
     ]
     speeds = (Entry(KCNN, (66000.0,)), Entry(MAP_OF_EXAMPLES, (6670.0,)))
     seconds = (Entry("import kcnn", (0.2,)), Entry("kcnn --help", (0.3,)))
+    runs = [
+        Entry("a run", (time,), facts={"float": 0.93, "float, TTA flip_shift": score})
+        for time, score in ((500.0, 0.938), (700.0, 0.941), (600.0, 0.942))
+    ]
     rows = bars.table(
         {
             "fit": part(*fits),
             "pipeline": part(Race("images/s", speeds)),
             "startup": part(Race("s", seconds)),
+            "runs": part(Race("s", tuple(runs), {"model": "speedrun94"})),
         }
     ).rows
     assert [row[2:] for row in rows] == [
@@ -344,6 +349,8 @@ def test_what_was_asked_is_held_against_what_was_measured():
         ("–", "–"),
         ("22.00", "yes"),
         ("9.90", "no"),
+        ("94.03%", "yes"),
+        ("700 s", "no"),
         ("0.20 s", "no"),
         ("0.30 s", "yes"),
     ]

@@ -148,7 +148,7 @@ def training_batches(data: Data, count: int) -> Iterator[Batch]:
 
     They are those of the first epochs, whatever the data were used for before.
     """
-    data.next_epoch.assign(0)
+    data.begin()
     yielded = 0
     try:
         # One iterator for all epochs: making one anew costs seconds.

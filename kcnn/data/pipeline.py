@@ -48,8 +48,8 @@ class Data:
         num_test: Number of test images.
         steps_per_epoch: Number of batches of `train`.
         next_epoch: Number, from 0, of the epoch that `train` gives when it is iterated next; its
-            order and draws follow from it and the seed alone. `kcnn.train` sets it, so that a
-            training that goes on after a stop meets what it would have met.
+            order and draws follow from it and the seed alone. None if `train` is of your own
+            making.
     """
 
     train: tf.data.Dataset
@@ -62,7 +62,24 @@ class Data:
     num_validation: int
     num_test: int
     steps_per_epoch: int
-    next_epoch: tf.Variable
+    next_epoch: tf.Variable | None = None
+
+    def begin(self, epoch: int = 0) -> None:
+        """Let `train` give this epoch when it is iterated next, and the later ones after it.
+
+        `kcnn.train` and all that fine-tunes begin so, whatever the data were used for before.
+
+        >>> data = load("digits", limit=200, batch_size=30)
+        >>> def first_labels():
+        ...     return next(iter(data.train))[1][:4].numpy().tolist()
+        >>> data.begin()
+        >>> first, second = first_labels(), first_labels()
+        >>> data.begin(1)
+        >>> first_labels() == second != first
+        True
+        """
+        if self.next_epoch is not None:
+            self.next_epoch.assign(epoch)
 
 
 def load(

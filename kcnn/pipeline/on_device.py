@@ -129,6 +129,7 @@ def _receipts(forms: Sequence[Form], evaluations: Sequence[Evaluation]) -> tuple
             evaluation,
             ms_per_image=None,
             sparsity=compress.sparsity(form.model),
+            parameters=form.model.count_params(),
             macs=form.macs,
         )
         for form, evaluation in zip(forms, evaluations, strict=True)

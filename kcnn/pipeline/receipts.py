@@ -36,6 +36,7 @@ def _receipt(form: Form, evaluation: Evaluation, times: dict[str, float]) -> Sta
         evaluation,
         **{field: taken * TTA[form.tta] for field, taken in times.items()},
         sparsity=compress.sparsity(form.model),
+        parameters=form.model.count_params(),
         macs=form.macs,
         arena_bytes=_arena_bytes(form),
     )

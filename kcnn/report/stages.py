@@ -55,6 +55,8 @@ class Stage:
     sparsity: float
     """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
     those of the Keras model it was made from."""
+    parameters: int | None = None
+    """All numbers of the Keras model, batch norms' statistics included."""
     macs: int | None = None
     """Multiply-accumulates for an image."""
     arena_bytes: int | None = None

@@ -6,7 +6,12 @@ from kcnn.report.stages import Report, Stage
 
 HEADER = ("stage", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
 # What not every report has: fields of a stage, by what their columns are called.
-_MORE = {"ms, 2 threads": "ms_two_threads", "MACs": "macs", "arena bytes": "arena_bytes"}
+_MORE = {
+    "ms, 2 threads": "ms_two_threads",
+    "parameters": "parameters",
+    "MACs": "macs",
+    "arena bytes": "arena_bytes",
+}
 
 
 def more_columns(stages: Sequence[Stage]) -> dict[str, str]:

@@ -75,9 +75,10 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     For a loop of your own, `model.compile` and `model.fit(data.train, ...)` do as well: nothing
     here is needed to train.
 
-    An epoch's order and draws follow from the data's seed and the epoch's number alone. So a
-    training that Keras's `BackupAndRestore` takes up again goes on with the batches that it would
-    have met without the stop.
+    An epoch's order and draws follow from the data's seed and the epoch's number alone, and every
+    training begins with epoch 0: two trainings on the same data meet the same batches. One that
+    Keras's `BackupAndRestore` (of whole epochs) takes up again goes on with the batches that it
+    would have met without the stop.
 
     With an optimizer that averages the weights (`make_optimizer(..., ema=0.999)`), the averages
     are what is judged, saved and kept, and those of batch norms' statistics with them.
@@ -186,7 +187,7 @@ def _numbering(model: keras.Model, data: "Data | DeviceData") -> list[keras.call
         return []  # its epochs are numbered by the loop
     return [
         keras.callbacks.LambdaCallback(
-            on_train_begin=lambda _: data.next_epoch.assign(model._initial_epoch or 0)
+            on_train_begin=lambda _: data.begin(model._initial_epoch or 0)
         )
     ]
 

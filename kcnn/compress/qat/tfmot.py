@@ -86,7 +86,7 @@ def _measured(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
     names = [layer.name for layer in model.layers]
     outputs = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
     batches = []
-    data.next_epoch.assign(0)
+    data.begin()
     for images, _ in islice(data.train.as_numpy_iterator(), MEASURED_BATCHES):
         values = keras.tree.flatten(outputs(images, training=False))
         batches.append([(min(0.0, float(np.min(v))), float(np.max(v))) for v in values])
