@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from sklearn.datasets import load_digits
 from kcnn import models
 from kcnn.bundle import Result, Score, Verification, read, verify, write_bundle
 from kcnn.bundle.snippets import micro_operators, write_snippets
+from kcnn.data import load_arrays
 from kcnn.layers import LocalResponseNormalization
 from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.litert.activations import peak_activation_bytes
@@ -257,6 +259,21 @@ def test_the_snippets_have_this_models_numbers(bundle):
     ]
 
 
+def test_the_readme_says_what_a_port_needs(bundle):
+    output, text = read(bundle).output, (bundle / "README.md").read_text()
+    size = (bundle / "model_int8.tflite").stat().st_size
+    for fact in (
+        "8 x 8 pixels, red, green and blue, into 4 classes",
+        f"`{output.scale!r} * (q - {output.zero_point})`",
+        "`golden/images.bin` is 10 images of 192 bytes",
+        f"| `model_int8.tflite` | the model, {size:,} bytes",
+    ):
+        assert fact in text
+    named = {name for name in re.findall(r"`([\w.]+)/?`", text.split("##")[0])}
+    there = {path.name for path in bundle.iterdir()} - {"README.md", "model_data.h"}
+    assert named - {".h"} == there
+
+
 def test_grey_is_rounded_as_on_the_page(bundle, tmp_path):
     summary = summarize(bundle / "model_int8.tflite")
     grey = replace(summary, inputs=(replace(summary.inputs[0], shape=(1, 8, 8, 1)),))
@@ -437,8 +454,8 @@ def digits_model(tmp_path_factory):
     return path
 
 
-def kcnn(*arguments, cwd):
-    environment = {**os.environ, "COLUMNS": "200"}
+def kcnn(*arguments, cwd, **variables):
+    environment = {**os.environ, "COLUMNS": "200", **variables}
     return subprocess.run(
         [*map(str, (KCNN, *arguments))], cwd=cwd, capture_output=True, text=True, env=environment
     )
@@ -465,10 +482,33 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
 
     done = kcnn("verify", "phone", "--runtime", "litert-js", cwd=tmp_path)
     assert (done.returncode == 0) == (RUNTIMES["litert-js"].available() is None)
+
+    # What cannot be installed is named, and the others run.
+    nowhere = {"KCNN_RUNTIMES": str(tmp_path / "none"), "PIP_NO_INDEX": "1", "PATH": ""}
+    done = kcnn("verify", "phone", "--install", cwd=tmp_path, **nowhere)
+    assert done.returncode == 0, done.stderr
+    assert "TFLite Micro" in done.stdout and "install Node.js" in done.stdout
+    assert done.stdout.count("skipped ") == 2 and "LiteRT, XNNPACK" in done.stdout
+
+    train, test = (getattr(load_arrays("digits"), part) for part in ("train", "test"))
+    parts = {"train_images": train.images, "train_labels": train.labels}
+    np.savez(tmp_path / "own.npz", **parts, test_images=test.images, test_labels=test.labels)
+    told = [
+        kcnn("verify", "phone", "--data", name, "--runtime", "litert", cwd=tmp_path).stdout.split()
+        for name in ("digits", "arrays:own.npz")
+    ]
+    accuracy = told[0].index("XNNPACK") + 2
+    assert told[0][accuracy] == told[1][accuracy] and told[0][accuracy].startswith("9")
+
     outputs = tmp_path / "phone/golden/outputs.bin"
     outputs.write_bytes(outputs.read_bytes()[::-1])
     done = kcnn("verify", "phone", cwd=tmp_path)
     assert done.returncode == 1 and "not the file that the bundle was made of" in done.stderr
+
+
+def test_a_runtime_that_takes_too_long_is_ended(bundle):
+    (result,) = verify(bundle, runtimes=["litert"], timeout=0.01).results
+    assert "longer than 0.01 s" in result.failed and "--timeout" in result.failed
 
 
 def test_a_folder_in_use_stays_as_it_is(bundle):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,23 @@ def test_export_explain_and_inspect_a_run(finished_run, tmp_path):
         assert word in result.stdout
     result = kcnn("inspect", folder / "model.keras", cwd=tmp_path)
     assert "block1_conv" in result.stdout
+
+
+def test_a_run_is_exported_as_its_recipe_calibrates(finished_run, tmp_path):
+    folder = shutil.copytree(finished_run[0], tmp_path / "run")
+    recipe = json.loads((folder / "recipe.json").read_text())
+    recipe["quantize"]["samples"] = 11
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    files = {}
+    for name, flags in {
+        "recipe": (),
+        "eleven": ("--samples", 11),
+        "more": ("--samples", 90),
+    }.items():
+        result = kcnn("export", folder, "--out", f"{name}.tflite", *flags, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        files[name] = (tmp_path / f"{name}.tflite").read_bytes()
+    assert files["recipe"] == files["eleven"] != files["more"]
 
 
 def test_the_heat_maps_of_a_run_are_checked(finished_run, tmp_path):

@@ -14,8 +14,8 @@ EXACT = (XNNPACK, WEB)
 # By which other runtime one is held, and how many steps of the stored numbers may lie between them:
 # LiteRT.js is the same XNNPACK, bit for bit; TFLite Micro rounds as LiteRT's reference kernels, but
 # for up to 11 steps that were seen behind a softmax.
-_ROUNDING = 16
-HELD = {WEB: (XNNPACK, 0), MICRO: (REFERENCE, _ROUNDING)}
+ROUNDING = 16
+HELD = {WEB: (XNNPACK, 0), MICRO: (REFERENCE, ROUNDING)}
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Verification:
             wrong, machine = golden.count - result.golden_equal, self.manifest.machine
             if wrong and machine == platform.machine():
                 yield f"{title} gives other answers for {wrong} of {golden.count} golden images."
-            elif result.golden_difference > _ROUNDING:
+            elif result.golden_difference > ROUNDING:
                 yield (
                     f"{title} is {result.golden_difference} steps from the golden answers; "
-                    f"{_ROUNDING} are rounding on another processor than {machine}."
+                    f"{ROUNDING} are rounding on another processor than {machine}."
                 )
         yield from self._departure(result)
 

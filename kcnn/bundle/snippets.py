@@ -1,10 +1,13 @@
-"""Source code for an app: this model's own numbers in Kotlin, Swift and C++."""
+"""What an app's developer reads: this model's own numbers in Kotlin, Swift, C++ and a README."""
 
-from collections.abc import Sequence
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from kcnn.bundle.result import ROUNDING
 from kcnn.litert import TFLiteSummary
 
 FILES = (
@@ -19,6 +22,14 @@ FILES = (
 _MICRO = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}
 
 
+@dataclass(frozen=True)
+class Score:
+    """What a model is worth: a fraction of so many test images."""
+
+    accuracy: float
+    count: int
+
+
 def write_snippets(
     summary: TFLiteSummary, folder: Path, *, arena_bytes: int, arena_note: str
 ) -> list[Path]:
@@ -30,18 +41,41 @@ def write_snippets(
         arena_bytes: what TensorFlow Lite Micro gets for the model's activations.
         arena_note: how that is known, one line.
     """
-    environment = Environment(
-        loader=PackageLoader("kcnn.bundle", "snippets"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # source code, not HTML  # noqa: S701
-    )
-    environment.filters["text"] = _string
+    values = _facts(summary) | {
+        "operators": micro_operators(tuple(summary.operators)),
+        "arena_bytes": arena_bytes,
+        "arena_note": arena_note,
+    }
+    return [_write(folder / name, values) for name in FILES]
+
+
+def write_readme(
+    summary: TFLiteSummary, folder: Path, *, name: str, golden: int, score: Score | None
+) -> Path:
+    """Write what each file of the bundle is, and how a port is checked; return its path.
+
+    Args:
+        summary: the int8 model, with its class names.
+        folder: where to.
+        name: the model's.
+        golden: how many golden images there are.
+        score: of the model on test images, if it was measured.
+    """
+    values = {
+        "name": name,
+        "count": golden,
+        "score": score,
+        "bytes": summary.bytes,
+        "machine": platform.machine(),
+        "rounding": ROUNDING,
+    }
+    return _write(folder / "README.md", _facts(summary) | values)
+
+
+def _facts(summary: TFLiteSummary) -> dict[str, object]:
     source, target = summary.inputs[0], summary.outputs[0]
     _, height, width, channels = source.shape
-    values = {
+    return {
         "height": height,
         "width": width,
         "channels": channels,
@@ -49,16 +83,21 @@ def write_snippets(
         "scale": repr(target.scale),
         "zero_point": target.zero_point,
         "probabilities": target.name == "probabilities",
-        "operators": micro_operators(tuple(summary.operators)),
-        "arena_bytes": arena_bytes,
-        "arena_note": arena_note,
     }
-    paths = []
-    for name in FILES:
-        text = environment.get_template(f"{name}.j2").render(values)
-        (folder / name).write_text(text)
-        paths.append(folder / name)
-    return paths
+
+
+def _write(path: Path, values: Mapping[str, object]) -> Path:
+    environment = Environment(
+        loader=PackageLoader("kcnn.bundle", "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # source code and Markdown, not HTML  # noqa: S701
+    )
+    environment.filters["text"] = _string
+    path.write_text(environment.get_template(f"{path.name}.j2").render(values))
+    return path
 
 
 def micro_operators(names: Sequence[str]) -> list[str]:

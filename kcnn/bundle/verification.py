@@ -14,6 +14,7 @@ from kcnn.evaluation import predictor
 from kcnn.litert import summarize
 from kcnn.litert.classifier import check_classifier
 from kcnn.runtimes import RUNTIMES, Run
+from kcnn.runtimes.runtime import TIMEOUT
 
 # LiteRT.js has no int8 tensors and runs the page's own file.
 _WEB_MODEL = "web/model.tflite"
@@ -26,6 +27,7 @@ def verify(
     labels: np.ndarray | None = None,
     *,
     runtimes: Sequence[str] | None = None,
+    timeout: float = TIMEOUT,
 ) -> Verification:
     """Run a bundle's files on real runtimes and compare what they answer.
 
@@ -39,6 +41,7 @@ def verify(
         images: uint8 test images `(count, height, width, channels)`; None for the golden ones only.
         labels: their classes, integers `(count,)`.
         runtimes: names from `kcnn.runtimes.RUNTIMES`; all by default.
+        timeout: seconds after which a runtime is ended, each.
 
     Raises:
         ValueError: there is no bundle, a file of it was changed, a runtime's name is unknown, or
@@ -56,7 +59,10 @@ def verify(
     golden, answers = _golden(folder, manifest)
     shown = golden if images is None else np.concatenate([golden, images])
     needed = [HELD[name][0] for name in names if name in HELD]
-    runs = {name: _run(folder, manifest, name, shown) for name in dict.fromkeys([*names, *needed])}
+    runs = {
+        name: _run(folder, manifest, name, shown, timeout)
+        for name in dict.fromkeys([*names, *needed])
+    }
     told = _told_by_source(folder, manifest, images) if images is not None else None
     compared = _Compared(answers, labels, runs, told)
     results = tuple(compared.result(name) for name in names)
@@ -90,14 +96,16 @@ def _golden(folder: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
     return pixels.reshape(shape), levels
 
 
-def _run(folder: Path, manifest: Manifest, name: str, images: np.ndarray) -> Run | Result:
+def _run(
+    folder: Path, manifest: Manifest, name: str, images: np.ndarray, timeout: float
+) -> Run | Result:
     """Return what a runtime answers, or the result that it has none."""
     runtime = RUNTIMES[name]
     if reason := runtime.available():
         return Result(name, runtime.title, skipped=reason)
     model = inside(folder, _WEB_MODEL if name == WEB else manifest.model)
     try:
-        return runtime.run(model.read_bytes(), images)
+        return runtime.run(model.read_bytes(), images, timeout=timeout)
     except RuntimeError as error:
         return Result(name, runtime.title, failed=one_line(error))
 

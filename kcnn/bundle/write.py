@@ -4,7 +4,6 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ import tensorflow as tf
 from kcnn import models
 from kcnn.bundle.c_array import write_c_array
 from kcnn.bundle.manifest import Golden, Manifest, sha256
-from kcnn.bundle.snippets import write_snippets
+from kcnn.bundle.snippets import Score, write_readme, write_snippets
 from kcnn.errors import one_line
 from kcnn.export import export_tflite
 from kcnn.export.checks import check_model
@@ -32,14 +31,6 @@ _PACKAGES = ("kcnn", "tensorflow", "keras", "ai-edge-litert", "numpy")
 _ARENA_ROOM, _GUESS_ROOM = 1.25, 2.0
 
 
-@dataclass(frozen=True)
-class Score:
-    """What a model is worth: a fraction of so many test images."""
-
-    accuracy: float
-    count: int
-
-
 def write_bundle(
     model: keras.Model,
     folder: str | os.PathLike,
@@ -53,9 +44,10 @@ def write_bundle(
     """Write everything that an app needs to run a model, and to prove that it runs it rightly.
 
     Use it to hand a model over: `model_int8.tflite` with its class names and TensorFlow Lite's
-    metadata, `bundle.json`, ten golden images with their exact answers, `model_data.cc` for
-    microcontrollers, classifiers in Kotlin, Swift and C++, a web page, and the Keras model that it
-    all came from. `kcnn.bundle.verify` holds it to its golden answers on three runtimes.
+    metadata, `README.md`, `bundle.json`, ten golden images with their exact answers,
+    `model_data.cc` for microcontrollers, classifiers in Kotlin, Swift and C++, a web page, and the
+    Keras model that it all came from. `kcnn.bundle.verify` holds it to its golden answers on three
+    runtimes.
 
     Args:
         model: as for `kcnn.export_tflite`.
@@ -88,6 +80,7 @@ def write_bundle(
         write_snippets(summary, made / "snippets", arena_bytes=arena_bytes, arena_note=note)
         _write_web(model, made / "web", golden, outputs, **options)
         measured = score and score(made / MODEL)
+        write_readme(summary, made, name=model.name, golden=len(golden), score=measured)
         written = _manifest(model.name, made, summary, len(golden), measured)
         written.save(made)
         if folder.is_dir():  # it stays, as somebody may work in it

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kcnn.cli import show
-from kcnn.cli.shared import DataDir, DataName, labels_of, load_data, model_file, start_tensorflow
+from kcnn.cli.shared import (
+    DataDir,
+    DataName,
+    labels_of,
+    load_data,
+    model_file,
+    recipe_of,
+    start_tensorflow,
+)
 from kcnn.cli.show import console
 
 if TYPE_CHECKING:
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
 
 _GOLDEN = 10
 _COMPARED = 1000
+_SAMPLES = 300
 
 
 def export(  # noqa: PLR0913 - one argument a flag
@@ -35,7 +44,10 @@ def export(  # noqa: PLR0913 - one argument a flag
     feature_map: Annotated[
         bool, typer.Option("--feature-map", help="Also give the last feature map, for heat maps.")
     ] = False,
-    samples: Annotated[int, typer.Option(help="How many training images calibrate int8.")] = 300,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="How many training images calibrate int8; as the run's recipe, or 300."),
+    ] = None,
     bundle: Annotated[
         Path | None,
         typer.Option(help="A new folder: int8 model, golden vectors, app code, web page."),
@@ -62,6 +74,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     if out.exists() and not bundle:
         raise ValueError(f"{str(out)!r} exists: name another file with --out.")
     labels, calibration, loaded = labels_of(file), None, None
+    samples = _samples(file) if samples is None else samples
     if quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated:
         loaded = load_data(file, data, data_dir, (height, width))
         labels, calibration = list(loaded.class_names), loaded.calibration
@@ -83,6 +96,12 @@ def export(  # noqa: PLR0913 - one argument a flag
     if loaded:
         _compare(model, result.path, loaded)
     show.ends([result.input], [result.output])
+
+
+def _samples(file: Path) -> int:
+    """Return by how many images the run's own int8 model was calibrated: the report is of that."""
+    recipe = recipe_of(file)
+    return recipe.quantize.samples if recipe and recipe.quantize else _SAMPLES
 
 
 def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int) -> None:

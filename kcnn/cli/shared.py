@@ -11,6 +11,7 @@ from kcnn.litert.native_log import native_log
 
 if TYPE_CHECKING:
     from kcnn.data import Data
+    from kcnn.recipe import Recipe
 
 DataDir = Annotated[
     str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
@@ -19,7 +20,8 @@ DataDir = Annotated[
 DataName = Annotated[
     str | None,
     typer.Option(
-        "--data", help="cifar10, digits, folder:PATH or a tfds name; else the run's own recipe's."
+        "--data",
+        help="cifar10, digits, folder:PATH, arrays:FILE.npz or a tfds name; else the run's own.",
     ),
 ]
 
@@ -85,25 +87,32 @@ def load_data(
 ) -> "Data":
     """Load the named data, or those of the run that `file` lies in, split as they were there."""
     from kcnn import data
-    from kcnn.recipe import Recipe, from_json
-    from kcnn.run_dir import RunDir
+    from kcnn.data.sources import has_own_size
 
-    recipe = RunDir(file.parent).recipe
     if name:
         fixed = image_size and None not in image_size  # else the model takes images of any size
-        size = image_size if fixed and name != "digits" else None
+        size = image_size if fixed and not has_own_size(name) else None
         return data.load(data.source(name, image_size=size), data_dir=data_dir)
-    if not recipe.is_file():
+    run = recipe_of(file)
+    if run is None:
         raise ValueError(
             f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
         )
-    run: Recipe = from_json(recipe.read_text())
     return data.load(
         data.source(run.data.name, image_size=run.data.image_size),
         validation=run.data.validation,
         seed=run.seed,
         data_dir=data_dir,
     )
+
+
+def recipe_of(file: Path) -> "Recipe | None":
+    """Return the recipe of the run that `file` lies in, if it lies in one."""
+    from kcnn.recipe import from_json
+    from kcnn.run_dir import RunDir
+
+    recipe = RunDir(file.parent).recipe
+    return from_json(recipe.read_text()) if recipe.is_file() else None
 
 
 def labels_of(file: Path) -> list[str]:

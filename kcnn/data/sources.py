@@ -62,6 +62,15 @@ def check_image_size(image_size: tuple[int, int] | None) -> None:
         raise ValueError(f"image_size must be (height, width) in pixels. Received: {image_size!r}.")
 
 
+def has_own_size(name: str) -> bool:
+    """Return whether the images of a source have one size already, and take no other.
+
+    >>> has_own_size("digits"), has_own_size("cifar10")
+    (True, False)
+    """
+    return name == "digits" or name.startswith(ARRAYS_PREFIX)
+
+
 def source(name: str, *, image_size: tuple[int, int] | None = None) -> Source:
     """Return the source that a name stands for, as `load` does, but with an image size.
 
