@@ -122,6 +122,19 @@ def test_half_precision_equals_stock_to_its_rounding(dtype):
     for mine, its in zip(ours.get_weights(), stock.get_weights(), strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, its, rtol=1e-4)
+    weight = tf.cast(images((4, 8, 8, 5), seed=1), x.dtype)
+    for mine, its in zip(gradients(ours, x, weight), gradients(stock, x, weight), strict=True):
+        assert mine.dtype == its.dtype
+        mine, its = (tf.cast(each, "float32").numpy() for each in (mine, its))
+        np.testing.assert_allclose(mine, its, atol=0.02 * np.abs(its).max())
+
+
+def gradients(layer, x, weight):
+    """Return those of a weighted sum of the outputs, by the images, gamma and beta."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(tf.cast(layer(x, training=True) * weight, "float32"))
+    return tape.gradient(loss, [x, layer.gamma.value, layer.beta.value])
 
 
 FALLBACKS = {

@@ -12,6 +12,7 @@ from kcnn.report.stages import Stage, stage
 from kcnn.runtimes import latency, micro
 
 _ROUNDS = 50  # of each form on each number of threads
+_APART = 0.25  # share that two ways to measure the same time may differ by, beside 0.02 ms
 _TIMEOUT = 3600.0  # seconds; a large network in many forms takes minutes
 
 logger = logging.getLogger("kcnn")
@@ -49,6 +50,14 @@ def _times(forms: Sequence[Form]) -> dict[Path, dict[str, float]]:
     models = {name: _as_tflite(form) for name, form in files.items()}
     rows = latency(models, threads=(1, 2), rounds=_ROUNDS, timeout=_TIMEOUT)
     alone, shared = ({row.name: row for row in rows if row.threads == n} for n in (1, 2))
+    for row in alone.values():
+        if abs(row.tool_milliseconds - row.milliseconds) > 0.02 + _APART * row.milliseconds:
+            logger.warning(
+                "%s: LiteRT's own benchmark tool says %.3f ms, this %.3f ms; was the machine busy?",
+                Path(row.name).name,
+                row.tool_milliseconds,
+                row.milliseconds,
+            )
     return {
         Path(name): {
             "ms_per_image": alone[name].milliseconds,

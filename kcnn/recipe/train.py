@@ -43,7 +43,8 @@ class Train:
     `ema` is the momentum of the moving average of the weights that is judged and kept, such as
     0.999. `precision="mixed_bfloat16"` computes in bfloat16 and keeps the weights in float32;
     what training gives is a float32 model. It is faster only where the processor has bfloat16
-    units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds such.
+    units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds Intel's AMX, a TPU or an NVIDIA
+    GPU since Ampere.
     `norm_bias_rate` is for SGD, see `make_optimizer`; `lookahead` see `kcnn.callbacks.Lookahead`.
     """
 
