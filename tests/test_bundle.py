@@ -493,12 +493,15 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
     train, test = (getattr(load_arrays("digits"), part) for part in ("train", "test"))
     parts = {"train_images": train.images, "train_labels": train.labels}
     np.savez(tmp_path / "own.npz", **parts, test_images=test.images, test_labels=test.labels)
-    told = [
-        kcnn("verify", "phone", "--data", name, "--runtime", "litert", cwd=tmp_path).stdout.split()
-        for name in ("digits", "arrays:own.npz")
-    ]
-    accuracy = told[0].index("XNNPACK") + 2
-    assert told[0][accuracy] == told[1][accuracy] and told[0][accuracy].startswith("9")
+    for place, name in enumerate(("digits", "arrays:own.npz")):
+        flags = ("--data", name, "--runtime", "litert", "--out", f"{place}.json")
+        done = kcnn("verify", "phone", *flags, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tmp_path / f"{each}.json").read_text()) for each in (0, 1))
+    for receipt in (first, second):
+        assert receipt["failures"] == [] and receipt["results"][0]["golden_equal"] == 10
+        assert receipt["results"][0].pop("milliseconds_per_image") > 0
+    assert first == second and first["results"][0]["accuracy"] > 0.9
 
     outputs = tmp_path / "phone/golden/outputs.bin"
     outputs.write_bytes(outputs.read_bytes()[::-1])

@@ -1,10 +1,14 @@
 """What every runtime made of a bundle, and what of it is wrong."""
 
+import dataclasses
+import json
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kcnn.bundle.manifest import Manifest
+from kcnn.run_dir import atomic
 from kcnn.runtimes import RUNTIMES
 
 XNNPACK, WEB, MICRO, REFERENCE = "litert", "litert-js", "tflite-micro", "litert-reference"
@@ -72,6 +76,18 @@ class Verification:
         if all(result.skipped is not None for result in self.results):
             lines.append("No runtime ran the bundle.")
         return lines
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write what was found as JSON: the receipt of a bundle, of one machine."""
+        receipt = {
+            "bundle": self.manifest.name,
+            "model_sha256": self.manifest.sha256[self.manifest.model],
+            "machine": platform.machine(),
+            "failures": self.failures,
+            "results": [dataclasses.asdict(result) for result in self.results],
+        }
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(receipt, indent=2) + "\n")
 
     def _complaints(self, result: Result) -> Iterator[str]:
         title, golden = result.title, self.manifest.golden

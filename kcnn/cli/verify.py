@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kcnn.bundle import Result
 
 
-def verify(
+def verify(  # noqa: PLR0913 - one argument a flag
     bundle: Annotated[Path, typer.Argument(help="What `kcnn export --bundle` wrote.")],
     data: Annotated[
         str | None, typer.Option("--data", help="Also score on the test images of these data.")
@@ -30,11 +30,14 @@ def verify(
     install: Annotated[
         bool, typer.Option("--install", help="First install TFLite Micro and LiteRT.js.")
     ] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write what was found, as JSON.")] = None,
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds after which a runtime is ended.")
     ] = 900.0,
 ) -> None:
     """Hold a bundle to its golden answers on LiteRT, TFLite Micro and LiteRT.js."""
+    if out and out.exists():
+        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
     start_tensorflow()
     from kcnn import bundle as bundles
 
@@ -46,6 +49,8 @@ def verify(
         tested, labels = _test_images(data, data_dir, images, manifest.input.shape[1:3])
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
+    if out:
+        verification.save(out)
     if verification.failures:
         raise ValueError(" ".join(verification.failures))
 
