@@ -509,6 +509,14 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
     assert done.returncode == 1 and "not the file that the bundle was made of" in done.stderr
 
 
+def test_a_file_of_floats_is_labelled_and_compared_where_data_are_named(digits_model, tmp_path):
+    flags = ("--quantization", "float16", "--data", "digits", "--out", "half.tflite")
+    done = kcnn("export", digits_model, *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "agrees with the Keras model on 100.00%" in done.stdout
+    assert summarize(tmp_path / "half.tflite").labels == tuple("0123456789")
+
+
 def test_a_runtime_that_takes_too_long_is_ended(bundle):
     (result,) = verify(bundle, runtimes=["litert"], timeout=0.01).results
     assert "longer than 0.01 s" in result.failed and "--timeout" in result.failed

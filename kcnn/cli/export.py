@@ -75,9 +75,10 @@ def export(  # noqa: PLR0913 - one argument a flag
         raise ValueError(f"{str(out)!r} exists: name another file with --out.")
     labels, calibration, loaded = labels_of(file), None, None
     samples = _samples(file) if samples is None else samples
-    if quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated:
+    calibrated = quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated
+    if calibrated or data:
         loaded = load_data(file, data, data_dir, (height, width))
-        labels, calibration = list(loaded.class_names), loaded.calibration
+        labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
     if bundle:
         _write_bundle(model, bundle, loaded, samples)
         return
