@@ -241,7 +241,8 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
         keras.utils.set_random_seed(0)  # of the first weights; nothing else here draws
         optimizer = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
         model = linear()
-        kcnn.train(model, data, epochs=4, optimizer=optimizer, callbacks=callbacks)
+        result = kcnn.train(model, data, epochs=4, optimizer=optimizer, callbacks=callbacks)
+        assert 1 <= result.best_epoch <= result.epochs
         return np.concatenate([each.ravel() for each in model.get_weights()])
 
     class Stop(keras.callbacks.Callback):
@@ -254,6 +255,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(InterruptedError):
         weights(data(), [backup, Stop()])
-    np.testing.assert_allclose(weights(data(), [backup]), whole, atol=1e-6)
+    early = keras.callbacks.EarlyStopping("loss", patience=4, restore_best_weights=True)
+    np.testing.assert_allclose(weights(data(), [backup, early]), whole, atol=1e-6)
     # Nor does it matter what has been trained on the same data before.
     np.testing.assert_allclose(weights(shared, []), whole, atol=1e-6)

@@ -34,7 +34,7 @@ class TrainResult:
     model: keras.Model
     history: dict[str, list[float]]
     best_epoch: int
-    """Counted from 1: the epoch whose weights the model has."""
+    """Counted from 1 in `history`: the epoch whose weights the model has."""
     seconds: float
     stop_reason: str
 
@@ -134,7 +134,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     started = time.perf_counter()
     fit = _fit_on_device if isinstance(data, DeviceData) else _fit
     fit(model, data, optimizer, label_smoothing, called)
-    return _result(model, model.history.history, callbacks, time.perf_counter() - started)
+    return _result(model, callbacks, time.perf_counter() - started)
 
 
 def _fit(
@@ -225,9 +225,8 @@ def _check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer
         )
 
 
-def _result(
-    model: keras.Model, history: dict[str, list[float]], callbacks: Callbacks, seconds: float
-) -> TrainResult:
+def _result(model: keras.Model, callbacks: Callbacks, seconds: float) -> TrainResult:
+    history, numbers = model.history.history, model.history.epoch
     epochs = len(history.get("loss", ()))
     if not epochs:
         raise ValueError(
@@ -238,7 +237,7 @@ def _result(
     for each in callbacks:
         if isinstance(each, keras.callbacks.EarlyStopping):
             if each.restore_best_weights:
-                best = each.best_epoch + 1
+                best = each.best_epoch + 1 - numbers[0]  # which is not 0 after a stop
             if each.stopped_epoch:
                 reason = f"{each.monitor} was no better for {each.patience} epochs"
     logger.info("trained %d epochs in %.0f s: %s; best epoch %d", epochs, seconds, reason, best)
