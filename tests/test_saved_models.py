@@ -23,6 +23,28 @@ def test_there_are_runs():
     assert len(RUNS) >= 2
 
 
+def forms_of(name):
+    return {stage.name: stage for stage in stages.load(FOLDER / name / "report.json").stages}
+
+
+def test_resnet8_is_above_what_was_asked_of_it():
+    forms, report = forms_of("resnet8_int8"), stages.load(FOLDER / "resnet8_int8/report.json")
+    assert forms["int8"].accuracy >= 0.885
+    assert report.parameters <= 80_000 and forms["int8"].macs <= 12_600_000
+
+
+def test_what_is_smaller_is_within_a_point_of_the_whole_and_slim_is_faster():
+    forms = forms_of("resnet20_mobile")
+    (slim,) = (name for name in forms if name.startswith("slim") and not name.endswith("int8"))
+    for small in ("pruned 80%", slim):
+        for ends in ("", ", int8"):
+            whole = forms["int8" if ends else "float"]
+            assert whole.accuracy - forms[small + ends].accuracy <= 0.01
+    assert forms["pruned 80%"].sparsity == pytest.approx(0.8, abs=0.001)
+    assert forms[slim].macs <= forms["float"].macs / 2
+    assert forms["int8"].ms_per_image >= 1.5 * forms[f"{slim}, int8"].ms_per_image
+
+
 def test_int8_costs_at_most_a_fifth_of_a_point(run):
     _, _, forms = run
     assert forms["float"].count == forms["int8"].count >= 1000
