@@ -264,7 +264,7 @@ def test_the_readme_says_what_a_port_needs(bundle):
     size = (bundle / "model_int8.tflite").stat().st_size
     for fact in (
         "8 x 8 pixels, red, green and blue, into 4 classes",
-        f"`{output.scale!r} * (q - {output.zero_point})`",
+        f"`{output.scale!r} * (q {'-' if output.zero_point > 0 else '+'} {abs(output.zero_point)})`",
         "`golden/images.bin` is 10 images of 192 bytes",
         f"| `model_int8.tflite` | the model, {size:,} bytes",
     ):
