@@ -10,8 +10,8 @@ model as its teacher.
 
 Reached with seed 0, of the 10,000 test images, all as int8: dense 89.94 %, 80 % zeros 89.12 %, 42 %
 of the multiply-accumulates 88.97 % at 1.6 times the speed, 80 % zeros and 16 values a kernel
-88.85 %, trained for int8 89.68 %, and its control in floats 89.49 %. It took 65 minutes on two cores
-of a Xeon at 2.5 GHz without AMX, beside some tests.
+88.85 %, trained for int8 89.68 %, and its control in floats 89.49 %. It took 65 minutes on two
+cores of a Xeon at 2.5 GHz without AMX, beside some tests.
 """
 
 from kcnn.cli import run_file

@@ -261,10 +261,10 @@ def test_the_snippets_have_this_models_numbers(bundle):
 
 def test_the_readme_says_what_a_port_needs(bundle):
     output, text = read(bundle).output, (bundle / "README.md").read_text()
-    size = (bundle / "model_int8.tflite").stat().st_size
+    size, zero = (bundle / "model_int8.tflite").stat().st_size, output.zero_point
     for fact in (
         "8 x 8 pixels, red, green and blue, into 4 classes",
-        f"`{output.scale!r} * (q {'-' if output.zero_point > 0 else '+'} {abs(output.zero_point)})`",
+        f"`{output.scale!r} * (q {'-' if zero > 0 else '+'} {abs(zero)})`",
         "`golden/images.bin` is 10 images of 192 bytes",
         f"| `model_int8.tflite` | the model, {size:,} bytes",
     ):
