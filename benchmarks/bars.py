@@ -70,12 +70,15 @@ def _row(what: str, least: float, times: float) -> tuple[str, ...]:
 def _runs(results: Results) -> Iterator[tuple[str, ...]]:
     races = results["runs"].races if "runs" in results else ()
     runs = [entry for race in races if race.facts["model"] == _RECIPE for entry in race.entries]
-    scores = [
-        score for run in runs for name, score in run.facts.items() if name.startswith("float, TTA")
-    ]
+    scores = {  # of each seed one
+        run.facts["seed"]: score
+        for run in runs
+        for name, score in run.facts.items()
+        if name.startswith("float, TTA")
+    }
     accuracy, seconds = ("–", "–"), ("–", "–")
     if len(scores) >= _RUNS:
-        mean = statistics.mean(scores)
+        mean = statistics.mean(scores.values())
         accuracy = f"{mean:.2%}", _said(mean >= _ACCURACY)
         longest = max(run.values[0] for run in runs)
         seconds = f"{longest:,.0f} s", _said(longest <= _LONGEST)

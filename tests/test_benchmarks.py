@@ -330,8 +330,8 @@ def test_what_was_asked_is_held_against_what_was_measured():
     speeds = (Entry(KCNN, (66000.0,)), Entry(MAP_OF_EXAMPLES, (6670.0,)))
     seconds = (Entry("import kcnn", (0.2,)), Entry("kcnn --help", (0.3,)))
     runs = [
-        Entry("a run", (time,), facts={"float": 0.93, "float, TTA flip_shift": score})
-        for time, score in ((500.0, 0.938), (700.0, 0.941), (600.0, 0.942))
+        Entry("a run", (time,), facts={"seed": seed, "float, TTA flip_shift": score})
+        for seed, (time, score) in enumerate(((500.0, 0.938), (700.0, 0.941), (600.0, 0.942)))
     ]
     rows = bars.table(
         {

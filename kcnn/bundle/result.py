@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from kcnn.bundle.manifest import Manifest
 from kcnn.run_dir import atomic
@@ -77,12 +78,18 @@ class Verification:
             lines.append("No runtime ran the bundle.")
         return lines
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write what was found as JSON: the receipt of a bundle, of one machine."""
+    def save(self, path: str | os.PathLike, *, data: str | None = None) -> None:
+        """Write what was found as JSON: the receipt of a bundle, of one machine.
+
+        `data` says of which data set the test images were.
+        """
         receipt = {
             "bundle": self.manifest.name,
-            "model_sha256": self.manifest.sha256[self.manifest.model],
+            "model_sha256": self.manifest.sha256.get(self.manifest.model),
+            "data": data,
+            "created": datetime.now(UTC).isoformat()[:19],
             "machine": platform.machine(),
+            "versions": self.manifest.versions,
             "failures": self.failures,
             "results": [dataclasses.asdict(result) for result in self.results],
         }

@@ -74,8 +74,9 @@ def export(  # noqa: PLR0913 - one argument a flag
     if out.exists() and not bundle:
         raise ValueError(f"{str(out)!r} exists: name another file with --out.")
     labels, calibration, loaded = labels_of(file), None, None
-    samples = _samples(file) if samples is None else samples
     calibrated = quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated
+    if samples is None:
+        samples = _samples(file) if calibrated and not data else _SAMPLES
     if calibrated or data:
         loaded = load_data(file, data, data_dir, (height, width))
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None

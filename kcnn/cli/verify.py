@@ -50,7 +50,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
     if out:
-        verification.save(out)
+        verification.save(out, data=data)
     if verification.failures:
         raise ValueError(" ".join(verification.failures))
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -62,7 +62,7 @@ class Data:
     num_validation: int
     num_test: int
     steps_per_epoch: int
-    next_epoch: tf.Variable | None = None
+    next_epoch: tf.Variable | None = field(default=None, compare=False, repr=False)
 
     def begin(self, epoch: int = 0) -> None:
         """Let `train` give this epoch when it is iterated next, and the later ones after it.

@@ -56,7 +56,8 @@ class Stage:
     """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
     those of the Keras model it was made from."""
     parameters: int | None = None
-    """All numbers of the Keras model, batch norms' statistics included."""
+    """All numbers of the Keras model: batch norms' statistics too, and the ranges that training for
+    int8 learns."""
     macs: int | None = None
     """Multiply-accumulates for an image."""
     arena_bytes: int | None = None

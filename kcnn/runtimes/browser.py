@@ -85,8 +85,7 @@ def _wait(
             raise RuntimeError(f"The browser stopped with status {process.returncode}.")
         if now - started > timeout:
             raise RuntimeError(
-                f"The page took longer than {timeout:g} s: raise the timeout (--timeout), or pass "
-                "fewer images."
+                f"The page took longer than {timeout:g} s: raise the timeout, or pass fewer images."
             )
         if now - asked[0] > _SILENCE:
             raise RuntimeError(f"The page has stopped: nothing came from it for {_SILENCE:g} s.")

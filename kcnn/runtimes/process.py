@@ -96,8 +96,7 @@ def run_program(
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
-                f"{title} took longer than {timeout:g} s: raise the timeout (--timeout), or pass "
-                "fewer images."
+                f"{title} took longer than {timeout:g} s: raise the timeout, or pass fewer images."
             ) from None
         finally:
             end(process)

@@ -236,7 +236,7 @@ def _result(model: keras.Model, callbacks: Callbacks, seconds: float) -> TrainRe
     best, reason = epochs, "finished"
     for each in callbacks:
         if isinstance(each, keras.callbacks.EarlyStopping):
-            if each.restore_best_weights:
+            if each.restore_best_weights and each.best_weights is not None:
                 best = each.best_epoch + 1 - numbers[0]  # which is not 0 after a stop
             if each.stopped_epoch:
                 reason = f"{each.monitor} was no better for {each.patience} epochs"
