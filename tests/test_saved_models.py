@@ -1,5 +1,6 @@
 """What the project promises of int8, held against the receipts of every model that it ships."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ def test_resnet8_is_above_what_was_asked_of_it():
     forms, report = forms_of("resnet8_int8"), stages.load(FOLDER / "resnet8_int8/report.json")
     assert forms["int8"].accuracy >= 0.885
     assert report.parameters <= 80_000 and forms["int8"].macs <= 12_600_000
+
+
+def test_resnet8s_bundle_was_run_on_three_runtimes():
+    receipt = json.loads((FOLDER / "resnet8_int8/verification.json").read_text())
+    results = {result["runtime"]: result for result in receipt["results"]}
+    assert receipt["failures"] == [] and receipt["data"] == "cifar10"
+    assert {"litert", "tflite-micro", "litert-js"} <= results.keys()
+    assert {result["images"] for result in results.values()} == {10_000}
+    assert results["litert"]["accuracy"] == forms_of("resnet8_int8")["int8"].accuracy
+    assert results["litert-js"]["difference"] == 0
+    assert all(result["float_agreement"] >= 0.98 for result in results.values())
 
 
 def test_what_is_smaller_is_within_a_point_of_the_whole_and_slim_is_faster():
