@@ -29,6 +29,14 @@ class Golden:
 
 
 @dataclass(frozen=True)
+class Score:
+    """What a model is worth: a fraction of so many test images."""
+
+    accuracy: float
+    count: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything about a bundle that a program on the device, or a test of it, needs to know.
 

@@ -2,11 +2,11 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from kcnn.bundle.manifest import Score
 from kcnn.bundle.result import ROUNDING
 from kcnn.litert import TFLiteSummary
 
@@ -20,14 +20,6 @@ FILES = (
 
 # The names that TensorFlow Lite Micro gives to operators where they are not made of the words.
 _MICRO = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a model is worth: a fraction of so many test images."""
-
-    accuracy: float
-    count: int
 
 
 def write_snippets(

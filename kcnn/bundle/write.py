@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from kcnn import models
 from kcnn.bundle.c_array import write_c_array
-from kcnn.bundle.manifest import Golden, Manifest, sha256
-from kcnn.bundle.snippets import Score, write_readme, write_snippets
+from kcnn.bundle.manifest import Golden, Manifest, Score, sha256
+from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.errors import one_line
 from kcnn.export import export_tflite
 from kcnn.export.checks import check_model

@@ -9,6 +9,7 @@ from kcnn.cli import show
 from kcnn.cli.shared import (
     DataDir,
     DataName,
+    check_new,
     labels_of,
     load_data,
     model_file,
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     import keras
 
     from kcnn.data import Data
+    from kcnn.recipe import Recipe
 
 _GOLDEN = 10
 _COMPARED = 1000
-_SAMPLES = 300
 
 
 def export(  # noqa: PLR0913 - one argument a flag
@@ -71,12 +72,12 @@ def export(  # noqa: PLR0913 - one argument a flag
     model = models.load(file)
     (height, width, _), _ = check_model(model)
     out = out or Path(f"{file.stem}_{quantization}.tflite")
-    if out.exists() and not bundle:
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    if not bundle:
+        check_new(out, "--out")
     labels, calibration, loaded = labels_of(file), None, None
     calibrated = quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated
     if samples is None:
-        samples = _samples(file) if calibrated and not data else _SAMPLES
+        samples = _samples(recipe_of(file) if calibrated and not data else None)
     if calibrated or data:
         loaded = load_data(file, data, data_dir, (height, width))
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
@@ -100,10 +101,11 @@ def export(  # noqa: PLR0913 - one argument a flag
     show.ends([result.input], [result.output])
 
 
-def _samples(file: Path) -> int:
-    """Return by how many images the run's own int8 model was calibrated: the report is of that."""
-    recipe = recipe_of(file)
-    return recipe.quantize.samples if recipe and recipe.quantize else _SAMPLES
+def _samples(run: "Recipe | None") -> int:
+    """Return by how many images the run's own int8 model was calibrated: its report is of that."""
+    from kcnn.recipe import Quantize
+
+    return ((run and run.quantize) or Quantize()).samples
 
 
 def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kcnn.cli.shared import DataDir, start_tensorflow
+from kcnn.cli.shared import DataDir, check_new, start_tensorflow
 from kcnn.cli.show import console
 
 
@@ -20,8 +20,7 @@ def lr_find(
     steps: Annotated[int, typer.Option(help="How many batches to train on.")] = 100,
 ) -> None:
     """Suggest a learning rate for a recipe: the loss while the rate rises."""
-    if out.exists():
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    check_new(out, "--out")
     from kcnn import recipe_files
     from kcnn.recipe import override
 

@@ -63,6 +63,12 @@ def model_file(path: Path) -> Path:
     return file
 
 
+def check_new(file: Path | None, option: str) -> None:
+    """Refuse a file that is there already, which that option names."""
+    if file is not None and file.exists():
+        raise ValueError(f"{str(file)!r} exists: name another file with {option}.")
+
+
 def check_pictures(files: dict[str, Path | None]) -> None:
     """Refuse what cannot be written, before there is anything to write, by option."""
     from kcnn.pictures import check_suffix
@@ -71,8 +77,7 @@ def check_pictures(files: dict[str, Path | None]) -> None:
     for option, file in files.items():
         if file is None:
             continue
-        if file.exists():
-            raise ValueError(f"{str(file)!r} exists: name another file with {option}.")
+        check_new(file, option)
         check_suffix(file, option)
         other = taken.setdefault(file.absolute(), option)
         if other != option:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from kcnn.cli.shared import DataDir, start_tensorflow
+from kcnn.cli.shared import DataDir, check_new, load_data, start_tensorflow
 from kcnn.cli.show import console, wide
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
     ] = 900.0,
 ) -> None:
     """Hold a bundle to its golden answers on LiteRT, TFLite Micro and LiteRT.js."""
-    if out and out.exists():
-        raise ValueError(f"{str(out)!r} exists: name another file with --out.")
+    check_new(out, "--out")
     start_tensorflow()
     from kcnn import bundle as bundles
 
@@ -46,7 +45,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
         _install()
     tested, labels = (None, None)
     if data:
-        tested, labels = _test_images(data, data_dir, images, manifest.input.shape[1:3])
+        tested, labels = _test_images(bundle, data, data_dir, images, manifest.input.shape[1:3])
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
     if out:
@@ -68,14 +67,11 @@ def _install() -> None:
 
 
 def _test_images(
-    name: str, data_dir: str | None, count: int | None, size: tuple[int, int]
+    bundle: Path, name: str, data_dir: str | None, count: int | None, size: tuple[int, int]
 ) -> tuple["np.ndarray", "np.ndarray"]:
     import numpy as np
 
-    from kcnn.data import load, source
-    from kcnn.data.sources import has_own_size
-
-    loaded = load(source(name, image_size=None if has_own_size(name) else size), data_dir=data_dir)
+    loaded = load_data(bundle, name, data_dir, size)
     batches = loaded.test.unbatch().take(count or loaded.num_test).batch(1000)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     return np.concatenate(images), np.concatenate(labels)

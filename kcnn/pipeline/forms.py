@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from kcnn import compress
 from kcnn.evaluation import Evaluation, evaluate
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ class Form:
 def with_tta(form: Form, tta: str) -> Form:
     """Return the same form, to be scored with test-time augmentation, which its name tells."""
     return dataclasses.replace(form, name=f"{form.name}, TTA {tta}", tta=tta)
+
+
+def facts(form: Form) -> dict[str, float]:
+    """Return what is known of the form's model without running it, as fields of `Stage`."""
+    return {
+        "sparsity": compress.sparsity(form.model),
+        "parameters": form.model.count_params(),
+        "macs": form.macs,
+    }
 
 
 def score(form: Form, data: "Data | DeviceData") -> Evaluation:

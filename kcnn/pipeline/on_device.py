@@ -7,13 +7,13 @@ from pathlib import Path
 
 import keras
 
-from kcnn import compress, models
+from kcnn import models
 from kcnn.arithmetic import model_arithmetic
 from kcnn.comparison import Comparison
 from kcnn.evaluation import Evaluation
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, score, with_tta
+from kcnn.pipeline.forms import Form, facts, score, with_tta
 from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.setup import build, callbacks_for, load_on_device, training_for
 from kcnn.recipe import Recipe
@@ -128,9 +128,7 @@ def _receipts(forms: Sequence[Form], evaluations: Sequence[Evaluation]) -> tuple
             form.file,
             evaluation,
             ms_per_image=None,
-            sparsity=compress.sparsity(form.model),
-            parameters=form.model.count_params(),
-            macs=form.macs,
+            **facts(form),
         )
         for form, evaluation in zip(forms, evaluations, strict=True)
     )

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from kcnn import compress, export
+from kcnn import export
 from kcnn.evaluation import TTA, Evaluation
-from kcnn.pipeline.forms import Form
+from kcnn.pipeline.forms import Form, facts
 from kcnn.report.stages import Stage, stage
 from kcnn.runtimes import latency, micro
 
@@ -36,9 +36,7 @@ def _receipt(form: Form, evaluation: Evaluation, times: dict[str, float]) -> Sta
         form.file,
         evaluation,
         **{field: taken * TTA[form.tta] for field, taken in times.items()},
-        sparsity=compress.sparsity(form.model),
-        parameters=form.model.count_params(),
-        macs=form.macs,
+        **facts(form),
         arena_bytes=_arena_bytes(form),
     )
 
