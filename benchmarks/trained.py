@@ -36,13 +36,18 @@ def races(folders: Sequence[Path]) -> list[Race]:
 def _entry(folder: Path, report: stages.Report) -> Entry:
     facts = {
         "seed": report.seed,
-        "processor": f"{report.hardware['processor']}, {report.hardware['cores']} cores",
+        "processor": _processor(report),
         "epochs": report.training.get("epochs", 0),
     }
     for stage in report.stages:
         if stage.name == "float" or stage.name.startswith("float, TTA"):
             facts[stage.name] = stage.accuracy
     return Entry(folder.name, (float(report.training["seconds"]),), facts=facts)
+
+
+def _processor(report: stages.Report) -> str:
+    known = (report.hardware["processor"], f"{report.hardware['cores']} cores")
+    return ", ".join([*known, *filter(None, [report.training.get("precision")])])
 
 
 def run_table(race: Race) -> Table:

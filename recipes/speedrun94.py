@@ -29,7 +29,6 @@ recipe = Recipe(
         norm_bias_rate=64.0,
         label_smoothing=0.2,
         lookahead=True,
-        precision="auto",
     ),
     prune=None,
     tta="flip_shift",

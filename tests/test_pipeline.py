@@ -23,6 +23,7 @@ from kcnn.recipe import (
     Train,
     Transfer,
 )
+from kcnn.training.precision import trains_in_bfloat16
 
 DIGITS = Data(name="digits", limit=60, batch_size=16, validation=0.2)
 
@@ -61,6 +62,20 @@ def test_a_control_is_the_same_training_without_teacher(base, tmp_path):
     plain, flipped, _ = report.stages
     for field in ("ms_per_image", "ms_two_threads", "tool_ms"):
         assert getattr(flipped, field) == 2 * getattr(plain, field) > 0
+
+
+@pytest.mark.parametrize("asked", ["float32", "mixed_bfloat16", "auto"])
+def test_a_report_says_what_was_computed_in(asked, tmp_path):
+    given = recipe()
+    report = run(
+        dataclasses.replace(given, train=dataclasses.replace(given.train, precision=asked)),
+        asked,
+        tmp_path / "run",
+    )
+    here = "mixed_bfloat16" if trains_in_bfloat16() else "float32"
+    assert report.training["precision"] == (here if asked == "auto" else asked)
+    kept = models.load(tmp_path / "run/model.keras")
+    assert {layer.compute_dtype for layer in kept.layers} == {"float32"}
 
 
 def test_a_control_needs_a_teacher(tmp_path):

@@ -207,3 +207,4 @@ def test_a_borrowed_body_refuses_what_it_would_ignore():
         Recipe(model=Model(options={"width": 8}), transfer=Transfer(base="x.keras"))
     with pytest.raises(ValueError, match="keeps the precision of its base"):
         Recipe(train=Train(precision="mixed_bfloat16"), transfer=Transfer(base="x.keras"))
+    assert Recipe(transfer=Transfer(base="x.keras")).train.precision == "auto"

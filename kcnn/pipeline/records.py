@@ -11,6 +11,7 @@ from kcnn.recipe import Recipe, to_json
 from kcnn.report.stages import Report, Stage
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
+from kcnn.training.precision import precision_of
 
 if TYPE_CHECKING:
     from kcnn.data import Data, DeviceData
@@ -32,6 +33,7 @@ def course_of(trained: TrainResult) -> Course:
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
         "stop_reason": trained.stop_reason,
+        "precision": precision_of(trained.model),
     }
 
 

@@ -99,7 +99,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what a borrowed body or a whole model would ignore."""
-        ignored = self.transfer or self.distill or self.model.options or self.train != Train()
+        # Files of runs from before "auto" was the default say "float32" here.
+        train = dataclasses.replace(self.train, precision="auto")
+        ignored = self.transfer or self.distill or self.model.options or train != Train()
         if self.trained and ignored:
             raise ValueError(
                 "with trained, nothing is built or trained: leave train, transfer, distill and "
@@ -119,7 +121,7 @@ class Recipe:
                 "model.options mean nothing with transfer: the base decides the network. "
                 f"Received: {self.model.options}"
             )
-        if self.transfer and self.train.precision != "float32":
+        if self.transfer and self.train.precision == "mixed_bfloat16":
             raise ValueError(
                 "transfer keeps the precision of its base. "
                 f"Received: train.precision={self.train.precision!r}"

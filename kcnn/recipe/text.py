@@ -27,9 +27,12 @@ def from_json(text: str) -> Recipe:
     3
     """
     try:
-        return _validated(json.loads(text))
+        values = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"Not a recipe: {error}.") from None
+    if isinstance(values, dict) and isinstance(values.get("train"), dict):
+        values["train"].setdefault("precision", "float32")  # all there was before it was a field
+    return _validated(values)
 
 
 def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:

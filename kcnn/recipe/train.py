@@ -44,7 +44,7 @@ class Train:
     0.999. `precision="mixed_bfloat16"` computes in bfloat16 and keeps the weights in float32;
     what training gives is a float32 model. It is faster only where the processor has bfloat16
     units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds Intel's AMX, a TPU or an NVIDIA
-    GPU since Ampere.
+    GPU since Ampere, and float32 elsewhere. `report.json` says which it was.
     `norm_bias_rate` is for SGD, see `make_optimizer`; `lookahead` see `kcnn.callbacks.Lookahead`.
     """
 
@@ -68,7 +68,7 @@ class Train:
     ema: Fraction | None = None
     lookahead: bool = False
     label_smoothing: Share = 0.0
-    precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16", "auto"] = "auto"
     patience: Count = 10
     tensorboard: bool = False
 

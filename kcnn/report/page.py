@@ -101,6 +101,8 @@ def training_text(report: Report) -> str:
     seconds = training.get("seconds")
     if isinstance(seconds, int | float):
         text += f" in {_duration(seconds)}"
+    if precision := training.get("precision"):
+        text += f", {precision}"
     return text
 
 

@@ -1,8 +1,10 @@
-"""What number format this machine trains fastest in."""
+"""What number format this machine trains fastest in, and which one a model computes in."""
 
 from pathlib import Path
 
 import keras
+
+from kcnn.layers.fast import all_layers
 
 _CPU = Path("/proc/cpuinfo")
 # The first number of NVIDIA's compute capability.
@@ -30,6 +32,16 @@ def trains_in_bfloat16() -> bool:
     True
     """
     return has_amx() or _has_tensor_cores()
+
+
+def precision_of(model: keras.Model) -> str:
+    """Return the policy that a model computes by: "mixed_bfloat16" or "float32".
+
+    >>> precision_of(keras.Sequential([keras.layers.Dense(2, dtype="mixed_bfloat16")]))
+    'mixed_bfloat16'
+    """
+    mixed = any(layer.compute_dtype == "bfloat16" for layer in all_layers(model))
+    return "mixed_bfloat16" if mixed else "float32"
 
 
 def _has_tensor_cores() -> bool:
