@@ -83,12 +83,14 @@ def test_macs_are_the_published_ones(name, millions):
     assert round(facts.read()[name].macs / 1e6, 1) == millions
 
 
-def run(folder, name, *, accuracy=0.5, parameters=269_722, data=None, options=None):
+def run(  # noqa: PLR0913
+    folder, name, *, accuracy=0.5, parameters=269_722, whole=None, data=None, options=None
+):
     """The receipts of the saved ResNet-20, changed."""
     report = json.loads((SAVED / "resnet20/report.json").read_text())
     recipe = json.loads((SAVED / "resnet20/recipe.json").read_text())
     report["parameters"] = parameters
-    report["stages"][0]["accuracy"] = accuracy
+    report["stages"][0] |= {"accuracy": accuracy, "parameters": whole}
     recipe["data"] |= data or {}
     recipe["model"]["options"] = options or {}
     (folder / name).mkdir()
@@ -106,9 +108,12 @@ def test_the_best_run_of_the_network_itself_counts(tmp_path):
     run(tmp_path, "older", accuracy=0.9, parameters=270_000)
     run(tmp_path, "easy", accuracy=0.9, data={"name": "digits"})
     run(tmp_path, "part", accuracy=0.9, data={"limit": 100})
+    run(tmp_path, "wider", accuracy=0.9, whole=300_000)
     assert {name: dataclasses.astuple(each) for name, each in accuracies(tmp_path).items()} == {
         "resnet20": (0.7, best)
     }
+    frozen = run(tmp_path, "frozen", accuracy=0.8, parameters=200_000, whole=271_098)
+    assert accuracies(tmp_path)["resnet20"].run == frozen
 
 
 def test_a_damaged_run_is_left_out_with_a_word(tmp_path, caplog):

@@ -44,13 +44,21 @@ def accuracies(folder: Path, *, dataset: str = "cifar10") -> dict[str, Measured]
             logger.warning("%s is left out: %s", file.parent, error)
             continue
         fact = known.get(report.model)
-        if fact is None or fact.trainable_parameters != report.parameters:
+        if fact is None or not _is_that_of(fact, report):
             continue
         measured = Measured(report.stages[0].accuracy, file.parent)
         previous = best.get(report.model, measured)
         if _as_named(recipe, dataset) and measured.accuracy >= previous.accuracy:
             best[report.model] = measured
     return best
+
+
+def _is_that_of(fact: facts.Facts, report: stages.Report) -> bool:
+    """Whether the run's network is the builder's, by its size."""
+    whole = report.stages[0].parameters
+    if whole is None:  # a report of the first days, which counts the trainable ones only
+        return report.parameters == fact.trainable_parameters
+    return whole == fact.parameters  # some may have been frozen, as speed_net's whitening is
 
 
 def _as_named(recipe: Recipe, dataset: str) -> bool:
