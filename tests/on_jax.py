@@ -154,7 +154,7 @@ def stock_callbacks():
     }
 
 
-def lenet():
+def lenet(policy="float32"):
     """Return the test accuracy after an epoch."""
     import keras
 
@@ -163,7 +163,9 @@ def lenet():
 
     keras.utils.set_random_seed(0)
     data = DeviceData(load_arrays("digits"), 32)
+    keras.config.set_dtype_policy(policy)
     model = kcnn.models.lenet5(variant="modern")
+    keras.config.set_dtype_policy("float32")
     kcnn.train(model, data, epochs=1, learning_rate=3e-3)
     return kcnn.evaluate(model, data.test, expected_count=data.num_test).accuracy
 
@@ -268,6 +270,7 @@ def main(folder):
         "watched": watched(),
         "stock": stock_callbacks(),
         "lenet": lenet(),
+        "lenet, mixed": lenet("mixed_bfloat16"),
         "resumed": resumed(),
         "refusals": refusals(),
     }

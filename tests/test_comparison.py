@@ -17,6 +17,7 @@ from kcnn.cli import main
 from kcnn.comparison import Comparison, from_json, override, smoke, to_json
 from kcnn.pipeline import compare
 from kcnn.pipeline.compare import shifted_accuracy
+from kcnn.pipeline.precision import decided_alike
 from kcnn.pipeline.setup import build, callbacks_for, training_for
 from kcnn.recipe import Data, Model, Recipe, Train
 from kcnn.report import comparison as reports
@@ -103,7 +104,7 @@ def test_the_report_is_read_as_it_was_written(finished):
     folder, report = finished
     loaded = reports.load(folder / "results.json")
     assert loaded == report
-    assert loaded.comparison == tiny()
+    assert loaded.comparison == decided_alike(tiny())
     assert loaded.versions["keras"] and loaded.hardware["cores"] and loaded.created
 
 
@@ -177,7 +178,8 @@ def test_a_finished_comparison_is_only_drawn_again(finished, tmp_path, capsys, m
     assert "epoch 1/" not in out
     assert out.count(row(report, "fast")[2]) == out.count("Other words?") == 2
     stored = reports.load(tmp_path / "out" / "results.json")
-    assert stored == dataclasses.replace(report, comparison=tiny(question="Other words?"))
+    reworded = decided_alike(tiny(question="Other words?"))
+    assert stored == dataclasses.replace(report, comparison=reworded)
     assert (tmp_path / "out" / "comparison.png").exists()
 
 
@@ -331,6 +333,16 @@ def test_the_five_comparisons_are_shipped():
 @pytest.fixture(scope="module")
 def digits():
     return datasets.load("digits", limit=300)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_comparison_goes_on_with_its_committed_results(name):
+    file = Path(__file__).parents[1] / "saved_models" / name / "results.json"
+    if not file.is_file():
+        pytest.skip("no results are committed")
+    asked = override(recipe_files.load(name).content, ["train.precision=float32"])
+    assert decided_alike(asked) == asked
+    assert asked.variants == reports.load(file).comparison.variants
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -189,6 +189,8 @@ def test_an_epoch_reaches_what_it_reaches_on_tensorflow(done):
     kcnn.train(model, data, epochs=1, learning_rate=3e-3)
     expected = kcnn.evaluate(model, data.test, expected_count=data.num_test).accuracy
     assert expected > 0.6 and abs(done["lenet"] - expected) < 0.15
+    mixed = done["lenet, mixed"]
+    assert mixed != done["lenet"] and abs(mixed - expected) < 0.15
 
 
 def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):

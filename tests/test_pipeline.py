@@ -9,6 +9,7 @@ import pytest
 
 from kcnn import models
 from kcnn.pipeline import run
+from kcnn.pipeline.precision import decided, fastest
 from kcnn.pipeline.setup import build, load, training_for
 from kcnn.recipe import (
     Cluster,
@@ -22,6 +23,7 @@ from kcnn.recipe import (
     Slim,
     Train,
     Transfer,
+    from_json,
 )
 from kcnn.training.precision import trains_in_bfloat16
 
@@ -73,9 +75,29 @@ def test_a_report_says_what_was_computed_in(asked, tmp_path):
         tmp_path / "run",
     )
     here = "mixed_bfloat16" if trains_in_bfloat16() else "float32"
-    assert report.training["precision"] == (here if asked == "auto" else asked)
+    done = here if asked == "auto" else asked
+    assert report.training["precision"] == done
+    assert from_json((tmp_path / "run/recipe.json").read_text()).train.precision == done
     kept = models.load(tmp_path / "run/model.keras")
     assert {layer.compute_dtype for layer in kept.layers} == {"float32"}
+
+
+def test_what_a_borrowed_body_is_compared_with_computes_as_it_does():
+    alone, borrowed = Recipe(), Recipe(transfer=Transfer(base="x.keras"))
+    assert fastest([alone, alone], bfloat16=True) == "mixed_bfloat16"
+    assert fastest([alone, borrowed], bfloat16=True) == "float32"
+    assert fastest([alone], bfloat16=False) == "float32"
+    for settled in (Recipe(train=Train(precision="mixed_bfloat16")), Recipe(trained="x.keras")):
+        assert decided(settled) == settled
+
+
+def test_a_checkpoint_in_bfloat16_is_borrowed_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    models.build("lenet5", variant="modern").save(tmp_path / "last.keras")
+    keras.config.set_dtype_policy("float32")
+    borrowed = recipe(transfer=Transfer(base=str(tmp_path / "last.keras"), trainable_from="f6"))
+    model = build(borrowed, load(borrowed, None))
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
 
 
 def test_a_control_needs_a_teacher(tmp_path):

@@ -224,7 +224,9 @@ def test_a_precision_is_of_the_model_alone_and_ends_with_training(digits, tmp_pa
     assert {layer.compute_dtype for layer in mixed.layers} == {"bfloat16", "float32"}
     assert {str(weight.dtype) for weight in mixed.weights} == {"float32"}
     result = kcnn.train(mixed, digits, epochs=1, callbacks=[])
+    mixed.layers[-1].kernel.trainable = False  # as `models.whiten` does
     whole = in_float32(result.model)
+    assert [each.trainable for each in whole.weights] == [each.trainable for each in mixed.weights]
     assert {layer.compute_dtype for layer in whole.layers} == {"float32"}
     assert in_float32(whole) is whole
     images = next(iter(digits.test))[0]

@@ -71,6 +71,8 @@ def in_float32(model: keras.Model) -> keras.Model:
         return model
     copy = model.__class__.from_config(replaced)
     copy.set_weights(model.get_weights())
+    for ours, theirs in zip(copy.weights, model.weights, strict=True):
+        ours.trainable = theirs.trainable  # the configuration knows of whole layers only
     return copy
 
 

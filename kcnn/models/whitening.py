@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kcnn.models.files import in_float32
+
 WHITENING = "whiten"
 """The name of the layer that `whiten` sets."""
 
@@ -49,7 +51,7 @@ def whiten(model: keras.Model, images: np.ndarray) -> None:
         )
     if not len(images):
         raise ValueError("Whitening takes some thousand images. Received: 0")
-    stem = keras.Model(model.inputs[0], layer.input)
+    stem = in_float32(keras.Model(model.inputs[0], layer.input))
     variances, directions = np.linalg.eigh(_covariance(stem, images, (height, width)))
     kernel = directions / np.sqrt(variances + _EPSILON)
     kernel = np.concatenate([kernel, -kernel], axis=1).reshape(layer.kernel.shape)

@@ -16,6 +16,7 @@ from kcnn.comparison import Comparison
 from kcnn.data import Data
 from kcnn.evaluation import PredictFn, evaluate
 from kcnn.models.files import in_float32
+from kcnn.pipeline.precision import decided_alike
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
 from kcnn.recipe import Train
 from kcnn.report import comparison as reports
@@ -59,7 +60,7 @@ def compare(
             been written then.
         RuntimeError: the data cannot be had.
     """
-    folder = Path(folder)
+    folder, comparison = Path(folder), decided_alike(comparison)
     report = _begin(comparison, name, folder, overwrite=overwrite)
     missing, commit = report.missing(), git_commit()
     if missing:

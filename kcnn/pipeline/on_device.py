@@ -14,6 +14,7 @@ from kcnn.evaluation import Evaluation
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
 from kcnn.pipeline.forms import Form, facts, score, with_tta
+from kcnn.pipeline.precision import decided
 from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.setup import build, callbacks_for, load_on_device, training_for
 from kcnn.recipe import Recipe
@@ -56,6 +57,7 @@ def run(
     run_dir = RunDir(Path(folder))
     run_dir.check_free(overwrite=overwrite)
     _check(recipe, control=control)
+    recipe = decided(recipe)
     commit = git_commit()
     keras.utils.set_random_seed(recipe.seed)
     data = load_on_device(recipe, data_dir)
@@ -72,7 +74,7 @@ def run(
     forms = _forms(recipe, model, run_dir)
     evaluations = [score(form, data) for form in forms]
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
-    course = course_of(trained) if trained else {"taken_from": recipe.trained}
+    course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     course |= {"backend": keras.config.backend(), "left_out": left_out}
     stages = _receipts(forms, evaluations)
     report = report_of(recipe, name, data, model, course, stages, commit)

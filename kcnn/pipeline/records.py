@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from kcnn.recipe import Recipe, to_json
+from kcnn.recipe import Recipe, Train, to_json
 from kcnn.report.stages import Report, Stage
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
-from kcnn.training.precision import precision_of
 
 if TYPE_CHECKING:
     from kcnn.data import Data, DeviceData
@@ -26,14 +25,14 @@ def begin(run_dir: RunDir, recipe: Recipe, class_names: Sequence[str]) -> None:
     _write(run_dir.labels, "\n".join(class_names) + "\n")
 
 
-def course_of(trained: TrainResult) -> Course:
+def course_of(trained: TrainResult, section: Train) -> Course:
     """Return what a report says of the training."""
     return {
         "epochs": trained.epochs,
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
         "stop_reason": trained.stop_reason,
-        "precision": precision_of(trained.model),
+        "precision": section.precision,
     }
 
 

@@ -13,6 +13,7 @@ from kcnn.data import Data
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
 from kcnn.pipeline.forms import Form, score, with_tta
+from kcnn.pipeline.precision import decided
 from kcnn.pipeline.receipts import receipts
 from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.samples import spread_images
@@ -56,6 +57,7 @@ def run(
     run_dir.check_free(overwrite=overwrite)
     if control and not recipe.distill:
         raise ValueError("A control is a run without teacher: this recipe has no distill section.")
+    recipe = decided(recipe)
     commit = git_commit()  # of the code that runs, not of what it has become by the end
     keras.utils.set_random_seed(recipe.seed)
     data = load(recipe, data_dir)
@@ -79,7 +81,7 @@ def run(
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     stages = receipts(forms, evaluations)
-    course = course_of(trained) if trained else {"taken_from": recipe.trained}
+    course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     report = report_of(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, forms, evaluations, explained=explained)

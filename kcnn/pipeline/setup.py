@@ -18,12 +18,13 @@ from kcnn import models
 from kcnn.callbacks import LearningRateLog, Lookahead, MonitorGuard, standard
 from kcnn.data.device import DeviceData
 from kcnn.data.sources import source
+from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
+from kcnn.pipeline.precision import decided
 from kcnn.recipe import Distill, Recipe, Train, Transfer
 from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
-from kcnn.training.precision import trains_in_bfloat16
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -74,11 +75,11 @@ def build(recipe: Recipe, data: "Data | DeviceData") -> keras.Model:
         model = models.transfer(base, len(data.class_names), trainable_from=end)
         models.fine_tune_from(model, "logits")
         return model
-    decided = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
-    if clash := decided.keys() & recipe.model.options:
+    known = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
+    if clash := known.keys() & recipe.model.options:
         raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
-    with _precision(recipe.train.precision):
-        model = models.build(recipe.model.name, **recipe.model.options, **decided)
+    with _precision(decided(recipe).train.precision):
+        model = models.build(recipe.model.name, **recipe.model.options, **known)
     if any(layer.name == WHITENING for layer in model.layers):
         models.whiten(model, _images(data, _WHITENED))
     logger.info("model: %s, %d parameters", recipe.model.name, model.count_params())
@@ -183,7 +184,7 @@ def _trained(name: str, *, purpose: str) -> keras.Model:
             f"There is no trained model {str(file)!r} to be the {purpose}: train it first, e.g. "
             f"`kcnn run resnet20`, or name another run's folder."
         )
-    return models.load(file)
+    return in_float32(models.load(file))  # a checkpoint computes in what it was trained in
 
 
 def _teacher(section: Distill, data: "Data | DeviceData") -> keras.Model:
@@ -237,8 +238,6 @@ def _images(data: "Data | DeviceData", count: int) -> np.ndarray:
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
     """Let layers that are made inside compute in `policy`, and nothing else."""
-    if policy == "auto":
-        policy = "mixed_bfloat16" if trains_in_bfloat16() else "float32"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

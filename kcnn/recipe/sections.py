@@ -99,9 +99,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what a borrowed body or a whole model would ignore."""
-        # Files of runs from before "auto" was the default say "float32" here.
-        train = dataclasses.replace(self.train, precision="auto")
-        ignored = self.transfer or self.distill or self.model.options or train != Train()
+        # Files of runs from before "auto" was the default say float32.
+        idle = self.train in (Train(), Train(precision="float32"))
+        ignored = self.transfer or self.distill or self.model.options or not idle
         if self.trained and ignored:
             raise ValueError(
                 "with trained, nothing is built or trained: leave train, transfer, distill and "

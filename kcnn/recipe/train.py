@@ -44,7 +44,8 @@ class Train:
     0.999. `precision="mixed_bfloat16"` computes in bfloat16 and keeps the weights in float32;
     what training gives is a float32 model. It is faster only where the processor has bfloat16
     units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds Intel's AMX, a TPU or an NVIDIA
-    GPU since Ampere, and float32 elsewhere. `report.json` says which it was.
+    GPU since Ampere, and float32 elsewhere and with a borrowed body; a run's `recipe.json` has what
+    it came to. Only this training is in bfloat16: what makes a model smaller is in float32.
     `norm_bias_rate` is for SGD, see `make_optimizer`; `lookahead` see `kcnn.callbacks.Lookahead`.
     """
 

@@ -1,14 +1,11 @@
-"""What number format this machine trains fastest in, and which one a model computes in."""
+"""What number format this machine trains fastest in."""
 
 from pathlib import Path
 
 import keras
 
-from kcnn.layers.fast import all_layers
-
 _CPU = Path("/proc/cpuinfo")
-# The first number of NVIDIA's compute capability.
-_WITH_BFLOAT16 = ("8", "9", "10", "11", "12")
+_AMPERE = 8
 
 
 def has_amx(cpu: Path = _CPU) -> bool:
@@ -31,27 +28,21 @@ def trains_in_bfloat16() -> bool:
     >>> isinstance(trains_in_bfloat16(), bool)
     True
     """
-    return has_amx() or _has_tensor_cores()
-
-
-def precision_of(model: keras.Model) -> str:
-    """Return the policy that a model computes by: "mixed_bfloat16" or "float32".
-
-    >>> precision_of(keras.Sequential([keras.layers.Dense(2, dtype="mixed_bfloat16")]))
-    'mixed_bfloat16'
-    """
-    mixed = any(layer.compute_dtype == "bfloat16" for layer in all_layers(model))
-    return "mixed_bfloat16" if mixed else "float32"
-
-
-def _has_tensor_cores() -> bool:
     if keras.config.backend() == "jax":
         import jax
 
-        device = jax.devices()[0]
-        capability = str(getattr(device, "compute_capability", ""))  # "9.0"; AMD's are "gfx942"
-        return device.platform == "tpu" or capability.split(".")[0] in _WITH_BFLOAT16
+        device = jax.devices()[0]  # on a CPU, XLA convolves in float32 whatever it is given
+        capability = getattr(device, "compute_capability", "")  # "9.0"; AMD's are "gfx942"
+        return device.platform == "tpu" or _has_tensor_cores(str(capability).partition(".")[0])
     import tensorflow as tf
 
-    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
-    return any(str(each.get("compute_capability", " ")[0]) in _WITH_BFLOAT16 for each in details)
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("compute_capability", ("",))
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    return all(_has_tensor_cores(str(gpu[0])) for gpu in gpus) if gpus else has_amx()
+
+
+def _has_tensor_cores(generation: str) -> bool:
+    """Whether it is one of bfloat16's: the first number of NVIDIA's compute capability."""
+    return generation.isdecimal() and int(generation) >= _AMPERE
