@@ -205,6 +205,6 @@ def test_zeros_need_a_cluster_of_their_own():
 def test_a_borrowed_body_refuses_what_it_would_ignore():
     with pytest.raises(ValueError, match="model.options mean nothing with transfer"):
         Recipe(model=Model(options={"width": 8}), transfer=Transfer(base="x.keras"))
-    with pytest.raises(ValueError, match="keeps the precision of its base"):
+    with pytest.raises(ValueError, match="trains its base in float32"):
         Recipe(train=Train(precision="mixed_bfloat16"), transfer=Transfer(base="x.keras"))
     assert Recipe(transfer=Transfer(base="x.keras")).train.precision == "auto"

@@ -46,7 +46,7 @@ def compare(
 
     `results.json` grows by every training. A comparison that was stopped goes on where it was,
     with the same answer as if it had not been; one that is complete is only drawn again. More
-    seeds may be added to it.
+    seeds may be added to it. All of it is computed in one precision: what "auto" is here.
 
     Args:
         comparison: what to train.
@@ -130,7 +130,8 @@ def _begin(comparison: Comparison, name: str, folder: Path, *, overwrite: bool) 
     if same != comparison or not set(known.seeds) <= set(comparison.seeds):
         raise ValueError(
             f"{str(folder)!r} holds another comparison, or this one before it was changed: pass "
-            "--overwrite to begin anew, or another --out."
+            "--overwrite to begin anew, or another --out. If it was begun on another machine, set "
+            "the train.precision that its results.json has."
         )
     grown = dataclasses.replace(new, outcomes=stored.outcomes)
     return grown if grown.missing() else dataclasses.replace(stored, comparison=comparison)

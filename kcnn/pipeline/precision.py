@@ -30,7 +30,7 @@ def fastest(recipes: Iterable[Recipe], *, bfloat16: bool) -> str:
     >>> fastest([Recipe()], bfloat16=True)
     'mixed_bfloat16'
     """
-    borrowed = any(recipe.transfer for recipe in recipes)
+    borrowed = any(recipe.transfer or recipe.trained for recipe in recipes)
     return "mixed_bfloat16" if bfloat16 and not borrowed else "float32"
 
 

@@ -123,7 +123,7 @@ class Recipe:
             )
         if self.transfer and self.train.precision == "mixed_bfloat16":
             raise ValueError(
-                "transfer keeps the precision of its base. "
+                "transfer trains its base in float32: leave train.precision out. "
                 f"Received: train.precision={self.train.precision!r}"
             )
 

@@ -43,9 +43,10 @@ class Train:
     `ema` is the momentum of the moving average of the weights that is judged and kept, such as
     0.999. `precision="mixed_bfloat16"` computes in bfloat16 and keeps the weights in float32;
     what training gives is a float32 model. It is faster only where the processor has bfloat16
-    units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds Intel's AMX, a TPU or an NVIDIA
-    GPU since Ampere, and float32 elsewhere and with a borrowed body; a run's `recipe.json` has what
-    it came to. Only this training is in bfloat16: what makes a model smaller is in float32.
+    units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds a TPU, an NVIDIA GPU since
+    Ampere or, on TensorFlow, Intel's AMX, and float32 elsewhere and with a borrowed body; the
+    `recipe.json` of a run that trains has what it came to. Only this training is in bfloat16: what
+    makes a model smaller is in float32.
     `norm_bias_rate` is for SGD, see `make_optimizer`; `lookahead` see `kcnn.callbacks.Lookahead`.
     """
 

@@ -23,7 +23,9 @@ def has_amx(cpu: Path = _CPU) -> bool:
 
 
 def trains_in_bfloat16() -> bool:
-    """Return whether what Keras computes on is faster in bfloat16: AMX, TPUs, NVIDIA's since 2020.
+    """Return whether what Keras computes on is faster in bfloat16: TPUs, NVIDIA's since 2020, AMX.
+
+    AMX counts with TensorFlow only; on a CPU, JAX gets nothing from bfloat16.
 
     >>> isinstance(trains_in_bfloat16(), bool)
     True
@@ -31,14 +33,14 @@ def trains_in_bfloat16() -> bool:
     if keras.config.backend() == "jax":
         import jax
 
-        device = jax.devices()[0]  # on a CPU, XLA convolves in float32 whatever it is given
+        device = jax.devices()[0]  # on a CPU, XLA convolves bfloat16 in float32
         capability = getattr(device, "compute_capability", "")  # "9.0"; AMD's are "gfx942"
         return device.platform == "tpu" or _has_tensor_cores(str(capability).partition(".")[0])
     import tensorflow as tf
 
     gpus = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", ("",))
-        for gpu in tf.config.list_physical_devices("GPU")
+        for gpu in tf.config.get_visible_devices("GPU")
     ]
     return all(_has_tensor_cores(str(gpu[0])) for gpu in gpus) if gpus else has_amx()
 
