@@ -86,6 +86,7 @@ def test_what_a_borrowed_body_is_compared_with_computes_as_it_does():
     alone, borrowed = Recipe(), Recipe(transfer=Transfer(base="x.keras"))
     assert fastest([alone, alone], bfloat16=True) == "mixed_bfloat16"
     assert fastest([alone, borrowed], bfloat16=True) == "float32"
+    assert fastest([alone, Recipe(trained="x.keras")], bfloat16=True) == "float32"
     assert fastest([alone], bfloat16=False) == "float32"
     for settled in (Recipe(train=Train(precision="mixed_bfloat16")), Recipe(trained="x.keras")):
         assert decided(settled) == settled
