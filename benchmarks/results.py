@@ -6,14 +6,13 @@ import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from kcnn.provenance import git_commit, hardware, timestamp
 from kcnn.report import json_files
-from kcnn.report.stages import git_commit, hardware
 from kcnn.run_dir import atomic
 
 PACKAGES = ("tensorflow", "keras", "tf-keras", "torch", "numpy")
@@ -87,7 +86,7 @@ class Machine:
             flags=processor_flags(),
             versions=_versions(),
             git_commit=git_commit(__file__),
-            date=datetime.now(UTC).isoformat()[:16],
+            date=timestamp(),
         )
 
 

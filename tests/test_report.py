@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kcnn import recipe_files
+from kcnn import provenance, recipe_files
 from kcnn.evaluation import Evaluation
 from kcnn.report import stages, table
 from kcnn.report.command import command
@@ -91,16 +91,16 @@ def test_the_commit_is_of_the_checkout_that_holds_the_code(tmp_path):
     git("add", ".")
     git("commit", "-qm", "first")
     head = git("rev-parse", "HEAD")
-    assert stages.git_commit(code) == head
+    assert provenance.git_commit(code) == head
     (tmp_path / "notes.txt").write_text("untracked")
-    assert stages.git_commit(code) == head
+    assert provenance.git_commit(code) == head
     other.write_text("2")
-    assert stages.git_commit(code) == head + "+"
+    assert provenance.git_commit(code) == head + "+"
     # site-packages inside somebody's own repository
     installed = tmp_path / "venv" / "kcnn.py"
     installed.parent.mkdir()
     installed.write_text("1")
-    assert stages.git_commit(installed) is None
+    assert provenance.git_commit(installed) is None
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from kcnn.bundle.manifest import Manifest
+from kcnn.provenance import timestamp
 from kcnn.run_dir import atomic
 from kcnn.runtimes import RUNTIMES
 
@@ -87,7 +87,7 @@ class Verification:
             "bundle": self.manifest.name,
             "model_sha256": self.manifest.sha256.get(self.manifest.model),
             "data": data,
-            "created": datetime.now(UTC).isoformat()[:19],
+            "created": timestamp(),
             "machine": platform.machine(),
             "versions": self.manifest.versions,
             "failures": self.failures,

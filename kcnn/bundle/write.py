@@ -4,7 +4,6 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.labels import append_labels
 from kcnn.litert.metadata import with_metadata
+from kcnn.provenance import timestamp
 from kcnn.runtimes import RUNTIMES, micro, write_page
 
 MODEL, SOURCE = "model_int8.tflite", "model.keras"
@@ -176,5 +176,5 @@ def _manifest(
         sha256={path.relative_to(folder).as_posix(): sha256(path) for path in files},
         versions={package: version(package) for package in _PACKAGES},
         machine=platform.machine(),
-        created=datetime.now(UTC).isoformat()[:19],
+        created=timestamp(),
     )

@@ -17,9 +17,10 @@ from kcnn.pipeline.forms import Form, facts, score, with_tta
 from kcnn.pipeline.precision import decided
 from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.setup import build, callbacks_for, load_on_device, training_for
+from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report import plots
-from kcnn.report.stages import Report, Stage, git_commit, stage
+from kcnn.report.stages import Report, Stage, stage
 from kcnn.run_dir import RunDir
 
 _TENSORFLOW_SECTIONS = ("prune", "slim", "cluster", "quantize_aware", "quantize", "explain")

@@ -19,10 +19,11 @@ from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.samples import spread_images
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
 from kcnn.pipeline.shrink import check, shrunk
+from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report import plots
 from kcnn.report.page import write_page
-from kcnn.report.stages import CONTROL, Report, git_commit
+from kcnn.report.stages import CONTROL, Report
 from kcnn.run_dir import RunDir
 
 logger = logging.getLogger("kcnn")

@@ -3,14 +3,12 @@
 import dataclasses
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 
 from pydantic import TypeAdapter
 
 from kcnn.comparison import Comparison
+from kcnn.provenance import hardware, timestamp, versions
 from kcnn.report import json_files
-from kcnn.report.stages import PACKAGES, hardware
 from kcnn.run_dir import atomic
 
 
@@ -44,11 +42,9 @@ class ComparisonReport:
     name: str
     comparison: Comparison
     outcomes: tuple[Outcome, ...] = ()
-    created: str = dataclasses.field(default_factory=lambda: datetime.now(UTC).isoformat()[:19])
+    created: str = dataclasses.field(default_factory=timestamp)
     hardware: dict[str, str | int] = dataclasses.field(default_factory=hardware)
-    versions: dict[str, str] = dataclasses.field(
-        default_factory=lambda: {name: version(name) for name in PACKAGES}
-    )
+    versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     def missing(self) -> list[tuple[str, int]]:
         """Return the (variant, seed) that have no outcome yet, all variants of a seed together."""

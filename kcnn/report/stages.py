@@ -4,17 +4,13 @@ import dataclasses
 import gzip
 import json
 import os
-import platform
-import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from kcnn.provenance import hardware, timestamp, versions
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
 
@@ -23,18 +19,6 @@ if TYPE_CHECKING:
 
 CONTROL = "control, no teacher"
 """The name of the stage that `kcnn run --control` adds."""
-
-PACKAGES = (
-    "kcnn",
-    "tensorflow",
-    "keras",
-    "jax",
-    "tf-keras",
-    "tensorflow-model-optimization",
-    "tensorflow-datasets",
-    "ai-edge-litert",
-    "numpy",
-)
 
 
 @dataclass(frozen=True)
@@ -82,9 +66,9 @@ class Report:
     training: dict[str, float | int | str]
     seed: int
     git_commit: str | None = None
-    created: str = dataclasses.field(default_factory=lambda: datetime.now(UTC).isoformat()[:19])
-    hardware: dict[str, str | int] = dataclasses.field(default_factory=lambda: hardware())
-    versions: dict[str, str] = dataclasses.field(default_factory=lambda: versions())
+    created: str = dataclasses.field(default_factory=timestamp)
+    hardware: dict[str, str | int] = dataclasses.field(default_factory=hardware)
+    versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON."""
@@ -118,43 +102,3 @@ def stage(name: str, file: Path, evaluation: "Evaluation", **measured: float | N
         gzip_bytes=len(gzip.compress(content, mtime=0)),
         **measured,
     )
-
-
-def git_commit(file: str | os.PathLike = __file__) -> str | None:
-    """Return the commit of the checkout that holds `file`, with `+` if anything in it changed.
-
-    None where the file is in no checkout, or is not one of its own, as in site-packages.
-    """
-    folder = Path(file).resolve().parent
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", Path(file).name)
-        changed = git("status", "--porcelain", "--untracked-files=no", ":/")
-        return git("rev-parse", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what is installed of `PACKAGES`."""
-    found = {}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):  # with JAX, TensorFlow may be absent
-            found[name] = version(name)
-    return found
-
-
-def hardware() -> dict[str, str | int]:
-    """Return the processor's name, the cores this process may use, and the system."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0].partition(":")[2].strip() if names else processor
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"processor": processor, "cores": cores or 1, "system": platform.system()}

@@ -1,0 +1,70 @@
+"""Where a number comes from: the commit, the versions, the hardware and the time."""
+
+import os
+import platform
+import subprocess
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "kcnn",
+    "tensorflow",
+    "keras",
+    "jax",
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "tensorflow-datasets",
+    "ai-edge-litert",
+    "numpy",
+)
+
+
+def timestamp() -> str:
+    """Return the time in UTC to the second, in ISO 8601 without the zone.
+
+    >>> len(timestamp())
+    19
+    """
+    return datetime.now(UTC).isoformat()[:19]
+
+
+def git_commit(file: str | os.PathLike = __file__) -> str | None:
+    """Return the commit of the checkout that holds `file`, with `+` if anything in it changed.
+
+    None where the file is in no checkout, or is not one of its own, as in site-packages.
+    """
+    folder = Path(file).resolve().parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(file).name)
+        changed = git("status", "--porcelain", "--untracked-files=no", ":/")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the installed packages among `PACKAGES`."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):  # TensorFlow may be absent on the JAX backend
+            found[name] = version(name)
+    return found
+
+
+def hardware() -> dict[str, str | int]:
+    """Return the processor's name, the cores this process may use, and the system."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": processor, "cores": cores or 1, "system": platform.system()}
