@@ -15,9 +15,9 @@ from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
 from kcnn.pipeline import findings
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, score, with_tta
 from kcnn.pipeline.receipts import receipts
 from kcnn.pipeline.samples import images_at, spread_images
+from kcnn.pipeline.variants import Variant, score, with_tta
 from kcnn.report import analysis
 from kcnn.report.stages import Report
 from kcnn.run_dir import RunDir
@@ -39,7 +39,7 @@ def forms(data, tmp_path_factory):
     exported = export_tflite(
         model, folder / "model_int8.tflite", calibration=data.calibration, samples=20
     )
-    return [Form("float", file, model, 1), Form("int8", exported.path, model, 1)]
+    return [Variant("float", file, model, 1), Variant("int8", exported.path, model, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +86,11 @@ def pooled(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pooled")
     keras.utils.set_random_seed(0)
     model = models.build("resnet8", input_shape=data.image_shape, width=4)
-    form = Form("float", models.save(model, folder / "model.keras"), model, 1)
+    form = Variant("float", models.save(model, folder / "model.keras"), model, 1)
     exported = export_tflite(
         model, folder / "model_int8.tflite", calibration=data.calibration, samples=20
     )
-    forms = [form, Form("int8", exported.path, model, 1), with_tta(form, "flip")]
+    forms = [form, Variant("int8", exported.path, model, 1), with_tta(form, "flip")]
     run_dir = RunDir(folder)
     evaluations = [score(form, data) for form in forms]
     stages = receipts(forms, evaluations)
@@ -153,7 +153,7 @@ def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_
     for weight in other.get_layer("logits").weights:
         weight.assign(-weight)
     file = export_tflite(other, tmp_path / "other.tflite", quantization="none").path
-    forms = [Form("float", tmp_path / "a.keras", model, 1), Form("other", file, model, 1)]
+    forms = [Variant("float", tmp_path / "a.keras", model, 1), Variant("other", file, model, 1)]
     drawn = []
     monkeypatch.setattr(
         findings, "plot_galleries", lambda galleries, *_, **__: drawn.extend(galleries)

@@ -1,4 +1,4 @@
-"""What a run's forms got wrong, as `analysis.json`, as pictures and on the page people open."""
+"""What a run's variants got wrong, as `analysis.json`, as pictures and on the page people open."""
 
 import dataclasses
 import logging
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kcnn.evaluation import Evaluation
-from kcnn.pipeline.forms import Form
 from kcnn.pipeline.samples import images_at, spread_images
+from kcnn.pipeline.variants import Variant
 from kcnn.report.analysis import (
     Analysis,
     Case,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kcnn.explain import Heatmaps
 
 _DIAGRAMS = 3  # side by side; more no longer fit a page
-_DRIFT_IMAGES = 200  # from all over the test set; some seconds a form
+_DRIFT_IMAGES = 200  # from all over the test set; some seconds a variant
 
 logger = logging.getLogger("kcnn")
 
@@ -36,25 +36,25 @@ logger = logging.getLogger("kcnn")
 def write_findings(
     run_dir: RunDir,
     data: "Data | DeviceData",
-    forms: Sequence[Form],
+    variants: Sequence[Variant],
     evaluations: Sequence[Evaluation],
     *,
     explained: int = 0,
 ) -> None:
-    """Write what a finished run's forms got wrong, and its page; `report.json` is there already.
+    """Write what a finished run's variants got wrong, and its page; `report.json` is there already.
 
     Args:
         run_dir: where it goes.
-        data: what the forms were scored on.
-        forms: the first is the one whose mistakes are shown.
-        evaluations: the score of each form on all test images, in the same order.
+        data: what the variants were scored on.
+        variants: the first is the one whose mistakes are shown.
+        evaluations: the score of each variant on all test images, in the same order.
         explained: how many test images get heat maps; 0 where the model has no spatial map, and
             then the mistakes have none either.
     """
     logger.info("writing %s", run_dir.page)
-    pairs = _pairs(forms)
+    pairs = _pairs(variants)
     analysis = analyse(
-        {form.name: each.logits for form, each in zip(forms, evaluations, strict=True)},
+        {variant.name: each.logits for variant, each in zip(variants, evaluations, strict=True)},
         evaluations[0].labels,
         data.class_names,
         compared=[(first.name, second.name) for first, second in pairs],
@@ -62,47 +62,54 @@ def write_findings(
     sizes = {}
     if explained:
         images, _ = spread_images(data, _DRIFT_IMAGES)
-        sizes = _map_sizes(images[:1], forms)
-        analysis = dataclasses.replace(analysis, drifts=_drifts(images, forms, sizes))
+        sizes = _map_sizes(images[:1], variants)
+        analysis = dataclasses.replace(analysis, drifts=_drifts(images, variants, sizes))
     analysis.save(run_dir.analysis)
-    calibrations = {form.name: form.calibration for form in analysis.forms}
-    shown = list(dict.fromkeys([forms[0].name, *(second.name for _, second in pairs)]))
+    calibrations = {each.name: each.calibration for each in analysis.forms}
+    shown = list(dict.fromkeys([variants[0].name, *(second.name for _, second in pairs)]))
     plot_reliability(
         {name: calibrations[name] for name in shown[:_DIAGRAMS]}, run_dir.picture("reliability")
     )
-    _draw_mistakes(run_dir, data, forms[0], analysis, explained=bool(explained))
+    _draw_mistakes(run_dir, data, variants[0], analysis, explained=bool(explained))
     for disagreement in analysis.disagreements[:1]:
         _draw_disagreements(run_dir, data, disagreement)
     if explained:
         second = [second for _, second in pairs[:1] if second in sizes]
-        _draw_heatmaps(run_dir, data, [forms[0], *second], explained)
+        _draw_heatmaps(run_dir, data, [variants[0], *second], explained)
     write_page(run_dir.path)
 
 
-def _pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
-    """Return each exported form behind the model that it was made from."""
+def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
+    """Return each exported variant behind the model that it was made from."""
     return [
-        (source, form)
-        for form in forms
-        if form.file.suffix == ".tflite"
-        for source in forms
-        if source.model is form.model and source.file.suffix != ".tflite" and source.tta == "none"
+        (source, variant)
+        for variant in variants
+        if variant.file.suffix == ".tflite"
+        for source in variants
+        if source.model is variant.model
+        and source.file.suffix != ".tflite"
+        and source.tta == "none"
     ]
 
 
 def _draw_mistakes(
-    run_dir: RunDir, data: "Data | DeviceData", form: Form, analysis: Analysis, *, explained: bool
+    run_dir: RunDir,
+    data: "Data | DeviceData",
+    variant: Variant,
+    analysis: Analysis,
+    *,
+    explained: bool,
 ) -> None:
     if not analysis.mistakes:
         return
     images = _images(data, analysis.mistakes)
     told = [data.class_names.index(case.answers[0].told) for case in analysis.mistakes]
-    heatmaps = _heatmaps(form, images, np.array(told)) if explained else None
+    heatmaps = _heatmaps(variant, images, np.array(told)) if explained else None
     tiles, names = (images,), ()
     if heatmaps:
         tiles, names = (images, heatmaps.overlay(images)), ("image", "evidence for the answer")
     gallery = Gallery(
-        f"What the {form.name} model is surest of, and wrong",
+        f"What the {variant.name} model is surest of, and wrong",
         tiles,
         [f"{case.truth}\ntold as {_percent(case)}" for case in analysis.mistakes],
         names,
@@ -134,11 +141,11 @@ def _draw_disagreements(
 
 
 def _draw_heatmaps(
-    run_dir: RunDir, data: "Data | DeviceData", forms: Sequence[Form], count: int
+    run_dir: RunDir, data: "Data | DeviceData", variants: Sequence[Variant], count: int
 ) -> None:
     images, labels = spread_images(data, count)
-    first = _heatmaps(forms[0], images)
-    others = [_heatmaps(form, images, first.class_index) for form in forms[1:]]
+    first = _heatmaps(variants[0], images)
+    others = [_heatmaps(variant, images, first.class_index) for variant in variants[1:]]
     gallery = Gallery(
         f"Where the class is seen, at layer {first.layer}",
         (images, *(each.overlay(images) for each in (first, *others))),
@@ -146,54 +153,57 @@ def _draw_heatmaps(
             f"{data.class_names[truth]}\ntold as {data.class_names[told]}"
             for truth, told in zip(labels, first.class_index, strict=True)
         ],
-        ("image", *(form.name for form in forms)),
+        ("image", *(variant.name for variant in variants)),
     )
     plot_galleries([gallery], run_dir.picture("heatmaps"), heat=True)
 
 
-def _heatmaps(form: Form, images: np.ndarray, class_index: np.ndarray | None = None) -> "Heatmaps":
-    """Return where the form sees each class.
+def _heatmaps(
+    variant: Variant, images: np.ndarray, class_index: np.ndarray | None = None
+) -> "Heatmaps":
+    """Return where the variant sees each class.
 
     Raises:
         ValueError: it cannot be asked.
     """
     from kcnn import explain  # heat maps take TensorFlow, and other findings do not
 
-    if form.file.suffix == ".tflite":
-        return explain.tflite_cam(form.file, images, class_index)
-    return explain.grad_cam(form.model, images, class_index)
+    if variant.file.suffix == ".tflite":
+        return explain.tflite_cam(variant.file, images, class_index)
+    return explain.grad_cam(variant.model, images, class_index)
 
 
-def _map_sizes(image: np.ndarray, forms: Sequence[Form]) -> dict[Form, tuple[int, ...]]:
-    """Return the shape of an image's heat map, of all forms that can be asked for one."""
+def _map_sizes(image: np.ndarray, variants: Sequence[Variant]) -> dict[Variant, tuple[int, ...]]:
+    """Return the shape of an image's heat map, of all variants that can be asked for one."""
     sizes = {}
-    for form in forms:
-        if form.tta == "none":
+    for variant in variants:
+        if variant.tta == "none":
             try:
-                sizes[form] = _heatmaps(form, image).raw.shape
+                sizes[variant] = _heatmaps(variant, image).raw.shape
             except ValueError as reason:  # not every network ends in global average pooling
-                if form is forms[0]:
+                if variant is variants[0]:
                     raise
-                logger.info("no heat maps of %s: %s", form.name, reason)
+                logger.info("no heat maps of %s: %s", variant.name, reason)
     return sizes
 
 
 def _drifts(
-    images: np.ndarray, forms: Sequence[Form], sizes: dict[Form, tuple[int, ...]]
+    images: np.ndarray, variants: Sequence[Variant], sizes: dict[Variant, tuple[int, ...]]
 ) -> tuple[HeatmapDrift, ...]:
-    """Return how far the heat maps of each later form lie from the first's, where it has any."""
+    """Return how far the heat maps of each later variant lie from the first's, where it has any."""
     from kcnn import explain  # as in _heatmaps
 
-    others = [form for form in forms[1:] if sizes.get(form) == sizes[forms[0]]]
+    others = [variant for variant in variants[1:] if sizes.get(variant) == sizes[variants[0]]]
     if not others or len(images) < 2:
         return ()
     sources = [
-        form.file if form.file.suffix == ".tflite" else form.model for form in (forms[0], *others)
+        variant.file if variant.file.suffix == ".tflite" else variant.model
+        for variant in (variants[0], *others)
     ]
     return tuple(
         HeatmapDrift(
-            forms[0].name,
-            form.name,
+            variants[0].name,
+            variant.name,
             len(images),
             *(
                 Interval(each.mean, each.low, each.high) if each.count > 1 else None
@@ -201,7 +211,7 @@ def _drifts(
             ),
             left_out=moved.left_out,
         )
-        for form, moved in zip(others, explain.drift(*sources, images=images), strict=True)
+        for variant, moved in zip(others, explain.drift(*sources, images=images), strict=True)
     )
 
 

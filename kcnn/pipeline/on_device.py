@@ -13,10 +13,10 @@ from kcnn.comparison import Comparison
 from kcnn.evaluation import Evaluation
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, facts, score, with_tta
 from kcnn.pipeline.precision import decided
 from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.setup import build, callbacks_for, load_on_device, training_for
+from kcnn.pipeline.variants import Variant, facts, score, with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report import plots
@@ -72,15 +72,15 @@ def run(
     model = in_float32(trained.model if trained else model)
     if trained:
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
-    forms = _forms(recipe, model, run_dir)
-    evaluations = [score(form, data) for form in forms]
+    variants = _variants(recipe, model, run_dir)
+    evaluations = [score(variant, data) for variant in variants]
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     course |= {"backend": keras.config.backend(), "left_out": left_out}
-    stages = _receipts(forms, evaluations)
+    stages = _receipts(variants, evaluations)
     report = report_of(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
-    write_findings(run_dir, data, forms, evaluations)
+    write_findings(run_dir, data, variants, evaluations)
     return report
 
 
@@ -118,20 +118,20 @@ def _say_what_is_left_out(recipe: Recipe, run_dir: RunDir) -> str:
     return left_out
 
 
-def _forms(recipe: Recipe, model: keras.Model, run_dir: RunDir) -> list[Form]:
+def _variants(recipe: Recipe, model: keras.Model, run_dir: RunDir) -> list[Variant]:
     macs = model_arithmetic(model).macs
-    whole = Form("float", models.save(model, run_dir.model), model, macs)
+    whole = Variant("float", models.save(model, run_dir.model), model, macs)
     return [whole] if recipe.tta == "none" else [whole, with_tta(whole, recipe.tta)]
 
 
-def _receipts(forms: Sequence[Form], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
+def _receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
     return tuple(
         stage(
-            form.name,
-            form.file,
+            variant.name,
+            variant.file,
             evaluation,
             ms_per_image=None,
-            **facts(form),
+            **facts(variant),
         )
-        for form, evaluation in zip(forms, evaluations, strict=True)
+        for variant, evaluation in zip(variants, evaluations, strict=True)
     )

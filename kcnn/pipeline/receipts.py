@@ -1,4 +1,4 @@
-"""What each form of a model is worth: its score, its sizes, its time for an image."""
+"""What each variant of a model is worth: its score, its sizes, its time for an image."""
 
 import logging
 import tempfile
@@ -7,45 +7,45 @@ from pathlib import Path
 
 from kcnn import export
 from kcnn.evaluation import TTA, Evaluation
-from kcnn.pipeline.forms import Form, facts
+from kcnn.pipeline.variants import Variant, facts
 from kcnn.report.stages import Stage, stage
 from kcnn.runtimes import latency, micro
 
-_ROUNDS = 50  # of each form on each number of threads
+_ROUNDS = 50  # of each variant on each number of threads
 _APART = 0.25  # share that two ways to measure the same time may differ by, beside 0.02 ms
-_TIMEOUT = 3600.0  # seconds; a large network in many forms takes minutes
+_TIMEOUT = 3600.0  # seconds; a large network in many variants takes minutes
 
 logger = logging.getLogger("kcnn")
 
 
-def receipts(forms: Sequence[Form], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
-    """Return what each form is worth: its score, its sizes, its time for an image.
+def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
+    """Return what each variant is worth: its score, its sizes, its time for an image.
 
-    The times of one call can be compared with each other: all forms take turns.
+    The times of one call can be compared with each other: all variants take turns.
     """
-    times = _times(forms)
+    times = _times(variants)
     return tuple(
-        _receipt(form, evaluation, times[form.file])
-        for form, evaluation in zip(forms, evaluations, strict=True)
+        _receipt(variant, evaluation, times[variant.file])
+        for variant, evaluation in zip(variants, evaluations, strict=True)
     )
 
 
-def _receipt(form: Form, evaluation: Evaluation, times: dict[str, float]) -> Stage:
+def _receipt(variant: Variant, evaluation: Evaluation, times: dict[str, float]) -> Stage:
     return stage(
-        form.name,
-        form.file,
+        variant.name,
+        variant.file,
         evaluation,
-        **{field: taken * TTA[form.tta] for field, taken in times.items()},
-        **facts(form),
-        arena_bytes=_arena_bytes(form),
+        **{field: taken * TTA[variant.tta] for field, taken in times.items()},
+        **facts(variant),
+        arena_bytes=_arena_bytes(variant),
     )
 
 
-def _times(forms: Sequence[Form]) -> dict[Path, dict[str, float]]:
+def _times(variants: Sequence[Variant]) -> dict[Path, dict[str, float]]:
     """Measure every file on the one runtime that a phone has, as fields of `Stage`."""
-    files = {str(form.file): form for form in forms}  # a form and its TTA share one
+    files = {str(variant.file): variant for variant in variants}  # a variant and its TTA share one
     logger.info("timing %d files in turn", len(files))
-    models = {name: _as_tflite(form) for name, form in files.items()}
+    models = {name: _as_tflite(variant) for name, variant in files.items()}
     rows = latency(models, threads=(1, 2), rounds=_ROUNDS, timeout=_TIMEOUT)
     alone, shared = ({row.name: row for row in rows if row.threads == n} for n in (1, 2))
     for row in alone.values():
@@ -66,22 +66,22 @@ def _times(forms: Sequence[Form]) -> dict[Path, dict[str, float]]:
     }
 
 
-def _as_tflite(form: Form) -> bytes:
-    """Return the form's file, that of a Keras model in floats."""
-    if form.file.suffix == ".tflite":
-        return form.file.read_bytes()
+def _as_tflite(variant: Variant) -> bytes:
+    """Return the variant's file, that of a Keras model in floats."""
+    if variant.file.suffix == ".tflite":
+        return variant.file.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "float.tflite"
-        export.export_tflite(form.model, file, quantization="none")
+        export.export_tflite(variant.model, file, quantization="none")
         return file.read_bytes()
 
 
-def _arena_bytes(form: Form) -> int | None:
+def _arena_bytes(variant: Variant) -> int | None:
     """Measure what an int8 file takes of a microcontroller's memory, where that can be asked."""
-    if form.file.suffix != ".tflite" or micro.available() is not None:
+    if variant.file.suffix != ".tflite" or micro.available() is not None:
         return None
     try:
-        return micro.arena_bytes(form.file.read_bytes())
+        return micro.arena_bytes(variant.file.read_bytes())
     except RuntimeError as reason:  # it lacks some operators in int8, such as the LRN's logarithm
-        logger.warning("no arena size of %s: %s", form.file.name, reason)
+        logger.warning("no arena size of %s: %s", variant.file.name, reason)
         return None

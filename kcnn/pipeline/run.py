@@ -12,13 +12,13 @@ from kcnn.arithmetic import model_arithmetic
 from kcnn.data import Data
 from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.forms import Form, score, with_tta
 from kcnn.pipeline.precision import decided
 from kcnn.pipeline.receipts import receipts
 from kcnn.pipeline.records import begin, course_of, report_of
 from kcnn.pipeline.samples import spread_images
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
 from kcnn.pipeline.shrink import check, shrunk
+from kcnn.pipeline.variants import Variant, score, with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report import plots
@@ -70,32 +70,32 @@ def run(
 
     trained = training and training(callbacks=callbacks)
     model = in_float32(trained.model if trained else model)
-    forms = shrunk(recipe, model, data, run_dir)
+    variants = shrunk(recipe, model, data, run_dir)
     if recipe.tta != "none":
-        forms.append(with_tta(forms[0], recipe.tta))
+        variants.append(with_tta(variants[0], recipe.tta))
 
-    evaluations = [score(form, data) for form in forms]
+    evaluations = [score(variant, data) for variant in variants]
     explained = recipe.explain.images if recipe.explain else 0
     if explained and not _explain(explained, model, data, run_dir):
         explained = 0
     if trained:
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
-    stages = receipts(forms, evaluations)
+    stages = receipts(variants, evaluations)
     course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     report = report_of(recipe, name, data, model, course, stages, commit)
     report.save(run_dir.report)
-    write_findings(run_dir, data, forms, evaluations, explained=explained)
+    write_findings(run_dir, data, variants, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
-        form = _control(recipe, data_dir, run_dir)
-        last = receipts([form], [score(form, data)])
+        variant = _control(recipe, data_dir, run_dir)
+        last = receipts([variant], [score(variant, data)])
         report = dataclasses.replace(report, stages=(*report.stages, *last))
         report.save(run_dir.report)
         write_page(run_dir.path)
     return report
 
 
-def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
+def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Variant:
     """Train the same model on the same batches from the same start, without the teacher."""
     logger.info("control: the same training without the teacher")
     section = dataclasses.replace(recipe.train, tensorboard=False)
@@ -106,7 +106,7 @@ def _control(recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Form:
     trained = training(callbacks=callbacks_for(alone.train, data, None))
     model = in_float32(trained.model)
     file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
-    return Form(CONTROL, file, model, macs)
+    return Variant(CONTROL, file, model, macs)
 
 
 def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> bool:

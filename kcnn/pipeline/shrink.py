@@ -12,7 +12,7 @@ from kcnn.compress.kernels import chosen
 from kcnn.compress.qat.quantizing import prepared
 from kcnn.data import Data
 from kcnn.models.files import in_float32
-from kcnn.pipeline.forms import Form
+from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Cluster, Prune, Quantize, QuantizeAware, Recipe, Slim
 from kcnn.run_dir import RunDir
 from kcnn.training import distill, make_optimizer, schedules, train
@@ -37,29 +37,29 @@ def check(recipe: Recipe, model: keras.Model, data: Data) -> None:
         prepared(model, data, recipe.quantize_aware.engine)
 
 
-def shrunk(recipe: Recipe, model: keras.Model, data: Data, run_dir: RunDir) -> list[Form]:
-    """Return the model and all forms that the recipe makes of it, each with its file.
+def shrunk(recipe: Recipe, model: keras.Model, data: Data, run_dir: RunDir) -> list[Variant]:
+    """Return the model and all variants that the recipe makes of it, each with its file.
 
     The first pruned level is what is exported and, where the recipe says so, clustered.
     """
     macs = model_arithmetic(model).macs
-    whole = Form("float", models.save(model, run_dir.model), model, macs)
+    whole = Variant("float", models.save(model, run_dir.model), model, macs)
     pruned = prune(recipe.prune, whole, data, run_dir) if recipe.prune else []
     thin = [slim(recipe.slim, whole, data, run_dir)] if recipe.slim else []
     if recipe.cluster:
         thin.append(cluster(recipe.cluster, (pruned or [whole])[0], data, run_dir))
-    forms = [whole, *pruned, *thin]
+    variants = [whole, *pruned, *thin]
     if recipe.quantize:
         exported = [whole, *pruned[:1], *thin]
-        forms += [quantize(recipe.quantize, form, data) for form in exported]
+        variants += [quantize(recipe.quantize, variant, data) for variant in exported]
         if recipe.quantize_aware:
-            forms += quantize_aware(recipe.quantize_aware, recipe.quantize, whole, data, run_dir)
-    return forms
+            variants += quantize_aware(recipe.quantize_aware, recipe.quantize, whole, data, run_dir)
+    return variants
 
 
-def prune(section: Prune, whole: Form, data: Data, run_dir: RunDir) -> list[Form]:
+def prune(section: Prune, whole: Variant, data: Data, run_dir: RunDir) -> list[Variant]:
     """Return the model at each level of sparsity, each pruned further from the one before."""
-    forms, model = [], whole.model
+    variants, model = [], whole.model
     for sparsity in section.sparsities:
         logger.info("pruning to %.0f %% zeros", 100 * sparsity)
         result = compress.prune(
@@ -73,12 +73,12 @@ def prune(section: Prune, whole: Form, data: Data, run_dir: RunDir) -> list[Form
             teacher=whole.model if section.distill else None,
         )
         model = result.model
-        file = models.save(model, run_dir.pruned(sparsity, exported=not forms))
-        forms.append(Form(f"pruned {sparsity:.0%}", file, model, whole.macs))
-    return forms
+        file = models.save(model, run_dir.pruned(sparsity, exported=not variants))
+        variants.append(Variant(f"pruned {sparsity:.0%}", file, model, whole.macs))
+    return variants
 
 
-def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
+def slim(section: Slim, whole: Variant, data: Data, run_dir: RunDir) -> Variant:
     """Return the model without its weakest filters, after it has recovered."""
     logger.info("taking filters out until %.0f %% of the MACs are left", 100 * section.macs)
     result = _thinned(section, whole.model)
@@ -97,7 +97,7 @@ def slim(section: Slim, whole: Form, data: Data, run_dir: RunDir) -> Form:
         train(model, data, **options)
     share = result.after.macs / result.before.macs
     file = models.save(model, run_dir.shrunk("slim"))
-    return Form(f"slim, {share:.0%} of the MACs", file, model, result.after.macs)
+    return Variant(f"slim, {share:.0%} of the MACs", file, model, result.after.macs)
 
 
 def _thinned(section: Slim, model: keras.Model) -> compress.SlimResult:
@@ -110,33 +110,33 @@ def _thinned(section: Slim, model: keras.Model) -> compress.SlimResult:
     )
 
 
-def cluster(section: Cluster, form: Form, data: Data, run_dir: RunDir) -> Form:
-    """Return a form with few values a kernel; the zeros of a pruned one stay."""
-    logger.info("clustering the %s model to %d values a kernel", form.name, section.clusters)
+def cluster(section: Cluster, variant: Variant, data: Data, run_dir: RunDir) -> Variant:
+    """Return a variant with few values a kernel; the zeros of a pruned one stay."""
+    logger.info("clustering the %s model to %d values a kernel", variant.name, section.clusters)
     result = compress.cluster(
-        form.model,
+        variant.model,
         data,
         clusters=section.clusters,
         exclude=section.exclude,
         epochs=section.epochs,
         learning_rate=section.learning_rate,
     )
-    before = "" if form.name == "float" else f"{form.name}, "
+    before = "" if variant.name == "float" else f"{variant.name}, "
     name = f"{before}{section.clusters} clusters"
-    return Form(
-        name, models.save(result.model, run_dir.shrunk("clustered")), result.model, form.macs
+    return Variant(
+        name, models.save(result.model, run_dir.shrunk("clustered")), result.model, variant.macs
     )
 
 
-def quantize(section: Quantize, form: Form, data: Data) -> Form:
-    """Return the form as an int8 file beside its own."""
-    name = "int8" if form.name == "float" else f"{form.name}, int8"
-    return _int8(name, form, section, data)
+def quantize(section: Quantize, variant: Variant, data: Data) -> Variant:
+    """Return the variant as an int8 file beside its own."""
+    name = "int8" if variant.name == "float" else f"{variant.name}, int8"
+    return _int8(name, variant, section, data)
 
 
 def quantize_aware(
-    section: QuantizeAware, quantization: Quantize, whole: Form, data: Data, run_dir: RunDir
-) -> list[Form]:
+    section: QuantizeAware, quantization: Quantize, whole: Variant, data: Data, run_dir: RunDir
+) -> list[Variant]:
     """Return the int8 file of a model trained for it, and that of the same training in floats."""
     logger.info("training for int8, and the same in floats")
     result = compress.quantize_aware(
@@ -146,23 +146,23 @@ def quantize_aware(
         learning_rate=section.learning_rate,
         engine=section.engine,
     )
-    forms = []
+    variants = []
     for name, file, model in (
         ("trained for int8", "quantize_aware", result.model),
         ("control: trained on in floats, int8", "trained_on", result.control),
     ):
         saved = models.save(model, run_dir.shrunk(file))
-        forms.append(_int8(name, Form(name, saved, model, whole.macs), quantization, data))
-    return forms
+        variants.append(_int8(name, Variant(name, saved, model, whole.macs), quantization, data))
+    return variants
 
 
-def _int8(name: str, form: Form, section: Quantize, data: Data) -> Form:
+def _int8(name: str, variant: Variant, section: Quantize, data: Data) -> Variant:
     logger.info("writing the int8 file: %s", name)
     result = export.export_tflite(
-        form.model,
-        form.file.with_name(f"{form.file.stem}_int8.tflite"),
+        variant.model,
+        variant.file.with_name(f"{variant.file.stem}_int8.tflite"),
         calibration=data.calibration,
         samples=section.samples,
         labels=data.class_names,
     )
-    return Form(name, result.path, form.model, form.macs)
+    return Variant(name, result.path, variant.model, variant.macs)
