@@ -228,7 +228,7 @@ assert sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers) == 
 #
 # * **deletion, insertion**: grey out the hottest places first; the probability should fall quickly.
 #   Or show them first; it should rise quickly;
-# * **randomised weights**: replace the weights by random ones; the map must change, or it shows the
+# * **randomized weights**: replace the weights by random ones; the map must change, or it shows the
 #   image, not the network;
 # * **planted patch, mosaic**: paste a piece of another class, or tile four photographs; now the
 #   right place is *known*.
@@ -250,7 +250,7 @@ smaller(check.plot())
 # %%
 for score in (check.insertion.score, check.planted_patch.peak, check.mosaic.peak):
     assert "random" in score.beats
-assert check.randomisation.score.estimates["own"].mean < 0.5
+assert check.randomization.score.estimates["own"].mean < 0.5
 deletion = check.deletion.score.estimates
 assert abs(deletion["own"].mean - deletion["random"].mean) < 0.15
 
@@ -293,5 +293,5 @@ assert 0.9 < moved["model_pruned_int8"].correlation.mean < moved["model_int8"].c
 #    you show to a customer, and which one would you use to find a bug?
 # 3. Photograph something yourself and run `kcnn explain ../saved_models/resnet20 photo.jpg`. It has
 #    only ten words. What does it say about a face, and how sure is it?
-# 4. `kcnn.explain.maximise(model, 8)` makes an image with a ship's logit far above any real ship's.
+# 4. `kcnn.explain.maximize(model, 8)` makes an image with a ship's logit far above any real ship's.
 #    Would you call it a ship?

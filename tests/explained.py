@@ -11,7 +11,7 @@ def images(count=4, size=12, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype="uint8")
 
 
-def randomise(model, seed=0):
+def randomize(model, seed=0):
     """Give every float weight, also biases and moving statistics, a value that is not special."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
@@ -34,7 +34,7 @@ def stem():
 def gap_model(*head, classes=5, size=12):
     head = head or (LAYERS.Dense(classes, name="logits"),)
     body = [*stem(), LAYERS.GlobalAveragePooling2D(name="gap"), *head]
-    return randomise(keras.Sequential([keras.Input((size, size, 3)), *body]))
+    return randomize(keras.Sequential([keras.Input((size, size, 3)), *body]))
 
 
 def flatten_model():
@@ -46,7 +46,7 @@ def flatten_model():
         LAYERS.Dropout(0.5),
         LAYERS.Dense(4, name="logits"),
     ]
-    return randomise(keras.Sequential([keras.Input((6, 6, 3)), *stem(), *head]))
+    return randomize(keras.Sequential([keras.Input((6, 6, 3)), *stem(), *head]))
 
 
 def output_of(model, layer, batch):

@@ -151,7 +151,7 @@ def test_the_heat_maps_of_a_run_are_checked(finished_run, tmp_path):
     result = kcnn("explain-check", folder, "--images", "12", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "12 images: mean [95 % interval]" in result.stdout
-    for test in ("deletion", "insertion", "randomised weights", "planted patch", "mosaic"):
+    for test in ("deletion", "insertion", "randomized weights", "planted patch", "mosaic"):
         assert test in result.stdout
     assert result.stdout.splitlines()[-1].startswith("check.png: ")
     with Image.open(tmp_path / "check.png") as picture:

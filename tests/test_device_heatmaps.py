@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from explained import flatten_model, gap_model, images, randomise, stem
+from explained import flatten_model, gap_model, images, randomize, stem
 
 import kcnn
 from kcnn.cli.export import export as command
@@ -118,7 +118,7 @@ def test_the_map_adds_up_to_the_logit(model, export, mode):
 
 def test_a_network_in_network_head_is_its_own_class_map(tmp_path):
     last = [LAYERS.Conv2D(4, 1, name="maps"), LAYERS.GlobalAveragePooling2D()]
-    model = randomise(keras.Sequential([keras.Input((12, 12, 3)), *stem(), *last]))
+    model = randomize(keras.Sequential([keras.Input((12, 12, 3)), *stem(), *last]))
     export_tflite(model, tmp_path / "nin.tflite", quantization="none", feature_map=True)
     classifier = TFLiteClassifier(tmp_path / "nin.tflite")
     np.testing.assert_array_equal(classifier.class_weights, np.eye(4))

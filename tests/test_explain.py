@@ -12,7 +12,7 @@ from explained import (
     flatten_model,
     gap_model,
     images,
-    randomise,
+    randomize,
     signed_cam,
     stem,
 )
@@ -144,7 +144,7 @@ def test_registered_models_are_explained_at_the_expected_resolution(name, shape)
 
 @pytest.mark.parametrize("name", ["resnet20", "nin"])
 def test_registered_models_that_pool_equal_cam(name):
-    model, batch = randomise(build_narrow(name)), images(2, size=32)
+    model, batch = randomize(build_narrow(name)), images(2, size=32)
     for pair in ((1, 2), (2, 1)):
         cam, hirescam, gradcam = (
             grad_cam(model, batch, pair, method=method) for method in ("cam", "hirescam", "gradcam")
@@ -207,7 +207,7 @@ def test_empty_maps_are_told_and_drawn_as_the_plain_image(caplog):
         heatmaps = grad_cam(model, batch, [0, 1, 0, 2])
     assert "'relu' speaks for the class in 2 of 4 images (0, 2)" in caplog.text
     np.testing.assert_array_equal(heatmaps.is_empty, [True, False, True, False])
-    np.testing.assert_array_equal(heatmaps.normalised.max(axis=(1, 2)), [0, 1, 0, 1])
+    np.testing.assert_array_equal(heatmaps.normalized.max(axis=(1, 2)), [0, 1, 0, 1])
     np.testing.assert_array_equal(heatmaps.coverage > 0, [False, True, False, True])
     np.testing.assert_array_equal(heatmaps.overlay(batch)[0], batch[0])
     titles = [axes.get_title() for axes in heatmaps.plot(batch, list("abcd")).axes]

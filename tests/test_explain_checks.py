@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
-from explained import LAYERS, flatten_model, gap_model, images, randomise, snapshot, stem
+from explained import LAYERS, flatten_model, gap_model, images, randomize, snapshot, stem
 
 from kcnn.explain import METHODS, check, grad_cam
-from kcnn.explain.checks.localisation import heat_within, peak_within
-from kcnn.explain.checks.randomisation import spearman
+from kcnn.explain.checks.localization import heat_within, peak_within
+from kcnn.explain.checks.randomization import spearman
 from kcnn.explain.methods import Method
 from kcnn.intervals import bootstrap
 
@@ -33,7 +33,7 @@ def color_model(*, bias=(0, 0, 0, 0)):
 
 
 def color_images(count=32, seed=0):
-    """A coloured square of 8x8 around the middle of a dark image; there are no white ones."""
+    """A colored square of 8x8 around the middle of a dark image; there are no white ones."""
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 6, (count, SIZE, SIZE, 3))
     labels = np.arange(count) % 3
@@ -60,7 +60,7 @@ def means(score):
 def test_maps_that_show_the_evidence_pass_every_test(known):
     for score in known.scores:
         assert "edges" in score.beats, score.name
-        assert "random" in score.beats or score is known.randomisation.score, score.name
+        assert "random" in score.beats or score is known.randomization.score, score.name
     for test in (known.planted_patch, known.mosaic):
         assert len(test.images) > 16
         assert min(test.heat.values["own"]) > 0.999 and min(test.peak.values["own"]) == 1
@@ -89,8 +89,8 @@ def test_maps_that_show_anything_else_fail(monkeypatch, maps):
 
 def test_a_map_of_the_image_fails_where_it_matters(monkeypatch):
     result = wrong_method(monkeypatch, lambda seen: tf.reduce_mean(seen.images, -1))
-    assert result.randomisation.score.beats == ()  # no weight moves it
-    np.testing.assert_allclose(result.randomisation.correlation, 1)
+    assert result.randomization.score.beats == ()  # no weight moves it
+    np.testing.assert_allclose(result.randomization.correlation, 1)
     # It shows the object of every quarter, and so not that of the class.
     assert means(result.mosaic.heat)["own"] == pytest.approx(0.25, abs=0.05)
     assert "random" in result.deletion.score.beats  # which is why deletion alone proves little
@@ -161,7 +161,7 @@ def test_layers_become_random_from_the_top_and_all_come_back(monkeypatch):
     before, batch = snapshot(model), images(12, size=6)
     result = check(model, batch, np.arange(12) % 4, method="wrong")
     assert snapshot(model) == before
-    names = result.randomisation.layers
+    names = result.randomization.layers
     assert names[0] == "logits" and names[-1] == "conv" and "hidden" in names
     trained, cascade = states[0], states[1 : len(names) + 1]
     for index, state in enumerate(cascade):
@@ -197,7 +197,7 @@ def test_weights_that_a_model_owns_itself_become_random_too_and_come_back(monkey
     monkeypatch.setitem(METHODS, "wrong", Method("Wrong", "", maps))
     before = [w.numpy().tobytes() for w in model.weights]
     result = check(model, images(6), np.arange(6) % 5, method="wrong")
-    last = states[len(result.randomisation.layers)]
+    last = states[len(result.randomization.layers)]
     changed = {
         w.name for w, a, b in zip(model.weights, states[0], last, strict=True) if (a != b).any()
     }
@@ -259,7 +259,7 @@ def test_the_seed_draws_everything(known):
 def test_any_head_size_and_number_of_channels_will_do():
     def model(activation):
         head = [LAYERS.GlobalAveragePooling2D(), LAYERS.Dense(3, activation=activation)]
-        return randomise(keras.Sequential([keras.Input((9, 7, 1)), *stem(), *head]))
+        return randomize(keras.Sequential([keras.Input((9, 7, 1)), *stem(), *head]))
 
     batch = np.random.default_rng(0).integers(0, 256, (10, 9, 7, 1))
     results = [check(model(name), batch, np.arange(10) % 3) for name in (None, "softmax")]

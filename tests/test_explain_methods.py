@@ -11,7 +11,7 @@ from explained import (
     gap_model,
     images,
     output_of,
-    randomise,
+    randomize,
     signed_cam,
     stem,
 )
@@ -28,13 +28,13 @@ def hidden_model():
         LAYERS.Dense(7, activation="relu", name="hidden"),
         LAYERS.Dense(4, name="logits"),
     ]
-    return randomise(keras.Sequential([keras.Input((6, 6, 3)), *stem(), *head]))
+    return randomize(keras.Sequential([keras.Input((6, 6, 3)), *stem(), *head]))
 
 
 def linear_model():
     """Conv features, flattened, logits: linear in the features, but for the class's position."""
     body = [*stem(), LAYERS.Flatten(), LAYERS.Dense(4, name="logits")]
-    return randomise(keras.Sequential([keras.Input((6, 6, 3)), *body]))
+    return randomize(keras.Sequential([keras.Input((6, 6, 3)), *body]))
 
 
 def gradients_of(model, features, target):
@@ -119,7 +119,7 @@ def scorecam_loop(model, image, features, target):
 
 def wide_model():
     """More channels than are masked at once; one of them is dead."""
-    model = randomise(
+    model = randomize(
         keras.Sequential(
             [
                 keras.Input((10, 10, 3)),
@@ -180,7 +180,7 @@ def test_a_constant_feature_map_is_no_failure(method):
     model, batch = gap_model(), np.zeros((2, 12, 12, 3), "uint8")
     model.get_layer("conv").kernel.assign(0 * model.get_layer("conv").kernel)
     heatmaps = grad_cam(model, batch, 1, method=method)
-    assert np.isfinite(heatmaps.raw).all() and np.isfinite(heatmaps.normalised).all()
+    assert np.isfinite(heatmaps.raw).all() and np.isfinite(heatmaps.normalized).all()
 
 
 @pytest.mark.parametrize("method", ["gradcam", "hirescam", "cam"])
@@ -282,7 +282,7 @@ def test_every_map_is_independent_of_the_batch(method):
 
 def test_cam_of_a_network_in_network_is_its_own_class_map():
     body = [*stem(), LAYERS.Conv2D(4, 1, name="classes"), LAYERS.GlobalAveragePooling2D()]
-    model = randomise(keras.Sequential([keras.Input((12, 12, 3)), *body]))
+    model = randomize(keras.Sequential([keras.Input((12, 12, 3)), *body]))
     batch = images(3)
     expected = output_of(model, "classes", batch)[..., 2] / 144
     for method in ("cam", "gradcam"):
@@ -293,7 +293,7 @@ def test_cam_of_a_network_in_network_is_its_own_class_map():
 
 def max_pooled():
     body = [*stem(), LAYERS.GlobalMaxPooling2D(), LAYERS.Dense(5)]
-    return randomise(keras.Sequential([keras.Input((12, 12, 3)), *body]))
+    return randomize(keras.Sequential([keras.Input((12, 12, 3)), *body]))
 
 
 def two_dense():

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from explained import LAYERS, flatten_model, gap_model, images, output_of, randomise, snapshot
+from explained import LAYERS, flatten_model, gap_model, images, output_of, randomize, snapshot
 from matplotlib.image import imread
 from narrow import build_narrow
 from test_explain_models import KINDS, LAYER_NAMES, SIZE, plain_model, reloaded
@@ -39,7 +39,7 @@ def test_maps_are_what_numpy_computes():
 
 
 def test_every_layer_of_a_functional_model_gives_what_its_sub_model_gives():
-    model, batch = randomise(build_narrow("resnet8")), images(3, size=32)
+    model, batch = randomize(build_narrow("resnet8")), images(3, size=32)
     layers = [layer for layer in model.layers[1:] if len(layer.output.shape) == 4]
     part = keras.Model(model.inputs[0], [layer.output for layer in layers])
     expected, before = part(batch.astype("float32"), training=False), snapshot(model)
@@ -106,7 +106,7 @@ def test_the_stages_of_every_family_get_smaller_and_end_where_grad_cam_looks(nam
     sizes = [maps.shape[1] for maps in stages.values()]
     assert sizes == sorted(set(sizes), reverse=True) and len(sizes) > 1
     assert list(stages)[-1] == grad_cam(model, batch).layer
-    # speed_net pools what its convolutions give, before it is normalised and activated.
+    # speed_net pools what its convolutions give, before it is normalized and activated.
     for layer in list(stages)[-1:] if name == "speed_net" else stages:
         kinds = LAYERS.Conv2D | LAYERS.BatchNormalization | LAYERS.MaxPooling2D
         assert not isinstance(model.get_layer(layer), kinds)

@@ -74,7 +74,7 @@ def test_what_has_no_such_filters_is_refused(model, layer, message):
         filters(model(), layer)
 
 
-def test_rgb_filters_are_colour_pictures_with_grey_for_zero():
+def test_rgb_filters_are_color_pictures_with_gray_for_zero():
     kernels = np.random.default_rng(0).normal(size=(5, 3, 3, 10)).astype("float32")
     kernels[..., 4] = 0
     figure = Filters(kernels, "conv").plot()
@@ -154,11 +154,11 @@ def test_the_answer_is_that_of_keras_own_convolution():
 
 def test_the_answer_is_what_two_loops_compute():
     image = images(1, 9)[0, :7]
-    grey = image @ np.array([0.299, 0.587, 0.114])
+    gray = image @ np.array([0.299, 0.587, 0.114])
     expected = np.zeros((5, 7))
     for y in range(5):
         for x in range(7):
-            expected[y, x] = grey[y : y + 3, x].sum() - grey[y : y + 3, x + 2].sum()
+            expected[y, x] = gray[y : y + 3, x].sum() - gray[y : y + 3, x + 2].sum()
     np.testing.assert_allclose(edge_response(image), expected, rtol=1e-5, atol=1e-3)
     mirrored = edge_response(image[:, ::-1])
     np.testing.assert_allclose(mirrored[:, ::-1], -expected, rtol=1e-5, atol=1e-3)

@@ -37,8 +37,8 @@ def test_curves_show_the_history_as_it_is():
         for label, key in (("training", metric), ("validation", f"val_{metric}")):
             np.testing.assert_array_equal(drawn[label].get_xdata(), [1, 2, 3, 4])
             np.testing.assert_array_equal(drawn[label].get_ydata(), HISTORY[key])
-        colours = {drawn[label].get_color() for label in ("training", "validation")}
-        assert len(colours) == 2
+        colors = {drawn[label].get_color() for label in ("training", "validation")}
+        assert len(colors) == 2
         low, high = axes.get_ylim()
         values = HISTORY[metric] + HISTORY[f"val_{metric}"]
         assert low < min(values) and max(values) < high
@@ -197,25 +197,25 @@ def heatmaps_of(raw):
     return Heatmaps(raw=raw, class_index=indices, score=indices + 0.5, layer="relu")
 
 
-def test_normalised_maps_span_zero_to_one_whatever_their_scale():
+def test_normalized_maps_span_zero_to_one_whatever_their_scale():
     heatmaps = heatmaps_of([[[0, 1e-30]], [[0, 5e30]], [[0, 0]]])
-    np.testing.assert_array_equal(heatmaps.normalised, [[[0, 1]], [[0, 1]], [[0, 0]]])
+    np.testing.assert_array_equal(heatmaps.normalized, [[[0, 1]], [[0, 1]], [[0, 0]]])
 
 
-def test_the_overlay_mixes_image_and_colours_bilinearly():
+def test_the_overlay_mixes_image_and_colors_bilinearly():
     heatmaps = heatmaps_of([[[0, 1], [0, 1]]])
-    grey = np.full((1, 8, 8, 1), 100, "uint8")
-    np.testing.assert_array_equal(heatmaps.overlay(grey, alpha=0), np.full((1, 8, 8, 3), 100))
-    colours = heatmaps.overlay(grey, alpha=1)[0].astype(int)
-    mixed = heatmaps.overlay(grey, alpha=0.25)[0].astype(int)
-    assert colours.shape == (8, 8, 3) and heatmaps.overlay(grey).dtype == np.uint8
-    np.testing.assert_allclose(mixed, 0.25 * colours + 75, atol=1)
+    gray = np.full((1, 8, 8, 1), 100, "uint8")
+    np.testing.assert_array_equal(heatmaps.overlay(gray, alpha=0), np.full((1, 8, 8, 3), 100))
+    colors = heatmaps.overlay(gray, alpha=1)[0].astype(int)
+    mixed = heatmaps.overlay(gray, alpha=0.25)[0].astype(int)
+    assert colors.shape == (8, 8, 3) and heatmaps.overlay(gray).dtype == np.uint8
+    np.testing.assert_allclose(mixed, 0.25 * colors + 75, atol=1)
     # Inferno grows lighter with the value: from the zero column to the one column, never back.
-    lightness = colours.sum(axis=-1)
+    lightness = colors.sum(axis=-1)
     assert (lightness == lightness[:1]).all() and (np.diff(lightness[0]) >= 0).all()
     assert len(set(lightness[0])) >= 5
     np.testing.assert_array_equal(
-        heatmaps.overlay(grey.astype("float32") + 0.25), heatmaps.overlay(grey)
+        heatmaps.overlay(gray.astype("float32") + 0.25), heatmaps.overlay(gray)
     )
 
 

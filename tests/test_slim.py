@@ -5,7 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from explained import randomise
+from explained import randomize
 from narrow import build_narrow
 
 import kcnn.layers
@@ -29,7 +29,7 @@ def registered(name, **options):
     if "activation" in inspect.signature(MODELS[name]).parameters and name != "lenet5":
         # Not zero where its input is negative: what is lost shows.
         options = {"activation": "leaky_relu"} | options
-    model = randomise(build_narrow(name, **options))
+    model = randomize(build_narrow(name, **options))
     for weight in model.trainable_weights:
         if len(weight.shape) > 1:  # so that no depth drowns the image in biases
             weight.assign(1.5 * weight)
@@ -163,7 +163,7 @@ def zoo():
     both = L.Concatenate(axis=1)([x, L.Conv2D(9, 1)(x)])
     x = L.Conv2D(8, 1, activation="softmax")(L.BatchNormalization(axis=1)(both))
     x = L.Dense(11)(L.Dense(10)(x))  # on maps
-    return randomise(keras.Model(image, L.Dense(4)(L.Reshape((-1,))(x))))
+    return randomize(keras.Model(image, L.Dense(4)(L.Reshape((-1,))(x))))
 
 
 @pytest.mark.parametrize("criterion, macs", [("l1", 0.5), ("l1", 0.2), ("batch_norm_scale", 0.9)])
@@ -176,13 +176,13 @@ def test_other_layers(criterion, macs):
 
 @pytest.mark.parametrize("shape", [(20, 2), (8, 6, 7, 1)])
 def test_series_and_voxels(shape):
-    model = randomise(kcnn.models.simple_cnn(shape))
+    model = randomize(kcnn.models.simple_cnn(shape))
     result = slim(model, macs=0.4)
     assert_same_function(result, model, pixels(shape))
 
 
 def test_a_partially_connected_map_may_lose_all_that_it_sees():
-    model = randomise(kcnn.models.lenet5())
+    model = randomize(kcnn.models.lenet5())
     kernel, bias = model.get_layer("c1").get_weights()
     kernel[..., :5] *= 1e-4
     model.get_layer("c1").set_weights([kernel, bias])
@@ -202,7 +202,7 @@ def two_convolutions():
         L.BatchNormalization(name="bn"),
     ]
     layers += [L.ReLU(), L.Conv2D(8, 3, name="second"), L.Flatten(), L.Dense(5, name="logits")]
-    return randomise(keras.Sequential(layers))
+    return randomize(keras.Sequential(layers))
 
 
 def share_left(first, second):
@@ -247,7 +247,7 @@ def test_batch_norm_scales_decide():
 
 
 def test_tied_filters_are_judged_together():
-    model = randomise(kcnn.models.resnet20(width=8))
+    model = randomize(kcnn.models.resnet20(width=8))
     stream = ["stem_conv", *(f"stage1_block{block}_conv2" for block in (1, 2, 3))]
     # Option A: what is channel 3 in the first stage is 4 + 3 in the second, 8 + 4 + 3 in the third.
     stream = {name: 3 for name in stream}
@@ -265,7 +265,7 @@ def test_tied_filters_are_judged_together():
 
 
 def test_multiples_and_excluded_layers():
-    model = randomise(kcnn.models.resnet20())
+    model = randomize(kcnn.models.resnet20())
     result = slim(model, macs=0.5, exclude=["stage3_block2_conv1", "stage1_block1_relu"])
     counts = {name: len(filters) for name, filters in result.kept.items()}
     assert counts.pop("logits") == 10
@@ -342,7 +342,7 @@ def test_an_excluded_unknown_layer_keeps_its_channels():
     image = keras.Input((8, 8, 3))
     x = L.Conv2D(6, 3, name="before")(L.Conv2D(6, 3, name="free")(image))
     x = L.Conv2D(6, 3, name="after")(Mixer(name="mixer")(x))
-    model = randomise(keras.Model(image, L.Dense(2, name="logits")(L.Flatten()(x))))
+    model = randomize(keras.Model(image, L.Dense(2, name="logits")(L.Flatten()(x))))
     result = slim(model, macs=0.5, multiple_of=1, exclude=["mixer"])
     assert len(result.kept["before"]) == 6
     assert len(result.kept["free"]) < 6

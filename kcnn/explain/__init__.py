@@ -12,7 +12,7 @@ from kcnn.explain.filters import (
 )
 from kcnn.explain.grad_cam import grad_cam
 from kcnn.explain.heatmaps import Heatmaps
-from kcnn.explain.maximise import Maximised, maximise
+from kcnn.explain.maximize import Maximized, maximize
 from kcnn.explain.methods import METHODS
 from kcnn.explain.tflite_cam import tflite_cam
 
@@ -24,14 +24,14 @@ __all__ = [
     "FeatureMaps",
     "Filters",
     "Heatmaps",
-    "Maximised",
+    "Maximized",
     "check",
     "drift",
     "edge_response",
     "feature_maps",
     "filters",
     "grad_cam",
-    "maximise",
+    "maximize",
     "plot_edge_response",
     "tflite_cam",
 ]

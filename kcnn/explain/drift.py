@@ -46,7 +46,7 @@ class Drift:
 def drift(reference: Explained, *others: Explained, images: np.ndarray) -> tuple[Drift, ...]:
     """Report how far the heat maps of compressed models moved away from those of the original.
 
-    Use it after pruning or quantisation: accuracy can stay while the evidence moves. Explained is,
+    Use it after pruning or quantization: accuracy can stay while the evidence moves. Explained is,
     for every model, the class that the reference tells. Keras models are explained by Grad-CAM,
     which is the exact CAM where they end in global average pooling, as files are.
 

@@ -111,10 +111,10 @@ def feature_maps(
 ) -> FeatureMaps:
     """Return what the stages of a model see in images: how each layer's channels answer.
 
-    Use it to see what is computed on the way: edges and colours at first, then parts, and at the
+    Use it to see what is computed on the way: edges and colors at first, then parts, and at the
     end few coarse spots that stand for a class (Zeiler and Fergus 2013,
     https://arxiv.org/abs/1311.2901). A channel tells where something is, not what: for that see
-    `kcnn.explain.maximise` and `kcnn.explain.grad_cam`. Any Keras model of one image will do, also
+    `kcnn.explain.maximize` and `kcnn.explain.grad_cam`. Any Keras model of one image will do, also
     one without a head; it is left as it was.
 
     Args:
@@ -122,7 +122,7 @@ def feature_maps(
         images: [N, H, W, C] or [H, W, C], uint8 or float, of the range that the model takes.
         layers: the names of layers whose output is spatial, "backbone/relu" where it is inside a
             nested model. By default the last map at each resolution, which is what a stage gives
-            after its normalisation and activation.
+            after its normalization and activation.
 
     Raises:
         ValueError: an argument does not fit the model, or a map is not finite.
@@ -229,5 +229,5 @@ def _draw_channel(cell: Axes, values: np.ndarray, channel: int, signed: bool) ->
         cell.set_facecolor("0.9")
         cell.plot([0, 1, 0.5, 0, 1], [0, 1, 0.5, 1, 0], color="0.6", transform=cell.transAxes)
         return
-    low, colours = (-peak, "RdBu_r") if signed else (0, HEAT)
-    cell.imshow(values, cmap=colours, vmin=low, vmax=peak, interpolation="nearest")
+    low, colors = (-peak, "RdBu_r") if signed else (0, HEAT)
+    cell.imshow(values, cmap=colors, vmin=low, vmax=peak, interpolation="nearest")

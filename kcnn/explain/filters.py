@@ -40,14 +40,14 @@ class Filters:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether each filter has three input channels, and so can be drawn as a colour picture."""
+        """Whether each filter has three input channels, and so can be drawn as a color picture."""
         return self.kernels.shape[2] == 3
 
     def plot(self, filters: int = 32, channels: int = 16) -> Figure:
         """Return a picture of the filters, from the first on.
 
-        With three input channels each filter is a colour picture on its own scale: grey is zero,
-        and the value above it is what full brightness or black stands for; a colour is that of the
+        With three input channels each filter is a color picture on its own scale: gray is zero,
+        and the value above it is what full brightness or black stands for; a color is that of the
         pixels which the filter answers to. Otherwise each filter is a column of its input
         channels' weights: red positive, blue negative, white zero, on one scale for all.
 
@@ -91,7 +91,7 @@ class Filters:
     def _columns(self, filters: int, channels: int) -> Figure:
         kernels = self.kernels[:, :, :channels, :filters]
         height, width, depth, count = kernels.shape
-        # One pixel between kernels, of no value and so of no colour.
+        # One pixel between kernels, of no value and so of no color.
         mosaic = np.full((depth, height + 1, count, width + 1), np.nan, "float32")
         mosaic[:, :height, :, :width] = kernels.transpose(2, 0, 3, 1)
         mosaic = mosaic.reshape(depth * (height + 1), count * (width + 1))[:-1, :-1]
@@ -117,9 +117,9 @@ class Filters:
 def filters(model: keras.Model, layer: str | None = None) -> Filters:
     """Return the filters of a convolution of a model: what it looks for in its input.
 
-    Use it on the first layer, whose filters are small colour pictures: edges, bars and patches of
-    colour in a trained network, noise in one that was not trained (Krizhevsky et al. 2012, figure
-    3, https://papers.nips.cc/paper/4824). Deeper filters see channels, no colours, and say little
+    Use it on the first layer, whose filters are small color pictures: edges, bars and patches of
+    color in a trained network, noise in one that was not trained (Krizhevsky et al. 2012, figure
+    3, https://papers.nips.cc/paper/4824). Deeper filters see channels, no colors, and say little
     by themselves; look at `feature_maps` there.
 
     Args:
@@ -164,7 +164,7 @@ def edge_response(image: np.ndarray) -> np.ndarray:
     turns the filter around first, which here would change the sign and nothing else.
 
     Args:
-        image: [H, W] or [H, W, 1 or 3], numbers of any range; of colours, the brightness (luma of
+        image: [H, W] or [H, W, 1 or 3], numbers of any range; of colors, the brightness (luma of
             ITU-R BT.601) is taken. At least 3x3 pixels.
 
     Returns:

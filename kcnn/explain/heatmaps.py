@@ -35,7 +35,7 @@ class Heatmaps:
     ...     score=np.array([4.2, -1.0], "float32"),
     ...     layer="relu",
     ... )
-    >>> heatmaps.normalised[0], heatmaps.is_empty
+    >>> heatmaps.normalized[0], heatmaps.is_empty
     (array([[0., 1.]], dtype=float32), array([False,  True]))
     >>> heatmaps.overlay(np.zeros((2, 8, 8, 3), "uint8")).shape
     (2, 8, 8, 3)
@@ -53,7 +53,7 @@ class Heatmaps:
         return ~self.raw.any(axis=(1, 2))
 
     @property
-    def normalised(self) -> np.ndarray:
+    def normalized(self) -> np.ndarray:
         """Float32 [N, h, w]: each map divided by its own maximum, 0-1; an empty map stays zero."""
         peaks = self.raw.max(axis=(1, 2), keepdims=True)
         return self.raw / np.where(peaks > 0, peaks, 1)
@@ -65,7 +65,7 @@ class Heatmaps:
         Small where the evidence lies in one spot, large where it is spread over the image; zero for
         an empty map.
         """
-        return (self.normalised > 0.5).mean(axis=(1, 2))
+        return (self.normalized > 0.5).mean(axis=(1, 2))
 
     def overlay(self, images: np.ndarray, alpha: float = 0.5) -> np.ndarray:
         """Return the images with their heat maps over them, uint8 RGB [N, H, W, 3].
@@ -82,10 +82,10 @@ class Heatmaps:
         if not 0 <= alpha <= 1:
             raise ValueError(f"Expected alpha from 0 to 1. Received: {alpha!r}")
         images = _rgb(images, len(self.raw)).astype("float32")
-        heat = tf.image.resize(self.normalised[..., None], images.shape[1:3]).numpy()[..., 0]
-        colours = 255 * matplotlib.colormaps[HEAT](heat)[..., :3]
+        heat = tf.image.resize(self.normalized[..., None], images.shape[1:3]).numpy()[..., 0]
+        colors = 255 * matplotlib.colormaps[HEAT](heat)[..., :3]
         share = np.where(self.is_empty, 0.0, alpha)[:, None, None, None]
-        return np.rint(share * colours + (1 - share) * images).astype("uint8")
+        return np.rint(share * colors + (1 - share) * images).astype("uint8")
 
     def plot(self, images: np.ndarray, titles: Sequence[str] | None = None) -> Figure:
         """Return a grid of pictures: each image beside itself under its heat map.

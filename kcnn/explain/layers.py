@@ -27,7 +27,7 @@ def spatial_layer(calls: Mapping[str, Call], layer: str | None = None) -> str:
     """Return the name of the layer to explain, as it stands in `calls`.
 
     By default it is the last feature map before the head: the last spatial output, larger than
-    1x1, of a layer that computes something (a convolution, a normalisation, an activation, a sum
+    1x1, of a layer that computes something (a convolution, a normalization, an activation, a sum
     of branches) and not of one that pools, drops, pads or reshapes. In a usual CNN that is the
     last ReLU, also where it lies inside a nested model. A layer that the model uses more than once
     stands for its last use.

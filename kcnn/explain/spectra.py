@@ -1,15 +1,15 @@
 """Images as sums of waves with the statistics of photographs, to be changed by gradients.
 
 A step on an image's pixels makes fine noise, to which a network's gradient gives too much weight;
-the same step on its frequencies, each scaled as it is in photographs, makes shapes and colours.
+the same step on its frequencies, each scaled as it is in photographs, makes shapes and colors.
 """
 
 import numpy as np
 import tensorflow as tf
 
-# How the colours of natural images vary: most in brightness, then from blue to yellow, least from
+# How the colors of natural images vary: most in brightness, then from blue to yellow, least from
 # green to magenta. The principal axes of the pixels of photographs, as columns, by deviation.
-_COLOURS = np.array(
+_COLORS = np.array(
     [[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]], "float32"
 ) / np.float32(0.46)
 
@@ -23,8 +23,8 @@ def images_of(spectrum: tf.Variable, size: tuple[int, int]) -> tf.Tensor:
     waves = tf.complex(spectrum[..., 0], spectrum[..., 1]) * scale.astype("complex64")
     pixels = tf.transpose(tf.signal.irfft2d(waves, size), (0, 2, 3, 1))
     if pixels.shape[-1] == 3:
-        pixels = pixels @ _COLOURS.T
-    return tf.sigmoid(pixels)  # stays within 0-1, and starts at grey
+        pixels = pixels @ _COLORS.T
+    return tf.sigmoid(pixels)  # stays within 0-1, and starts at gray
 
 
 def start_spectra(classes: np.ndarray, shape: tuple[int, int, int], seed: int) -> np.ndarray:

@@ -17,7 +17,7 @@ def tflite_cam(
 ) -> Heatmaps:
     """Explain what an exported model sees: its class activation maps, as a phone computes them.
 
-    Use it to see whether quantisation moved the evidence. The map is exact (Zhou et al.,
+    Use it to see whether quantization moved the evidence. The map is exact (Zhou et al.,
     https://arxiv.org/abs/1512.04150): it is made of the file's own feature map and the file's own
     weights, with one matrix product; for a float file it equals `grad_cam(model, images)`. An app
     does the same with a file exported with `feature_map=True`; here any file will do.

@@ -32,11 +32,11 @@ def deletion_insertion(
 ) -> tuple[Curves, Curves]:
     """Return the courses of deletion and of insertion (RISE, https://arxiv.org/abs/1806.07421).
 
-    Deletion paints pixels with the mean colour of all images: the sooner the probability falls, the
+    Deletion paints pixels with the mean color of all images: the sooner the probability falls, the
     better. Insertion uncovers them in a blurred image: the sooner it rises, the better.
 
     It shows whether the model's answer hangs on what the map marks, with no ground truth needed. It
-    cannot show that the map is right: half-painted images are unlike any that the model learnt
+    cannot show that the map is right: half-painted images are unlike any that the model learned
     from, so part of every fall is mere damage. Read it against the random map, which does the same
     kind of damage, and not as a number of its own.
 
@@ -78,7 +78,7 @@ def ranking(raw: np.ndarray, size: tuple[int, int], rng: np.random.Generator) ->
 
 
 def blurred(images: np.ndarray) -> np.ndarray:
-    """Return the images under a Gaussian of an eighth of their size: colours, but no shapes."""
+    """Return the images under a Gaussian of an eighth of their size: colors, but no shapes."""
     height, width = images.shape[1:3]
     rows = np.einsum("ij,njwc->niwc", _gaussian(height), images)
     return np.einsum("ij,nhjc->nhic", _gaussian(width), rows).astype("float32")

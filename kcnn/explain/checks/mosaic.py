@@ -3,19 +3,19 @@
 import numpy as np
 import tensorflow as tf
 
-from kcnn.explain.checks.localisation import Localisation, localise
+from kcnn.explain.checks.localization import Localization, localize
 from kcnn.explain.checks.subject import Subject
 
 
 def mosaic(
     subject: Subject, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> Localisation:
+) -> Localization:
     """Shrink each image to a quarter, set it among three of other classes, and explain its class.
 
     After Arias-Duart et al., https://arxiv.org/abs/2109.15035, whose score, Focus, is the share of
     the heat in the right quarter. The four are of different classes where there are as many. The
     right quarter is so by experiment too: an image counts only if the class's logit falls when the
-    mean colour covers that quarter, and by more than for any other quarter.
+    mean color covers that quarter, and by more than for any other quarter.
 
     It shows whether the map tells one class's evidence from another's in one and the same image,
     which a map of "the object" cannot do. It cannot show more than the model sees: shrunken images
@@ -40,7 +40,7 @@ def mosaic(
     own, others = falls[asked, everyone], np.where(np.arange(4)[:, None] == asked, -np.inf, falls)
     seen = (own > 0) & (own > others.max(axis=0))
     cases = mosaics[seen], quarters[asked[seen]], labels[seen]
-    return localise("mosaic", subject, cases, rng)
+    return localize("mosaic", subject, cases, rng)
 
 
 def _quarters(size: tuple[int, int]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kcnn.explain.checks.localisation import Localisation, localise
+from kcnn.explain.checks.localization import Localization, localize
 from kcnn.explain.checks.subject import Subject
 
 _TRIES = 12
@@ -11,13 +11,13 @@ _TRIES = 12
 
 def planted_patch(
     subject: Subject, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> Localisation:
+) -> Localization:
     """Plant the middle of one image in another of a different class, and explain the new class.
 
     The patch is the middle half, by height and width, of an image that the model is right and
     among its surer half about; it lands anywhere. That it is the cause is shown by experiment: an
     image counts only if the model tells the patch's class with it, and neither without it nor with
-    the mean colour in its place. Each image has several patches tried on it, and the first that
+    the mean color in its place. Each image has several patches tried on it, and the first that
     decides is kept, whatever its map looks like.
 
     It shows whether the map finds what the answer hangs on. It cannot show how the map does on
@@ -48,7 +48,7 @@ def planted_patch(
         planted[chosen], region[chosen] = with_patch[decides], where[decides]
         classes[chosen], decided[chosen] = wanted[decides], True
     cases = planted[decided], region[decided], classes[decided]
-    return localise("planted patch", subject, cases, rng)
+    return localize("planted patch", subject, cases, rng)
 
 
 def _donors(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def _donors(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _plant(
     images: np.ndarray, hosts: np.ndarray, donors: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the hosts with the donors' middles, with the mean colour instead, and where."""
+    """Return the hosts with the donors' middles, with the mean color instead, and where."""
     sizes = images.shape[1:3]
     height, width = (max(1, size // 2) for size in sizes)
     top, left = ((size - part) // 2 for size, part in zip(sizes, (height, width), strict=True))

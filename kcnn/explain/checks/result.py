@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kcnn.explain.checks.deletion_insertion import Curves
-from kcnn.explain.checks.localisation import Localisation
-from kcnn.explain.checks.randomisation import Cascade
+from kcnn.explain.checks.localization import Localization
+from kcnn.explain.checks.randomization import Cascade
 from kcnn.explain.checks.score import Score
 from kcnn.explain.methods import METHODS
 from kcnn.intervals import bootstrap
 from kcnn.pictures import save_figure
 
-# Of Okabe and Ito's palette: told apart with any colour vision.
+# Of Okabe and Ito's palette: told apart with any color vision.
 _COLORS = {"own": "#0072B2", "random": "#666666", "edges": "#D55E00"}
 _STYLES = {"own": "-", "random": ":", "edges": "--"}
 
@@ -30,7 +30,7 @@ class Check:
         count: the number of images N.
         deletion: the probability as the hottest pixels vanish.
         insertion: the probability as the hottest pixels appear.
-        randomisation: the maps' likeness to those of ever more random models.
+        randomization: the maps' likeness to those of ever more random models.
         planted_patch: where the heat lies when a patch decides.
         mosaic: where the heat lies among four pictures.
     """
@@ -40,15 +40,15 @@ class Check:
     count: int
     deletion: Curves
     insertion: Curves
-    randomisation: Cascade
-    planted_patch: Localisation
-    mosaic: Localisation
+    randomization: Cascade
+    planted_patch: Localization
+    mosaic: Localization
 
     @property
     def scores(self) -> tuple[Score, ...]:
         """What the rows of the table show."""
         places = [s for test in (self.planted_patch, self.mosaic) for s in (test.heat, test.peak)]
-        return (self.deletion.score, self.insertion.score, self.randomisation.score, *places)
+        return (self.deletion.score, self.insertion.score, self.randomization.score, *places)
 
     @property
     def title(self) -> str:
@@ -70,12 +70,12 @@ class Check:
     __str__ = table
 
     def plot(self) -> Figure:
-        """Return the curves of deletion, insertion and randomisation, and the heat's places."""
+        """Return the curves of deletion, insertion and randomization, and the heat's places."""
         figure = Figure(figsize=(9.6, 7.2), dpi=150, layout="constrained")
         axes = figure.subplots(2, 2)
         _draw_curves(axes[0, 0], self.deletion, "Deletion: lower is better", "deleted")
         _draw_curves(axes[0, 1], self.insertion, "Insertion: higher is better", "inserted")
-        _draw_cascade(axes[1, 0], self.randomisation)
+        _draw_cascade(axes[1, 0], self.randomization)
         _draw_places(axes[1, 1], self.scores[-4:])
         for cell in axes.flat:
             cell.grid(alpha=0.25)
@@ -122,7 +122,7 @@ def _draw_cascade(axes: Axes, cascade: Cascade) -> None:
     axes.set_xticks(depths, names, rotation=40, ha="right", fontsize=7, parse_math=False)
     axes.set_xlabel("random from the logits down to")
     axes.set_ylabel("rank correlation with the trained maps")
-    axes.set_title("Randomised weights: should fall", fontsize=10)
+    axes.set_title("Randomized weights: should fall", fontsize=10)
     axes.legend(fontsize=8, framealpha=0.9)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from kcnn.explain.checks.deletion_insertion import deletion_insertion
 from kcnn.explain.checks.mosaic import mosaic
 from kcnn.explain.checks.planted_patch import planted_patch
-from kcnn.explain.checks.randomisation import randomisation
+from kcnn.explain.checks.randomization import randomization
 from kcnn.explain.checks.result import Check
 from kcnn.explain.checks.subject import Subject
 from kcnn.explain.grad_cam import grad_cam
@@ -31,7 +31,7 @@ def check(
 
     * deletion and insertion: the answer must hang on the hottest pixels (no ground truth; part of
       every effect is mere damage to the image);
-    * randomised weights: the map must change when the model forgets what it has learnt (a map that
+    * randomized weights: the map must change when the model forgets what it has learned (a map that
       does may still be wrong; one that does not shows the image, not the model);
     * planted patch: the map must find the patch that alone has changed the model's mind;
     * mosaic: among four pictures in one, the map must find the one of the class.
@@ -92,7 +92,7 @@ def check(
         len(images),
         deletion,
         insertion,
-        randomisation(subject, images, heatmaps, rngs[1]),
+        randomization(subject, images, heatmaps, rngs[1]),
         planted_patch(subject, images, labels, rngs[2]),
         mosaic(subject, images, labels, rngs[3]),
     )

@@ -1,4 +1,4 @@
-"""Parameter randomisation: does the map depend on what the model has learnt?"""
+"""Parameter randomization: does the map depend on what the model has learned?"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,10 +32,10 @@ class Cascade:
     score: Score
 
 
-def randomisation(
+def randomization(
     subject: Subject, images: np.ndarray, heatmaps: Heatmaps, rng: np.random.Generator
 ) -> Cascade:
-    """Return how the maps change as the layers are randomised one after the other from the top.
+    """Return how the maps change as the layers are randomized one after the other from the top.
 
     The cascade of Adebayo et al., https://arxiv.org/abs/1810.03292. Kernels are drawn anew from a
     normal distribution of their own root mean square; vectors (biases, scales, statistics) are
@@ -67,7 +67,7 @@ def randomisation(
                 rows.append(spearman(raw, subject.explain(images, classes).raw))
     noise = spearman(*rng.random((2, *raw.shape)))
     values = {"own": rows[-1], "random": noise, "edges": np.ones(len(raw))}
-    score = Score("randomised weights: correlation", False, values, chance=0.0, perfect=0.0)
+    score = Score("randomized weights: correlation", False, values, chance=0.0, perfect=0.0)
     return Cascade(stops, np.stack(rows), score)
 
 

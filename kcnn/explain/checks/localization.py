@@ -11,7 +11,7 @@ from kcnn.explain.heatmaps import Heatmaps
 
 
 @dataclass(frozen=True, eq=False)
-class Localisation:
+class Localization:
     """Maps of images in which it is known where the evidence lies; `n` of them count.
 
     See them by `heatmaps.save("patches.png", images)`.
@@ -32,12 +32,12 @@ class Localisation:
     peak: Score
 
 
-def localise(
+def localize(
     name: str,
     subject: Subject,
     cases: tuple[np.ndarray, np.ndarray, np.ndarray],
     rng: np.random.Generator,
-) -> Localisation:
+) -> Localization:
     """Score the maps of images against the regions that hold the evidence.
 
     Args:
@@ -54,7 +54,7 @@ def localise(
     for what, within in (("heat", heat_within), ("peak", peak_within)):
         values = {which: within(raw, region) for which, raw in maps.items()}
         scores.append(Score(f"{name}: {what} in the right place", True, values, chance, 1.0))
-    return Localisation(images, region, heatmaps, *scores)
+    return Localization(images, region, heatmaps, *scores)
 
 
 def heat_within(raw: np.ndarray, region: np.ndarray) -> np.ndarray:

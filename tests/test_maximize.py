@@ -1,17 +1,17 @@
-"""Images that maximise a class's logit: higher scores, reproducible, within range, model intact."""
+"""Images that maximize a class's logit: higher scores, reproducible, within range, model intact."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explained import LAYERS, gap_model, randomise, snapshot
+from explained import LAYERS, gap_model, randomize, snapshot
 from matplotlib.image import imread
 
-from kcnn.explain import Maximised, maximise
+from kcnn.explain import Maximized, maximize
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
 
 
-def colour_model(*head, channels=3, size=(12, 9)):
+def color_model(*head, channels=3, size=(12, 9)):
     """Its logits are the means of the channels, 0-100."""
     body = [LAYERS.Rescaling(1 / 2.55), LAYERS.GlobalAveragePooling2D()]
     return keras.Sequential([keras.Input((*size, channels)), *body, *head])
@@ -28,7 +28,7 @@ def strong_model(*head):
 def test_the_logit_rises_for_every_class_and_the_model_is_left_alone():
     model = strong_model()
     before = snapshot(model)
-    found = maximise(model, steps=12, learning_rate=1.0)
+    found = maximize(model, steps=12, learning_rate=1.0)
     assert snapshot(model) == before
     assert found.images.shape == (5, 12, 12, 3) and found.images.dtype == np.uint8
     np.testing.assert_array_equal(found.class_index, range(5))
@@ -44,25 +44,25 @@ def test_the_score_is_the_logit_under_any_head():
     squashed = strong_model(head)  # saturated: there, a probability has no gradient
     bare = gap_model(LAYERS.Dense(3, name="logits"))
     bare.set_weights(squashed.get_weights())
-    one, other = maximise(squashed, 1, steps=4), maximise(bare, 1, steps=4)
+    one, other = maximize(squashed, 1, steps=4), maximize(bare, 1, steps=4)
     np.testing.assert_array_equal(one.images, other.images)
     np.testing.assert_array_equal([one.before, one.after], [other.before, other.after])
     assert one.after > one.before
 
 
-def test_a_class_that_is_a_colour_gives_that_colour():
-    found = maximise(colour_model(), steps=20)
+def test_a_class_that_is_a_color_gives_that_color():
+    found = maximize(color_model(), steps=20)
     means = found.images.mean(axis=(1, 2))
     assert (means.argmax(axis=1) == [0, 1, 2]).all()
     opposed = keras.initializers.Constant([[1, -1], [-1, 1], [0, 0]])
-    model = colour_model(LAYERS.Dense(2, kernel_initializer=opposed))
-    reddish, greenish = maximise(model, steps=25, learning_rate=1.0).images.mean(axis=(1, 2))
+    model = color_model(LAYERS.Dense(2, kernel_initializer=opposed))
+    reddish, greenish = maximize(model, steps=25, learning_rate=1.0).images.mean(axis=(1, 2))
     assert reddish[0] > 150 > 110 > reddish[1] and greenish[0] < 110 < 150 < greenish[1]
 
 
 def test_pictures_are_reproducible_and_another_seed_gives_others():
     model = strong_model()
-    found, again, other = (maximise(model, [0, 2], steps=5, seed=seed) for seed in (0, 0, 1))
+    found, again, other = (maximize(model, [0, 2], steps=5, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(found.images, again.images)
     np.testing.assert_array_equal(found.after, again.after)
     assert (found.images != other.images).any(axis=(1, 2, 3)).all()
@@ -70,12 +70,12 @@ def test_pictures_are_reproducible_and_another_seed_gives_others():
 
 def test_a_picture_does_not_depend_on_the_others_and_each_time_is_another():
     model = strong_model()
-    together, alone = maximise(model, [4, 1, 4], steps=5), maximise(model, 4, steps=5)
+    together, alone = maximize(model, [4, 1, 4], steps=5), maximize(model, 4, steps=5)
     difference = together.images[0].astype(int) - alone.images[0]
     assert np.abs(difference).max() <= 1  # of rounding
     assert (together.images[0] != together.images[2]).any()
-    many = maximise(model, [1] * 65 + [3], steps=1)  # more than run at once
-    np.testing.assert_array_equal(many.images[65:], maximise(model, 3, steps=1).images)
+    many = maximize(model, [1] * 65 + [3], steps=1)  # more than run at once
+    np.testing.assert_array_equal(many.images[65:], maximize(model, 3, steps=1).images)
     assert len(np.unique(many.images[:65], axis=0)) == 65
 
 
@@ -84,25 +84,25 @@ def total_variation(images):
 
 
 def test_variation_smooths():
-    rough, smooth = (maximise(strong_model(), steps=12, variation=v) for v in (0.0, 300.0))
+    rough, smooth = (maximize(strong_model(), steps=12, variation=v) for v in (0.0, 300.0))
     assert total_variation(smooth.images) < 0.7 * total_variation(rough.images)
     assert (rough.after > smooth.after).mean() > 0.5
 
 
 def test_long_strides_stay_within_range():
-    found = maximise(strong_model(), 0, steps=8, learning_rate=50.0)
+    found = maximize(strong_model(), 0, steps=8, learning_rate=50.0)
     assert (found.images.min(), found.images.max()) == (0, 255)
     assert np.isfinite(found.after).all()
 
 
 def test_models_of_grey_images_and_of_any_size():
-    grey = maximise(colour_model(channels=1), 0, steps=20)
-    assert grey.images.shape == (1, 12, 9, 1) and grey.images.mean() > 140
-    assert len(grey.plot().axes) == 1
-    any_size = colour_model(size=(None, None))
-    assert maximise(any_size, 1, steps=1, size=(7, 10)).images.shape == (1, 7, 10, 3)
+    gray = maximize(color_model(channels=1), 0, steps=20)
+    assert gray.images.shape == (1, 12, 9, 1) and gray.images.mean() > 140
+    assert len(gray.plot().axes) == 1
+    any_size = color_model(size=(None, None))
+    assert maximize(any_size, 1, steps=1, size=(7, 10)).images.shape == (1, 7, 10, 3)
     with pytest.raises(ValueError, match="any size: say which"):
-        maximise(any_size, 1)
+        maximize(any_size, 1)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_models_of_grey_images_and_of_any_size():
 )
 def test_wrong_arguments_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
-        maximise(colour_model(), **wrong)
+        maximize(color_model(), **wrong)
 
 
 def whole_numbers():
@@ -135,27 +135,27 @@ def whole_numbers():
     ("model", "message"),
     [
         (whole_numbers, "No gradient gets from the logits"),
-        (lambda: colour_model(channels=4), r"with 1 or 3 channels. Received: \(12, 9, 4\)"),
+        (lambda: color_model(channels=4), r"with 1 or 3 channels. Received: \(12, 9, 4\)"),
         (lambda: "model.keras", "needs a Keras 3 model"),
         (lambda: keras.Sequential([keras.Input((6, 6, 3)), LAYERS.ReLU()]), r"\[N, classes\]"),
     ],
 )
-def test_models_that_cannot_be_maximised_say_why(model, message):
+def test_models_that_cannot_be_maximized_say_why(model, message):
     with pytest.raises(ValueError, match=message):
-        maximise(model())
+        maximize(model())
 
 
-def test_a_mixed_precision_model_is_maximised():
+def test_a_mixed_precision_model_is_maximized():
     policy, body = keras.DTypePolicy("mixed_bfloat16"), gap_model()
     layers = [type(each).from_config(each.get_config() | {"dtype": policy}) for each in body.layers]
-    model = randomise(keras.Sequential([keras.Input((12, 12, 3)), *layers]))
-    found = maximise(model, 2, steps=12)
+    model = randomize(keras.Sequential([keras.Input((12, 12, 3)), *layers]))
+    found = maximize(model, 2, steps=12)
     assert found.after > found.before and found.after.dtype == np.float32
 
 
 def test_titles_and_files(tmp_path):
     images = np.zeros((7, 8, 8, 3), "uint8")
-    found = Maximised(images, np.arange(7), np.zeros(7, "float32"), np.full(7, 12.34, "float32"))
+    found = Maximized(images, np.arange(7), np.zeros(7, "float32"), np.full(7, 12.34, "float32"))
     titles = [axes.get_title() for axes in found.plot().axes]
     assert titles == [f"class {n}\nlogit 0.0 → 12.3" for n in range(7)] + ["", "", ""]
     assert not any(axes.axison for axes in found.plot().axes)

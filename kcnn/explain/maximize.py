@@ -16,11 +16,11 @@ from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
 from kcnn.pictures import save_figure
 
 _COLUMNS = 5
-_L2 = 30.0  # pale colours where the class does not ask for strong ones
+_L2 = 30.0  # pale colors where the class does not ask for strong ones
 
 
 @dataclass(frozen=True, eq=False)
-class Maximised:
+class Maximized:
     """Images that were changed until a class's logit was high.
 
     Attributes:
@@ -30,7 +30,7 @@ class Maximised:
         after: float32 [N], the class's logit for `images`, rounded to 0-255 as they are.
 
     >>> image = np.zeros((1, 8, 8, 3), "uint8")
-    >>> found = Maximised(image, np.array([3]), np.array([0.1]), np.array([20.0]))
+    >>> found = Maximized(image, np.array([3]), np.array([0.1]), np.array([20.0]))
     >>> found.plot(["cat"]).axes[0].get_title().splitlines()
     ['cat', 'logit 0.1 → 20.0']
     """
@@ -71,7 +71,7 @@ class Maximised:
         save_figure(self.plot(titles), path)
 
 
-def maximise(
+def maximize(
     model: keras.Model,
     class_index: int | Sequence[int] | None = None,
     steps: int = 64,
@@ -79,22 +79,22 @@ def maximise(
     variation: float = 30.0,
     size: tuple[int, int] | None = None,
     seed: int = 0,
-) -> Maximised:
+) -> Maximized:
     """Make images that a model takes for the best examples of classes, by gradient ascent.
 
     Use it to see what drives a class's logit (Erhan et al. 2009, "Visualizing Higher-Layer
-    Features of a Deep Network"; Simonyan et al. 2013, https://arxiv.org/abs/1312.6034). From grey
+    Features of a Deep Network"; Simonyan et al. 2013, https://arxiv.org/abs/1312.6034). From gray
     noise on, the image is changed so that the logit before any softmax rises. What keeps the
     result from being invisible noise is that of Olah et al. 2017,
     https://doi.org/10.23915/distill.00007: the ascent is in the image's frequencies, scaled as
-    those of photographs are, and in colours that vary as theirs do; at every step the image is
-    shifted by up to an eighth of its size; and a penalty on the differences between neighbours
-    (total variation) and one on the distance from grey (L2) hold down what the logit does not need.
+    those of photographs are, and in colors that vary as theirs do; at every step the image is
+    shifted by up to an eighth of its size; and a penalty on the differences between neighbors
+    (total variation) and one on the distance from gray (L2) hold down what the logit does not need.
 
-    What such a picture shows: colours, textures and parts that the class's logit adds up, often
+    What such a picture shows: colors, textures and parts that the class's logit adds up, often
     several times over and in no place of their own, and backgrounds where the model relies on them.
     What it does not show: a typical image of the class, how sure the model is of real ones (the
-    logit lies far above theirs), or that nothing else counts. It depends on the regularisation as
+    logit lies far above theirs), or that nothing else counts. It depends on the regularization as
     much as on the model; another seed gives another picture.
 
     Args:
@@ -104,8 +104,8 @@ def maximise(
             By default all classes. A class's picture does not depend on what else is asked for.
         steps: of gradient ascent, at least 1. 64 make the figures plain, more add detail.
         learning_rate: of Adam, above 0.
-        variation: weight of the total variation: of the mean difference between neighbours, of
-            pixels scaled to 0-1, against a logit of some tens. 0 for crisp and colourful images,
+        variation: weight of the total variation: of the mean difference between neighbors, of
+            pixels scaled to 0-1, against a logit of some tens. 0 for crisp and colorful images,
             300 for smooth and pale ones.
         size: (height, width) of the images, for a model that takes any.
         seed: of the noise and of the shifts.
@@ -120,7 +120,7 @@ def maximise(
     ...     keras.layers.GlobalAveragePooling2D(),
     ...     keras.layers.Dense(3, kernel_initializer="identity"),  # tells red, green and blue
     ... ])
-    >>> found = maximise(model, 0, steps=8)
+    >>> found = maximize(model, 0, steps=8)
     >>> found.images.shape, bool(found.after > found.before)
     ((1, 8, 8, 3), True)
     """
@@ -135,7 +135,7 @@ def maximise(
         ascent = _Ascent(model, classes[part], shape[:2], variation)
         parts.append(ascent.run(noise[part], shifts, learning_rate))
     images, before, after = map(np.concatenate, zip(*parts, strict=True))
-    return Maximised(images, classes, before, after)
+    return Maximized(images, classes, before, after)
 
 
 @dataclass(frozen=True, eq=False)
