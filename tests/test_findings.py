@@ -21,6 +21,7 @@ from kcnn.pipeline.variants import Variant, score, with_tta
 from kcnn.report import analysis
 from kcnn.report.stages import Report
 from kcnn.run_dir import RunDir
+from kcnn.runtimes import Latency
 
 PICTURES = ("reliability", "mistakes", "disagreements", "heatmaps")
 
@@ -78,6 +79,23 @@ def test_every_picture_is_there_and_on_the_page(found):
     between = analysis.load(run_dir.analysis).disagreements[0]
     assert page.count("<img") == 3 + bool(between.lost or between.gained)
     assert {run_dir.page, run_dir.analysis} <= set(run_dir.files())
+
+
+@pytest.mark.parametrize(
+    ("tool", "doubled", "warns"), [(None, None, False), (0.09, 0.18, False), (0.4, 0.8, True)]
+)
+def test_times_of_tta_and_of_a_tool_too_coarse(
+    found, forms, monkeypatch, caplog, tool, doubled, warns
+):
+    def measured(models, *, threads, **_):
+        return [Latency(name, count, 0.1 / count, tool) for count in threads for name in models]
+
+    monkeypatch.setattr("kcnn.pipeline.receipts.latency", measured)
+    evaluation = found[1][0]
+    plain, flipped = receipts([forms[0], with_tta(forms[0], "flip")], [evaluation, evaluation])
+    assert (plain.ms_per_image, plain.ms_two_threads, plain.tool_ms) == (0.1, 0.05, tool)
+    assert (flipped.ms_per_image, flipped.ms_two_threads, flipped.tool_ms) == (0.2, 0.1, doubled)
+    assert ("was the machine busy?" in caplog.text) == warns
 
 
 @pytest.fixture(scope="module")

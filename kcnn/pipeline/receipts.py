@@ -30,18 +30,18 @@ def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> 
     )
 
 
-def _receipt(variant: Variant, evaluation: Evaluation, times: dict[str, float]) -> Stage:
+def _receipt(variant: Variant, evaluation: Evaluation, times: dict[str, float | None]) -> Stage:
     return stage(
         variant.name,
         variant.file,
         evaluation,
-        **{field: taken * TTA[variant.tta] for field, taken in times.items()},
+        **{field: taken and taken * TTA[variant.tta] for field, taken in times.items()},
         **facts(variant),
         arena_bytes=_arena_bytes(variant),
     )
 
 
-def _times(variants: Sequence[Variant]) -> dict[Path, dict[str, float]]:
+def _times(variants: Sequence[Variant]) -> dict[Path, dict[str, float | None]]:
     """Measure every file on the one runtime that a phone has, as fields of `Stage`."""
     files = {str(variant.file): variant for variant in variants}  # a variant and its TTA share one
     logger.info("timing %d files in turn", len(files))
@@ -49,11 +49,12 @@ def _times(variants: Sequence[Variant]) -> dict[Path, dict[str, float]]:
     rows = latency(models, threads=(1, 2), rounds=_ROUNDS, timeout=_TIMEOUT)
     alone, shared = ({row.name: row for row in rows if row.threads == n} for n in (1, 2))
     for row in alone.values():
-        if abs(row.tool_milliseconds - row.milliseconds) > 0.02 + _APART * row.milliseconds:
+        tool = row.tool_milliseconds
+        if tool is not None and abs(tool - row.milliseconds) > 0.02 + _APART * row.milliseconds:
             logger.warning(
                 "%s: LiteRT's own benchmark tool says %.3f ms, this %.3f ms; was the machine busy?",
                 Path(row.name).name,
-                row.tool_milliseconds,
+                tool,
                 row.milliseconds,
             )
     return {

@@ -50,7 +50,8 @@ class Stage:
     ms_two_threads: float | None = None
     """The same as `ms_per_image` on two threads."""
     tool_ms: float | None = None
-    """The same as `ms_per_image`, measured by LiteRT's own benchmark tool."""
+    """The same as `ms_per_image`, measured by LiteRT's own benchmark tool; None below 0.05 ms, for
+    which the tool is too coarse."""
 
 
 @dataclass(frozen=True)

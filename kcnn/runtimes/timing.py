@@ -16,6 +16,8 @@ from kcnn.runtimes.runtime import TIMEOUT, Task, prepare
 
 _TITLE = "LiteRT"
 _TOOL = "ai_edge_litert.tools.benchmark_litert_model"
+# The tool rounds to 0.01 ms: below this, rounding alone changes the figure by more than a tenth.
+_TOOL_COARSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Latency:
         threads: how many share the work on one image.
         milliseconds: the median, from stored pixels to stored outputs.
         tool_milliseconds: the median that LiteRT's own benchmark tool finds, one model after the
-            other.
+            other. None below 0.05 ms: the tool rounds to hundredths of a millisecond.
     """
 
     name: str
     threads: int
     milliseconds: float
-    tool_milliseconds: float
+    tool_milliseconds: float | None
 
 
 def latency(
@@ -92,12 +94,13 @@ def _take_turns(
     return report["milliseconds"]
 
 
-def _benchmark(model: Path, threads: int, rounds: int, timeout: float) -> float:
-    """Return the median that LiteRT's own tool finds, in milliseconds."""
+def _benchmark(model: Path, threads: int, rounds: int, timeout: float) -> float | None:
+    """Return the median that LiteRT's own tool finds, in milliseconds; see `Latency`."""
     result = model.with_suffix(".json")
     command = [sys.executable, "-P", "-m", _TOOL, "--model", model, "--result_json", result]
     command += ["--num_threads", str(threads), "--num_runs", str(rounds)]
     status, written = run_program(command, _TITLE, timeout=timeout)
     if status or not result.is_file():
         raise RuntimeError(f"LiteRT's benchmark tool failed: {one_line(RuntimeError(written))}")
-    return json.loads(result.read_text())["latency"]["median_ms"]
+    median = json.loads(result.read_text())["latency"]["median_ms"]
+    return median if median >= _TOOL_COARSE else None
