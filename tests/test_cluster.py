@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import kcnn.data
-from kcnn.compress import cluster
+from kcnn.compress import check_cluster, cluster
 from kcnn.layers import PartiallyConnectedConv2D
 
 L = keras.layers
@@ -103,5 +103,7 @@ def test_kernels_share_few_values_and_zeros_stay_zeros(trained, data):
 )
 def test_a_setting_out_of_range_is_refused(options, message, trained, data, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
-    with pytest.raises(ValueError, match=message):
-        cluster(trained, data, **options)
+    check_cluster(trained, data, clusters=3, exclude=iter(["hidden"]))
+    for function in (cluster, check_cluster):
+        with pytest.raises(ValueError, match=message):
+            function(trained, data, **options)

@@ -19,7 +19,7 @@ from narrow import build_narrow
 
 import kcnn.data
 import kcnn.models
-from kcnn.compress import prune, sparsity
+from kcnn.compress import check_prune, prune, sparsity
 from kcnn.compress.carried import ACTIVATIONS, CARRIED
 from kcnn.compress.child import start
 from kcnn.compress.graph import write_job
@@ -325,9 +325,10 @@ def test_a_model_that_cannot_be_pruned_is_refused_by_name(case, data, monkeypatc
     build, message = REFUSED[case]
     model = build()
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
-    with pytest.raises(ValueError, match=message) as refusal:
-        prune(model, data)
-    assert "\n" not in str(refusal.value)
+    for function in (prune, check_prune):
+        with pytest.raises(ValueError, match=message) as refusal:
+            function(model, data)
+        assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -345,8 +346,18 @@ def test_a_model_that_cannot_be_pruned_is_refused_by_name(case, data, monkeypatc
 )
 def test_a_setting_out_of_range_is_refused(settings, trained, data):
     ((name, value),) = settings.items()
-    with pytest.raises(ValueError, match=f"{name}.*{value}"):
-        prune(trained, data, **settings)
+    for function in (prune, check_prune):
+        with pytest.raises(ValueError, match=f"{name}.*{value}"):
+            function(trained, data, **settings)
+
+
+def test_what_can_be_pruned_passes_the_check_without_a_child(data, monkeypatch):
+    model = small_net()
+    weights = model.get_weights()
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
+    check_prune(model, data, sparsity=0.5, exclude=iter(["logits"]), teacher=model)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 # -- pruning ---------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kcnn.data
-from kcnn.compress import prune
+from kcnn.compress import check_prune, prune
 
 L = keras.layers
 
@@ -150,6 +150,7 @@ def test_a_choice_that_makes_no_sense_is_refused(case, data, monkeypatch):
     build, options, message = REFUSED[case]
     model = build()
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
-    with pytest.raises(ValueError, match=message) as refusal:
-        prune(model, data, **options)
-    assert "\n" not in str(refusal.value)
+    for function in (prune, check_prune):
+        with pytest.raises(ValueError, match=message) as refusal:
+            function(model, data, **options)
+        assert "\n" not in str(refusal.value)

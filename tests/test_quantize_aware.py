@@ -11,7 +11,7 @@ import tensorflow as tf
 from narrow import build_narrow
 
 import kcnn
-from kcnn.compress import quantize_aware, sparsity
+from kcnn.compress import check_quantize_aware, quantize_aware, sparsity
 from kcnn.compress.kernels import kernel_variables
 from kcnn.compress.qat.graph import with_roundings
 from kcnn.export import ExportResult
@@ -356,18 +356,22 @@ def test_soft_labels_train_and_the_same_batches_give_the_same_model(data):
     [
         ({"engine": "kears"}, "Unknown engine 'kears'. Did you mean 'keras'?"),
         ({"epochs": 0}, "epochs must be an integer of at least 1. Received: epochs=0"),
-        ({"learning_rate": -1.0}, "learning_rate must be a positive number. Received"),
+        ({"learning_rate": -1.0}, "learning_rate must be a positive, finite number. Received"),
     ],
 )
 def test_bad_arguments(arguments, reason, data):
-    with pytest.raises(ValueError, match=reason):
-        quantize_aware(smallest_net(), data, **arguments)
+    check_quantize_aware(smallest_net(), data, control=False)
+    for function in (quantize_aware, check_quantize_aware):
+        with pytest.raises(ValueError, match=reason):
+            function(smallest_net(), data, **arguments)
 
 
 def test_tfmot_names_what_it_does_not_know(data):
     model = kcnn.models.build("lenet5")
-    with pytest.raises(ValueError, match="'c1_slope' .Rescaling. .*by TF-MOT.*engine=\"keras\""):
-        quantize_aware(model, data, engine="tfmot")
+    check_quantize_aware(model, data)
+    for function in (quantize_aware, check_quantize_aware):
+        with pytest.raises(ValueError, match="'c1_slope' .Rescaling. .*by TF-MOT.*\"keras\""):
+            function(model, data, engine="tfmot")
 
 
 def test_a_training_that_diverges_is_an_error(data):

@@ -12,7 +12,7 @@ import kcnn.layers
 import kcnn.models
 from kcnn.arithmetic import conv_macs, model_arithmetic
 from kcnn.arithmetic.graph import calls
-from kcnn.compress import slim
+from kcnn.compress import check_slim, slim
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
 from kcnn.models import MODELS, names
@@ -321,21 +321,22 @@ def refused(*middle, twice=False):
     return conv, keras.Model(image, L.Dense(2)(L.Flatten()(x)))
 
 
-def test_what_cannot_be_followed_is_named():
+@pytest.mark.parametrize("refuse", [slim, check_slim])
+def test_what_cannot_be_followed_is_named(refuse):
     inner = keras.Sequential([keras.Input((8, 8, 3)), L.ReLU()], name="inner")
     with pytest.raises(ValueError, match="'inner' is a model within the model: build"):
-        slim(refused(inner)[1])
+        refuse(refused(inner)[1])
     with pytest.raises(ValueError, match="'relu' is called 2 times"):
-        slim(refused(L.ReLU(name="relu"), twice=True)[1])
+        refuse(refused(L.ReLU(name="relu"), twice=True)[1])
     conv, model = refused()
     with pytest.raises(ValueError, match=r"operation on tensors: use .*Add\(\)"):
-        slim(keras.Model(model.inputs[0], conv + conv))
+        refuse(keras.Model(model.inputs[0], conv + conv))
     with pytest.raises(ValueError, match="'mixer' .Mixer. stands in the way.*Name it in exclude"):
-        slim(refused(Mixer(name="mixer"))[1])
+        refuse(refused(Mixer(name="mixer"))[1])
     with pytest.raises(ValueError, match="channels_first"):
-        slim(refused(L.Flatten(data_format="channels_first"))[1])
+        refuse(refused(L.Flatten(data_format="channels_first"))[1])
     with pytest.raises(ValueError, match="one input and one output. Received: 1 and 2"):
-        slim(keras.Model(model.inputs[0], [conv, model.outputs[0]]))
+        refuse(keras.Model(model.inputs[0], [conv, model.outputs[0]]))
 
 
 def test_an_excluded_unknown_layer_keeps_its_channels():
@@ -350,25 +351,27 @@ def test_an_excluded_unknown_layer_keeps_its_channels():
     np.testing.assert_allclose(result.model(pixels((8, 8, 3))), expected, rtol=1e-4, atol=1e-3)
 
 
-def test_arguments():
+@pytest.mark.parametrize("refuse", [slim, check_slim])
+def test_arguments(refuse):
     model = two_convolutions()
     for macs in (0, 1.1, True, "half"):
         with pytest.raises(ValueError, match="macs must be above 0 and at most 1"):
-            slim(model, macs=macs)
+            refuse(model, macs=macs)
     with pytest.raises(ValueError, match="multiple_of must be an integer of at least 1"):
-        slim(model, multiple_of=0)
+        refuse(model, multiple_of=0)
     with pytest.raises(ValueError, match="Unknown criterion 'l2'"):
-        slim(model, criterion="l2")
+        refuse(model, criterion="l2")
     with pytest.raises(ValueError, match="Unknown layer 'frist'.*first"):
-        slim(model, exclude=["frist"])
+        refuse(model, exclude=["frist"])
     with pytest.raises(ValueError, match="names of layers"):
-        slim(model, exclude="first")
+        refuse(model, exclude="first")
     once = slim(model, macs=0.9, multiple_of=1, exclude=iter(["first"]))
     assert once.kept == slim(model, macs=0.9, multiple_of=1, exclude=["first"]).kept
     assert once.kept != slim(model, macs=0.9, multiple_of=1).kept
     with pytest.raises(ValueError, match=r"macs must be at least (0\.\d+).*multiple_of=8") as error:
-        slim(model, macs=0.1)
+        refuse(model, macs=0.1)
     least = float(str(error.value).split("at least ")[1].split()[0])
+    check_slim(model, macs=least)
     assert slim(model, macs=least).after.macs <= least * slim(model, macs=1).before.macs
     with pytest.raises(ValueError, match="macs must be at least 1.0 .*'batch_norm_scale'"):
-        slim(refused()[1], criterion="batch_norm_scale", multiple_of=1)
+        refuse(refused()[1], criterion="batch_norm_scale", multiple_of=1)

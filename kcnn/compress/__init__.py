@@ -1,43 +1,15 @@
 """Make a trained network smaller.
 
+Each technique has a check beside it, `check_prune` beside `prune`: it takes the same arguments,
+trains nothing, and raises the ValueError that the technique would raise. Call it before hours of
+other work.
+
 >>> import kcnn.compress
 >>> "prune" in dir(kcnn.compress)
 True
 """
 
-from importlib import import_module
+import lazy_loader
 
-_HOME = {
-    "ClusterResult": "clustering",
-    "PruneResult": "pruning",
-    "QuantizeAwareResult": "qat",
-    "SlimResult": "filters.slimming",
-    "cluster": "clustering",
-    "prune": "pruning",
-    "quantize_aware": "qat",
-    "slim": "filters.slimming",
-    "sparsity": "kernels",
-}
-
-__all__ = [
-    "ClusterResult",
-    "PruneResult",
-    "QuantizeAwareResult",
-    "SlimResult",
-    "cluster",
-    "prune",
-    "quantize_aware",
-    "slim",
-    "sparsity",
-]
-
-
-def __getattr__(name: str) -> object:
-    # Lazy, because the child process of `child.py` passes through here and must not load Keras 3.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Lazy, because the child process of `child.py` imports this package and must not load Keras 3.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 
 import keras
 import numpy as np
 
+from kcnn.checks import check_count
 from kcnn.compress.finetune import check_budget, check_models, finetune
 from kcnn.compress.graph import with_weights
 from kcnn.compress.kernels import chosen, kernels, zero_fractions
@@ -76,21 +76,7 @@ def cluster(
     >>> max(result.clusters.values())
     8
     """
-    check_budget(epochs, learning_rate)
-    check_models(model, None, data)
-    found = chosen(model, exclude)
-    zeros = {name: share for name, share in zero_fractions(model).items() if share}
-    least = 3 if zeros else 2
-    if not isinstance(clusters, Integral) or clusters < least:
-        raise ValueError(
-            f"clusters must be an integer of at least {least}. Received: clusters={clusters!r}"
-        )
-    settings = {
-        "clusters": int(clusters),
-        # A kernel of so few weights is clustered as it is.
-        "layers": [name for name, kernel in found.items() if kernel.size > clusters],
-        "zeros": zeros,
-    }
+    settings = _job_settings(model, data, clusters, exclude, epochs, learning_rate)
     tuned = finetune(
         "clustering", model, data, settings, epochs=epochs, learning_rate=learning_rate
     )
@@ -102,3 +88,50 @@ def cluster(
         epochs=epochs,
         seconds=tuned.seconds,
     )
+
+
+def check_cluster(
+    model: keras.Model,
+    data: Data,
+    *,
+    clusters: int = 16,
+    exclude: Iterable[str] = (),
+    epochs: int = 2,
+    learning_rate: float = 1e-4,
+) -> None:
+    """Check that `cluster` accepts these arguments, without training.
+
+    Args:
+        model: as of `cluster`, and so are all others.
+        data: not read, only held against the model.
+        clusters: distinct values of a kernel.
+        exclude: names of layers whose kernels are not clustered.
+        epochs: passes over the training images.
+        learning_rate: at the start.
+
+    Raises:
+        ValueError: `cluster` would raise it; the message is the same.
+    """
+    _job_settings(model, data, clusters, exclude, epochs, learning_rate)
+
+
+def _job_settings(
+    model: keras.Model,
+    data: Data,
+    clusters: int,
+    exclude: Iterable[str],
+    epochs: int,
+    learning_rate: float,
+) -> dict:
+    """Check all arguments of `cluster` and return the settings of the job in the child process."""
+    check_budget(epochs, learning_rate)
+    check_models(model, None, data)
+    found = chosen(model, exclude)
+    zeros = {name: share for name, share in zero_fractions(model).items() if share}
+    check_count("clusters", clusters, minimum=3 if zeros else 2)
+    return {
+        "clusters": int(clusters),
+        # A kernel of so few weights is clustered as it is.
+        "layers": [name for name, kernel in found.items() if kernel.size > clusters],
+        "zeros": zeros,
+    }

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
-from numbers import Integral, Real
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kcnn.checks import check_count, check_positive
 from kcnn.compress.bridge.training import Training
 from kcnn.compress.child import Child, start
 from kcnn.compress.graph import describe, write_job
@@ -47,13 +47,9 @@ class Finetuned:
 
 
 def check_budget(epochs: int, learning_rate: float) -> None:
-    """Raise ValueError if a training cannot be so long or so fast."""
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be an integer of at least 1. Received: epochs={epochs!r}")
-    if not isinstance(learning_rate, Real) or not 0 < learning_rate < math.inf:
-        raise ValueError(
-            f"learning_rate must be a positive number. Received: learning_rate={learning_rate!r}"
-        )
+    """Raise ValueError unless `epochs` is a count and `learning_rate` a positive, finite number."""
+    check_count("epochs", epochs)
+    check_positive("learning_rate", learning_rate)
 
 
 def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) -> None:

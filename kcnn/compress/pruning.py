@@ -93,10 +93,9 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     >>> result.layer_sparsity["logits"], round(result.layer_sparsity["dense"], 3)
     (0.0, 0.5)
     """
-    if schedule not in SCHEDULES:
-        raise unknown("schedule", schedule, SCHEDULES)
-    check_budget(epochs, learning_rate)
-    check_models(model, teacher, data)
+    exclude = layer_names(exclude)
+    budget = {"epochs": epochs, "learning_rate": learning_rate, "teacher": teacher}
+    check_prune(model, data, sparsity=sparsity, exclude=exclude, schedule=schedule, **budget)
     end_step, frequency = _mask_updates(schedule, epochs * data.steps_per_epoch)
     settings = {
         "targets": _targets(model, sparsity, exclude),
@@ -104,7 +103,6 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
         "end_step": end_step,
         "frequency": frequency,
     }
-    budget = {"epochs": epochs, "learning_rate": learning_rate, "teacher": teacher}
     tuned = finetune("pruning", model, data, settings, **budget)
     pruned = with_weights(model, tuned.arrays)
     return PruneResult(
@@ -115,6 +113,39 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
         epochs=epochs,
         seconds=tuned.seconds,
     )
+
+
+def check_prune(  # noqa: PLR0913 - the arguments of `prune`
+    model: keras.Model,
+    data: Data,
+    *,
+    sparsity: float | str | Mapping[str, float] = 0.8,
+    exclude: Iterable[str] = (),
+    epochs: int = 2,
+    schedule: str = "polynomial",
+    learning_rate: float = 1e-3,
+    teacher: keras.Model | None = None,
+) -> None:
+    """Check that `prune` accepts these arguments, without training.
+
+    Args:
+        model: as of `prune`, and so are all others.
+        data: not read, only held against the model.
+        sparsity: fraction of the weights that become zero, or fractions by layer name, or "2:4".
+        exclude: names of layers that stay dense.
+        epochs: passes over the training images.
+        schedule: "polynomial" or "constant".
+        learning_rate: at the start.
+        teacher: a trained model for the same images and classes, ending in logits.
+
+    Raises:
+        ValueError: `prune` would raise it; the message is the same.
+    """
+    if schedule not in SCHEDULES:
+        raise unknown("schedule", schedule, SCHEDULES)
+    check_budget(epochs, learning_rate)
+    check_models(model, teacher, data)
+    _targets(model, sparsity, exclude)
 
 
 def _targets(

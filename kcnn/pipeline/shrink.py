@@ -7,9 +7,6 @@ import keras
 from kcnn import compress, export, models
 from kcnn.arithmetic import model_arithmetic
 from kcnn.callbacks import LearningRateLog, MonitorGuard
-from kcnn.compress.finetune import check_models
-from kcnn.compress.kernels import chosen
-from kcnn.compress.qat.quantizing import prepared
 from kcnn.data import Data
 from kcnn.models.files import in_float32
 from kcnn.pipeline.variants import Variant
@@ -28,13 +25,43 @@ def check(recipe: Recipe, model: keras.Model, data: Data) -> None:
             cannot be carried to TF-MOT or be trained for int8.
     """
     model = in_float32(model)
-    for section in filter(None, (recipe.prune, recipe.cluster)):
-        check_models(model, None, data)
-        chosen(model, section.exclude)
-    if recipe.slim:
-        _thinned(recipe.slim, model)
-    if recipe.quantize_aware:
-        prepared(model, data, recipe.quantize_aware.engine)
+    if section := recipe.prune:
+        for sparsity in section.sparsities:
+            compress.check_prune(
+                model,
+                data,
+                sparsity=sparsity,
+                exclude=section.exclude,
+                epochs=section.epochs,
+                schedule=section.schedule,
+                learning_rate=section.learning_rate,
+                teacher=model if section.distill else None,
+            )
+    if section := recipe.cluster:
+        compress.check_cluster(
+            model,
+            data,
+            clusters=section.clusters,
+            exclude=section.exclude,
+            epochs=section.epochs,
+            learning_rate=section.learning_rate,
+        )
+    if section := recipe.slim:
+        compress.check_slim(
+            model,
+            macs=section.macs,
+            criterion=section.criterion,
+            exclude=section.exclude,
+            multiple_of=section.multiple_of,
+        )
+    if section := recipe.quantize_aware:
+        compress.check_quantize_aware(
+            model,
+            data,
+            epochs=section.epochs,
+            learning_rate=section.learning_rate,
+            engine=section.engine,
+        )
 
 
 def shrunk(recipe: Recipe, model: keras.Model, data: Data, run_dir: RunDir) -> list[Variant]:
@@ -81,7 +108,13 @@ def prune(section: Prune, whole: Variant, data: Data, run_dir: RunDir) -> list[V
 def slim(section: Slim, whole: Variant, data: Data, run_dir: RunDir) -> Variant:
     """Return the model without its weakest filters, after it has recovered."""
     logger.info("taking filters out until %.0f %% of the MACs are left", 100 * section.macs)
-    result = _thinned(section, whole.model)
+    result = compress.slim(
+        whole.model,
+        macs=section.macs,
+        criterion=section.criterion,
+        exclude=section.exclude,
+        multiple_of=section.multiple_of,
+    )
     schedule = schedules.cosine(
         section.learning_rate, epochs=section.epochs, steps_per_epoch=data.steps_per_epoch
     )
@@ -98,16 +131,6 @@ def slim(section: Slim, whole: Variant, data: Data, run_dir: RunDir) -> Variant:
     share = result.after.macs / result.before.macs
     file = models.save(model, run_dir.shrunk("slim"))
     return Variant(f"slim, {share:.0%} of the MACs", file, model, result.after.macs)
-
-
-def _thinned(section: Slim, model: keras.Model) -> compress.SlimResult:
-    return compress.slim(
-        model,
-        macs=section.macs,
-        criterion=section.criterion,
-        exclude=section.exclude,
-        multiple_of=section.multiple_of,
-    )
 
 
 def cluster(section: Cluster, variant: Variant, data: Data, run_dir: RunDir) -> Variant:

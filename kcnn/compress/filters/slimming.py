@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import keras
 import numpy as np
 
 from kcnn.arithmetic import ModelArithmetic, model_arithmetic
-from kcnn.compress.filters.network import analyse
+from kcnn.checks import check_count
+from kcnn.compress.filters.channels import Kept
+from kcnn.compress.filters.network import Network, analyse
 from kcnn.compress.filters.ranking import removed_units
 from kcnn.compress.filters.rebuild import rebuild
 from kcnn.compress.filters.rule import CRITERIA, L1
@@ -80,16 +82,7 @@ def slim(
     >>> result.before.macs, result.after.macs
     (42624, 21312)
     """
-    if isinstance(macs, bool) or not isinstance(macs, Real) or not 0 < macs <= 1:
-        raise ValueError(f"macs must be above 0 and at most 1. Received: macs={macs!r}")
-    if isinstance(multiple_of, bool) or not isinstance(multiple_of, Integral) or multiple_of < 1:
-        raise ValueError(
-            f"multiple_of must be an integer of at least 1. Received: multiple_of={multiple_of!r}"
-        )
-    if criterion not in CRITERIA:
-        raise unknown("criterion", criterion, CRITERIA)
-    network = analyse(model, exclude)
-    kept = network.kept(removed_units(network, criterion, macs, multiple_of))
+    network, kept = _choose_filters(model, macs, criterion, exclude, multiple_of)
     smaller = rebuild(network, kept, model.name)
     return SlimResult(
         model=smaller,
@@ -101,3 +94,44 @@ def slim(
             if L1 in rule.scores
         },
     )
+
+
+def check_slim(
+    model: keras.Model,
+    *,
+    macs: float = 0.5,
+    criterion: str = L1,
+    exclude: Iterable[str] = (),
+    multiple_of: int = 8,
+) -> None:
+    """Check that `slim` accepts these arguments, without building the smaller model.
+
+    Args:
+        model: as of `slim`, and so are all others.
+        macs: multiply-accumulates that may be left, as a share of the model's, up to 1.
+        criterion: "l1" or "batch_norm_scale".
+        exclude: names of layers of which every channel stays.
+        multiple_of: how many filters go at a time.
+
+    Raises:
+        ValueError: `slim` would raise it; the message is the same.
+
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")])
+    >>> check_slim(model, macs=0.5)
+    Traceback (most recent call last):
+    ValueError: macs must be at least 1.0 for this model by criterion='l1', ...
+    """
+    _choose_filters(model, macs, criterion, exclude, multiple_of)
+
+
+def _choose_filters(
+    model: keras.Model, macs: float, criterion: str, exclude: Iterable[str], multiple_of: int
+) -> tuple[Network, Kept]:
+    """Check all arguments of `slim` and return which channels of the network are left."""
+    if isinstance(macs, bool) or not isinstance(macs, Real) or not 0 < macs <= 1:
+        raise ValueError(f"macs must be above 0 and at most 1. Received: macs={macs!r}")
+    check_count("multiple_of", multiple_of)
+    if criterion not in CRITERIA:
+        raise unknown("criterion", criterion, CRITERIA)
+    network = analyse(model, exclude)
+    return network, network.kept(removed_units(network, criterion, macs, multiple_of))

@@ -85,10 +85,9 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     >>> result.model.get_layer("logits_fake_quantize").steps.numpy()
     np.float32(9.0)
     """
-    check_budget(epochs, learning_rate)
     started = time.perf_counter()
     model = in_float32(model)
-    aware = prepared(model, data, engine)
+    aware = _prepare(model, data, epochs, learning_rate, engine)
     budget = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
     plain = None
     with ExitStack() as kept:
@@ -113,12 +112,36 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     )
 
 
-def prepared(model: keras.Model, data: Data, engine: str) -> keras.Model:
-    """Return a copy of `model` with the roundings of its int8 file.
+def check_quantize_aware(
+    model: keras.Model,
+    data: Data,
+    *,
+    epochs: int = 2,
+    learning_rate: float = 1e-4,
+    engine: str = "keras",
+    control: bool = True,
+) -> None:
+    """Check that `quantize_aware` accepts these arguments, without training.
+
+    Args:
+        model: as of `quantize_aware`, and so are all others.
+        data: not read, only held against the model.
+        epochs: passes over the training images.
+        learning_rate: at the start.
+        engine: "keras" or "tfmot".
+        control: without influence; it is here so that the same options fit both functions.
 
     Raises:
-        ValueError: there is no such engine, or it cannot train the model on `data`.
+        ValueError: `quantize_aware` would raise it; the message is the same.
     """
+    _prepare(in_float32(model), data, epochs, learning_rate, engine)
+
+
+def _prepare(
+    model: keras.Model, data: Data, epochs: int, learning_rate: float, engine: str
+) -> keras.Model:
+    """Check all arguments of `quantize_aware`; return the copy of `model` that it trains."""
+    check_budget(epochs, learning_rate)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     aware = with_roundings(model)

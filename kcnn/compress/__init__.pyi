@@ -1,0 +1,13 @@
+from .clustering import ClusterResult as ClusterResult
+from .clustering import check_cluster as check_cluster
+from .clustering import cluster as cluster
+from .filters.slimming import SlimResult as SlimResult
+from .filters.slimming import check_slim as check_slim
+from .filters.slimming import slim as slim
+from .kernels import sparsity as sparsity
+from .pruning import PruneResult as PruneResult
+from .pruning import check_prune as check_prune
+from .pruning import prune as prune
+from .qat import QuantizeAwareResult as QuantizeAwareResult
+from .qat import check_quantize_aware as check_quantize_aware
+from .qat import quantize_aware as quantize_aware
