@@ -52,10 +52,9 @@ def test_each_loss_is_of_its_own_batch(digits):
     """At rates of nearly nothing they are the losses of one and the same network."""
     curve = find_learning_rate(network(), digits, smallest=1e-9, largest=1e-8, steps=30)
     model, loss = network(), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    digits.begin()
     expected = [
         float(loss(labels, model(images, training=True)))
-        for images, labels in digits.train.repeat().take(30)
+        for images, labels in digits.batches().take(30)
     ]
     np.testing.assert_allclose(curve.losses, expected, rtol=1e-4)
 

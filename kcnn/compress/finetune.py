@@ -144,11 +144,10 @@ def training_batches(data: Data, count: int) -> Iterator[Batch]:
 
     They are those of the first epochs, whatever the data were used for before.
     """
-    data.begin()
     yielded = 0
     try:
         # One iterator for all epochs: making one anew costs seconds.
-        for batch in data.train.repeat().take(count).as_numpy_iterator():
+        for batch in data.batches().take(count).as_numpy_iterator():
             yield batch
             yielded += 1
     except Exception as error:

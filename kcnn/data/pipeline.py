@@ -7,20 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from kcnn.checks import check_count
 from kcnn.data import labelled
-from kcnn.data.augment import Augmentation, augmentation
-from kcnn.data.examples import (
-    PARALLEL_CALLS,
-    Examples,
-    as_examples,
-    dataset_options,
-    in_main_memory,
-)
-from kcnn.data.mixing import Mixing, mixing
+from kcnn.data.augment import augmentation
+from kcnn.data.examples import as_examples
+from kcnn.data.feed import Shuffled, in_order
+from kcnn.data.mixing import mixing
 from kcnn.data.sources import Source, source
 from kcnn.data.splits import check_arguments, check_batch_size, split
-
-_PREFETCH = 2
 
 logger = logging.getLogger("kcnn")
 
@@ -47,9 +41,7 @@ class Data:
         num_validation: Number of validation images.
         num_test: Number of test images.
         steps_per_epoch: Number of batches of `train`.
-        next_epoch: Number, from 0, of the epoch that `train` gives when it is iterated next; its
-            order and draws follow from it and the seed alone. None if `train` is of your own
-            making.
+        shuffled: What makes `train` and `batches`. None if `train` is a data set of your own.
     """
 
     train: tf.data.Dataset
@@ -62,24 +54,39 @@ class Data:
     num_validation: int
     num_test: int
     steps_per_epoch: int
-    next_epoch: tf.Variable | None = field(default=None, compare=False, repr=False)
+    shuffled: Shuffled | None = field(default=None, compare=False, repr=False)
 
-    def begin(self, epoch: int = 0) -> None:
-        """Let `train` give this epoch when it is iterated next, and the later ones after it.
+    def batches(self, epoch: int | tf.Variable = 0, step: int = 0) -> tf.data.Dataset:
+        """Return all training batches from this step of this epoch on, without end.
 
-        `kcnn.train` and all that fine-tunes begin so, whatever the data were used for before.
+        For training loops: the batches follow from (seed, epoch, step) alone, no matter what the
+        data were used for before, so that a stopped training goes on with the batches that it
+        would have met. Nothing is read or augmented for the steps that are left out.
+
+        A `train` of your own is repeated instead, from its beginning, and `step` batches are
+        skipped; what it yields is up to you.
+
+        Args:
+            epoch: From 0. A variable is read whenever an iteration begins.
+            step: From 0; steps beyond the epoch's last one are those of later epochs.
+
+        Raises:
+            ValueError: If an argument is no integer of at least 0.
 
         >>> data = load("digits", limit=200, batch_size=30)
-        >>> def first_labels():
-        ...     return next(iter(data.train))[1][:4].numpy().tolist()
-        >>> data.begin()
-        >>> first, second = first_labels(), first_labels()
-        >>> data.begin(1)
-        >>> first_labels() == second != first
+        >>> def first_labels(batches):
+        ...     return next(iter(batches))[1][:4].numpy().tolist()
+        >>> first_labels(data.batches()) == first_labels(data.train)
+        True
+        >>> first_labels(data.batches(1)) == first_labels(data.batches(0, data.steps_per_epoch))
         True
         """
-        if self.next_epoch is not None:
-            self.next_epoch.assign(epoch)
+        if not isinstance(epoch, tf.Variable):
+            check_count("epoch", epoch, minimum=0)
+        check_count("step", step, minimum=0)
+        if self.shuffled is None or self.shuffled.train is not self.train:
+            return self.train.repeat().skip(step)
+        return self.shuffled.batches(epoch, step)
 
 
 def load(
@@ -138,74 +145,19 @@ def load(
     mix = mixing(augment, len(opened.class_names))
     order = np.random.default_rng(seed).permutation(len(train))
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
-    test_batches = _in_order(test, batch_size)
+    test_batches = in_order(test, batch_size)
     test_batches.holds_test_images = True  # export refuses to calibrate on them
-    with tf.device("CPU"):  # As in_main_memory.
-        next_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
+    shuffled = Shuffled(train, batch_size, seed, change, mix)
     return Data(
-        train=_shuffled(train, batch_size, seed, next_epoch, change, mix),
-        validation=_in_order(held_out, batch_size),
+        train=shuffled.train,
+        validation=in_order(held_out, batch_size),
         test=test_batches,
-        calibration=_in_order(train.subset(order), batch_size),
+        calibration=in_order(train.subset(order), batch_size),
         class_names=opened.class_names,
         image_shape=train.image_shape,
         num_train=len(train),
         num_validation=len(held_out),
         num_test=len(test),
-        steps_per_epoch=len(train) // batch_size,
-        next_epoch=next_epoch,
-    )
-
-
-def _in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
-    labels = in_main_memory(examples.labels)
-
-    def make_batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return examples.fetch(indices), tf.gather(labels, indices)
-
-    return (
-        tf.data.Dataset.range(len(examples))
-        .batch(batch_size)
-        .map(make_batch, num_parallel_calls=PARALLEL_CALLS)
-        .prefetch(_PREFETCH)
-        .with_options(dataset_options())
-    )
-
-
-def _shuffled(
-    examples: Examples,
-    batch_size: int,
-    seed: int,
-    next_epoch: tf.Variable,
-    augment: Augmentation,
-    mix: Mixing,
-) -> tf.data.Dataset:
-    count, steps = len(examples), len(examples) // batch_size
-    labels = in_main_memory(examples.labels)
-    # Who is mirrored in the odd epochs; in the even ones the others are.
-    sides = in_main_memory(np.random.default_rng(seed).integers(0, 2, count))
-
-    def draw_epoch(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        # All of an epoch's randomness follows from (seed, epoch): no hidden generator state.
-        number = next_epoch.assign_add(1) - 1
-        seeds = tf.random.split([seed, number], steps + 1)
-        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds[0])
-        order = tf.reshape(order[: steps * batch_size], [steps, batch_size])
-        return order, seeds[1:], tf.repeat(number, steps)
-
-    def make_batch(
-        indices: tf.Tensor, batch_seed: tf.Tensor, number: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        turned = tf.gather(sides, indices) == number % 2
-        images = augment(examples.fetch(indices), batch_seed, turned)
-        return mix(images, tf.gather(labels, indices), batch_seed)
-
-    return (
-        tf.data.Dataset.from_tensors(0)
-        .map(draw_epoch)
-        .unbatch()
-        .map(make_batch, num_parallel_calls=PARALLEL_CALLS)
-        .prefetch(_PREFETCH)
-        .apply(tf.data.experimental.assert_cardinality(steps))
-        .with_options(dataset_options())
+        steps_per_epoch=shuffled.steps_per_epoch,
+        shuffled=shuffled,
     )

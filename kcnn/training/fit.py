@@ -122,7 +122,6 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
             *_averaging(model, callbacks, optimizer),
             *callbacks,
             *([EpochLog()] if lines else []),
-            *_numbering(model, data),
         ],
         add_history=True,
         add_progbar=not lines,
@@ -144,12 +143,22 @@ def _fit(
     label_smoothing: float,
     callbacks: keras.callbacks.CallbackList,
 ) -> None:
-    training, validation, loss = labelled(data, label_smoothing)
+    import tensorflow as tf
+
+    with tf.device("CPU"):  # where tf.data reads it
+        first = tf.Variable(0, trainable=False, dtype=tf.int64)
+    # After the user's callbacks, one of which may take up a training that was stopped.
+    callbacks.callbacks.append(
+        keras.callbacks.LambdaCallback(
+            on_train_begin=lambda _: first.assign(model._initial_epoch or 0)
+        )
+    )
+    training, validation, loss = labelled(data, label_smoothing, epoch=first)
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     model._initial_epoch = None  # Keras keeps what an earlier training's BackupAndRestore set
     with fast_training(model):
         model.fit(
-            training.repeat(),  # one iterator for all epochs: making one anew costs seconds
+            training,  # one iterator for all epochs: another one would cost seconds
             steps_per_epoch=data.steps_per_epoch,
             epochs=callbacks.params["epochs"],
             validation_data=validation,
@@ -176,20 +185,6 @@ def _fit_on_device(
 
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     on_device.fit(model, data, label_smoothing=label_smoothing, callbacks=callbacks)
-
-
-def _numbering(model: keras.Model, data: "Data | DeviceData") -> list[keras.callbacks.Callback]:
-    """Return what lets the training data begin with the epoch at which the training begins.
-
-    It comes after the user's callbacks, one of which may take up a training that was stopped.
-    """
-    if isinstance(data, DeviceData):
-        return []  # its epochs are numbered by the loop
-    return [
-        keras.callbacks.LambdaCallback(
-            on_train_begin=lambda _: data.begin(model._initial_epoch or 0)
-        )
-    ]
 
 
 def _averaging(

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def labelled(
-    data: "Data", label_smoothing: float = 0.0
+    data: "Data", label_smoothing: float = 0.0, epoch: "int | tf.Variable" = 0
 ) -> "tuple[tf.data.Dataset, tf.data.Dataset, keras.losses.Loss]":
-    """Return the training and the validation images with labels for the loss that comes with them.
+    """Return training batches without end and validation images, with labels for the returned loss.
 
     Class numbers stay class numbers unless they are smoothed, or the training labels are soft
     (mixup, cutmix); then all are float32 [batch, classes]. Only training labels are smoothed, so
@@ -29,10 +29,11 @@ def labelled(
     import tensorflow as tf  # here, for a training on JAX passes by without
 
     check_smoothing(label_smoothing)
-    soft = data.train.element_spec[1].shape.rank == 2
+    batches = data.batches(epoch)
+    soft = batches.element_spec[1].shape.rank == 2
     if not soft and not label_smoothing:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        return data.train, data.validation, loss
+        return batches, data.validation, loss
     classes = len(data.class_names)
 
     def smoothed(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
@@ -43,7 +44,7 @@ def labelled(
         return images, tf.one_hot(labels, classes)
 
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    return data.train.map(smoothed), data.validation.map(one_hot), loss
+    return batches.map(smoothed), data.validation.map(one_hot), loss
 
 
 def check_smoothing(label_smoothing: float) -> None:

@@ -101,12 +101,11 @@ def _range_test(
 ) -> tuple[list[float], list[float]]:
     """Return the loss at each rate, raw and smoothed, up to where it explodes."""
     training, _, loss = labelled(data)
-    data.begin()
     # The same layers under another roof: the caller's model keeps what it was compiled with.
     trainer = keras.Model(model.inputs[0], model.outputs[0])
     trainer.compile(optimizer, loss)
     with fast_training(trainer):
-        return _losses(trainer, training.repeat().take(len(rates)), rates)
+        return _losses(trainer, training.take(len(rates)), rates)
 
 
 def _losses(

@@ -1,7 +1,5 @@
 """Quantisation-aware training by TF-MOT, and its result as a model of Keras 3."""
 
-from itertools import islice
-
 import keras
 import numpy as np
 
@@ -86,8 +84,8 @@ def _measured(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
     names = [layer.name for layer in model.layers]
     outputs = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
     batches = []
-    data.begin()
-    for images, _ in islice(data.train.as_numpy_iterator(), MEASURED_BATCHES):
+    count = min(MEASURED_BATCHES, data.steps_per_epoch)
+    for images, _ in data.batches().take(count).as_numpy_iterator():
         values = keras.tree.flatten(outputs(images, training=False))
         batches.append([(min(0.0, float(np.min(v))), float(np.max(v))) for v in values])
     means = np.mean(batches, axis=0)
