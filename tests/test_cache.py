@@ -193,7 +193,7 @@ except RuntimeError as error:
 
 def without_tensorflow(name):
     command = [sys.executable, "-c", _WITHOUT_TENSORFLOW, name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -513,10 +512,13 @@ def test_no_network_is_said_at_once(tmp_path, monkeypatch):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setattr(socket, "create_connection", refuse)
-    start = time.perf_counter()
+    tried = []  # what TFDS does without a network: minutes of retries
+    monkeypatch.setattr(
+        tfds.core.DatasetBuilder, "download_and_prepare", lambda *_, **__: tried.append(1)
+    )
     with pytest.raises(RuntimeError, match=r"'cifar10' is not in .*--data-dir.*'digits'") as caught:
         load("cifar10", data_dir=tmp_path)
-    assert time.perf_counter() - start < 10
+    assert "cannot be reached" in str(caught.value) and not tried
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 

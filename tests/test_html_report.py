@@ -375,7 +375,7 @@ def kcnn(*arguments, cwd):
         "finally:\n    assert not {'tensorflow', 'keras', 'sklearn'} & set(sys.modules)\n"
     )
     words = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=120)
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
 def test_the_commands_do_without_tensorflow(folder, tmp_path):

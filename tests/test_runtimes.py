@@ -2,6 +2,7 @@ import copy
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -114,7 +115,7 @@ def test_every_runtime_gives_the_same_answers_but_for_rounding(name, files):
     assert ours.outputs.dtype == ("uint8" if name == "litert-js" else "int8")
     assert ours.outputs.shape == (30, 4) and len(np.unique(ours.outputs, axis=0)) > 10
     assert np.abs(ours.levels - reference.levels).max() <= FURTHEST
-    assert 0 < ours.milliseconds_per_image < 1000 and ours.details["version"]
+    assert ours.milliseconds_per_image > 0 and ours.details["version"]
     np.testing.assert_allclose(ours.logits, reference.logits, atol=(FURTHEST + 0.1) * ours.scale)
 
 
@@ -211,11 +212,19 @@ def test_a_file_that_crashes_the_native_code_is_an_error(files):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_runtime_that_takes_too_long_is_ended(name, files):
+def test_a_runtime_that_takes_too_long_is_ended(name, files, monkeypatch):
+    ended = []
+
+    def end(started):
+        process_end(started)
+        ended.append(started.poll())
+
+    process_end = process.end
+    for module in ("process", "browser"):
+        monkeypatch.setattr(f"kcnn.runtimes.{module}.end", end)
     run = installed(name).run
-    started = time.monotonic()
     message = one_line_error(lambda: run(file_for(name, files), noise(1), timeout=0.01))
-    assert "longer than 0.01 s" in message and time.monotonic() - started < 20
+    assert "longer than 0.01 s" in message and ended == [-signal.SIGKILL]
 
 
 def test_a_crash_of_native_code_is_told_and_stays_in_its_process(tmp_path):
@@ -223,12 +232,12 @@ def test_a_crash_of_native_code_is_told_and_stays_in_its_process(tmp_path):
     assert process._death(status, "") == "crashed (SIGSEGV)"
     assert "two" in process._death(1, "one\ntwo\n")
     # All that it started ends with it.
-    marker = tmp_path / "marker"
+    script = "(until [ -e go ]; do sleep 0.05; done; touch alive) & sleep 9"
     with pytest.raises(RuntimeError, match="longer than 0.2 s"):
-        command = ["sh", "-c", f"(sleep 1; touch {marker}) & sleep 9"]
-        process.run_program(command, "A program", timeout=0.2)
-    time.sleep(1.2)
-    assert not marker.exists()
+        process.run_program(["sh", "-c", script], "A program", timeout=0.2, folder=tmp_path)
+    (tmp_path / "go").touch()
+    time.sleep(0.5)
+    assert not (tmp_path / "alive").exists()
 
 
 def test_a_browser_that_stops_is_told():
@@ -362,7 +371,7 @@ def visit(browser, folder, **how):
 
 
 def wait(browser, condition):
-    for _ in range(150):
+    for _ in range(1200):
         if browser.run(f"return {condition}"):
             return
         time.sleep(0.1)
