@@ -11,7 +11,7 @@ from narrow import build_narrow
 import kcnn.layers
 import kcnn.models
 from kcnn.arithmetic import conv_macs, model_arithmetic
-from kcnn.arithmetic.graph import calls
+from kcnn.arithmetic.layer_calls import calls
 from kcnn.compress import check_slim, slim
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier

@@ -5,7 +5,7 @@ from math import prod
 
 import keras
 
-from kcnn.arithmetic.graph import Call, Tensor, calls
+from kcnn.arithmetic.layer_calls import Call, Tensor, calls
 from kcnn.arithmetic.receptive_field import receptive_field
 from kcnn.layers import PartiallyConnectedConv2D
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from kcnn.arithmetic.graph import Call, Tensor
+from kcnn.arithmetic.layer_calls import Call, Tensor
 
 # They change the size of a map, not what its units see.
 _BORDERS = (

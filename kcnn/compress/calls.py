@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from kcnn.arithmetic.graph import Call
+from kcnn.arithmetic.layer_calls import Call
 
 
 def check_calls(found: Sequence[Call]) -> None:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import kcnn.layers
-from kcnn.arithmetic.graph import calls
+from kcnn.arithmetic.layer_calls import calls
 from kcnn.compress.calls import check_calls
 from kcnn.compress.carried import ACTIVATIONS, ANY_DATA_FORMAT, CARRIED, RENAMED
 

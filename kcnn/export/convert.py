@@ -22,7 +22,7 @@ from kcnn.litert.feature_map import add_feature_map
 from kcnn.litert.labels import append_labels, check_labels
 from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
 from kcnn.models.files import in_float32
-from kcnn.models.fold import fold_normalization
+from kcnn.models.fold_normalization import fold_normalization
 from kcnn.run_dir import atomic
 
 _logger = logging.getLogger("kcnn")

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from kcnn.arithmetic.graph import Call, calls
+from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.layers import FakeQuantize
-from kcnn.models.rewrite import again, rewritten
+from kcnn.models.rewrite import call_copy, rewrite
 
 
 def is_quantize_aware(model: keras.Model) -> bool:
@@ -34,7 +34,7 @@ def settled(model: keras.Model, *, ranges: bool) -> keras.Model:
         layer = call.layer
         if isinstance(layer, FakeQuantize):
             _check_learned(layer)
-            return again(layer, inputs) if ranges else inputs[0]
+            return call_copy(layer, inputs) if ranges else inputs[0]
         if hasattr(layer, "quantized_kernel"):
             _, *bias = layer.get_weights()
             kernel = keras.ops.convert_to_numpy(layer.quantized_kernel())
@@ -44,9 +44,9 @@ def settled(model: keras.Model, *, ranges: bool) -> keras.Model:
         alone = not hasattr(sources[call.inputs[0]], "quantized_kernel")
         if layer.__class__ is keras.layers.BatchNormalization and alone:
             return _depthwise(layer, inputs)
-        return again(layer, inputs)
+        return call_copy(layer, inputs)
 
-    return rewritten(found, step, name=model.name)
+    return rewrite(found, step, name=model.name)
 
 
 def _check_learned(layer: FakeQuantize) -> None:

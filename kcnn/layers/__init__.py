@@ -5,7 +5,7 @@ from kcnn.layers.fake_quantize import FakeQuantize, fake_quantized_kernel
 from kcnn.layers.fast import fast_training
 from kcnn.layers.local_response_normalization import LocalResponseNormalization
 from kcnn.layers.partially_connected_conv import PartiallyConnectedConv2D
-from kcnn.layers.quantize_aware import (
+from kcnn.layers.qat_layers import (
     QuantizeAwareConv2D,
     QuantizeAwareDense,
     QuantizeAwareDepthwiseConv2D,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kcnn.models.fits import check_fit
-from kcnn.models.fold_norms import fold_batch_norms
+from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.training.fit import TrainResult, train
 
 if TYPE_CHECKING:

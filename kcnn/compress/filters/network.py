@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kcnn.arithmetic import ModelArithmetic, model_arithmetic
-from kcnn.arithmetic.graph import Call, calls
+from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.calls import check_calls
 from kcnn.compress.filters.channels import WHOLE, Channels, Kept
 from kcnn.compress.filters.rule import Rule, barrier

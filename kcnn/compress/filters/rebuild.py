@@ -2,10 +2,10 @@
 
 import keras
 
-from kcnn.arithmetic.graph import Call
+from kcnn.arithmetic.layer_calls import Call
 from kcnn.compress.filters.channels import Kept
 from kcnn.compress.filters.network import Network
-from kcnn.models.rewrite import again, rewritten, trained_fast
+from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 
 
 def rebuild(network: Network, kept: Kept, name: str) -> keras.Model:
@@ -14,6 +14,6 @@ def rebuild(network: Network, kept: Kept, name: str) -> keras.Model:
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         layer, rule = call.layer, network.rules[call.name]
         weights = rule.weights(kept, layer.get_weights())
-        return again(layer, inputs, trained_fast(layer), weights, **rule.config(kept))
+        return call_copy(layer, inputs, fast_layer_class(layer), weights, **rule.config(kept))
 
-    return rewritten(network.calls, step, name=name)
+    return rewrite(network.calls, step, name=name)

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import keras
 
-from kcnn.arithmetic.graph import Call, calls
+from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.calls import check_calls
 from kcnn.compress.qat.layers import (
     AWARE,
@@ -19,8 +19,8 @@ from kcnn.compress.qat.layers import (
     is_rectifier,
 )
 from kcnn.layers import FakeQuantize
-from kcnn.models.fold import foldable, scale_and_shift
-from kcnn.models.rewrite import again, rewritten, trained_fast
+from kcnn.models.fold_normalization import find_foldable, scale_and_shift
+from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 
 PIXELS = (0.0, 255.0)
 
@@ -38,7 +38,7 @@ def trained_as(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dic
     config = layer.get_config()
     unseeded = "seed" in config and config["seed"] is None
     seed = {"seed": zlib.crc32(layer.name.encode())} if unseeded else {}
-    return trained_fast(layer), seed
+    return fast_layer_class(layer), seed
 
 
 def with_roundings(model: keras.Model) -> keras.Model:
@@ -54,7 +54,7 @@ def with_roundings(model: keras.Model) -> keras.Model:
     """
     found = calls(model)
     graph = keras.Model(model.inputs[0], model.outputs[0])
-    folded = foldable(graph)
+    folded = find_foldable(graph)
     readers = _readers(found)
     producers = {call.outputs[0]: call for call in found}
     scalings = {reader: graph.get_layer(name) for name, reader in folded.items()}
@@ -67,7 +67,7 @@ def with_roundings(model: keras.Model) -> keras.Model:
             scaling = scalings[call.name]
             scale, _ = scale_and_shift(scaling, scaling.output.shape[-1])
             options["input_scale"] = scale.tolist()
-        output = again(layer, inputs, AWARE.get(kind, kind), name=name, **options)
+        output = call_copy(layer, inputs, AWARE.get(kind, kind), name=name, **options)
         if call.name in folded or layer.__class__ in SAME_SCALE:
             return output
         if swallows(call, readers[call.outputs[0]]):
@@ -77,7 +77,7 @@ def with_roundings(model: keras.Model) -> keras.Model:
     def start(image: keras.KerasTensor) -> keras.KerasTensor:
         return FakeQuantize(PIXELS, name=rounding_name(image.name))(image)
 
-    return rewritten(found, step, start, model.name)
+    return rewrite(found, step, start, model.name)
 
 
 def swallows(call: Call, readers: list[Call]) -> bool:

@@ -3,7 +3,7 @@
 import keras
 
 from kcnn import layers as own
-from kcnn.arithmetic.graph import Call
+from kcnn.arithmetic.layer_calls import Call
 
 L = keras.layers
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from kcnn.arithmetic.graph import Call, calls
+from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.finetune import check_budget, check_data
 from kcnn.compress.qat.graph import trained_as, with_roundings
 from kcnn.compress.qat.tfmot import by_tfmot, check_kinds
@@ -14,7 +14,7 @@ from kcnn.compress.qat.tuning import History, Trainee, tune, zeros_kept
 from kcnn.data import Data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
-from kcnn.models.rewrite import again, rewritten
+from kcnn.models.rewrite import call_copy, rewrite
 
 ENGINES = ("keras", "tfmot")
 
@@ -25,7 +25,7 @@ class QuantizeAwareResult:
 
     model: keras.Model
     """A new model, not compiled: the layers of the given one that have kernels are now those of
-    `kcnn.layers.quantize_aware`, and each tensor of the int8 file has a `FakeQuantize`."""
+    `kcnn.layers.qat_layers`, and each tensor of the int8 file has a `FakeQuantize`."""
     history: History
     """Training loss and accuracy of each epoch."""
     control: keras.Model | None
@@ -154,6 +154,6 @@ def _prepare(
 def _copy(model: keras.Model) -> keras.Model:
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         kind, options = trained_as(call.layer)
-        return again(call.layer, inputs, kind, **options)
+        return call_copy(call.layer, inputs, kind, **options)
 
-    return rewritten(calls(model), step, name=model.name)
+    return rewrite(calls(model), step, name=model.name)

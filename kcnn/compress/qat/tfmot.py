@@ -10,7 +10,7 @@ from kcnn.compress.qat.graph import PIXELS, rounding_name, with_roundings
 from kcnn.compress.qat.tuning import History
 from kcnn.data import Data
 from kcnn.layers import FakeQuantize
-from kcnn.models.fold import fold_normalization, foldable
+from kcnn.models.fold_normalization import find_foldable, fold_normalization
 
 # What TF-MOT's registry has, of those that a model with roundings may have.
 SUPPORTED = frozenset(
@@ -45,7 +45,7 @@ def by_tfmot(
     settings = {
         "bounds": bounds,
         "pixels": PIXELS,
-        "frozen": list(foldable(model).values()),
+        "frozen": list(find_foldable(model).values()),
         "sparse": sparsity(folded) > 0,
     }
     tuned = finetune(

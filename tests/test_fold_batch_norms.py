@@ -8,7 +8,7 @@ from narrow import build_narrow
 
 from kcnn.export import fold_normalization
 from kcnn.models import names
-from kcnn.models.fold_norms import fold_batch_norms
+from kcnn.models.fold_batch_norms import fold_batch_norms
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
 
