@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.cells import Table, number
 from benchmarks.results import Entry, Race
-from kcnn.report import stages
+from kcnn.report import receipts
 
 _TEST_IMAGES = 10_000
 RECIPES = ("speedrun93", "speedrun94", "speedrun95")
@@ -21,31 +21,31 @@ def races(folders: Sequence[Path]) -> list[Race]:
     entries: dict[str, list[Entry]] = {recipe: [] for recipe in RECIPES}
     for file in sorted(file for folder in folders for file in folder.glob("*/report.json")):
         try:
-            report = stages.load(file)
+            report = receipts.load(file)
         except ValueError:
             continue  # of another kind or version of kcnn
         # A run may have been put elsewhere with --out: its report says what it is.
         # One of --smoke is of fewer test images.
-        if report.recipe in entries and report.stages[0].count == _TEST_IMAGES:
+        if report.recipe in entries and report.receipts[0].count == _TEST_IMAGES:
             entries[report.recipe].append(_entry(file.parent, report))
     return [
         Race("s", tuple(found), {"model": recipe}) for recipe, found in entries.items() if found
     ]
 
 
-def _entry(folder: Path, report: stages.Report) -> Entry:
+def _entry(folder: Path, report: receipts.Report) -> Entry:
     facts = {
         "seed": report.seed,
         "processor": _processor(report),
         "epochs": report.training.get("epochs", 0),
     }
-    for stage in report.stages:
-        if stage.name == "float" or stage.name.startswith("float, TTA"):
-            facts[stage.name] = stage.accuracy
+    for receipt in report.receipts:
+        if receipt.name == "float" or receipt.name.startswith("float, TTA"):
+            facts[receipt.name] = receipt.accuracy
     return Entry(folder.name, (float(report.training["seconds"]),), facts=facts)
 
 
-def _processor(report: stages.Report) -> str:
+def _processor(report: receipts.Report) -> str:
     known = (report.hardware["processor"], f"{report.hardware['cores']} cores")
     return ", ".join([*known, *filter(None, [report.training.get("precision")])])
 

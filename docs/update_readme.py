@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from kcnn.models import FAMILIES, facts
-from kcnn.report import comparison, comparison_table, stages, table
+from kcnn.report import comparison, comparison_table, receipts, table
 from kcnn.report.measured import accuracies
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,8 +26,8 @@ def updated(readme: str) -> str:
     )
 
 
-def _stages(file: str) -> str:
-    report = stages.load(ROOT / file)
+def _run(file: str) -> str:
+    report = receipts.load(ROOT / file)
     training = report.training
     if "taken_from" in training:
         trained = f"All made of the model of {training['taken_from']}"
@@ -63,7 +63,7 @@ def _models(folder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-_SECTIONS = {"report": _stages, "comparison": _comparison, "models": _models}
+_SECTIONS = {"report": _run, "comparison": _comparison, "models": _models}
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class RunDir:
 
     @property
     def report(self) -> Path:
-        """The receipts of all stages."""
+        """The receipts of all variants."""
         return self.path / "report.json"
 
     @property
@@ -119,7 +119,7 @@ class RunDir:
 
     @property
     def analysis(self) -> Path:
-        """What the forms of the model got wrong."""
+        """What the variants of the model got wrong."""
         return self.path / "analysis.json"
 
     @property

@@ -78,20 +78,20 @@ def test_a_run_folder_holds_everything(finished_run):
     }
     assert not [name for name in files if name.startswith(".")]
     report = json.loads((folder / "report.json").read_text())
-    assert [stage["name"] for stage in report["stages"]] == [
+    assert [receipt["name"] for receipt in report["receipts"]] == [
         "float",
         "pruned 50%",
         "pruned 80%",
         "int8",
         "pruned 50%, int8",
     ]
-    for stage in report["stages"]:
-        assert stage["bytes"] == (folder / stage["file"]).stat().st_size
-        assert stage["ms_per_image"] > 0
-    zeros = [stage["sparsity"] for stage in report["stages"]]
+    for receipt in report["receipts"]:
+        assert receipt["bytes"] == (folder / receipt["file"]).stat().st_size
+        assert receipt["ms_per_image"] > 0
+    zeros = [receipt["sparsity"] for receipt in report["receipts"]]
     assert zeros[1] == pytest.approx(0.5, abs=0.01)
     assert zeros[2] == pytest.approx(0.8, abs=0.01)
-    assert len({stage["count"] for stage in report["stages"]}) == 1
+    assert len({receipt["count"] for receipt in report["receipts"]}) == 1
 
 
 def test_a_second_run_needs_overwrite(finished_run):

@@ -158,11 +158,11 @@ def test_a_recipe_with_every_training_option_runs_to_an_int8_file(tmp_path):
         explain=None,
     )
     report = pipeline.run(recipe, "student", tmp_path / "student")
-    assert [stage.name for stage in report.stages][:2] == ["float", "pruned 50%"]
+    assert [receipt.name for receipt in report.receipts][:2] == ["float", "pruned 50%"]
     model = keras.models.load_model(tmp_path / "student" / "model.keras")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     test = kcnn.data.load("digits", batch_size=32, augment="none", limit=200).test
-    assert kcnn.evaluate(model, test).accuracy == report.stages[0].accuracy
+    assert kcnn.evaluate(model, test).accuracy == report.receipts[0].accuracy
 
 
 def test_a_teacher_for_other_data_is_refused_before_anything_is_written(tmp_path):

@@ -19,7 +19,7 @@ from kcnn.pipeline.receipts import receipts
 from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.pipeline.variants import Variant, score, with_tta
 from kcnn.report import analysis
-from kcnn.report.stages import Report
+from kcnn.report.receipts import Report
 from kcnn.run_dir import RunDir
 from kcnn.runtimes import Latency
 
@@ -32,7 +32,7 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def forms(data, tmp_path_factory):
+def variants(data, tmp_path_factory):
     """An untrained network: it is wrong in every way there is."""
     folder = tmp_path_factory.mktemp("run")
     model = models.simple_cnn(input_shape=data.image_shape)
@@ -44,12 +44,12 @@ def forms(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(data, forms):
-    run_dir = RunDir(forms[0].file.parent)
-    evaluations = [score(form, data) for form in forms]
-    stages = receipts(forms, evaluations)
-    Report("mine", "simple_cnn", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
-    write_findings(run_dir, data, forms, evaluations, explained=3)
+def found(data, variants):
+    run_dir = RunDir(variants[0].file.parent)
+    evaluations = [score(form, data) for form in variants]
+    measured = receipts(variants, evaluations)
+    Report("mine", "simple_cnn", 9, "digits", 200, measured, {}, 0).save(run_dir.report)
+    write_findings(run_dir, data, variants, evaluations, explained=3)
     return run_dir, evaluations
 
 
@@ -60,7 +60,7 @@ def test_the_mistakes_are_those_of_the_scores(found, data):
     told = [each.logits.argmax(axis=1) for each in evaluations]
     read = analysis.load(run_dir.analysis)
     assert read.count == data.num_test
-    for form, evaluation in zip(read.forms, evaluations, strict=True):
+    for form, evaluation in zip(read.variants, evaluations, strict=True):
         right = sum(each.recall * each.support for each in form.classes)
         assert right / read.count == pytest.approx(evaluation.accuracy)
     (between,) = read.disagreements
@@ -68,7 +68,7 @@ def test_the_mistakes_are_those_of_the_scores(found, data):
     assert between.differ == (told[0] != told[1]).sum()
     for case in read.mistakes:
         assert data.class_names[labels[case.index]] == case.truth
-        assert data.class_names[told[0][case.index]] == case.answers[0].told != case.truth
+        assert data.class_names[told[0][case.index]] == case.answers[0].predicted != case.truth
 
 
 def test_every_picture_is_there_and_on_the_page(found):
@@ -85,14 +85,16 @@ def test_every_picture_is_there_and_on_the_page(found):
     ("tool", "doubled", "warns"), [(None, None, False), (0.09, 0.18, False), (0.4, 0.8, True)]
 )
 def test_times_of_tta_and_of_a_tool_too_coarse(
-    found, forms, monkeypatch, caplog, tool, doubled, warns
+    found, variants, monkeypatch, caplog, tool, doubled, warns
 ):
     def measured(models, *, threads, **_):
         return [Latency(name, count, 0.1 / count, tool) for count in threads for name in models]
 
     monkeypatch.setattr("kcnn.pipeline.receipts.latency", measured)
     evaluation = found[1][0]
-    plain, flipped = receipts([forms[0], with_tta(forms[0], "flip")], [evaluation, evaluation])
+    plain, flipped = receipts(
+        [variants[0], with_tta(variants[0], "flip")], [evaluation, evaluation]
+    )
     assert (plain.ms_per_image, plain.ms_two_threads, plain.tool_ms) == (0.1, 0.05, tool)
     assert (flipped.ms_per_image, flipped.ms_two_threads, flipped.tool_ms) == (0.2, 0.1, doubled)
     assert ("was the machine busy?" in caplog.text) == warns
@@ -108,21 +110,21 @@ def pooled(data, tmp_path_factory):
     exported = export_tflite(
         model, folder / "model_int8.tflite", calibration=data.calibration, samples=20
     )
-    forms = [form, Variant("int8", exported.path, model, 1), with_tta(form, "flip")]
+    variants = [form, Variant("int8", exported.path, model, 1), with_tta(form, "flip")]
     run_dir = RunDir(folder)
-    evaluations = [score(form, data) for form in forms]
-    stages = receipts(forms, evaluations)
-    Report("mine", "resnet8", 9, "digits", 200, stages, {}, 0).save(run_dir.report)
-    write_findings(run_dir, data, forms, evaluations, explained=3)
-    return run_dir, forms
+    evaluations = [score(form, data) for form in variants]
+    measured = receipts(variants, evaluations)
+    Report("mine", "resnet8", 9, "digits", 200, measured, {}, 0).save(run_dir.report)
+    write_findings(run_dir, data, variants, evaluations, explained=3)
+    return run_dir, variants
 
 
 def test_float_and_int8_side_by_side_and_how_far_they_are_apart(pooled, found, data):
-    run_dir, forms = pooled
+    run_dir, variants = pooled
     (moved,) = analysis.load(run_dir.analysis).drifts
     images, _ = spread_images(data, 200)
-    (again,) = kcnn.explain.drift(forms[0].model, forms[1].file, images=images)
-    assert (moved.reference, moved.form, moved.count) == ("float", "int8", 200)
+    (again,) = kcnn.explain.drift(variants[0].model, variants[1].file, images=images)
+    assert (moved.reference, moved.variant, moved.count) == ("float", "int8", 200)
     for name in ("correlation", "overlap", "shift", "changed"):
         stored, measured = getattr(moved, name), getattr(again, name)
         assert stored.mean == pytest.approx(measured.mean)
@@ -138,9 +140,11 @@ def test_float_and_int8_side_by_side_and_how_far_they_are_apart(pooled, found, d
     for each, measured in ((run_dir, True), (found[0], False)):
         page = each.page.read_text()
         assert ("How far int8 moved them was not measured" in page) != measured
-        assert ("then where int8 sees it" in page) == measured
+        assert ("then the heat map of int8" in page) == measured
     assert "model_int8.tflite" in run_dir.page.read_text()
-    assert TFLiteClassifier(forms[1].file).feature_map_shape is None  # the run's file stays plain
+    assert (
+        TFLiteClassifier(variants[1].file).feature_map_shape is None
+    )  # the run's file stays plain
 
 
 def test_images_are_those_of_their_places(data):
@@ -171,12 +175,12 @@ def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_
     for weight in other.get_layer("logits").weights:
         weight.assign(-weight)
     file = export_tflite(other, tmp_path / "other.tflite", quantization="none").path
-    forms = [Variant("float", tmp_path / "a.keras", model, 1), Variant("other", file, model, 1)]
+    variants = [Variant("float", tmp_path / "a.keras", model, 1), Variant("other", file, model, 1)]
     drawn = []
     monkeypatch.setattr(
         findings, "plot_galleries", lambda galleries, *_, **__: drawn.extend(galleries)
     )
-    findings._draw_heatmaps(RunDir(tmp_path), data, forms, 5)
+    findings._draw_heatmaps(RunDir(tmp_path), data, variants, 5)
     images, labels = spread_images(data, 5)
     told = kcnn.grad_cam(model, images).class_index
     own = kcnn.explain.tflite_cam(file, images)
@@ -191,11 +195,11 @@ def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_
     assert gallery.captions == [f"{names[truth]}\ntold as {names[said]}" for truth, said in pairs]
 
 
-def test_without_heat_maps_and_without_an_exported_form(found, data, forms, tmp_path):
+def test_without_heat_maps_and_without_an_exported_variant(found, data, variants, tmp_path):
     run_dir, evaluations = found
     other = RunDir(tmp_path)
     other.report.write_bytes(run_dir.report.read_bytes())
-    write_findings(other, data, forms[:1], evaluations[:1])
+    write_findings(other, data, variants[:1], evaluations[:1])
     assert {file.name for file in other.files()} == {
         "report.json",
         "analysis.json",
@@ -205,7 +209,7 @@ def test_without_heat_maps_and_without_an_exported_form(found, data, forms, tmp_
     }
 
 
-def test_a_model_without_mistakes(found, data, forms, tmp_path):
+def test_a_model_without_mistakes(found, data, variants, tmp_path):
     run_dir, evaluations = found
     other = RunDir(tmp_path)
     other.report.write_bytes(run_dir.report.read_bytes())
@@ -220,6 +224,6 @@ def test_a_model_without_mistakes(found, data, forms, tmp_path):
         9 * np.eye(10)[labels],
         labels,
     )
-    write_findings(other, data, forms, [perfect, perfect], explained=1)
+    write_findings(other, data, variants, [perfect, perfect], explained=1)
     assert not other.picture("mistakes").exists() and not other.picture("disagreements").exists()
     assert "different classes on 0 of" in other.page.read_text()

@@ -26,8 +26,8 @@ from kcnn.report.events import events
 from kcnn.report.galleries import Gallery, plot_galleries
 from kcnn.report.page import write_page
 from kcnn.report.plots import plot_confusion
+from kcnn.report.receipts import Receipt, Report
 from kcnn.report.run_files import RunFiles, read_run
-from kcnn.report.stages import Report, Stage
 from kcnn.run_dir import RunDir
 
 NAMES = ("airplane", "<b>cat</b>", "dog & frog")
@@ -47,8 +47,8 @@ def make_report(**changes):
             "parameters": 1234,
             "dataset": "cifar10",
             "train_images": 45_000,
-            "stages": tuple(
-                Stage(name, file, 0.9 - 0.1 * place, 1.0, 0.4, 200, size, size // 2, ms, 0.0)
+            "receipts": tuple(
+                Receipt(name, file, 0.9 - 0.1 * place, 1.0, 0.4, 200, size, size // 2, ms, 0.0)
                 for place, (name, (file, size, ms)) in enumerate(sizes.items())
             ),
             "training": {
@@ -83,11 +83,11 @@ def make_run(folder, **changes):
     run_dir.model.write_bytes(b"model")
     labels = rng.integers(0, 3, 200)
     logits = rng.normal(size=(2, 200, 3)) + 2 * np.eye(3)[labels]
-    forms = dict(zip(("float", "int8"), logits, strict=True))
-    found = analyse(forms, labels, NAMES, compared=[("float", "int8")], shown=4)
+    logits = dict(zip(("float", "int8"), logits, strict=True))
+    found = analyse(logits, labels, NAMES, compared=[("float", "int8")], shown=4)
     found.save(run_dir.analysis)
     plot_confusion(np.full((3, 3), 7), NAMES, run_dir.picture("confusion"))
-    plot_reliability({"float": found.forms[0].calibration}, run_dir.picture("reliability"))
+    plot_reliability({"float": found.variants[0].calibration}, run_dir.picture("reliability"))
     images = rng.integers(0, 256, (4, 32, 32, 3), np.uint8)
     gallery = Gallery("Four images", (images, images), ["one"] * 4, ("image", "float"))
     for name in ("mistakes", "disagreements", "heatmaps", "grad_cam"):
@@ -173,13 +173,13 @@ def columns(browser, table):
 
 def test_a_table_is_sorted_by_click_and_by_keyboard(browser, pages):
     browser.open(pages["run"])
-    (table,) = browser.all("#stages table")
+    (table,) = browser.all("#receipts table")
     before = columns(browser, table)
-    assert before["stage"] == ["float", "int8"]
-    size, time, name = (browser.all(f"#stages th:nth-child({place})")[0] for place in (5, 7, 1))
+    assert before["variant"] == ["float", "int8"]
+    size, time, name = (browser.all(f"#receipts th:nth-child({place})")[0] for place in (5, 7, 1))
     size.find_element("tag name", "button").click()
     assert columns(browser, table)["bytes"] == ["90,000", "1,090,000"]  # not as letters
-    assert columns(browser, table)["stage"] == ["int8", "float"]
+    assert columns(browser, table)["variant"] == ["int8", "float"]
     assert size.get_attribute("aria-sort") == "ascending"
     time.find_element("tag name", "button").click()
     assert columns(browser, table)["ms/image"] == ["0.125", "0.250"]
@@ -190,7 +190,7 @@ def test_a_table_is_sorted_by_click_and_by_keyboard(browser, pages):
     assert (time.get_attribute("aria-sort"), name.get_attribute("aria-sort")) == (None, "ascending")
     button.send_keys(" ")
     assert name.get_attribute("aria-sort") == "descending"
-    assert columns(browser, table)["stage"] == ["int8", "float"]
+    assert columns(browser, table)["variant"] == ["int8", "float"]
     assert browser.run("return document.activeElement === arguments[0]", button)
 
 
@@ -261,7 +261,7 @@ def test_a_page_tells_the_run(pages):
 
 def test_what_is_not_there_is_left_out(pages):
     text = pages["bare"].read_text()
-    for section in ("run", "stages", "files"):
+    for section in ("run", "receipts", "files"):
         assert f'id="{section}"' in text
     for section in ("course", "wrong", "heat"):
         assert f'"#{section}"' not in text and f'id="{section}"' not in text
@@ -341,7 +341,7 @@ def test_runs_are_compared_by_their_names_and_what_differed(folder, tmp_path):
     [
         ("report.json", None, "report.json"),
         ("report.json", "{", "report.json"),
-        ("report.json", '{"stages": [5]}', "report.json"),
+        ("report.json", '{"receipts": [5]}', "report.json"),
         ("recipe.json", "{}}", "recipe.json"),
         ("recipe.json", '{"train": {"epochs": "many"}}', "epochs"),
         ("history.csv", "epoch,loss\n0,low\n", "history.csv"),
@@ -424,7 +424,7 @@ def test_how_far_heat_maps_moved_and_how_many_images_say_nothing(folder, tmp_pat
     dataclasses.replace(read_run(run.path).analysis, drifts=(drift,)).save(run.analysis)
     text = write_page(run.path).read_text()
     assert '<td data-value="37">37</td>' in text and "on 150 test images" in text
-    assert "was not measured" not in text and "then where int8 sees it" in text
+    assert "was not measured" not in text and "then the heat map of int8" in text
     old = json.loads(run.analysis.read_text())
     del old["drifts"][0]["left_out"]  # as older versions wrote it
     run.analysis.write_text(json.dumps(old))

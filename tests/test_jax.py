@@ -15,7 +15,7 @@ from on_jax import small_network, trained_in_whole_batches
 import kcnn
 from kcnn import models
 from kcnn.data import DeviceData, load_arrays
-from kcnn.report.stages import load as load_report
+from kcnn.report.receipts import load as load_report
 
 jax = pytest.importorskip("jax")
 
@@ -197,7 +197,7 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
     assert "exit" not in done or not done["exit"]
     folder = done["folder"] / "run"
     report = load_report(folder / "report.json")
-    assert [stage.name for stage in report.stages] == ["float", "float, TTA flip_shift"]
+    assert [receipt.name for receipt in report.receipts] == ["float", "float, TTA flip_shift"]
     assert report.training["backend"] == "jax" and "tensorflow" not in report.training["left_out"]
     left_out = [
         line for line in done["log"].splitlines() if "leaves out: quantize, explain" in line
@@ -209,9 +209,9 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0"]
     data = kcnn.data.load("digits", limit=512, validation=0.2, batch_size=64)
     again = kcnn.evaluate(models.load(folder / "model.keras"), data.test)
-    assert again.count == report.stages[0].count
-    assert again.accuracy == pytest.approx(report.stages[0].accuracy)
-    assert again.loss == pytest.approx(report.stages[0].loss, rel=1e-4)
+    assert again.count == report.receipts[0].count
+    assert again.accuracy == pytest.approx(report.receipts[0].accuracy)
+    assert again.loss == pytest.approx(report.receipts[0].loss, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a model got wrong, held against scikit-learn, other formulas and counts by hand."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_the_class_scores_are_sklearns_also_where_a_class_is_never_told():
 def test_the_most_frequent_mistakes_come_first_and_right_answers_never():
     confusion = np.array([[90, 7, 3], [9, 81, 10], [0, 0, 5]])
     pairs = confused_pairs(confusion, ["cat", "dog", "frog"], limit=3)
-    assert [(each.truth, each.told, each.count, each.share) for each in pairs] == [
+    assert [(each.truth, each.predicted, each.count, each.share) for each in pairs] == [
         ("dog", "frog", 10, 0.1),
         ("dog", "cat", 9, 0.09),
         ("cat", "dog", 7, 0.07),
@@ -147,10 +148,10 @@ def test_disagreements_are_counted_from_both_sides():
     assert each.only_first_right - each.only_second_right == difference
     assert len(each.lost) == len(each.gained) == 5
     for case in each.lost:
-        assert case.answers[0].told == case.truth != case.answers[1].told
+        assert case.answers[0].predicted == case.truth != case.answers[1].predicted
     for case in each.gained:
-        assert case.answers[1].told == case.truth != case.answers[0].told
-    assert [form.name for form in found.forms] == ["float", "int8"]
+        assert case.answers[1].predicted == case.truth != case.answers[0].predicted
+    assert [form.name for form in found.variants] == ["float", "int8"]
 
 
 def test_a_form_agrees_with_itself():
@@ -168,7 +169,24 @@ def test_an_analysis_is_read_as_it_was_written(tmp_path):
     assert json.loads((tmp_path / "analysis.json").read_text())["count"] == 500
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"count": 3, "forms": 5, "mistakes": []}'])
+def test_an_analysis_of_an_older_version_is_read(tmp_path):
+    logits, labels = answers()
+    found = analyse({"float": logits, "int8": -logits}, labels, NAMES, compared=[("float", "int8")])
+    found = dataclasses.replace(
+        found, drifts=(analysis.HeatmapDrift("float", "int8", 9, None, None, None, None),)
+    )
+    found.save(tmp_path / "analysis.json")
+    older = (tmp_path / "analysis.json").read_text()
+    for name, old in (("variants", "forms"), ("variant", "form"), ("predicted", "told")):
+        assert f'"{name}":' in older
+        older = older.replace(f'"{name}":', f'"{old}":')
+    (tmp_path / "analysis.json").write_text(older)
+    assert analysis.load(tmp_path / "analysis.json") == found
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[]", "{}", '{"count": 3, "variants": 5, "mistakes": []}']
+)
 def test_a_file_that_is_no_analysis_is_refused_in_one_line(tmp_path, text):
     if text is not None:
         (tmp_path / "analysis.json").write_text(text)

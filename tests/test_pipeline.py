@@ -49,7 +49,7 @@ def base(tmp_path_factory):
 def test_a_control_is_the_same_training_without_teacher(base, tmp_path):
     taught = recipe(distill=Distill(teacher=base), tta="flip")
     report = run(taught, "taught", tmp_path / "taught", control=True)
-    assert [stage.name for stage in report.stages] == [
+    assert [receipt.name for receipt in report.receipts] == [
         *["float", "float, TTA flip", "control, no teacher"]
     ]
     alone = run(dataclasses.replace(taught, distill=None), "alone", tmp_path / "alone")
@@ -60,8 +60,8 @@ def test_a_control_is_the_same_training_without_teacher(base, tmp_path):
         strict=True,
     ):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    assert report.stages[2].accuracy == alone.stages[0].accuracy
-    plain, flipped, _ = report.stages
+    assert report.receipts[2].accuracy == alone.receipts[0].accuracy
+    plain, flipped, _ = report.receipts
     for field in ("ms_per_image", "ms_two_threads"):
         assert getattr(flipped, field) == 2 * getattr(plain, field) > 0
 
@@ -148,9 +148,9 @@ def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_pat
         explain=None,
     )
     report = run(shrink, "shrunk", tmp_path / "run")
-    stages = {stage.name: stage for stage in report.stages}
-    slim = next(name for name in stages if name.startswith("slim"))
-    assert [*stages] == [
+    receipts = {receipt.name: receipt for receipt in report.receipts}
+    slim = next(name for name in receipts if name.startswith("slim"))
+    assert [*receipts] == [
         *("float", "pruned 50%", slim, "pruned 50%, 8 clusters"),
         *("int8", "pruned 50%, int8", f"{slim}, int8", "pruned 50%, 8 clusters, int8"),
         *("trained for int8", "control: trained on in floats, int8"),
@@ -159,10 +159,10 @@ def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_pat
     for ours, theirs in zip(kept.get_weights(), models.load(base).get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert report.training == {"taken_from": base}
-    assert stages[slim].macs < 0.85 * stages["float"].macs == 0.85 * stages["int8"].macs
-    assert stages[slim].bytes < 0.95 * stages["float"].bytes
-    assert stages["pruned 50%, 8 clusters"].sparsity == stages["pruned 50%"].sparsity > 0.49
-    assert stages["pruned 50%, 8 clusters"].gzip_bytes < stages["pruned 50%"].gzip_bytes
+    assert receipts[slim].macs < 0.85 * receipts["float"].macs == 0.85 * receipts["int8"].macs
+    assert receipts[slim].bytes < 0.95 * receipts["float"].bytes
+    assert receipts["pruned 50%, 8 clusters"].sparsity == receipts["pruned 50%"].sparsity > 0.49
+    assert receipts["pruned 50%, 8 clusters"].gzip_bytes < receipts["pruned 50%"].gzip_bytes
     assert not (tmp_path / "run/curves.png").exists()
     page = (tmp_path / "run/report.html").read_text()
     assert "MACs" in page
@@ -190,7 +190,7 @@ def test_what_cannot_be_shrunk_is_refused_before_the_training(sections, reason, 
 def test_a_runtime_that_refuses_a_file_costs_its_number_alone(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", sys.executable)  # which has no TFLite Micro
     report = run(recipe(quantize=Quantize(samples=20)), "x", tmp_path / "run")
-    assert [stage.arena_bytes for stage in report.stages] == [None, None]
+    assert [receipt.arena_bytes for receipt in report.receipts] == [None, None]
     assert "no arena size of model_int8.tflite: TFLite Micro cannot run the model" in caplog.text
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kcnn import provenance, recipe_files
 from kcnn.evaluation import Evaluation
-from kcnn.report import stages, table
+from kcnn.report import receipts, table
 from kcnn.report.command import command
 
 
@@ -24,14 +24,14 @@ def evaluation():
 def report(tmp_path):
     file = tmp_path / "model_int8.tflite"
     file.write_bytes(b"\0" * 5000 + bytes(range(200)))
-    receipt = stages.stage("int8", file, evaluation(), ms_per_image=0.1234, sparsity=0.5)
-    return stages.Report(
+    receipt = receipts.receipt("int8", file, evaluation(), ms_per_image=0.1234, sparsity=0.5)
+    return receipts.Report(
         recipe="quickstart",
         model="simple_cnn",
         parameters=268746,
         dataset="digits",
         train_images=1000,
-        stages=(receipt,),
+        receipts=(receipt,),
         training={"epochs": 3, "seconds": 1.5},
         seed=0,
     )
@@ -39,7 +39,7 @@ def report(tmp_path):
 
 def test_a_receipt_weighs_the_file_itself(report, tmp_path):
     content = (tmp_path / "model_int8.tflite").read_bytes()
-    (receipt,) = report.stages
+    (receipt,) = report.receipts
     assert receipt.bytes == len(content) == 5200
     assert receipt.gzip_bytes == len(gzip.compress(content, mtime=0)) < 400
     assert (receipt.accuracy, receipt.count) == (0.875, 8)
@@ -47,33 +47,40 @@ def test_a_receipt_weighs_the_file_itself(report, tmp_path):
 
 def test_a_report_is_read_as_it_was_written(report, tmp_path):
     report.save(tmp_path / "report.json")
-    assert stages.load(tmp_path / "report.json") == report
+    assert receipts.load(tmp_path / "report.json") == report
     assert {"keras", "tensorflow", "kcnn"} <= set(report.versions)
     assert report.hardware["cores"] >= 1
+
+
+def test_a_report_that_calls_its_receipts_stages_is_read(report, tmp_path):
+    report.save(tmp_path / "report.json")
+    older = (tmp_path / "report.json").read_text().replace('"receipts"', '"stages"')
+    (tmp_path / "report.json").write_text(older)
+    assert '"stages"' in older and receipts.load(tmp_path / "report.json") == report
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"stages": [{"name": "float"}]}', "5"])
 def test_a_file_that_is_no_report_is_refused(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
     with pytest.raises(ValueError, match="no report of this version"):
-        stages.load(tmp_path / "report.json")
+        receipts.load(tmp_path / "report.json")
 
 
 def test_the_tables_cells(report):
-    assert table.row(report.stages[0]) == ("int8", "87.50%", "50%", "5,200", *_last(report))
+    assert table.row(report.receipts[0]) == ("int8", "87.50%", "50%", "5,200", *_last(report))
     lines = table.markdown(report).splitlines()
-    assert lines[0] == "| stage | accuracy | zeros | bytes | gzip bytes | ms/image |"
+    assert lines[0] == "| variant | accuracy | zeros | bytes | gzip bytes | ms/image |"
     assert len({line.count("|") for line in lines}) == 1
     assert "8 test images of digits" in table.caption(report)
 
 
 def _last(report):
-    return f"{report.stages[0].gzip_bytes:,}", "0.123"
+    return f"{report.receipts[0].gzip_bytes:,}", "0.123"
 
 
 def test_a_report_is_plain_json(report, tmp_path):
     report.save(tmp_path / "report.json")
-    assert json.loads((tmp_path / "report.json").read_text())["stages"][0]["file"].endswith(
+    assert json.loads((tmp_path / "report.json").read_text())["receipts"][0]["file"].endswith(
         "tflite"
     )
 
@@ -104,10 +111,10 @@ def test_the_commit_is_of_the_checkout_that_holds_the_code(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stage", "asked"),
+    ("variant", "asked"),
     [("control, no teacher", True), ("control: trained on in floats, int8", False)],
 )
-def test_the_command_asks_for_a_control_where_one_was_asked_for(stage, asked):
+def test_the_command_asks_for_a_control_where_one_was_asked_for(variant, asked):
     shipped = recipe_files.load("quickstart").recipe
-    run = SimpleNamespace(recipe="quickstart", stages=[SimpleNamespace(name=stage)])
+    run = SimpleNamespace(recipe="quickstart", receipts=[SimpleNamespace(name=variant)])
     assert ("--control" in command(run, shipped)) == asked

@@ -7,7 +7,7 @@ import pytest
 
 from kcnn import models
 from kcnn.export import export_tflite
-from kcnn.report import analysis, stages
+from kcnn.report import analysis, receipts
 
 FOLDER = Path(__file__).parents[1] / "saved_models"
 # Those that come along: `kcnn run quickstart` leaves its own there too, of 359 test images.
@@ -16,22 +16,25 @@ RUNS = sorted({*FOLDER.glob("*/report.json")} - {FOLDER / "quickstart/report.jso
 
 @pytest.fixture(params=RUNS, ids=lambda file: file.parent.name)
 def run(request):
-    report = stages.load(request.param)
-    return request.param.parent, report, {stage.name: stage for stage in report.stages}
+    report = receipts.load(request.param)
+    return request.param.parent, report, {each.name: each for each in report.receipts}
 
 
 def test_there_are_runs():
     assert len(RUNS) >= 2
 
 
-def forms_of(name):
-    return {stage.name: stage for stage in stages.load(FOLDER / name / "report.json").stages}
+def receipts_of(name):
+    return {each.name: each for each in receipts.load(FOLDER / name / "report.json").receipts}
 
 
 def test_resnet8_is_above_what_was_asked_of_it():
-    forms, report = forms_of("resnet8_int8"), stages.load(FOLDER / "resnet8_int8/report.json")
-    assert forms["int8"].accuracy >= 0.885
-    assert report.parameters <= 80_000 and forms["int8"].macs <= 12_600_000
+    measured, report = (
+        receipts_of("resnet8_int8"),
+        receipts.load(FOLDER / "resnet8_int8/report.json"),
+    )
+    assert measured["int8"].accuracy >= 0.885
+    assert report.parameters <= 80_000 and measured["int8"].macs <= 12_600_000
 
 
 def test_resnet8s_bundle_was_run_on_three_runtimes():
@@ -40,27 +43,27 @@ def test_resnet8s_bundle_was_run_on_three_runtimes():
     assert receipt["failures"] == [] and receipt["data"] == "cifar10"
     assert {"litert", "tflite-micro", "litert-js"} <= results.keys()
     assert {result["images"] for result in results.values()} == {10_000}
-    assert results["litert"]["accuracy"] == forms_of("resnet8_int8")["int8"].accuracy
+    assert results["litert"]["accuracy"] == receipts_of("resnet8_int8")["int8"].accuracy
     assert results["litert-js"]["difference"] == 0
     assert all(result["float_agreement"] >= 0.98 for result in results.values())
 
 
 def test_what_is_smaller_is_within_a_point_of_the_whole_and_slim_is_faster():
-    forms = forms_of("resnet20_mobile")
-    (slim,) = (name for name in forms if name.startswith("slim") and not name.endswith("int8"))
+    measured = receipts_of("resnet20_mobile")
+    (slim,) = (name for name in measured if name.startswith("slim") and not name.endswith("int8"))
     for small in ("pruned 80%", slim):
         for ends in ("", ", int8"):
-            whole = forms["int8" if ends else "float"]
-            assert whole.accuracy - forms[small + ends].accuracy <= 0.01
-    assert forms["pruned 80%"].sparsity == pytest.approx(0.8, abs=0.001)
-    assert forms[slim].macs <= forms["float"].macs / 2
-    assert forms["int8"].ms_per_image >= 1.5 * forms[f"{slim}, int8"].ms_per_image
+            whole = measured["int8" if ends else "float"]
+            assert whole.accuracy - measured[small + ends].accuracy <= 0.01
+    assert measured["pruned 80%"].sparsity == pytest.approx(0.8, abs=0.001)
+    assert measured[slim].macs <= measured["float"].macs / 2
+    assert measured["int8"].ms_per_image >= 1.5 * measured[f"{slim}, int8"].ms_per_image
 
 
 def test_int8_costs_at_most_a_fifth_of_a_point(run):
-    _, _, forms = run
-    assert forms["float"].count == forms["int8"].count >= 1000
-    assert abs(forms["float"].accuracy - forms["int8"].accuracy) <= 0.002
+    _, _, measured = run
+    assert measured["float"].count == measured["int8"].count >= 1000
+    assert abs(measured["float"].accuracy - measured["int8"].accuracy) <= 0.002
 
 
 def test_int8_tells_the_same_class_on_98_of_100_images(run):
@@ -79,13 +82,13 @@ def test_the_int8_file_takes_under_a_third_of_the_float_one(run, tmp_path):
 
     Where the float model does not come along, of its weights alone, at four bytes each.
     """
-    folder, report, forms = run
-    kept = folder / forms["int8"].file
-    assert kept.stat().st_size == forms["int8"].bytes
-    assert forms["int8"].bytes <= 0.31 * forms["float"].bytes
-    if not (folder / forms["float"].file).is_file():
-        assert forms["int8"].bytes <= 0.31 * 4 * report.parameters
+    folder, report, measured = run
+    kept = folder / measured["int8"].file
+    assert kept.stat().st_size == measured["int8"].bytes
+    assert measured["int8"].bytes <= 0.31 * measured["float"].bytes
+    if not (folder / measured["float"].file).is_file():
+        assert measured["int8"].bytes <= 0.31 * 4 * report.parameters
         return
-    model = models.load(folder / forms["float"].file)
+    model = models.load(folder / measured["float"].file)
     written = export_tflite(model, tmp_path / "float.tflite", quantization="none")
-    assert forms["int8"].bytes <= 0.31 * written.bytes
+    assert measured["int8"].bytes <= 0.31 * written.bytes

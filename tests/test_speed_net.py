@@ -277,7 +277,11 @@ def test_the_recipe_does_all_that_it_says(tmp_path):
         explain=None,
     )
     report = run(recipe, "speedrun94", tmp_path / "run")
-    assert [stage.name for stage in report.stages] == ["float", "int8", "float, TTA flip_shift"]
+    assert [receipt.name for receipt in report.receipts] == [
+        "float",
+        "int8",
+        "float, TTA flip_shift",
+    ]
 
     # Whitened by training images, and frozen: the filters come in pairs, and no step moved them.
     model = kcnn.models.load(tmp_path / "run" / "model.keras")

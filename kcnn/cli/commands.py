@@ -84,7 +84,7 @@ def run(
         finished = pipeline.run(
             chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite, control=control
         )
-        show.stages(finished)
+        show.receipts(finished)
     else:
         show.comparison(
             pipeline.compare(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
@@ -147,10 +147,10 @@ def inspect(
 
         show.comparison(load_comparison(path / "results.json"))
     elif path.is_dir():
-        from kcnn.report.stages import load
+        from kcnn.report.receipts import load
         from kcnn.run_dir import RunDir
 
-        show.stages(load(RunDir(path).report))
+        show.receipts(load(RunDir(path).report))
     elif path.suffix == ".tflite":
         from kcnn.litert import summarize
 

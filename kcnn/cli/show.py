@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
     from kcnn.litert import TensorSummary, TFLiteSummary
     from kcnn.report.comparison import ComparisonReport
-    from kcnn.report.stages import Report
+    from kcnn.report.receipts import Report
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -22,7 +22,7 @@ def wide(table: Table) -> None:
     Console(width=max(console.width, _WIDTH), highlight=False).print(table)
 
 
-def stages(report: "Report") -> None:
+def receipts(report: "Report") -> None:
     """Print the receipts of a run."""
     from kcnn.report.table import caption, header, row
 
@@ -30,8 +30,8 @@ def stages(report: "Report") -> None:
     titles = header(report)
     for index, name in enumerate(titles):
         table.add_column(name, justify="right" if index else "left")
-    for stage in report.stages:
-        table.add_row(*row(stage, titles))
+    for receipt in report.receipts:
+        table.add_row(*row(receipt, titles))
     wide(table)
 
 

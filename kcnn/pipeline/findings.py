@@ -65,7 +65,7 @@ def write_findings(
         sizes = _map_sizes(images[:1], variants)
         analysis = dataclasses.replace(analysis, drifts=_drifts(images, variants, sizes))
     analysis.save(run_dir.analysis)
-    calibrations = {each.name: each.calibration for each in analysis.forms}
+    calibrations = {each.name: each.calibration for each in analysis.variants}
     shown = list(dict.fromkeys([variants[0].name, *(second.name for _, second in pairs)]))
     plot_reliability(
         {name: calibrations[name] for name in shown[:_DIAGRAMS]}, run_dir.picture("reliability")
@@ -103,7 +103,7 @@ def _draw_mistakes(
     if not analysis.mistakes:
         return
     images = _images(data, analysis.mistakes)
-    told = [data.class_names.index(case.answers[0].told) for case in analysis.mistakes]
+    told = [data.class_names.index(case.answers[0].predicted) for case in analysis.mistakes]
     heatmaps = _heatmaps(variant, images, np.array(told)) if explained else None
     tiles, names = (images,), ()
     if heatmaps:
@@ -221,4 +221,4 @@ def _images(data: "Data | DeviceData", cases: Sequence[Case]) -> np.ndarray:
 
 def _percent(case: Case, answer: int = 0) -> str:
     told = case.answers[answer]
-    return f"{told.told} {told.probability:.1%}"
+    return f"{told.predicted} {told.probability:.1%}"

@@ -20,7 +20,7 @@ from kcnn.pipeline.variants import Variant, facts, score, with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report import plots
-from kcnn.report.stages import Report, Stage, stage
+from kcnn.report.receipts import Receipt, Report, receipt
 from kcnn.run_dir import RunDir
 
 _TENSORFLOW_SECTIONS = ("prune", "slim", "cluster", "quantize_aware", "quantize", "explain")
@@ -77,8 +77,8 @@ def run(
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     course |= {"backend": keras.config.backend(), "left_out": left_out}
-    stages = _receipts(variants, evaluations)
-    report = report_of(recipe, name, data, model, course, stages, commit)
+    receipts = _receipts(variants, evaluations)
+    report = report_of(recipe, name, data, model, course, receipts, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, variants, evaluations)
     return report
@@ -124,9 +124,11 @@ def _variants(recipe: Recipe, model: keras.Model, run_dir: RunDir) -> list[Varia
     return [whole] if recipe.tta == "none" else [whole, with_tta(whole, recipe.tta)]
 
 
-def _receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
+def _receipts(
+    variants: Sequence[Variant], evaluations: Sequence[Evaluation]
+) -> tuple[Receipt, ...]:
     return tuple(
-        stage(
+        receipt(
             variant.name,
             variant.file,
             evaluation,

@@ -8,7 +8,7 @@ from pathlib import Path
 from kcnn import export
 from kcnn.evaluation import TTA, Evaluation
 from kcnn.pipeline.variants import Variant, facts
-from kcnn.report.stages import Stage, stage
+from kcnn.report.receipts import Receipt, receipt
 from kcnn.runtimes import latency, micro
 
 _ROUNDS = 50  # of each variant on each number of threads
@@ -18,7 +18,7 @@ _TIMEOUT = 3600.0  # seconds; a large network in many variants takes minutes
 logger = logging.getLogger("kcnn")
 
 
-def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Stage, ...]:
+def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Receipt, ...]:
     """Return what each variant is worth: its score, its sizes, its time for an image.
 
     The times of one call can be compared with each other: all variants take turns.
@@ -30,8 +30,8 @@ def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> 
     )
 
 
-def _receipt(variant: Variant, evaluation: Evaluation, times: dict[str, float | None]) -> Stage:
-    return stage(
+def _receipt(variant: Variant, evaluation: Evaluation, times: dict[str, float | None]) -> Receipt:
+    return receipt(
         variant.name,
         variant.file,
         evaluation,
@@ -42,7 +42,7 @@ def _receipt(variant: Variant, evaluation: Evaluation, times: dict[str, float | 
 
 
 def _times(variants: Sequence[Variant]) -> dict[Path, dict[str, float | None]]:
-    """Measure every file on the one runtime that a phone has, as fields of `Stage`."""
+    """Measure every file on the one runtime that a phone has, as fields of `Receipt`."""
     files = {str(variant.file): variant for variant in variants}  # a variant and its TTA share one
     logger.info("timing %d files in turn", len(files))
     models = {name: _as_tflite(variant) for name, variant in files.items()}

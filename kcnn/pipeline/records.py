@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kcnn.recipe import Recipe, Train, to_json
-from kcnn.report.stages import Report, Stage
+from kcnn.report.receipts import Receipt, Report
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
 
@@ -42,7 +42,7 @@ def report_of(
     data: "Data | DeviceData",
     model: keras.Model,
     course: Course,
-    stages: tuple[Stage, ...],
+    receipts: tuple[Receipt, ...],
     commit: str | None,
 ) -> Report:
     """Return the report of a run."""
@@ -52,7 +52,7 @@ def report_of(
         parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         dataset=recipe.data.name,
         train_images=data.num_train,
-        stages=stages,
+        receipts=receipts,
         training=course,
         seed=recipe.seed,
         git_commit=commit,

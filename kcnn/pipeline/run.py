@@ -23,7 +23,7 @@ from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report import plots
 from kcnn.report.page import write_page
-from kcnn.report.stages import CONTROL, Report
+from kcnn.report.receipts import CONTROL, Report
 from kcnn.run_dir import RunDir
 
 logger = logging.getLogger("kcnn")
@@ -81,15 +81,15 @@ def run(
     if trained:
         plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
-    stages = receipts(variants, evaluations)
+    measured = receipts(variants, evaluations)
     course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
-    report = report_of(recipe, name, data, model, course, stages, commit)
+    report = report_of(recipe, name, data, model, course, measured, commit)
     report.save(run_dir.report)
     write_findings(run_dir, data, variants, evaluations, explained=explained)
     if control:  # once the run itself is safe: this is another training, and may diverge
         variant = _control(recipe, data_dir, run_dir)
         last = receipts([variant], [score(variant, data)])
-        report = dataclasses.replace(report, stages=(*report.stages, *last))
+        report = dataclasses.replace(report, receipts=(*report.receipts, *last))
         report.save(run_dir.report)
         write_page(run_dir.path)
     return report

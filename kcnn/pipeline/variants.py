@@ -37,7 +37,7 @@ def with_tta(variant: Variant, tta: str) -> Variant:
 
 
 def facts(variant: Variant) -> dict[str, float]:
-    """Return what is known of the variant's model without running it, as fields of `Stage`."""
+    """Return what is known of the variant's model without running it, as fields of `Receipt`."""
     return {
         "sparsity": compress.sparsity(variant.model),
         "parameters": variant.model.count_params(),

@@ -1,8 +1,9 @@
-"""What a run's forms got wrong, and how sure of it they were: the content of `analysis.json`."""
+"""What a run's variants got wrong, and how sure of it they were: the content of `analysis.json`."""
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -21,8 +22,8 @@ from kcnn.run_dir import atomic
 
 
 @dataclass(frozen=True)
-class FormAnalysis:
-    """What one form of the model got wrong."""
+class VariantAnalysis:
+    """What one variant of the model got wrong."""
 
     name: str
     classes: tuple[ClassScore, ...]
@@ -33,9 +34,9 @@ class FormAnalysis:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one form said of one image."""
+    """What one variant said of one image."""
 
-    told: str
+    predicted: Annotated[str, json_files.formerly("predicted", "told")]
     probability: float
 
 
@@ -51,18 +52,18 @@ class Case:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """On which images two forms of a model answer differently."""
+    """On which images two variants of a model answer differently."""
 
     first: str
     second: str
     differ: int
-    """Images of which the two tell different classes."""
+    """Images for which the two predict different classes."""
     only_first_right: int
     only_second_right: int
     lost: tuple[Case, ...]
-    """Told right by the first form only, those the second is surest of first; answers of both."""
+    """Images that only the first is right about, the second's most confident mistakes first."""
     gained: tuple[Case, ...]
-    """Told right by the second form only, those the first was surest of first."""
+    """Images that only the second is right about, the first's most confident mistakes first."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class HeatmapDrift:
-    """How far one form's heat maps lie from another's: `kcnn.explain.Drift`.
+    """How far one variant's heat maps lie from another's: `kcnn.explain.Drift`.
 
     None stands for what too few images have told.
     """
 
     reference: str
-    form: str
+    variant: Annotated[str, json_files.formerly("variant", "form")]
     count: int
     """Images asked."""
     correlation: Interval | None
@@ -95,12 +96,12 @@ class HeatmapDrift:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the forms of one run got wrong, on one test set."""
+    """What the variants of one run got wrong, on one test set."""
 
     count: int
-    forms: tuple[FormAnalysis, ...]
+    variants: Annotated[tuple[VariantAnalysis, ...], json_files.formerly("variants", "forms")]
     mistakes: tuple[Case, ...]
-    """The first form's wrong answers, the surest first; not all of them."""
+    """The first variant's wrong answers, the surest first; not all of them."""
     disagreements: tuple[Disagreement, ...] = ()
     drifts: tuple[HeatmapDrift, ...] = ()
 
@@ -130,29 +131,29 @@ def analyse(
     compared: Sequence[tuple[str, str]] = (),
     shown: int = 12,
 ) -> Analysis:
-    """Return what the forms of a model got wrong on one test set.
+    """Return what the variants of a model got wrong on one test set.
 
     Args:
-        logits: form name -> float [count, classes], all of the same images.
+        logits: variant name -> float [count, classes], all of the same images.
         labels: int [count], the true classes.
         class_names: one per class, in order.
-        compared: pairs of form names to compare image by image.
+        compared: pairs of variant names to compare image by image.
         shown: how many images to name at most, of the mistakes and of each side of a comparison.
 
     Raises:
-        ValueError: there is no form, or the shapes do not fit.
+        ValueError: there is no variant, or the shapes do not fit.
 
     >>> sure_of_dog = np.array([[4.0, 0.0], [0.0, 4.0], [0.0, 4.0]])
     >>> analysis = analyse({"float": sure_of_dog}, np.array([0, 1, 0]), ["cat", "dog"])
     >>> analysis.mistakes[0].index, analysis.mistakes[0].truth, analysis.mistakes[0].answers
-    (2, 'cat', (Answer(told='dog', probability=0.98...),))
+    (2, 'cat', (Answer(predicted='dog', probability=0.98...),))
     """
     labels = np.asarray(labels)
     shape = (len(labels), len(class_names))
     if not logits or any(np.shape(each) != shape for each in logits.values()):
         received = {name: np.shape(each) for name, each in logits.items()}
         raise ValueError(
-            f"Expected logits of shape {shape}, images by class names, of one form at least. "
+            f"Expected logits of shape {shape}, images by class names, of one variant at least. "
             f"Received: {received}"
         )
     said = _Said(
@@ -164,7 +165,7 @@ def analyse(
     first = next(iter(logits))
     return Analysis(
         count=len(labels),
-        forms=tuple(_form(said, name) for name in logits),
+        variants=tuple(_variant(said, name) for name in logits),
         mistakes=said.cases(~said.right(first), first, [first]),
         disagreements=tuple(_compare(said, *pair) for pair in compared),
     )
@@ -172,41 +173,43 @@ def analyse(
 
 @dataclass(frozen=True)
 class _Said:
-    """What every form said of every image."""
+    """What every variant said of every image."""
 
     probabilities: Mapping[str, np.ndarray]
     labels: np.ndarray
     class_names: tuple[str, ...]
     shown: int
 
-    def told(self, form: str) -> np.ndarray:
-        return self.probabilities[form].argmax(axis=1)
+    def predicted(self, variant: str) -> np.ndarray:
+        return self.probabilities[variant].argmax(axis=1)
 
-    def right(self, form: str) -> np.ndarray:
-        return self.told(form) == self.labels
+    def right(self, variant: str) -> np.ndarray:
+        return self.predicted(variant) == self.labels
 
-    def cases(self, chosen: np.ndarray, surest: str, forms: Sequence[str]) -> tuple[Case, ...]:
-        """Return the chosen images that `surest` is surest of, with the answers of `forms`."""
+    def cases(self, chosen: np.ndarray, surest: str, variants: Sequence[str]) -> tuple[Case, ...]:
+        """Return the chosen images that `surest` is surest of, with the answers of `variants`."""
         confidence = np.where(chosen, self.probabilities[surest].max(axis=1), -1)
         order = np.argsort(-confidence, kind="stable")[: min(self.shown, int(chosen.sum()))]
         return tuple(
             Case(
                 index=int(index),
                 truth=self.class_names[self.labels[index]],
-                answers=tuple(self._answer(form, index) for form in forms),
+                answers=tuple(self._answer(variant, index) for variant in variants),
             )
             for index in order
         )
 
-    def _answer(self, form: str, index: int) -> Answer:
-        told = self.probabilities[form][index].argmax()
-        return Answer(self.class_names[told], float(self.probabilities[form][index, told]))
+    def _answer(self, variant: str, index: int) -> Answer:
+        predicted = self.probabilities[variant][index].argmax()
+        return Answer(
+            self.class_names[predicted], float(self.probabilities[variant][index, predicted])
+        )
 
 
-def _form(said: _Said, name: str) -> FormAnalysis:
+def _variant(said: _Said, name: str) -> VariantAnalysis:
     confusion = np.zeros((len(said.class_names),) * 2, int)
-    np.add.at(confusion, (said.labels, said.told(name)), 1)
-    return FormAnalysis(
+    np.add.at(confusion, (said.labels, said.predicted(name)), 1)
+    return VariantAnalysis(
         name=name,
         classes=class_scores(confusion, said.class_names),
         confused=confused_pairs(confusion, said.class_names),
@@ -220,7 +223,7 @@ def _compare(said: _Said, first: str, second: str) -> Disagreement:
     return Disagreement(
         first=first,
         second=second,
-        differ=int((said.told(first) != said.told(second)).sum()),
+        differ=int((said.predicted(first) != said.predicted(second)).sum()),
         only_first_right=int(lost.sum()),
         only_second_right=int(gained.sum()),
         lost=said.cases(lost, second, (first, second)),

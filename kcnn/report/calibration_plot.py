@@ -15,12 +15,12 @@ _BARS, _DIAGONAL, _COUNTS = "#0072B2", "#444444", "#999999"
 
 
 def plot_reliability(calibrations: Mapping[str, Calibration], path: str | os.PathLike) -> None:
-    """Draw the reliability diagrams of a model's forms into a picture file."""
+    """Draw the reliability diagrams of a model's variants into a picture file."""
     save_figure(reliability_figure(calibrations), path)
 
 
 def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:
-    """Return a reliability diagram for each form: accuracy by confidence, and how many images.
+    """Return a reliability diagram for each variant: accuracy by confidence, and how many images.
 
     Bars on the diagonal are answers as often right as the model is sure; below it the model is
     too sure of itself.
@@ -29,14 +29,14 @@ def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:
     https://arxiv.org/abs/1706.04599.
 
     Raises:
-        ValueError: there is no form.
+        ValueError: there is no variant.
 
     >>> figure = reliability_figure({"float": Calibration((0, 4), (0, 0.9), (0, 0.75), 0.15, 0.9)})
     >>> figure.axes[0].get_title()
     'float: ECE 15.00%'
     """
     if not calibrations:
-        raise ValueError("Expected the calibration of a form at least. Received: none")
+        raise ValueError("Expected the calibration of a variant at least. Received: none")
     figure = Figure(figsize=(3.9 * len(calibrations), 4.6), dpi=130, layout="constrained")
     axes = figure.subplots(
         2, len(calibrations), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)

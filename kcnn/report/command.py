@@ -6,7 +6,7 @@ from typing import Any
 
 from kcnn import recipe_files
 from kcnn.recipe import Recipe, override, to_json
-from kcnn.report.stages import CONTROL, Report
+from kcnn.report.receipts import CONTROL, Report
 
 
 def command(report: Report, recipe: Recipe) -> str | None:
@@ -16,7 +16,7 @@ def command(report: Report, recipe: Recipe) -> str | None:
 
     >>> import dataclasses
     >>> shipped = recipe_files.load("quickstart").recipe
-    >>> Run = dataclasses.make_dataclass("Run", ["recipe", "stages"])
+    >>> Run = dataclasses.make_dataclass("Run", ["recipe", "receipts"])
     >>> command(Run("quickstart", ()), dataclasses.replace(shipped, seed=7))
     'kcnn run quickstart --set seed=7'
     """
@@ -29,7 +29,7 @@ def command(report: Report, recipe: Recipe) -> str | None:
         return None
     words = ["kcnn", "run", report.recipe]
     words += [word for assignment in assignments for word in ("--set", assignment)]
-    if any(stage.name == CONTROL for stage in report.stages):
+    if any(receipt.name == CONTROL for receipt in report.receipts):
         words.append("--control")
     return shlex.join(words)
 

@@ -10,14 +10,14 @@ from kcnn.recipe import to_json
 from kcnn.report.course_plot import courses_figure
 from kcnn.report.embed import Picture, embed_figure
 from kcnn.report.html import render
-from kcnn.report.page import hardware_text, stage_rows, training_text
+from kcnn.report.page import hardware_text, receipt_rows, training_text
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.table import more_columns
 from kcnn.run_dir import atomic
 
 
 def write_comparison(folders: Sequence[Path], out: Path) -> Path:
-    """Write a page with the stages, the curves and the differences of runs, and return its path.
+    """Write a page with the receipts, the curves and the differences of runs, and return its path.
 
     Raises:
         ValueError: fewer than two runs, the same one twice, a folder that holds no run, or `out`
@@ -37,7 +37,7 @@ def write_comparison(folders: Sequence[Path], out: Path) -> Path:
 
 def _render(runs: Sequence[RunFiles], home: Path) -> str:
     names = _names(runs)
-    rows = [row for name, run in zip(names, runs, strict=True) for row in stage_rows(run, name)]
+    rows = [row for name, run in zip(names, runs, strict=True) for row in receipt_rows(run, name)]
     return render(
         "compare.html.j2",
         runs=[
@@ -49,9 +49,9 @@ def _render(runs: Sequence[RunFiles], home: Path) -> str:
             }
             for name, run in zip(names, runs, strict=True)
         ],
-        unlike=len({(run.report.dataset, run.report.stages[0].count) for run in runs}) > 1,
-        stages=rows,
-        more_columns=more_columns([row.stage for row in rows]),
+        unlike=len({(run.report.dataset, run.report.receipts[0].count) for run in runs}) > 1,
+        receipts=rows,
+        more_columns=more_columns([row.receipt for row in rows]),
         course=_course(names, runs),
         differences=_differences(runs),
     )

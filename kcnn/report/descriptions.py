@@ -31,30 +31,30 @@ def course(run: RunFiles) -> str:
 
 
 def _confusion(run: RunFiles) -> str:
-    stage = run.report.stages[0]
+    first = run.report.receipts[0]
     text = (
-        f"Confusion matrix of the {stage.name} model on {stage.count:,} test images, true classes "
-        f"down, predicted across: {stage.accuracy:.2%} lie on the diagonal."
+        f"Confusion matrix of the {first.name} model on {first.count:,} test images, true classes "
+        f"down, predicted across: {first.accuracy:.2%} lie on the diagonal."
     )
-    pairs = run.analysis.forms[0].confused if run.analysis else ()
-    often = [f"{pair.truth} told as {pair.told} ({pair.count})" for pair in pairs[:3]]
+    pairs = run.analysis.variants[0].confused if run.analysis else ()
+    often = [f"{pair.truth} predicted as {pair.predicted} ({pair.count})" for pair in pairs[:3]]
     return f"{text} Most often confused: {', '.join(often)}." if often else text
 
 
 def _reliability(run: RunFiles) -> str:
-    forms = [
-        f"{form.name} is {form.calibration.mean_confidence:.1%} sure on average, its expected "
-        f"calibration error is {form.calibration.error:.2%}"
-        for form in run.analysis.forms
+    variants = [
+        f"{variant.name} has a mean confidence of {variant.calibration.mean_confidence:.1%} and an "
+        f"expected calibration error of {variant.calibration.error:.2%}"
+        for variant in run.analysis.variants
     ]
-    return f"Reliability diagrams, accuracy by confidence: {'; '.join(forms)}."
+    return f"Reliability diagrams, accuracy by confidence: {'; '.join(variants)}."
 
 
 def _mistakes(run: RunFiles) -> str:
-    stage, cases = run.report.stages[0], run.analysis.mistakes
+    first, cases = run.report.receipts[0], run.analysis.mistakes
     return (
-        f"{len(cases)} test images that the {stage.name} model told wrong, those it was surest of "
-        f"first: {_spoken(cases)}."
+        f"The {len(cases)} most confident mistakes of the {first.name} model on the test images: "
+        f"{_spoken(cases)}."
     )
 
 
@@ -73,29 +73,29 @@ def _disagreements(run: RunFiles) -> str:
 
 def _heatmaps(run: RunFiles) -> str:
     pairs = run.analysis.disagreements[:1] if run.analysis else ()
-    measured = {drift.form for drift in run.analysis.drifts} if run.analysis else set()
-    others = "".join(f", then where {p.second} sees it" for p in pairs if p.second in measured)
+    measured = {drift.variant for drift in run.analysis.drifts} if run.analysis else set()
+    others = "".join(f", then the heat map of {p.second}" for p in pairs if p.second in measured)
     return (
-        f"Test images, and beside each where the {run.report.stages[0].name} model sees the class "
-        f"it tells{others}: the brighter, the more evidence."
+        f"Test images, each beside the {run.report.receipts[0].name} model's heat map of the class "
+        f"that it predicts{others}: the brighter, the more evidence."
     )
 
 
 def _grad_cam(run: RunFiles) -> str:
     return (
-        f"Test images, and beside each where the {run.report.stages[0].name} model sees the class "
-        "it tells: the brighter, the more evidence."
+        f"Test images, each beside the {run.report.receipts[0].name} model's heat map of the class "
+        "that it predicts: the brighter, the more evidence."
     )
 
 
-def _spoken(cases: Sequence[Case], forms: Sequence[str] = ("",)) -> str:
+def _spoken(cases: Sequence[Case], variants: Sequence[str] = ("",)) -> str:
     texts = []
     for case in cases[:_SPOKEN]:
-        told = (
-            f"{form} {answer.told} {answer.probability:.0%}".strip()
-            for form, answer in zip(forms, case.answers, strict=True)
+        answers = (
+            f"{variant} {answer.predicted} {answer.probability:.0%}".strip()
+            for variant, answer in zip(variants, case.answers, strict=True)
         )
-        texts.append(f"{case.truth}, told as {' and '.join(told)}")
+        texts.append(f"{case.truth}, predicted as {' and '.join(answers)}")
     more = len(cases) - len(texts)
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 

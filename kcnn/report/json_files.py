@@ -1,16 +1,22 @@
-"""Receipts are JSON, read back into the type that they were written from."""
+"""JSON files, read back into the type that they were written from."""
 
 import os
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
-Receipt = TypeVar("Receipt")
+Content = TypeVar("Content")
 
 
-def read(adapter: TypeAdapter[Receipt], path: str | os.PathLike, kind: str) -> Receipt:
-    """Return the receipt in a file; `kind` names it in the message of an error.
+def formerly(name: str, old: str) -> FieldInfo:
+    """Return the annotation of a field `name` that files of older versions call `old`."""
+    return Field(validation_alias=AliasChoices(name, old))
+
+
+def read(adapter: TypeAdapter[Content], path: str | os.PathLike, kind: str) -> Content:
+    """Return what a file holds; `kind` names it in the message of an error.
 
     Raises:
         ValueError: there is no such file, or it holds something else.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kcnn.models import facts
 from kcnn.recipe import Recipe, from_json
-from kcnn.report import stages
+from kcnn.report import receipts
 from kcnn.run_dir import RunDir
 
 # Options that leave the network as it is and change only how its weights are found.
@@ -38,7 +38,7 @@ def accuracies(folder: Path, *, dataset: str = "cifar10") -> dict[str, Measured]
     known, best = facts.read(), {}
     for file in sorted(folder.glob("*/report.json")):
         try:
-            report = stages.load(file)
+            report = receipts.load(file)
             recipe = from_json(RunDir(file.parent).recipe.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             logger.warning("%s is left out: %s", file.parent, error)
@@ -46,16 +46,16 @@ def accuracies(folder: Path, *, dataset: str = "cifar10") -> dict[str, Measured]
         fact = known.get(report.model)
         if fact is None or not _is_that_of(fact, report):
             continue
-        measured = Measured(report.stages[0].accuracy, file.parent)
+        measured = Measured(report.receipts[0].accuracy, file.parent)
         previous = best.get(report.model, measured)
         if _as_named(recipe, dataset) and measured.accuracy >= previous.accuracy:
             best[report.model] = measured
     return best
 
 
-def _is_that_of(fact: facts.Facts, report: stages.Report) -> bool:
+def _is_that_of(fact: facts.Facts, report: receipts.Report) -> bool:
     """Whether the run's network is the builder's, by its size."""
-    whole = report.stages[0].parameters
+    whole = report.receipts[0].parameters
     if whole is None:  # a report of the first days, which counts the trainable ones only
         return report.parameters == fact.trainable_parameters
     return whole == fact.parameters  # some may have been frozen, as speed_net's whitening is

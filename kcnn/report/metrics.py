@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+
+from kcnn.report import json_files
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class was told; every score is between 0 and 1."""
+    """How well one class was predicted; every score is between 0 and 1."""
 
     name: str
     precision: float
-    """Share of the images told as this class that are of it; 0 if none was."""
+    """Share of the images predicted as this class that are of it; 0 if none was."""
     recall: float
-    """Share of this class's images that were told as it."""
+    """Share of this class's images that were predicted as it."""
     f1: float
     """The harmonic mean of the two."""
     support: int
@@ -23,10 +26,10 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """How often images of one class were told as another."""
+    """How often images of one class were predicted as another."""
 
     truth: str
-    told: str
+    predicted: Annotated[str, json_files.formerly("predicted", "told")]
     count: int
     share: float
     """Of all images of the true class."""
@@ -55,16 +58,16 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def class_scores(confusion: np.ndarray, class_names: Sequence[str]) -> tuple[ClassScore, ...]:
-    """Return precision, recall and F1 of each class from counts `confusion[true, told]`.
+    """Return precision, recall and F1 of each class from counts `confusion[true, predicted]`.
 
     >>> class_scores(np.array([[3, 1], [0, 4]]), ["cat", "dog"])[0]
     ClassScore(name='cat', precision=1.0, recall=0.75, f1=0.857..., support=4)
     """
-    right, support, told = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    right, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     columns = (
-        right / np.maximum(told, 1),
+        right / np.maximum(predicted, 1),
         right / np.maximum(support, 1),
-        2 * right / np.maximum(told + support, 1),
+        2 * right / np.maximum(predicted + support, 1),
         support,
     )
     return tuple(
@@ -76,10 +79,10 @@ def class_scores(confusion: np.ndarray, class_names: Sequence[str]) -> tuple[Cla
 def confused_pairs(
     confusion: np.ndarray, class_names: Sequence[str], limit: int = 10
 ) -> tuple[ConfusedPair, ...]:
-    """Return the most frequent mistakes, at most `limit` of them, from `confusion[true, told]`.
+    """Return the `limit` most frequent mistakes of a matrix of counts `confusion[true, predicted]`.
 
     >>> confused_pairs(np.array([[3, 1], [0, 4]]), ["cat", "dog"])
-    (ConfusedPair(truth='cat', told='dog', count=1, share=0.25),)
+    (ConfusedPair(truth='cat', predicted='dog', count=1, share=0.25),)
     """
     wrong = confusion * ~np.eye(len(confusion), dtype=bool)
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
@@ -87,18 +90,18 @@ def confused_pairs(
     return tuple(
         ConfusedPair(
             class_names[truth],
-            class_names[told],
-            int(wrong[truth, told]),
-            float(wrong[truth, told] / confusion[truth].sum()),
+            class_names[predicted],
+            int(wrong[truth, predicted]),
+            float(wrong[truth, predicted] / confusion[truth].sum()),
         )
-        for truth, told in pairs
+        for truth, predicted in pairs
     )
 
 
 def calibration(sure: np.ndarray, labels: np.ndarray, bins: int = 15) -> Calibration:
     """Return how often answers of each confidence are right, and the expected calibration error.
 
-    The confidence is the probability of the class told. The error is the mean distance between
+    The confidence is the probability of the class predicted. The error is the mean distance between
     confidence and accuracy over the bins, each weighted by its images.
 
     Paper: Guo et al., "On Calibration of Modern Neural Networks" (2017),

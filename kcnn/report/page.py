@@ -12,8 +12,8 @@ from kcnn.report.course_plot import course_figure
 from kcnn.report.embed import Picture, embed_figure, embed_file
 from kcnn.report.events import events
 from kcnn.report.html import render
+from kcnn.report.receipts import Receipt, Report
 from kcnn.report.run_files import RunFiles, read_run
-from kcnn.report.stages import Report, Stage
 from kcnn.report.table import more_columns
 from kcnn.run_dir import atomic
 
@@ -22,16 +22,16 @@ _FROM_ANALYSIS = ("reliability", "mistakes", "disagreements")
 
 
 @dataclass(frozen=True)
-class StageRow:
-    """One row of a page's stage table."""
+class ReceiptRow:
+    """One row of a page's table of receipts."""
 
     run: str
-    stage: Stage
+    receipt: Receipt
     low: float
     """Lower and upper end of the accuracy's 95 % interval."""
     high: float
     href: str | None = None
-    """Of the stage's file, where it is there."""
+    """Of its file, where it is there."""
 
 
 def write_page(folder: Path) -> Path:
@@ -66,8 +66,8 @@ def render_run(run: RunFiles) -> str:
         recipe_text=to_json(recipe) if recipe else None,
         course=_course(run),
         events=events(run),
-        stages=stage_rows(run),
-        more_columns=more_columns(report.stages),
+        receipts=receipt_rows(run),
+        more_columns=more_columns(report.receipts),
         pictures=pictures,
         analysis=run.analysis,
         mistakes_known=bool(pictures["confusion"] or run.analysis),
@@ -81,13 +81,15 @@ def render_run(run: RunFiles) -> str:
     )
 
 
-def stage_rows(run: RunFiles, name: str = "") -> list[StageRow]:
-    """Return the rows of a run's stage table."""
+def receipt_rows(run: RunFiles, name: str = "") -> list[ReceiptRow]:
+    """Return the rows of a run's table of receipts."""
     rows = []
-    for stage in run.report.stages:
-        there = (run.run_dir.path / Path(stage.file).name).is_file()
-        href = quote(Path(stage.file).name) if there else None
-        rows.append(StageRow(name, stage, *wilson_interval(stage.accuracy, stage.count), href))
+    for receipt in run.report.receipts:
+        there = (run.run_dir.path / Path(receipt.file).name).is_file()
+        href = quote(Path(receipt.file).name) if there else None
+        rows.append(
+            ReceiptRow(name, receipt, *wilson_interval(receipt.accuracy, receipt.count), href)
+        )
     return rows
 
 
@@ -122,18 +124,18 @@ def _duration(seconds: float) -> str:
 
 
 def _summary(report: Report) -> str:
-    first = report.stages[0]
+    first = report.receipts[0]
     low, high = wilson_interval(first.accuracy, first.count)
-    text = f"The {first.name} model tells {first.accuracy:.2%} of the test images right "
+    text = f"The {first.name} model predicts {first.accuracy:.2%} of the test images correctly "
     text += f"(95% interval {low:.2%} to {high:.2%})."
-    phone = next((stage for stage in report.stages if stage.file.endswith(".tflite")), None)
+    phone = next((receipt for receipt in report.receipts if receipt.file.endswith(".tflite")), None)
     if not phone or phone is first:
         return text
     points = 100 * (phone.accuracy - first.accuracy)
     return (
         f"{text} As {phone.name} it has {phone.bytes / 1000:,.0f} kB instead of "
         f"{first.bytes / 1000:,.0f}, takes {phone.ms_per_image:.2f} ms for an image instead of "
-        f"{first.ms_per_image:.2f}, and tells {phone.accuracy:.2%} ({points:+.2f} points)."
+        f"{first.ms_per_image:.2f}, and predicts {phone.accuracy:.2%} ({points:+.2f} points)."
     ).replace("(-", "(−")
 
 
@@ -151,9 +153,9 @@ def _picture(run: RunFiles, name: str) -> Picture | None:
 
 
 def _calibrations(run: RunFiles) -> list[dict[str, object]]:
-    accuracies = {stage.name: stage.accuracy for stage in run.report.stages}
+    accuracies = {receipt.name: receipt.accuracy for receipt in run.report.receipts}
     return [
-        {"form": form, "accuracy": accuracies[form.name]}
-        for form in (run.analysis.forms if run.analysis else ())
-        if form.name in accuracies
+        {"variant": variant, "accuracy": accuracies[variant.name]}
+        for variant in (run.analysis.variants if run.analysis else ())
+        if variant.name in accuracies
     ]

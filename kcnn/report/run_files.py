@@ -6,9 +6,9 @@ from pathlib import Path
 
 from kcnn.errors import one_line
 from kcnn.recipe import Recipe, from_json
-from kcnn.report import analysis, stages
+from kcnn.report import analysis, receipts
 from kcnn.report.analysis import Analysis
-from kcnn.report.stages import Report
+from kcnn.report.receipts import Report
 from kcnn.run_dir import RunDir
 
 History = dict[str, tuple[float, ...]]
@@ -37,9 +37,9 @@ def read_run(folder: Path) -> RunFiles:
         raise ValueError(
             f"{str(folder)!r} holds a comparison, not a run: its own page is its table.md."
         )
-    report = stages.load(run_dir.report)
-    if not report.stages:
-        raise ValueError(f"{str(run_dir.report)!r} has no stage.")
+    report = receipts.load(run_dir.report)
+    if not report.receipts:
+        raise ValueError(f"{str(run_dir.report)!r} has no receipt.")
     return RunFiles(
         run_dir,
         report,

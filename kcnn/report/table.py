@@ -1,11 +1,11 @@
-"""The stage table, once for the terminal and once for Markdown."""
+"""The table of a run, once for the terminal and once for Markdown."""
 
 from collections.abc import Sequence
 
-from kcnn.report.stages import Report, Stage
+from kcnn.report.receipts import Receipt, Report
 
-HEADER = ("stage", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
-# What not every report has: fields of a stage, by what their columns are called.
+HEADER = ("variant", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
+# What not every report has: fields of a receipt, by what their columns are called.
 _MORE = {
     "ms, 2 threads": "ms_two_threads",
     "parameters": "parameters",
@@ -14,30 +14,30 @@ _MORE = {
 }
 
 
-def more_columns(stages: Sequence[Stage]) -> dict[str, str]:
-    """Return the further columns that the stages fill: title -> field of `Stage`."""
+def more_columns(receipts: Sequence[Receipt]) -> dict[str, str]:
+    """Return the further columns that the receipts fill: title -> field of `Receipt`."""
     return {
         title: field
         for title, field in _MORE.items()
-        if any(getattr(stage, field) is not None for stage in stages)
+        if any(getattr(receipt, field) is not None for receipt in receipts)
     }
 
 
 def header(report: Report) -> tuple[str, ...]:
     """Return the titles of the report's columns."""
-    return (*HEADER, *more_columns(report.stages))
+    return (*HEADER, *more_columns(report.receipts))
 
 
-def row(stage: Stage, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
-    """Return one stage's cells, in the order of `titles`."""
-    numbers = [getattr(stage, _MORE[title]) for title in titles[len(HEADER) :]]
+def row(receipt: Receipt, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
+    """Return one receipt's cells, in the order of `titles`."""
+    numbers = [getattr(receipt, _MORE[title]) for title in titles[len(HEADER) :]]
     return (
-        stage.name,
-        f"{stage.accuracy:.2%}",
-        f"{stage.sparsity:.0%}",
-        f"{stage.bytes:,}",
-        f"{stage.gzip_bytes:,}",
-        _cell(stage.ms_per_image),
+        receipt.name,
+        f"{receipt.accuracy:.2%}",
+        f"{receipt.sparsity:.0%}",
+        f"{receipt.bytes:,}",
+        f"{receipt.gzip_bytes:,}",
+        _cell(receipt.ms_per_image),
         *map(_cell, numbers),
     )
 
@@ -51,7 +51,7 @@ def _cell(number: float | int | None) -> str:
 def caption(report: Report) -> str:
     """Return what the numbers mean, in one line."""
     return (
-        f"{report.recipe}: accuracy on all {report.stages[0].count:,} test images of "
+        f"{report.recipe}: accuracy on all {report.receipts[0].count:,} test images of "
         f"{report.dataset}; ms/image in LiteRT on one thread, one image at a time "
         f"({report.hardware['processor']})"
     )
@@ -60,6 +60,6 @@ def caption(report: Report) -> str:
 def markdown(report: Report) -> str:
     """Return the table as Markdown, numbers right-aligned."""
     titles = header(report)
-    cells = [row(stage, titles) for stage in report.stages]
+    cells = [row(receipt, titles) for receipt in report.receipts]
     lines = [titles, ("---", *["---:"] * (len(titles) - 1)), *cells]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,4 +1,4 @@
-"""The receipts: what each stage of a run is worth, and where and with what it was measured."""
+"""The receipts: what each variant of a model is worth, where and with what it was measured."""
 
 import dataclasses
 import gzip
@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import TypeAdapter
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
 
 CONTROL = "control, no teacher"
-"""The name of the stage that `kcnn run --control` adds."""
+"""The name of the variant that `kcnn run --control` adds."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One form of the model and its score on the whole test set."""
+class Receipt:
+    """One variant of the model: its score on the whole test set, its size and its speed."""
 
     name: str
     file: str
@@ -56,14 +56,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Report:
-    """The stages of one run and everything needed to judge them."""
+    """The receipts of one run and everything needed to judge them."""
 
     recipe: str
     model: str
     parameters: int
     dataset: str
     train_images: int
-    stages: tuple[Stage, ...]
+    receipts: Annotated[tuple[Receipt, ...], json_files.formerly("receipts", "stages")]
     training: dict[str, float | int | str]
     seed: int
     git_commit: str | None = None
@@ -89,10 +89,10 @@ def load(path: str | os.PathLike) -> Report:
     return json_files.read(_REPORT, path, "report")
 
 
-def stage(name: str, file: Path, evaluation: "Evaluation", **measured: float | None) -> Stage:
+def receipt(name: str, file: Path, evaluation: "Evaluation", **measured: float | None) -> Receipt:
     """Return the receipt for a model file, its score and what else was measured of it."""
     content = file.read_bytes()
-    return Stage(
+    return Receipt(
         name=name,
         file=file.name,
         accuracy=evaluation.accuracy,
