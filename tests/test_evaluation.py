@@ -7,7 +7,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 
 from kcnn import models
-from kcnn.evaluation import TTA, evaluate
+from kcnn.evaluation import TTA, agreement, evaluate
 from kcnn.evaluation.views import averaged
 
 
@@ -100,7 +100,7 @@ def test_a_truncated_model_file_is_refused_in_one_line(tmp_path):
 
 
 def test_a_model_for_other_classes_is_refused():
-    with pytest.raises(ValueError, match="tells 3 classes, the data have label 6"):
+    with pytest.raises(ValueError, match="predicts 3 classes, the data have label 6"):
         evaluate(lambda images: np.zeros((len(images), 3)), dataset()[0])
 
 
@@ -179,3 +179,46 @@ def test_tta_is_the_same_for_a_model_and_its_file(tmp_path):
 def test_an_unknown_tta_names_the_closest():
     with pytest.raises(ValueError, match=r"Unknown test-time augmentation 'flop'.*'flip'"):
         evaluate(some_logits, dataset()[0], tta="flop")
+
+
+def shifted_logits(images):
+    """Other logits than `some_logits` gives, which agree on most images."""
+    return some_logits(images) + np.linspace(-0.3, 0.3, 7, dtype=np.float32)
+
+
+@pytest.mark.parametrize("batch", [10, 103])
+def test_an_agreement_is_what_numpy_counts(batch):
+    data, images, labels = dataset(batch=batch)
+    first, second = (f(images).astype(np.float64) for f in (some_logits, shifted_logits))
+    found = agreement(some_logits, shifted_logits, data, expected_count=103)
+    same = [np.argmax(a) == np.argmax(b) for a, b in zip(first, second, strict=True)]
+    assert found.count == 103 and 0 < sum(same) < 103
+    assert found.share == pytest.approx(sum(same) / 103)
+    assert found.first_accuracy == pytest.approx(accuracy_score(labels, first.argmax(axis=1)))
+    assert found.second_accuracy == pytest.approx(accuracy_score(labels, second.argmax(axis=1)))
+    assert found.mean_difference == pytest.approx(np.mean(np.abs(first - second)))
+    assert found.largest_difference == pytest.approx(np.max(np.abs(first - second)))
+
+
+def test_a_model_agrees_with_itself_and_the_scores_are_those_of_evaluate(tmp_path):
+    flat = [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(7)]
+    model, (data, *_) = keras.Sequential(flat), dataset()
+    path = models.save(model, tmp_path / "model.keras")
+    itself = agreement(model, path, data)
+    assert itself.share == 1 and itself.largest_difference == pytest.approx(0, abs=1e-4)
+    assert itself.first_accuracy == itself.second_accuracy == evaluate(model, data).accuracy
+
+
+def test_both_models_see_the_same_images_of_a_data_set_that_shuffles():
+    data, *_ = dataset(batch=103)
+    shuffled = data.unbatch().shuffle(103, reshuffle_each_iteration=True).batch(10)
+    found = agreement(some_logits, some_logits, shuffled)
+    assert (found.share, found.largest_difference) == (1, 0)
+
+
+def test_an_agreement_of_nothing_or_of_other_classes_is_refused():
+    data, *_ = dataset()
+    with pytest.raises(RuntimeError, match="Scored 100 images, expected 103"):
+        agreement(some_logits, some_logits, data.take(10), expected_count=103)
+    with pytest.raises(ValueError, match="same classes. Received: models of 7 and 9 classes"):
+        agreement(some_logits, lambda images: np.zeros((len(images), 9)), data)

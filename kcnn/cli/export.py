@@ -136,21 +136,18 @@ def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int
 
 
 def _compare(model: "keras.Model", file: Path, data: "Data") -> None:
-    """Say how well the file does what the model does, on images that were used for neither."""
-    import numpy as np
-
-    from kcnn.evaluation import evaluate
+    """Print how well the file does what the model does, on images that neither was made from."""
+    from kcnn.evaluation import agreement
 
     images = data.validation.unbatch().take(_COMPARED).batch(100)
-    ours, theirs = evaluate(file, images), evaluate(model, images)
-    same = np.mean(ours.logits.argmax(axis=1) == theirs.logits.argmax(axis=1))
+    found = agreement(file, model, images)
     console.print(
-        f"agrees with the Keras model on {same:.2%}, accuracy {ours.accuracy:.2%} of "
-        f"{ours.count:,} validation images"
+        f"agrees with the Keras model on {found.share:.2%}, accuracy {found.first_accuracy:.2%} of "
+        f"{found.count:,} validation images"
     )
-    chance = 1 / ours.logits.shape[1]
-    if theirs.accuracy < min(1.5 * chance, chance + 0.05):
+    chance = 1 / len(data.class_names)
+    if found.second_accuracy < min(1.5 * chance, chance + 0.05):
         console.print(
-            f"warning: the Keras model itself tells {theirs.accuracy:.2%}, as much as guessing. "
-            "Does it scale its pixels itself? kcnn exports models of raw pixels 0-255."
+            f"warning: the Keras model itself predicts {found.second_accuracy:.2%}, as much as "
+            "guessing. Does it scale its pixels itself? kcnn exports models of raw pixels 0-255."
         )

@@ -1,6 +1,5 @@
-"""One evaluator for every form of a model: Keras, pruned, int8."""
+"""Score any variant of a model the same way: a Keras model, a `.keras` or a `.tflite` file."""
 
-from kcnn.evaluation.scoring import Evaluation, evaluate, predictor
-from kcnn.evaluation.views import TTA, PredictFn
+import lazy_loader
 
-__all__ = ["TTA", "Evaluation", "PredictFn", "evaluate", "predictor"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

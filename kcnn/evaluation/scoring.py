@@ -1,9 +1,10 @@
-"""From a model in any form and a data set to its score."""
+"""From a model, a model file or a function, and a data set, to its score."""
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -12,20 +13,38 @@ from sklearn.metrics import confusion_matrix
 from kcnn import models
 from kcnn.evaluation.views import PredictFn, averaged
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+Classifier = keras.Model | PredictFn | str | os.PathLike
+"""A Keras model, the path of a `.keras` or `.tflite` file, or a function from uint8 images
+[B, H, W, C] to logits [B, classes]."""
 
-    from kcnn.data.device import Batches
+
+class Batches(Protocol):
+    """Batches of images and labels: a `tf.data.Dataset`, or what stands for one without TensorFlow.
+
+    Every element is uint8 images [B, H, W, C] and integer labels [B].
+    """
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """Yield the batches, in order, as NumPy arrays."""
+        ...
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well the classes of a whole data set were told.
+    """How well a model predicted the classes of a whole data set.
 
-    Every fraction is between 0 and 1; `confusion[true, predicted]` counts images. `tta` names the
-    test-time augmentation, without which another score can only be compared if it had the same.
-    What the model said of each image is in `logits`, float32 [count, classes], and what it should
-    have said in `labels`, int [count], both in the order of the data set.
+    Every fraction is between 0 and 1.
+
+    Attributes:
+        accuracy: the share of images whose class the model predicted.
+        top5_accuracy: the share of images whose class is among the five most likely ones.
+        loss: mean cross-entropy of the softmax of the logits, in nats.
+        per_class: the accuracy on the images of each class; 0 for a class without images.
+        confusion: int [classes, classes]; `confusion[true, predicted]` counts images.
+        count: the number of images.
+        logits: float32 [count, classes], what the model answered, in the order of the data set.
+        labels: int [count], the true classes, in the same order.
+        tta: the test-time augmentation. Two scores compare only if it is the same for both.
     """
 
     accuracy: float
@@ -40,8 +59,8 @@ class Evaluation:
 
 
 def evaluate(
-    model: keras.Model | PredictFn | str | os.PathLike,
-    dataset: "tf.data.Dataset | Batches",
+    model: Classifier,
+    dataset: Batches,
     *,
     expected_count: int | None = None,
     tta: str = "none",
@@ -73,33 +92,59 @@ def evaluate(
     >>> round(evaluation.accuracy, 1), evaluation.per_class[3]
     (0.1, 1.0)
     """
-    predict = averaged(predictor(model), tta)
-    outputs, labels = [], []
+    (logits,), labels = answers((averaged(predictor(model), tta),), dataset, expected_count)
+    return _score(logits, labels, tta)
+
+
+def predictor(model: Classifier) -> PredictFn:
+    """Return the function from uint8 images to logits that a model or model file stands for.
+
+    Raises:
+        ValueError: the file is no model.
+    """
+    if isinstance(model, keras.Model):
+        return model.predict_on_batch
+    if not isinstance(model, str | os.PathLike):
+        return model
+    path = Path(model)
+    if path.suffix == ".tflite":
+        from kcnn.litert import TFLiteClassifier  # LiteRT is installed with TensorFlow only
+
+        return TFLiteClassifier(path)
+    return models.load(path).predict_on_batch
+
+
+def answers(
+    predictors: tuple[Callable[[np.ndarray], Any], ...],
+    dataset: Batches,
+    expected_count: int | None = None,
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Return every predictor's logits, float64 [N, classes], and the labels, int [N].
+
+    All of them see the same batches, so a data set that shuffles is no problem.
+
+    Raises:
+        ValueError: a label is not among the classes of a predictor.
+        RuntimeError: there were no images, or not `expected_count` of them.
+    """
+    outputs: list[list[np.ndarray]] = [[] for _ in predictors]
+    labels: list[np.ndarray] = []
     for images, truth in dataset.as_numpy_iterator():
-        outputs.append(np.asarray(predict(images), np.float64))
+        for found, predict in zip(outputs, predictors, strict=True):
+            found.append(np.asarray(predict(images), np.float64))
         labels.append(truth)
     count = sum(map(len, labels))
     if not count or count != (expected_count or count):
         raise RuntimeError(f"Scored {count} images, expected {expected_count or 'some'}.")
-    logits, truth = np.concatenate(outputs), np.concatenate(labels)
-    if truth.max() >= logits.shape[1]:
-        raise ValueError(
-            f"The model tells {logits.shape[1]} classes, the data have label {truth.max()}: "
-            "it was made for other data."
-        )
-    return _score(logits, truth, tta)
-
-
-def predictor(model: keras.Model | PredictFn | str | os.PathLike) -> PredictFn:
-    """Return the function from uint8 images to logits that a model or model file stands for."""
-    if isinstance(model, (str, os.PathLike)):
-        path = Path(model)
-        if path.suffix == ".tflite":
-            from kcnn.litert import TFLiteClassifier  # LiteRT goes with TensorFlow
-
-            return TFLiteClassifier(path)
-        model = models.load(path)
-    return model.predict_on_batch if isinstance(model, keras.Model) else model
+    truth = np.concatenate(labels)
+    logits = tuple(np.concatenate(found) for found in outputs)
+    for each in logits:
+        if truth.max() >= each.shape[1]:
+            raise ValueError(
+                f"The model predicts {each.shape[1]} classes, the data have label {truth.max()}: "
+                "it was made for other data."
+            )
+    return logits, truth
 
 
 def _score(logits: np.ndarray, labels: np.ndarray, tta: str) -> Evaluation:

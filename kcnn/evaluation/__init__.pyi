@@ -1,0 +1,9 @@
+from .scoring import Batches as Batches
+from .scoring import Classifier as Classifier
+from .scoring import Evaluation as Evaluation
+from .scoring import evaluate as evaluate
+from .scoring import predictor as predictor
+from .two_models import Agreement as Agreement
+from .two_models import agreement as agreement
+from .views import TTA as TTA
+from .views import PredictFn as PredictFn
