@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -13,38 +14,43 @@ from rich.table import Table as Grid
 from benchmarks import cells, parts, tables
 from benchmarks.plan import BATCHES, Plan, prepare
 from benchmarks.race import ROOT, Rules
-from benchmarks.results import Race, Results, hardware, load, save, spread
+from benchmarks.results import Race, Results, load, save, spread
 from benchmarks.turns import Timing
 from kcnn.errors import one_line, unknown
 from kcnn.models import MODELS
+from kcnn.provenance import hardware
 from kcnn.run_dir import atomic
 
 HERE = Path(__file__).resolve().parent
-# What `kcnn run` leaves, and the reports of the same recipe with other seeds.
+# The folders of `kcnn run`, and reports of the same recipes with other seeds.
 RUNS = (ROOT / "saved_models", ROOT / "runs", HERE / "receipts")
+# The model of the parts startup, scaling and ladder, if it is among the models asked for.
 CLOSE_UP = "resnet8"
-"""The model of the parts startup, scaling and ladder, if it is among those asked for."""
 
 console = Console(soft_wrap=True, highlight=False, markup=False)
 
 
-def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
+def main(  # noqa: PLR0913 - one option for each setting
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; or all.")
+        list[str] | None,
+        typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; all if none is given."),
     ] = None,
-    models: Annotated[str, typer.Option(help="Names, with commas.")] = ",".join(BATCHES),
-    only: Annotated[str, typer.Option(help="Contestants, with commas; all if not given.")] = "",
+    models: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(BATCHES),
+    only: Annotated[str, typer.Option(help="Contestants, separated by commas; all if empty.")] = "",
     threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Does it work? Tiny networks, numbers without meaning.")
+        bool,
+        typer.Option("--quick", help="A check that it works: tiny networks, meaningless numbers."),
     ] = False,
     data_dir: Annotated[
-        str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
+        str | None, typer.Option(help="The folder of prepared tfds data sets (or TFDS_DATA_DIR).")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="For results.json and RESULTS.md; benchmarks/, or runs/quick_benchmarks"),
+        typer.Option(
+            help="For results.json and RESULTS.md; benchmarks/, or runs/quick_benchmarks."
+        ),
     ] = None,
 ) -> None:
     """Measure kcnn beside stock Keras 3, tf_keras and PyTorch, in turns, on this machine."""
@@ -68,7 +74,7 @@ def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
             data_dir=data_dir,
             runs=RUNS,
         )
-        console.print("images and networks are being written")
+        console.print("writing images and networks")
         prepared = prepare(plan)
         for name in wanted:
             results[name] = parts.measure(name, prepared, _progress)
@@ -77,7 +83,7 @@ def main(  # noqa: PLR0913 - a flag for each thing that there is to choose
     console.print(f"\n{time.perf_counter() - started:,.0f} s; everything is in {out}/")
 
 
-def _checked(kind: str, names: list[str], known: object) -> tuple[str, ...]:
+def _checked(kind: str, names: list[str], known: Collection[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise unknown(kind, name, known)
@@ -94,7 +100,7 @@ def _write(results: Results, out: Path) -> None:
 
 
 def _progress(race: Race) -> None:
-    """Say what a race found, a line each, while the others are still to come."""
+    """Print the result of each contestant of a race that has ended."""
     for entry in race.entries:
         found = f"{spread(entry.values)[0]:,.1f} {race.unit}" if entry.values else "nothing"
         failed = f"  FAILED: {entry.error}" if entry.error else ""

@@ -1,4 +1,4 @@
-"""What all tables of the results are made of: numbers with their spread, names, receipts."""
+"""Pieces that all tables of results share: numbers with their spread, names, receipts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from benchmarks.results import Entry, Part, Race, ratios, spread
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; its first `names` columns are aligned to the left."""
+    """A table of text; its first `names` columns are left-aligned."""
 
     title: str
     header: tuple[str, ...]
@@ -16,7 +16,7 @@ class Table:
     names: int = 1
 
     def markdown(self) -> str:
-        """Return the table as Markdown below its title."""
+        """Return the title and the table in Markdown."""
         lines = [
             self.header,
             ["---" if i < self.names else "---:" for i in range(len(self.header))],
@@ -26,7 +26,7 @@ class Table:
 
 
 def receipt(part: Part) -> str:
-    """Return where, when and with what a part was measured, in one paragraph."""
+    """Return one paragraph: where, when and with which versions a part was measured."""
     machine = part.machine
     versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
     commit = f", commit {machine.git_commit[:7]}" if machine.git_commit else ""
@@ -38,9 +38,9 @@ def receipt(part: Part) -> str:
 
 
 def remarks(part: Part) -> list[str]:
-    """Return who was left out or failed, a line each."""
+    """Return one line for each contestant that was left out or failed."""
     lines = {
-        f"Left out: {name}, for {why}."
+        f"Left out: {name}, because {why}."
         for race in part.races
         for name, why in race.left_out.items()
     }
@@ -54,7 +54,7 @@ def remarks(part: Part) -> list[str]:
 
 
 def where(race: Race) -> str:
-    """Return what a race was about, in a few words."""
+    """Return the facts that tell a race from others: model, batch, threads."""
     named = (
         f"{key} {race.facts[key]}"
         for key in ("model", "batch", "threads", "kind")
@@ -64,30 +64,30 @@ def where(race: Race) -> str:
 
 
 def title(entry: Entry, race: Race) -> str:
-    """Return a contestant's name, with its precision where others have another one."""
+    """Return a contestant's name, with its precision if the race has several."""
     mixed = len({each.precision for each in race.entries}) > 1
     return f"{entry.contestant}, {entry.precision}" if mixed else entry.contestant
 
 
-def number(values: Sequence[float], form: str = ",.0f") -> str:
-    """Return the median and, in brackets, the smallest and the largest value.
+def number(values: Sequence[float], spec: str = ",.0f") -> str:
+    """Return the median, with the smallest and the largest value in brackets.
 
     >>> number([1000.0, 990.0, 1200.0])
     '1,000 (990–1,200)'
     """
     if not values:
         return "–"
-    middle, least, most = (format(value, form) for value in spread(values))
-    return middle if len(values) == 1 else f"{middle} ({least}–{most})"
+    median, least, most = (format(value, spec) for value in spread(values))
+    return median if len(values) == 1 else f"{median} ({least}–{most})"
 
 
 def factor(values: Sequence[float], others: Sequence[float]) -> str:
-    """Return the median of the ratios of each round, with their spread."""
+    """Return the median ratio of the rounds, with the smallest and the largest in brackets."""
     return number(ratios(values, others), ".2f")
 
 
 def speeds(race: Race) -> Iterator[tuple[str, ...]]:
-    """Yield each contestant, its speed, and the first one's speed divided by that."""
+    """Yield each contestant, its speed, and the first contestant's speed divided by it."""
     for entry in race.entries:
         yield (
             title(entry, race),

@@ -1,4 +1,4 @@
-"""A contestant's process: `python -m benchmarks.child JOB`, started by `race`."""
+"""The process of one contestant: `python -m benchmarks.child JOB`, started by `race`."""
 
 import json
 import os
@@ -11,15 +11,15 @@ from benchmarks.turns import Finished, Timing, Turns
 
 
 def main(job: str) -> None:
-    """Run one loop until the parent has seen enough; a failure's reason is stderr's last line."""
-    told = json.loads(job)
-    spec = Spec(**told["spec"])
+    """Run one loop until the parent has enough turns; if it fails, stderr ends with the reason."""
+    received = json.loads(job)
+    spec = Spec(**received["spec"])
     reports = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print must not get between the reports
+    os.dup2(2, 1)  # so that what libraries print does not mix with the reports
     if spec.threads:
-        _keep_to_cores(spec.threads)
+        _limit_cores(spec.threads)
     module, _, name = spec.loop.partition(":")
-    turns = Turns(Timing(**told["timing"]), sys.stdin, reports)
+    turns = Turns(Timing(**received["timing"]), sys.stdin, reports)
     status = 0
     try:
         getattr(import_module(module), name)(spec, turns)
@@ -34,8 +34,8 @@ def main(job: str) -> None:
     os._exit(status)  # an orderly exit would wait for the threads of an input pipeline
 
 
-def _keep_to_cores(count: int) -> None:
-    """Every framework, and every thread of an input pipeline, then finds only that many cores."""
+def _limit_cores(count: int) -> None:
+    """Let every framework and every thread of an input pipeline see only that many cores."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
     os.environ["OMP_NUM_THREADS"] = str(count)

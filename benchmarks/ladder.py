@@ -1,7 +1,7 @@
-"""What each change bought: kcnn's training with one thing at a time done as people do it.
+"""What each optimization is worth: kcnn's training with one of them at a time replaced.
 
-A rung is one function: it takes the training as it is and returns it changed. To add one, write it
-and name it in `RUNGS`.
+A rung is a function that takes a training and returns it changed. To add one, write the function
+and add it to `RUNGS`.
 """
 
 import dataclasses
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import networks
-from benchmarks.contestants.keras3 import clock, endless, load, start
+from benchmarks.contestants.keras3 import clock, start
+from benchmarks.contestants.pipelines import endless, keras_batches, keras_map, load
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 
     from kcnn.data import Data
 
+# Steps of the short epochs that show what a new iterator costs.
 EPOCH = 10
-"""Steps of the short epochs that show what a new iterator costs."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a rung may change of a training by `kcnn.train`.
+    """What a rung may change in a training by `kcnn.train`.
 
     Attributes:
         model: the network.
-        data: what it is fed.
-        spec: what the child was told; a rung may change precision and batch before the rest.
-        compiled: overrides arguments of the model's `compile`.
-        fitted: overrides arguments of the model's `fit`.
+        data: its training data.
+        spec: what the parent sent to this process.
+        compiled: arguments that replace those of the model's `compile`.
+        fitted: arguments that replace those of the model's `fit`.
     """
 
     model: "keras.Model"
@@ -52,62 +53,58 @@ def as_it_is(training: Training) -> Training:
 
 
 def stock_batch_norm(training: Training) -> Training:
-    """Take Keras's own batch normalisation."""
+    """Use Keras's own batch normalization."""
     return _plain(training, "BatchNormalization")
 
 
 def stock_convolution(training: Training) -> Training:
-    """Take TensorFlow's own convolutions on small maps, too."""
+    """Use TensorFlow's own convolutions on small maps too."""
     return _plain(training, "Conv2D")
 
 
 def stock_normalization(training: Training) -> Training:
-    """Normalise images channel by channel."""
+    """Use Keras's own normalization of images, which broadcasts over three channels."""
     return _plain(training, "Normalization")
 
 
 def stock_spatial_dropout(training: Training) -> Training:
-    """Drop whole maps by choosing pixel by pixel."""
+    """Use Keras's own spatial dropout, which broadcasts its mask over all pixels."""
     return _plain(training, "SpatialDropout2D")
 
 
 def stock_updates(training: Training) -> Training:
-    """Update a variable by Keras's dozen operations."""
+    """Use Keras's own Adam, which updates a variable in a dozen operations."""
     import keras
 
     return dataclasses.replace(training, compiled={"optimizer": keras.optimizers.Adam()})
 
 
 def iterator_an_epoch(training: Training) -> Training:
-    """Make an iterator for each epoch of a few steps, as `fit` does with a finite data set."""
+    """Make a new iterator for each short epoch, as `fit` does with a finite data set."""
     fitted = {"x": training.data.train.take(EPOCH), "steps_per_epoch": None, "epochs": 10**6}
     return dataclasses.replace(training, fitted=fitted)
 
 
 def one_iterator(training: Training) -> Training:
-    """Take short epochs, too, but one iterator for all of them."""
+    """Use the same short epochs, but one iterator for all of them."""
     return dataclasses.replace(training, fitted={"steps_per_epoch": EPOCH, "epochs": 10**6})
 
 
 def map_of_examples(training: Training) -> Training:
-    """Augment one example after the other by `keras.layers.Random*`."""
-    from benchmarks.contestants.pipelines import keras_map
-
+    """Augment single examples with `keras.layers.Random*`."""
     spec = training.spec
     mapped = keras_map(*networks.arrays(Path(spec.folder)), spec.batch)
     return dataclasses.replace(training, data=dataclasses.replace(training.data, train=mapped))
 
 
 def map_of_batches(training: Training) -> Training:
-    """Augment batches by `keras.layers.Random*`."""
-    from benchmarks.contestants.pipelines import keras_batches
-
+    """Augment batches with `keras.layers.Random*`."""
     spec = training.spec
     mapped = keras_batches(*networks.arrays(Path(spec.folder)), spec.batch)
     return dataclasses.replace(training, data=dataclasses.replace(training.data, train=mapped))
 
 
-def _compiled(**arguments: object) -> Rung:
+def _compiled(**arguments: Any) -> Rung:
     return lambda training: dataclasses.replace(training, compiled=arguments)
 
 
@@ -125,16 +122,18 @@ RUNGS: dict[str, Rung] = {
     "steps_per_execution=1": _compiled(steps_per_execution=1),
     "steps_per_execution=8": _compiled(steps_per_execution=8),
     "jit_compile=True": _compiled(jit_compile=True),
-    # What follows is in the child's `Spec` already, for it comes before there is a network.
+    # `parts` has put these into the `Spec`: they apply before the network is built.
     "float32": as_it_is,
     "batch 64": as_it_is,
     "batch 1024": as_it_is,
 }
 
+# SMALL has a short step and spatial dropout; DEEP has millions of weights and maps of 2x2 pixels.
 SMALL, DEEP = "simple_cnn", "vgg16"
-"""A network whose step is short and which drops whole maps; one with millions of weights, whose
-maps shrink to 2x2 pixels."""
 
+# A network (None: the model of the close-up) and the rungs that take turns on it; the others are
+# compared with the first. Races of networks that were not asked for are left out. One race of all
+# rungs would need the memory of a dozen trainings.
 RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (None, ("kcnn", "keras.layers.BatchNormalization")),
     (SMALL, ("kcnn", "keras.layers.Normalization", "keras.layers.SpatialDropout2D")),
@@ -147,15 +146,10 @@ RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (None, ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True")),
     (None, ("kcnn", "float32", "batch 64", "batch 1024")),
 )
-"""On which network (none: the one of the close-up) which rungs take turns, if it is among those
-asked for: the first is what the others are compared with.
-
-All at once would need the memory of a dozen trainings.
-"""
 
 
 def climb(spec: Spec, turns: Turns) -> None:
-    """Train by `kcnn.train` with the rung `spec.contestant`."""
+    """Train with `kcnn.train`, changed by the rung that `spec.contestant` names."""
     from kcnn import callbacks, train
 
     start(spec)
@@ -163,16 +157,16 @@ def climb(spec: Spec, turns: Turns) -> None:
     training = RUNGS[spec.contestant](Training(model, endless(load(spec)), spec))
     _override(training.model, training.compiled, training.fitted)
     short = "epochs" in training.fitted
-    watching = clock(turns, spec.batch, epochs_only=short)
-    # Without validation there is nothing for the standard ones to watch at the end of an epoch.
-    watching = [watching] if short else [*callbacks.standard(), watching]
-    train(training.model, training.data, epochs=1, callbacks=watching)
+    count = clock(turns, spec.batch, epochs_only=short)
+    # The standard callbacks watch validation at the end of an epoch, and short epochs have none.
+    counted = [count] if short else [*callbacks.standard(), count]
+    train(training.model, training.data, epochs=1, callbacks=counted)
 
 
 def _plain(training: Training, name: str) -> Training:
-    """Replace the layers of one kind by Keras's own, and only these.
+    """Replace the layers of one kind by Keras's own, and no others.
 
-    By a class derived from Keras's: `kcnn.train` makes Keras's very own layers fast.
+    They get a class derived from Keras's, because `kcnn.train` speeds up exact Keras layers.
     """
     import keras
 
@@ -180,7 +174,7 @@ def _plain(training: Training, name: str) -> Training:
     plain = type(f"Plain{name}", (stock,), {})
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        # `__class__` is what kcnn's layers are saved as, `type` what they are.
+        # kcnn's layers report the Keras class they are saved as in `__class__`.
         made = plain if layer.__class__ is stock else type(layer)
         return made.from_config(layer.get_config())
 
@@ -191,17 +185,19 @@ def _plain(training: Training, name: str) -> Training:
     return dataclasses.replace(training, model=model)
 
 
-def _override(model: "keras.Model", compiled: dict, fitted: dict) -> None:
-    """Let arguments of ours win when `kcnn.train` compiles and fits the model."""
+def _override(model: "keras.Model", compiled: dict[str, Any], fitted: dict[str, Any]) -> None:
+    """Let our arguments win when `kcnn.train` compiles and fits the model."""
     compile_model, fit_model = model.compile, model.fit
 
-    def compile_it(*given: object, **options: object) -> None:
+    def compile_it(*given: Any, **options: Any) -> None:
         compile_model(*given, **(options | compiled))
 
-    def fit_it(x: object, **options: object) -> object:
+    def fit_it(x: Any, **options: Any) -> Any:
         changed = {**options, "x": x, **fitted}
         if fitted:
             changed["validation_data"] = None
         return fit_model(**changed)
 
-    model.compile, model.fit = compile_it, fit_it
+    # On this one model only, and past Keras's own signatures.
+    setattr(model, "compile", compile_it)  # noqa: B010
+    setattr(model, "fit", fit_it)  # noqa: B010

@@ -1,8 +1,8 @@
 """The same images and networks for all contestants, as files that any framework can read.
 
-`python -m benchmarks.networks FOLDER JOB` writes them, in a process of its own, so that the parent
-stays without TensorFlow. A network is what `kcnn.compress.graph` writes for its child process:
-layers as plain data, weights, and a probe, a few images and the answers to them.
+`python -m benchmarks.networks FOLDER JOB` writes them in its own process, so that the parent does
+not load TensorFlow. A network is stored as `kcnn.compress.graph` writes it for its child process:
+the layers as plain data, the weights, and a probe, which is a few images and the answers to them.
 """
 
 import json
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from kcnn.data.sources import Opened
 
 CLASSES = 10
+# The largest error of an answer to the probe, relative to the largest answer.
 TOLERANCE = 1e-3
-"""How far answers to the probe may be off, relative to the largest."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """The images of a folder as a source for `kcnn.data.load`."""
+    """A source of images for `kcnn.data.load`: those that `write` stored in a folder."""
 
     folder: Path
     mirror: bool = True
@@ -47,12 +47,12 @@ def arrays(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def layers(folder: Path, model: str) -> list[dict]:
-    """Return the layers of a network as `kcnn.compress.graph.describe` tells of them."""
+    """Return the layers of a network, as described by `kcnn.compress.graph.describe`."""
     return json.loads((folder / model / "job.json").read_text())["layers"]
 
 
 def weights(folder: Path, model: str) -> dict[str, np.ndarray]:
-    """Return the weights of a network, named as by `kcnn.compress.graph.weights`."""
+    """Return the weights of a network by the names of `kcnn.compress.graph.weights`."""
     return dict(np.load(folder / model / "weights.npz"))
 
 
@@ -63,10 +63,10 @@ def probe(folder: Path, model: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def difference(answers: np.ndarray, expected: np.ndarray) -> float:
-    """Return how far answers are off, relative to the largest of those expected.
+    """Return the largest error of the answers, relative to the largest expected answer.
 
     Raises:
-        RuntimeError: it is another network.
+        RuntimeError: the error is so large that this is another network.
     """
     found = float(np.abs(answers - expected).max() / max(1.0, np.abs(expected).max()))
     if not found <= TOLERANCE:
@@ -83,12 +83,12 @@ def build(folder: Path, model: str) -> "keras.Model":
 
 
 def write(folder: Path, job: dict) -> dict:
-    """Write images and networks; return what is to be known of them.
+    """Write images and networks; return facts about them.
 
     Args:
-        folder: that gets them.
-        job: `models`, name -> arguments of the builder; `images`, how many at most; `data_dir`,
-            of TensorFlow Datasets; `seed`.
+        folder: where to write them.
+        job: `models`, name -> arguments of the builder; `images`, the most images to write;
+            `data_dir` of TensorFlow Datasets; `seed`.
     """
     import keras
 
@@ -111,7 +111,7 @@ def write(folder: Path, job: dict) -> dict:
 
 
 def _images(data_dir: str | None, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return CIFAR-10 where it lies prepared; nothing is downloaded for a benchmark."""
+    """Return CIFAR-10 if it is prepared, else random images: a benchmark downloads nothing."""
     home = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     if (home / "cifar10").is_dir():
         from kcnn.data import load_arrays

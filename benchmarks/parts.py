@@ -1,4 +1,4 @@
-"""The parts of the benchmarks: which races they consist of."""
+"""The parts of the benchmarks and the races of each part."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,15 +9,15 @@ from benchmarks.contestants.convolution import PRODUCT, TENSORFLOW, WHOLE_MAP
 from benchmarks.ladder import RACES
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
-from benchmarks.results import Machine, Part, Race, processor_flags
+from benchmarks.results import Fact, Machine, Part, Race, processor_flags
 
 SCALED_BATCHES = (64, 256, 1024)
+# Channels, and the height and width of the map in pixels.
 CONVOLUTIONS = ((512, 2), (512, 4), (256, 8), (128, 16))
-"""Channels, and pixels of a side."""
 
 
 def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> list[Spec]:
-    """Return who trains a model: in bfloat16 where the processor multiplies it by AMX."""
+    """Return those who train a model: in bfloat16 where the processor has AMX for it."""
     fast = _fast_precision()
     rows = [
         ("kcnn", "benchmarks.contestants.keras3:fit_kcnn", "kcnn", fast),
@@ -36,7 +36,7 @@ def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> lis
 
 
 def fit(prepared: Prepared) -> Iterator[Race]:
-    """Yield one race for each model, after the one for the limit of the machine."""
+    """Yield the races for the limit of the machine, then one race for each model."""
     plan = prepared.plan
     for precision in dict.fromkeys(("float32", _fast_precision())):
         size = 256 if plan.quick else 3072
@@ -47,14 +47,19 @@ def fit(prepared: Prepared) -> Iterator[Race]:
             precision=precision,
             options={"size": size},
         )
-        facts = {"kind": "limit", "size": size, "precision": precision, "threads": plan.threads}
+        facts: dict[str, Fact] = {
+            "kind": "limit",
+            "size": size,
+            "precision": precision,
+            "threads": plan.threads,
+        }
         yield prepared.race([spec], "FLOP/s", facts)
     for model in plan.models:
         yield _fit_race(prepared, model, plan.batch(model), plan.threads)
 
 
 def scaling(prepared: Prepared) -> Iterator[Race]:
-    """Yield races of one model on fewer cores and with other batches."""
+    """Yield races of one model on one core and with several batch sizes."""
     plan = prepared.plan
     usual = plan.batch(plan.close_up)
     batches = (8, 16) if plan.quick else SCALED_BATCHES
@@ -64,7 +69,7 @@ def scaling(prepared: Prepared) -> Iterator[Race]:
 
 
 def pipeline(prepared: Prepared) -> Iterator[Race]:
-    """Yield one race of the input pipelines alone."""
+    """Yield one race of the input pipelines, without any training."""
     plan = prepared.plan
     module, batch = "benchmarks.contestants.pipelines", plan.batch(plan.close_up)
     rows = [
@@ -78,12 +83,12 @@ def pipeline(prepared: Prepared) -> Iterator[Race]:
         prepared.spec(name, f"{module}:{loop}", needs=needs, batch=batch)
         for name, loop, needs in rows
     ]
-    facts = prepared.told(batch=batch, threads=plan.threads)
+    facts = prepared.facts_of(batch=batch, threads=plan.threads)
     yield prepared.race(specs, "images/s", facts)
 
 
 def convolutions(prepared: Prepared) -> Iterator[Race]:
-    """Yield races of one convolution each, on maps and channels as the deep networks have them."""
+    """Yield a race for each size of convolution that the deep networks have."""
     rows = ((16, 8),) if prepared.plan.quick else CONVOLUTIONS
     for channels, size in rows:
         ways = (TENSORFLOW, PRODUCT, WHOLE_MAP) if size == 2 else (TENSORFLOW, PRODUCT)
@@ -98,20 +103,20 @@ def convolutions(prepared: Prepared) -> Iterator[Race]:
             )
             for way in ways
         ]
-        facts = {"channels": channels, "size": size, "batch": specs[0].batch}
+        facts: dict[str, Fact] = {"channels": channels, "size": size, "batch": specs[0].batch}
         yield prepared.race(specs, "FLOP/s", facts)
 
 
 def ladder(prepared: Prepared) -> Iterator[Race]:
-    """Yield races of kcnn against itself without one of the things that make it fast."""
+    """Yield races of kcnn against itself without one of its optimizations."""
     plan = prepared.plan
-    # On a processor without AMX, kcnn is in float32 anyway.
+    # Without AMX kcnn trains in float32 anyway.
     idle = ("float32",) if _fast_precision() == "float32" else ()
     for wanted, rungs in RACES:
         model = wanted or plan.close_up
         if model not in plan.all_models:
             continue
-        facts = prepared.told(model=model, batch=plan.batch(model), threads=plan.threads)
+        facts = prepared.facts_of(model=model, batch=plan.batch(model), threads=plan.threads)
         specs = [_rung(prepared, name, model) for name in rungs if name not in idle]
         yield prepared.race(specs, "images/s", facts)
 
@@ -128,19 +133,19 @@ def _rung(prepared: Prepared, name: str, model: str) -> Spec:
 
 
 def start_up(prepared: Prepared) -> Iterator[Race]:
-    """Yield one race of commands and one to the first step."""
+    """Yield a race of commands, then one to the end of the first training step."""
     plan = prepared.plan
     model = plan.close_up
     yield startup.commands(plan.rules)
     batch = plan.batch(model)
     specs = prepared.among(contestants(prepared, model, batch, plan.threads))
     race = startup.first_step(specs, plan.rules)
-    facts = prepared.told(model=model, batch=batch, threads=plan.threads)
+    facts = prepared.facts_of(model=model, batch=batch, threads=plan.threads)
     yield replace(race, facts=facts)
 
 
 def runs(prepared: Prepared) -> Iterator[Race]:
-    """Yield what finished speed runs say."""
+    """Yield the results of finished speed runs."""
     yield from trained.races(prepared.plan.runs)
 
 
@@ -156,7 +161,7 @@ PARTS: dict[str, Callable[[Prepared], Iterator[Race]]] = {
 
 
 def measure(name: str, prepared: Prepared, report: Callable[[Race], None]) -> Part:
-    """Run one part and return it; `report` is told of each race as it ends."""
+    """Run one part and return it; call `report` with each race that has ended."""
     machine, races = Machine.here(), []
     for race in PARTS[name](prepared):
         races.append(race)
@@ -167,7 +172,7 @@ def measure(name: str, prepared: Prepared, report: Callable[[Race], None]) -> Pa
 def _fit_race(prepared: Prepared, model: str, batch: int, threads: int) -> Race:
     key = model, batch, threads
     if key not in prepared.fits:
-        facts = prepared.told(model=model, batch=batch, threads=threads)
+        facts = prepared.facts_of(model=model, batch=batch, threads=threads)
         specs = contestants(prepared, *key)
         prepared.fits[key] = prepared.race(specs, "images/s", facts)
     return prepared.fits[key]

@@ -1,4 +1,4 @@
-"""What the command line asks for, and the images and networks that it needs."""
+"""The settings of the command line, and the images and networks that they need."""
 
 import json
 import subprocess
@@ -6,25 +6,30 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.race import Rules, Spec, environment, run
 from benchmarks.results import Fact, Race
 
+# The models of the benchmarks and their batch sizes.
 BATCHES = {"simple_cnn": 256, "resnet8": 256, "resnet20": 256, "vgg16": 128}
-"""The models of the benchmarks and their batches."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the command line asks for.
+    """The settings of the command line.
 
     Attributes:
         folder: where `prepare` writes images and networks.
-        models: those of part "fit".
+        rules: how a race is run.
+        models: the models of part "fit".
         close_up: the model of the parts "scaling", "ladder" and "startup".
-        only: the contestants that take part; all if there are none.
-        quick: seconds in place of minutes, with tiny networks: the numbers mean nothing.
-        runs: folders in which finished runs are looked for.
+        threads: cores that a contestant may use.
+        seed: of weights and images.
+        only: the contestants that take part; all if empty.
+        quick: take seconds instead of minutes, with tiny networks; the numbers mean nothing.
+        data_dir: the folder of prepared tfds data sets.
+        runs: folders that are searched for finished runs.
     """
 
     folder: Path
@@ -40,16 +45,16 @@ class Plan:
 
     @property
     def all_models(self) -> tuple[str, ...]:
-        """Every model that some part may train."""
+        """The models that the parts may train."""
         return tuple(dict.fromkeys((*self.models, self.close_up)))
 
     def batch(self, model: str) -> int:
-        """Return the batch of a model."""
+        """Return the batch size of a model."""
         return 16 if self.quick else BATCHES.get(model, 256)
 
     @property
     def settings(self) -> dict[str, Fact]:
-        """What is written beside the numbers."""
+        """The settings that are stored with the numbers."""
         timing = self.rules.timing
         return {
             "rounds": self.rules.rounds,
@@ -61,34 +66,35 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan whose images and networks are on the disk.
+    """A plan whose images and networks have been written.
 
     Attributes:
-        facts: what `networks.write` told.
-        fits: races of training, by model, batch and threads: two parts want the same one.
+        plan: the settings.
+        facts: what `networks.write` returned.
+        fits: races of training by model, batch and threads, because two parts use the same one.
     """
 
     plan: Plan
     facts: dict
     fits: dict[tuple[str, int, int], Race] = field(default_factory=dict)
 
-    def spec(self, contestant: str, loop: str, **changes: object) -> Spec:
-        """Return what a child is told."""
+    def spec(self, contestant: str, loop: str, **changes: Any) -> Spec:
+        """Return the specification of one contestant."""
         plan = self.plan
         spec = Spec(contestant, loop, str(plan.folder), threads=plan.threads, seed=plan.seed)
         return replace(spec, **changes)
 
     def race(self, specs: Sequence[Spec], unit: str, facts: dict[str, Fact]) -> Race:
-        """Run a race among those contestants who are to take part."""
+        """Run a race of those contestants that take part."""
         return run(self.among(specs), self.plan.rules, unit=unit, facts=facts)
 
     def among(self, specs: Sequence[Spec]) -> list[Spec]:
-        """Return the contestants who are to take part."""
+        """Return the contestants that take part."""
         only = self.plan.only
         return [spec for spec in specs if not only or spec.contestant in only]
 
-    def told(self, **facts: Fact) -> dict[str, Fact]:
-        """Return the facts of a race, with those of its model."""
+    def facts_of(self, **facts: Fact) -> dict[str, Fact]:
+        """Return the facts of a race, completed by those of its model and data."""
         model = self.facts["models"].get(facts.get("model"), {})
         return {**facts, **model, "data": self.facts["data"]}
 
@@ -97,7 +103,7 @@ def prepare(plan: Plan) -> Prepared:
     """Write images and networks to the plan's folder, in a process of its own.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: that process failed.
     """
     narrow = {"width": 4} if plan.quick else {}
     job = {

@@ -1,4 +1,4 @@
-"""The parent: it starts contestants, gives them turns one after the other, and ends them."""
+"""The parent process: it starts the contestants, gives each one its turns, and ends them."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from benchmarks.results import Entry, Fact, Race
 from benchmarks.turns import GO, Timing
@@ -21,16 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Spec:
-    """What a child is told: which loop to run, and on what.
+    """What the parent sends to a child: the loop to run, and its settings.
 
     Attributes:
         contestant: its name in the results.
-        loop: "module:function", called with this and its `Turns`.
+        loop: "module:function"; it is called with this object and its `Turns`.
         folder: where `benchmarks.networks` wrote images and networks.
-        needs: a package without which it is left out.
+        needs: a package; without it the contestant is left out.
+        model: the name of the network, if the loop trains one.
+        batch: the batch size.
         precision: "float32" or "bfloat16".
         threads: how many cores it may use; 0 for all.
-        options: what else the loop wants to know.
+        seed: of weights and random numbers.
+        options: settings of this loop alone.
     """
 
     contestant: str
@@ -51,7 +55,8 @@ class Rules:
 
     Attributes:
         rounds: turns of each contestant.
-        patience: seconds after which a contestant that has not answered is given up.
+        timing: how long a contestant runs.
+        patience: seconds to wait for an answer before a contestant counts as failed.
     """
 
     rounds: int = 3
@@ -60,17 +65,24 @@ class Rules:
 
 
 class Child:
-    """A contestant's process, which never outlives the `with` block of its race."""
+    """The process of one contestant; `end` must be called.
+
+    Attributes:
+        spec: what was sent to it.
+        error: why it failed; None as long as it has not.
+        facts: what it reported about itself.
+    """
 
     def __init__(self, spec: Spec, rules: Rules, errors: Path) -> None:
-        self.spec, self.error = spec, None
+        self.spec = spec
+        self.error: str | None = None
         self.facts: dict[str, Fact] = {}
         self._errors, self._patience = errors, rules.patience
         self._reports: queue.Queue[str] = queue.Queue()
         job = json.dumps({"spec": asdict(spec), "timing": asdict(rules.timing)})
         with open(errors, "wb") as stream:
-            # In the parent's process group, so that Ctrl-C ends all of them.
-            self.process = subprocess.Popen(
+            # The child stays in the parent's process group, so that Ctrl-C ends both.
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.child", job],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -78,17 +90,18 @@ class Child:
                 text=True,
                 env=environment(),
             )
+        self._commands, self._output = _pipes(self._process)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def wait_for(self, event: str) -> dict | None:
-        """Return the child's report of an event, or None if it failed before."""
+        """Return the child's report of an event, or None if the child failed before it."""
         while self.error is None:
             try:
                 line = self._reports.get(timeout=self._patience)
             except queue.Empty:
                 self.end()
-                self.error = f"gave no sign for {self._patience:g} s"
+                self.error = f"no answer within {self._patience:g} s"
                 return None
             if not line:
                 self.error = self._reason()
@@ -99,35 +112,42 @@ class Child:
         return None
 
     def turn(self) -> dict | None:
-        """Let it run for one turn and return its report, or None if it failed."""
+        """Let the child run for one turn and return its report, or None if it failed."""
         if self.error is None:
-            with suppress(OSError):  # it is dead, which is what waiting for it will tell
-                self.process.stdin.write(f"{GO}\n")
-                self.process.stdin.flush()
+            with suppress(OSError):  # the child has died: `wait_for` finds that out
+                self._commands.write(f"{GO}\n")
+                self._commands.flush()
         return self.wait_for("turn")
 
     def end(self) -> None:
         """End the process."""
-        self.process.kill()  # whatever was worth knowing has been reported by now
-        self.process.wait()
+        self._process.kill()  # it has reported everything by now
+        self._process.wait()
         self._listener.join()
-        self.process.stdout.close()
-        with suppress(OSError):  # what it no longer reads
-            self.process.stdin.close()
+        self._output.close()
+        with suppress(OSError):  # closing flushes what the child no longer reads
+            self._commands.close()
 
     def _listen(self) -> None:
-        for line in self.process.stdout:
+        for line in self._output:
             self._reports.put(line)
         self._reports.put("")
 
     def _reason(self) -> str:
-        status = self.process.wait()
+        status = self._process.wait()
         lines = self._errors.read_text(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines and status > 0 else f"died with status {status}"
 
 
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    """Return the standard input and output of a process that was started with pipes."""
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("The process was started without pipes.")
+    return process.stdin, process.stdout
+
+
 def environment() -> dict[str, str]:
-    """Return the environment in which a child finds what this process finds, and is quiet."""
+    """Return an environment in which a child finds the same modules and prints no warnings."""
     folders = [str(ROOT), *(folder or os.getcwd() for folder in sys.path)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
     return os.environ | quiet | {"PYTHONPATH": os.pathsep.join(folders)}
@@ -136,9 +156,9 @@ def environment() -> dict[str, str]:
 def run(
     specs: Sequence[Spec], rules: Rules, *, unit: str, facts: Mapping[str, Fact] | None = None
 ) -> Race:
-    """Let contestants take turns, A B C A B C ..., so that none of them has the quiet moment.
+    """Let contestants take turns, A B C A B C ..., so that a quiet moment favors none of them.
 
-    Whoever fails is reported as such; the others go on.
+    A contestant that fails gets an error in its entry; the others go on.
     """
     left_out = {
         spec.contestant: f"{spec.needs} is not installed" for spec in specs if not installed(spec)
@@ -169,5 +189,5 @@ def run(
 
 
 def installed(spec: Spec) -> bool:
-    """Tell whether the package that a contestant needs is there."""
+    """Return whether the package that a contestant needs is installed."""
     return find_spec(spec.needs) is not None

@@ -1,4 +1,4 @@
-"""What the benchmarks leave behind: numbers, and on which machine and with what they came about."""
+"""The results of the benchmarks: numbers, with the machine and the versions they belong to."""
 
 import dataclasses
 import json
@@ -6,18 +6,17 @@ import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from kcnn.provenance import git_commit, hardware, timestamp
+from kcnn.provenance import git_commit, hardware, timestamp, versions
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
 
 PACKAGES = ("tensorflow", "keras", "tf-keras", "torch", "numpy")
 
-# What decides how fast matrices are multiplied, as Linux calls it.
+# Instruction sets that decide how fast matrices are multiplied, by their names in Linux.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8")
 
 Fact = str | int | float
@@ -25,14 +24,14 @@ Fact = str | int | float
 
 @dataclass(frozen=True)
 class Entry:
-    """What one contestant did in one race.
+    """The result of one contestant in one race.
 
     Attributes:
         contestant: its name.
-        values: one number a round, in the unit of the race.
+        values: one number for each round, in the unit of the race.
         precision: "float32" or "bfloat16"; "" where it does not apply.
-        facts: what else was seen, such as `peak_bytes`.
-        error: why there are no values, or not all of them.
+        facts: other observations, such as `peak_bytes`.
+        error: why values are missing.
     """
 
     contestant: str
@@ -44,13 +43,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Race:
-    """Contestants that took turns at the same work: their `values` of one round go together.
+    """Contestants that took turns at the same work, so that values of one round can be compared.
 
     Attributes:
-        unit: of the values, such as "images/s".
-        entries: those that began.
+        unit: the unit of the values, such as "images/s".
+        entries: the contestants that started.
         facts: what was the same for all: `model`, `batch`, `threads`, `macs`, ...
-        left_out: those that could not begin, and why.
+        left_out: the contestants that could not start, and why.
     """
 
     unit: str
@@ -58,8 +57,8 @@ class Race:
     facts: dict[str, Fact] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def of(self, contestant: str, precision: str | None = None) -> Entry | None:
-        """Return what a contestant did; without a precision, what it did first."""
+    def entry(self, contestant: str, precision: str | None = None) -> Entry | None:
+        """Return the entry of a contestant; its first one if no precision is given."""
         for entry in self.entries:
             if entry.contestant == contestant and precision in (None, entry.precision):
                 return entry
@@ -68,7 +67,7 @@ class Race:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where, when and with what a part was measured."""
+    """Where, when and with which versions a part was measured."""
 
     processor: str
     cores: int
@@ -81,10 +80,13 @@ class Machine:
     @classmethod
     def here(cls) -> "Machine":
         """Return this machine, now."""
+        here = hardware()
         return cls(
-            **hardware(),
+            processor=str(here["processor"]),
+            cores=int(here["cores"]),
+            system=str(here["system"]),
             flags=processor_flags(),
-            versions=_versions(),
+            versions=versions(PACKAGES),
             git_commit=git_commit(__file__),
             date=timestamp(),
         )
@@ -92,15 +94,15 @@ class Machine:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the benchmarks: races on one machine, at one time."""
+    """One part of the benchmarks: races on one machine at one time."""
 
     machine: Machine
     races: tuple[Race, ...]
     settings: dict[str, Fact] = field(default_factory=dict)
 
 
+# The parts by their names.
 Results = dict[str, Part]
-"""The parts by their names."""
 
 _RESULTS = TypeAdapter(Results)
 
@@ -109,7 +111,7 @@ def load(path: str | os.PathLike) -> Results:
     """Read `results.json`.
 
     Raises:
-        ValueError: there is none, or it is of another version.
+        ValueError: the file is missing, or of another version.
     """
     return json_files.read(_RESULTS, path, "benchmark results")
 
@@ -124,8 +126,8 @@ def save(results: Mapping[str, Part], path: str | os.PathLike) -> None:
 def ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
     """Return `values` divided by `others` of the same round.
 
-    What slows the whole machine down for some seconds hits both sides of such a ratio alike; the
-    ratio of two medians may compare a quiet moment with a busy one.
+    Something that slows the machine down for a few seconds slows both sides of such a ratio down.
+    The ratio of two medians could compare a quiet moment with a busy one.
 
     >>> ratios([200.0, 100.0], [100.0, 50.0])
     [2.0, 2.0]
@@ -134,7 +136,7 @@ def ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the median, the smallest and the largest of the values.
+    """Return the median, the smallest and the largest value.
 
     >>> spread([3.0, 1.0, 2.0])
     (2.0, 1.0, 3.0)
@@ -143,22 +145,12 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """Return which of the instruction sets for matrix products the processor has.
+    """Return the instruction sets for matrix products that the processor has.
 
-    Empty where the system does not say.
+    Empty where the system has no such list.
     """
     if not cpuinfo.is_file():
         return ()
     lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
     known = set(lines[0].split()) if lines else set()
     return tuple(flag for flag in _FLAGS if flag in known)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # an extra
-    return found

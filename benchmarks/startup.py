@@ -1,10 +1,11 @@
-"""How long a user waits at the start: imports, help and the first step, in fresh processes."""
+"""How long a user waits at the start: for imports, for help and for the first training step."""
 
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.race import Child, Rules, Spec, environment, installed
@@ -19,23 +20,21 @@ COMMANDS = {
 
 
 def commands(rules: Rules) -> Race:
-    """Time each of `COMMANDS` once a round, from its start to its end."""
-    rows = [(name, "", lambda code=code: _command(code, rules)) for name, code in COMMANDS.items()]
+    """Time each of `COMMANDS` once in each round, in a fresh process, from start to end."""
+    rows = [(name, "", partial(_command, code, rules)) for name, code in COMMANDS.items()]
     return _rounds(rows, rules)
 
 
 def first_step(specs: Sequence[Spec], rules: Rules) -> Race:
-    """Time each contestant once a round, from the start of its process to its first step's end.
+    """Time each contestant once in each round, from its start to the end of its first step.
 
-    It covers imports, reading the images, building and tracing the network and the step.
+    That covers imports, reading the images, building and tracing the network, and the step.
     """
-    left_out = {each.contestant: f"{each.needs} is not installed" for each in specs}
-    racing = [spec for spec in specs if installed(spec)]
-    for spec in racing:
-        left_out.pop(spec.contestant)
-    rows = [
-        (spec.contestant, spec.precision, lambda spec=spec: _step(spec, rules)) for spec in racing
-    ]
+    left_out = {
+        spec.contestant: f"{spec.needs} is not installed" for spec in specs if not installed(spec)
+    }
+    racing = [spec for spec in specs if spec.contestant not in left_out]
+    rows = [(spec.contestant, spec.precision, partial(_step, spec, rules)) for spec in racing]
     race = _rounds(rows, rules)
     return Race(race.unit, race.entries, race.facts, left_out)
 

@@ -12,10 +12,10 @@ _MIB = 1 << 20
 
 
 def updated(text: str, results: Results) -> str:
-    """Return the text of RESULTS.md with every part between its markers made anew.
+    """Return the text of RESULTS.md with the text of every part replaced.
 
-    A part stands between `<!-- part NAME -->` and `<!-- end -->`; what is around is kept. "bars" is
-    what was asked of several parts.
+    A part stands between `<!-- part NAME -->` and `<!-- end -->`; the text around it is kept. Part
+    "bars" is the table of goals.
     """
     return re.sub(
         r"(<!-- part (\w+) -->\n).*?(<!-- end -->)",
@@ -55,15 +55,15 @@ def _fit(results: Results) -> Iterator[Table]:
         ]
         distance += [_distance(name, entry, race, limits) for entry in race.entries]
     yield Table(
-        "**`fit`, images/s**, augmentation included; kcnn's speed divided by each one's, round by "
-        "round; and the most memory each process held.",
+        "**`fit`, images/s**, augmentation included; kcnn's speed divided by that of each "
+        "contestant, round by round; and the peak memory of each process.",
         ("network", "contestant", "images/s", "kcnn is faster by", "peak memory"),
         tuple(rows),
         names=2,
     )
     yield Table(
         "**The distance to the limit**: 6 FLOPs for each multiply-accumulate of the forward pass, "
-        "beside what a large matrix product reaches here in the same precision.",
+        "compared with the speed of a large matrix product in the same precision.",
         ("network", "contestant", "GFLOP/s", "matrix product, GFLOP/s", "share"),
         tuple(distance),
         names=2,
@@ -76,12 +76,12 @@ def _is_limit(race: Race) -> bool:
 
 def _memory(entry: Entry) -> str:
     peak = entry.facts.get("peak_bytes")
-    return f"{peak / _MIB:,.0f} MiB" if peak else "–"
+    return f"{float(peak) / _MIB:,.0f} MiB" if peak else "–"
 
 
 def flops(entry: Entry, race: Race) -> list[float]:
-    """Return the FLOP/s of a training: forward, and twice that backward, two for each MAC."""
-    return [value * 3 * 2 * race.facts["macs"] for value in entry.values]
+    """Return the FLOP/s of a training: two for each MAC, forward once and backward twice."""
+    return [value * 3 * 2 * float(race.facts["macs"]) for value in entry.values]
 
 
 def _distance(name: str, entry: Entry, race: Race, limits: dict[str, Entry]) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def _pipeline(results: Results) -> Iterator[Table]:
         shares = _shares(race, results)
         yield Table(
             f"**The input pipeline alone, images/s**, batch {race.facts['batch']}; and the time "
-            "for a batch as a share of kcnn's training step, as far as that was measured.",
+            "for a batch as a share of kcnn's training step, where that was measured.",
             ("pipeline", "images/s", "kcnn is faster by", *(name for name, _ in shares)),
             tuple(
                 (*cells, *(_share(speed, entry) for _, speed in shares))
@@ -114,10 +114,10 @@ def _pipeline(results: Results) -> Iterator[Table]:
 
 
 def _shares(race: Race, results: Results) -> list[tuple[str, float]]:
-    """Return the models and how many images a second kcnn trains of each on as many cores."""
+    """Return for each model how many images/s kcnn trains on the same number of cores."""
     found = []
     for other in results["fit"].races if "fit" in results else ():
-        entry = other.of("kcnn")
+        entry = other.entry("kcnn")
         if entry and entry.values and other.facts["threads"] == race.facts["threads"]:
             found.append((f"of {other.facts['model']}", spread(entry.values)[0]))
     return found
@@ -161,7 +161,7 @@ def _ladder(results: Results) -> Iterator[Table]:
         base = race.entries[0].contestant if race.entries else ""
         rows += [
             (
-                race.facts["model"],
+                str(race.facts["model"]),
                 entry.contestant,
                 "" if entry.contestant == base else base,
                 *cells[1:],
@@ -169,9 +169,9 @@ def _ladder(results: Results) -> Iterator[Table]:
             for entry, cells in zip(race.entries, speeds(race), strict=True)
         ]
     yield Table(
-        "**What each change bought**: kcnn with one thing changed, images/s, and the speed of what "
-        "it is compared with divided by its own. Above 1: kcnn's way is faster.",
-        ("network", "changed", "compared with", "images/s", "that is faster by"),
+        "**What each optimization is worth**: kcnn with one change, images/s, and the speed of the "
+        "reference divided by that. Above 1 the reference is faster.",
+        ("network", "change", "reference", "images/s", "reference is faster by"),
         tuple(rows),
         names=3,
     )
@@ -192,7 +192,7 @@ def _convolutions(results: Results) -> Iterator[Table]:
         f"**A 3x3 convolution and both its gradients**, batch "
         f"{results['convolutions'].races[0].facts['batch']}, GFLOP/s. Above 1: faster than "
         "TensorFlow's own.",
-        ("maps", "way", "GFLOP/s", "that is faster by"),
+        ("maps", "method", "GFLOP/s", "faster by"),
         tuple(rows),
         names=2,
     )

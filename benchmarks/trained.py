@@ -1,11 +1,11 @@
-"""Time to an accuracy: read from the folders of finished runs, for nothing is trained here."""
+"""Time to an accuracy, read from the folders of finished runs: nothing is trained here."""
 
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.cells import Table, number
-from benchmarks.results import Entry, Race
+from benchmarks.results import Entry, Fact, Race
 from kcnn.report import receipts
 
 _TEST_IMAGES = 10_000
@@ -13,19 +13,19 @@ RECIPES = ("speedrun93", "speedrun94", "speedrun95")
 
 
 def races(folders: Sequence[Path]) -> list[Race]:
-    """Return a race for each recipe of which runs are found below the folders, an entry a run.
+    """Return a race for each recipe that has runs in the folders, with one entry for each run.
 
-    The values are the seconds of the training, for which the recipe's own report counts; the facts
-    are the test accuracies of the trained model, as it is and with test-time augmentation.
+    Its value is the training time in seconds from the report of the run; its facts are the test
+    accuracies of the trained model, with and without test-time augmentation.
     """
     entries: dict[str, list[Entry]] = {recipe: [] for recipe in RECIPES}
     for file in sorted(file for folder in folders for file in folder.glob("*/report.json")):
         try:
             report = receipts.load(file)
         except ValueError:
-            continue  # of another kind or version of kcnn
-        # A run may have been put elsewhere with --out: its report says what it is.
-        # One of --smoke is of fewer test images.
+            continue  # the report of something else, or of another version of kcnn
+        # The report names the recipe: --out lets a run have any folder. A run with --smoke
+        # has fewer test images.
         if report.recipe in entries and report.receipts[0].count == _TEST_IMAGES:
             entries[report.recipe].append(_entry(file.parent, report))
     return [
@@ -34,7 +34,7 @@ def races(folders: Sequence[Path]) -> list[Race]:
 
 
 def _entry(folder: Path, report: receipts.Report) -> Entry:
-    facts = {
+    facts: dict[str, Fact] = {
         "seed": report.seed,
         "processor": _processor(report),
         "epochs": report.training.get("epochs", 0),
@@ -46,12 +46,13 @@ def _entry(folder: Path, report: receipts.Report) -> Entry:
 
 
 def _processor(report: receipts.Report) -> str:
-    known = (report.hardware["processor"], f"{report.hardware['cores']} cores")
-    return ", ".join([*known, *filter(None, [report.training.get("precision")])])
+    known = [str(report.hardware["processor"]), f"{report.hardware['cores']} cores"]
+    precision = report.training.get("precision")
+    return ", ".join([*known, str(precision)] if precision else known)
 
 
 def run_table(race: Race) -> Table:
-    """Return the runs of one recipe, and what all of them come to."""
+    """Return the runs of one recipe, and their mean."""
     scores = list(
         dict.fromkeys(
             key for entry in race.entries for key in entry.facts if key.startswith("float")
@@ -62,14 +63,14 @@ def run_table(race: Race) -> Table:
             f"{entry.contestant}, seed {entry.facts['seed']}",
             f"{entry.values[0]:,.0f}",
             *(f"{entry.facts[key]:.2%}" if key in entry.facts else "–" for key in scores),
-            entry.facts["processor"],
+            str(entry.facts["processor"]),
         )
         for entry in race.entries
     ]
     if len(rows) > 1:
         seconds = number([entry.values[0] for entry in race.entries])
         means = [
-            _mean([entry.facts[key] for entry in race.entries if key in entry.facts])
+            _mean([float(entry.facts[key]) for entry in race.entries if key in entry.facts])
             for key in scores
         ]
         rows.append((f"all {len(rows)}", seconds, *means, ""))

@@ -1,4 +1,4 @@
-"""A contestant's clock: it cuts an endless loop of steps into turns that the parent asks for."""
+"""The clock of a contestant: it cuts an endless loop of steps into the parent's turns."""
 
 import json
 import resource
@@ -13,7 +13,7 @@ GO = "go"
 
 
 class Finished(Exception):
-    """The parent wants no more turns: leave the loop."""
+    """The parent needs no more turns: the loop must end."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Timing:
 
     Attributes:
         warm_up: before it reports that it is ready; at least two steps.
-        settle: at the beginning of each turn, not timed, in which it uses up what its input
+        settle: at the beginning of each turn, before the clock starts: it uses up what its input
             pipeline prepared while it waited; at least one step.
-        turn: what is timed.
-        steps: that a turn has at least, however long they take.
+        turn: the part of a turn that is timed.
+        steps: the fewest steps that a turn times, however long they take.
     """
 
     warm_up: float = 1.0
@@ -35,24 +35,27 @@ class Timing:
 
 
 class Turns:
-    """Call `step` after each step of the loop: it waits where it is not this contestant's turn."""
+    """The turns of one contestant: its loop calls `step`, which waits between the turns.
+
+    Attributes:
+        facts: what the contestant reports about itself when it is ready.
+    """
 
     def __init__(self, timing: Timing, commands: TextIO, reports: TextIO) -> None:
         self._timing, self._commands, self._reports = timing, commands, reports
         self.facts: dict[str, str | int | float] = {}
-        """Told to the parent when the contestant is ready."""
         self._course = self._run()
         next(self._course)
 
     def step(self, units: float, *, may_end: bool = True) -> None:
-        """Count the units of work of a step that has ended.
+        """Count the work of a step that has ended, and wait for the next turn if this one is over.
 
         Args:
-            units: such as images.
+            units: the amount of work, for example images.
             may_end: whether a turn may end here.
 
         Raises:
-            Finished: the parent has seen enough.
+            Finished: the parent needs no more turns.
         """
         self._course.send((units, may_end))
 
@@ -60,7 +63,7 @@ class Turns:
         yield
         self._report(event="first step")
         yield from self._until(self._timing.warm_up)
-        yield  # a second one at least
+        yield  # at least a second step
         self._report(event="ready", facts=self.facts)
         while self._commands.readline().strip() == GO:
             yield from self._until(self._timing.settle)
@@ -72,7 +75,7 @@ class Turns:
     def _until(
         self, seconds: float, fewest: int = 1
     ) -> Generator[None, tuple[float, bool], tuple[float, float]]:
-        """Take steps for that long, at least so many; return the time and the units of work."""
+        """Count steps for some seconds and at least `fewest` steps; return seconds and units."""
         started, steps, done = time.perf_counter(), 0, 0.0
         while True:
             units, may_end = yield
@@ -87,12 +90,12 @@ class Turns:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process ever held, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     status = Path("/proc/self/status")
     if status.is_file():
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    # In kilobytes but on macOS; on Linux it would include the parent's before the start.
+    # In kilobytes, except on macOS. On Linux it could include the memory of the parent.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

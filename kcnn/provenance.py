@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -50,10 +51,10 @@ def git_commit(file: str | os.PathLike = __file__) -> str | None:
         return None
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the installed packages among `PACKAGES`."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of those `packages` that are installed."""
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         with suppress(PackageNotFoundError):  # TensorFlow may be absent on the JAX backend
             found[name] = version(name)
     return found

@@ -104,7 +104,7 @@ def test_who_fails_is_reported_and_the_others_go_on(loops):
 def test_who_gives_no_sign_is_given_up(loops):
     rules = dataclasses.replace(QUICK, patience=2)
     (entry,) = run([loops("silent", "silent")], rules, unit="steps/s").entries
-    assert entry.error == "gave no sign for 2 s"
+    assert entry.error == "no answer within 2 s"
 
 
 def test_contestants_take_turns(loops, tmp_path):
@@ -163,7 +163,7 @@ def test_tables_of_invented_numbers():
     assert text.startswith("Before\n<!-- part fit -->\n**`fit`, images/s**")
     assert text.endswith("\n<!-- end -->\nafter\n")
     assert "old" not in text
-    assert "Left out: PyTorch, for torch is not installed." in text
+    assert "Left out: PyTorch, because torch is not installed." in text
     assert "Failed: tf_keras (model resnet8, batch 256, threads 2): ValueError: no." in text
     assert "A processor, 2 cores (avx2)" in text
     assert tables.updated(text, results) == text
@@ -363,7 +363,7 @@ def training(tmp_path_factory):
     images = np.zeros((200, 32, 32, 3), np.uint8)
     np.save(tmp_path / "images.npy", images)
     np.save(tmp_path / "labels.npy", np.arange(200, dtype=np.int32) % 10)
-    data = keras3.endless(keras3.load(plan_spec))
+    data = pipelines.endless(pipelines.load(plan_spec))
     return ladder.Training(build("simple_cnn"), data, plan_spec)
 
 
@@ -445,11 +445,11 @@ def test_the_whole_of_it_in_seconds(tmp_path):
     *_, race = part.races
     assert race.facts["data"] == "synthetic"
     assert race.facts["parameters"] == 268_842
-    kcnn_entry = race.of("kcnn")
+    kcnn_entry = race.entry("kcnn")
     assert kcnn_entry.error is None
     assert len(kcnn_entry.values) == 2
     assert kcnn_entry.facts["peak_bytes"] > 100 << 20
-    if other := race.of("PyTorch"):
+    if other := race.entry("PyTorch"):
         assert other.error is None
         assert other.facts["parameters"] == 268_842
         assert other.facts["difference"] < networks.TOLERANCE

@@ -1,17 +1,18 @@
-"""The loops that are timed, a file for each framework.
+"""The loops that are timed, one file for each framework.
 
-A loop takes its `race.Spec` and its `turns.Turns`, prepares itself, puts what is to be known of it
-into `turns.facts`, and then works without end, calling `turns.step` after each step. Frameworks are
-imported inside the functions, after the process was kept to its cores.
+A loop takes its `race.Spec` and its `turns.Turns`. It prepares itself, stores facts about itself in
+`turns.facts`, and then runs without end and calls `turns.step` after each step. It imports its
+framework only after the process has been limited to its cores: inside the function, or at the top
+of a file that no other process imports.
 
-Crop and mirror are the same for all: a window of the old size out of the image with a border of 4
-black pixels, mirrored every second time.
+Random crop and flip are the same for all: pad the image with 4 black pixels on each side, cut out a
+window of the original size, and mirror it with probability 1/2.
 """
 
 BORDER = 4
+# Steps of an epoch that never ends: one call of `fit` serves all turns.
 FOREVER = 10**9
-"""Steps of an epoch that never ends: one call of `fit` serves all turns."""
 
-# Two of the input pipelines, as they are called in the results.
+# The names of two of the input pipelines in the results.
 KCNN = "kcnn.data"
 MAP_OF_EXAMPLES = "map of keras.layers.Random* on each example"

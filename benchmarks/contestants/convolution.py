@@ -1,5 +1,7 @@
 """A 3x3 convolution with both gradients, by TensorFlow or as matrix products."""
 
+from typing import Any
+
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
@@ -7,9 +9,9 @@ TENSORFLOW, PRODUCT, WHOLE_MAP = "TensorFlow", "matrix product", "one dense laye
 
 
 def convolve(spec: Spec, turns: Turns) -> None:
-    """Convolve square maps in the way that the contestant is called; the unit is the FLOP.
+    """Convolve square maps in the way that `spec.contestant` names; the unit is the FLOP.
 
-    Counted are the products with the border's zeros too, as everybody does.
+    Multiplications by the zeros of the padding count too, as is usual.
     """
     import tensorflow as tf
 
@@ -20,12 +22,12 @@ def convolve(spec: Spec, turns: Turns) -> None:
     dtype = tf.as_dtype(spec.precision)
     shapes = [spec.batch, size, size, channels], [3, 3, channels, channels]
     images, kernel = (
-        tf.cast(tf.random.stateless_normal(shape, [spec.seed, index]), dtype)
+        tf.cast(tf.random.stateless_normal(shape, (spec.seed, index)), dtype)
         for index, shape in enumerate(shapes)
     )
 
     def product() -> tf.Tensor:
-        """Lay the pixels under the kernel side by side."""
+        """Multiply a matrix with one row for each position of the kernel (im2col)."""
         flat = tf.reshape(columns(images, geometry), [-1, 9 * channels])
         return tf.reshape(flat @ tf.reshape(kernel, [9 * channels, channels]), images.shape)
 
@@ -36,11 +38,12 @@ def convolve(spec: Spec, turns: Turns) -> None:
     }
 
     @tf.function
-    def step() -> list[tf.Tensor]:
+    def step() -> list[Any]:
         with tf.GradientTape() as tape:
             tape.watch([images, kernel])
             outputs = ways[spec.contestant]()
-        return [outputs, *tape.gradient(outputs, [images, kernel], images)]
+        # `images` has the shape and the type of the outputs: it stands in for their gradient.
+        return [outputs, *tape.gradient(outputs, [images, kernel], [images])]
 
     flops = 3 * 2 * spec.batch * size**2 * 9 * channels**2
     while True:

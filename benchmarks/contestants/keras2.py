@@ -1,10 +1,13 @@
-"""tf_keras, the Keras 2 of which TensorFlow still has the kernels that Keras 3 gave up."""
+"""tf_keras, the Keras 2 that uses TensorFlow kernels which Keras 3 no longer uses."""
 
 import os
 from pathlib import Path
+from typing import Any, cast
 
 from benchmarks import networks
 from benchmarks.contestants import FOREVER
+from benchmarks.contestants.keras3 import clock
+from benchmarks.contestants.pipelines import tf_image_map
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
@@ -14,8 +17,6 @@ def fit(spec: Spec, turns: Turns) -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tf_keras
 
-    from benchmarks.contestants.keras3 import clock
-    from benchmarks.contestants.pipelines import tf_image_map
     from kcnn.compress.bridge.rebuild import rebuild
 
     folder = Path(spec.folder)
@@ -38,5 +39,5 @@ def fit(spec: Spec, turns: Turns) -> None:
         epochs=1,
         steps_per_epoch=FOREVER,
         callbacks=[clock(turns, spec.batch, base=tf_keras.callbacks.Callback)],
-        verbose=0,
+        verbose=cast(Any, 0),
     )

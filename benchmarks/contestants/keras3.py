@@ -1,36 +1,32 @@
 """Stock Keras 3 as people run it, and kcnn."""
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import networks
 from benchmarks.contestants import FOREVER
+from benchmarks.contestants.pipelines import endless, keras_map, load
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
 if TYPE_CHECKING:
     import keras
 
-    from kcnn.data import Data
-
 
 def fit_kcnn(spec: Spec, turns: Turns) -> None:
-    """Train by `kcnn.train` on `kcnn.data.load`, as a recipe does."""
+    """Train with `kcnn.train` on the data of `kcnn.data.load`, as a recipe does."""
     from kcnn import callbacks, train
 
     start(spec)
     data = load(spec)
     model = networks.build(Path(spec.folder), spec.model)
-    watching = [*callbacks.standard(), clock(turns, spec.batch)]
-    train(model, endless(data), epochs=1, callbacks=watching)
+    counted = [*callbacks.standard(), clock(turns, spec.batch)]
+    train(model, endless(data), epochs=1, callbacks=counted)
 
 
 def fit_stock(spec: Spec, turns: Turns) -> None:
     """Compile and fit the same network of stock layers, fed by random layers in a `map`."""
     import keras
-
-    from benchmarks.contestants.pipelines import keras_map
 
     start(spec)
     model = stock(networks.build(Path(spec.folder), spec.model))
@@ -44,12 +40,12 @@ def fit_stock(spec: Spec, turns: Turns) -> None:
         epochs=1,
         steps_per_epoch=FOREVER,
         callbacks=[clock(turns, spec.batch)],
-        verbose=0,
+        verbose=cast(Any, 0),
     )
 
 
 def start(spec: Spec) -> None:
-    """Set precision and seed, and let kcnn write lines in place of a progress bar."""
+    """Set precision and seed, and make kcnn log lines instead of drawing a progress bar."""
     import logging
 
     import keras
@@ -60,49 +56,36 @@ def start(spec: Spec) -> None:
         keras.config.set_dtype_policy("mixed_bfloat16")
 
 
-def load(spec: Spec) -> "Data":
-    """Return the images as kcnn feeds them."""
-    from kcnn import data
-
-    images = networks.Images(Path(spec.folder))
-    return data.load(images, batch_size=spec.batch, seed=spec.seed)
-
-
-def endless(data: "Data") -> "Data":
-    """Return data whose epoch never ends; there is no validation either."""
-    return dataclasses.replace(data, steps_per_epoch=FOREVER)
-
-
 def stock(model: "keras.Model") -> "keras.Model":
-    """Return a copy made of Keras's own layers, as a saved model loads without kcnn.
+    """Return a copy made of Keras's own layers, which is what a saved model loads as without kcnn.
 
     Raises:
-        RuntimeError: a layer of kcnn is left.
+        RuntimeError: a layer of kcnn has no counterpart in Keras.
     """
     import keras
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        # `__class__` is what kcnn's layers are saved as, `type` what they are.
+        # kcnn's layers report the Keras class they are saved as in `__class__`.
         return layer.__class__.from_config(layer.get_config())
 
     copied = keras.models.clone_model(model, clone_function=copy)
     copied.set_weights(model.get_weights())
     own = [each for each in copied.layers if type(each).__module__.startswith("kcnn")]
     if own:
-        raise RuntimeError(f"no stock layer: {', '.join(each.name for each in own)}")
+        raise RuntimeError(f"no Keras layer for: {', '.join(each.name for each in own)}")
     return copied
 
 
 def clock(
-    turns: Turns, batch: int, *, epochs_only: bool = False, base: type | None = None
+    turns: Turns, batch: int, *, epochs_only: bool = False, base: Any = None
 ) -> "keras.callbacks.Callback":
     """Return the callback that counts the images of each step.
 
     Args:
-        turns: of this contestant.
-        batch: images a step.
-        epochs_only: let turns end where epochs end, so that each holds whole ones.
-        base: the class of callbacks; Keras 3's if not given.
+        turns: the turns of this contestant.
+        batch: images in a step.
+        epochs_only: let a turn end only at the end of an epoch, so that it holds whole epochs.
+        base: the class of callbacks to derive from; by default that of Keras 3.
     """
     if base is None:
         import keras
@@ -118,7 +101,7 @@ def clock(
             self._seen = -1
 
         def on_train_batch_end(self, step: int, logs: dict | None = None) -> None:
-            # With several steps an execution, `step` is the last one's number.
+            # With several steps per execution, `step` is the number of the last one.
             images, self._seen = (step - self._seen) * batch, step
             turns.step(images, may_end=not epochs_only)
 

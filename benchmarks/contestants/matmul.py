@@ -1,4 +1,4 @@
-"""The limit: how many operations a second this machine's matrix products reach."""
+"""The limit: how many operations a second this machine reaches in a matrix product."""
 
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
@@ -10,12 +10,12 @@ def multiply(spec: Spec, turns: Turns) -> None:
 
     size = int(spec.options["size"])
     shape, dtype = [size, size], tf.as_dtype(spec.precision)
-    left = tf.cast(tf.random.stateless_normal(shape, [spec.seed, 0]), dtype)
-    right = tf.cast(tf.random.stateless_normal(shape, [spec.seed, 1]), dtype)
+    left = tf.cast(tf.random.stateless_normal(shape, (spec.seed, 0)), dtype)
+    right = tf.cast(tf.random.stateless_normal(shape, (spec.seed, 1)), dtype)
 
     @tf.function
     def product() -> tf.Tensor:
-        # Passed as captures, so that no result can be computed beforehand.
+        # Captured tensors: TensorFlow cannot fold them to a constant result.
         return tf.matmul(left, right)
 
     while True:

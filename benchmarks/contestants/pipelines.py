@@ -1,26 +1,27 @@
-"""Input pipelines: kcnn's, and those that people write."""
+"""Input pipelines: that of kcnn, and those that people write."""
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks import networks
-from benchmarks.contestants import BORDER
+from benchmarks.contestants import BORDER, FOREVER
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from kcnn.data import Data
+
 _SHUFFLE_BUFFER = 10_000
 
 
 def feed_kcnn(spec: Spec, turns: Turns) -> None:
-    """Iterate `kcnn.data`'s training images."""
-    from benchmarks.contestants.keras3 import load
-
+    """Iterate the training images of `kcnn.data`."""
     _feed(load(spec).train.repeat(), spec, turns)
 
 
@@ -40,14 +41,27 @@ def feed_tf_image_map(spec: Spec, turns: Turns) -> None:
 
 
 def feed_torch(spec: Spec, turns: Turns) -> None:
-    """Iterate the batches that PyTorch is trained on."""
+    """Iterate the batches that train PyTorch."""
     from benchmarks.contestants.pytorch import batches
 
     _feed(batches(*networks.arrays(Path(spec.folder)), spec.batch, spec.seed), spec, turns)
 
 
+def load(spec: Spec) -> "Data":
+    """Return the images as kcnn feeds them."""
+    from kcnn import data
+
+    images = networks.Images(Path(spec.folder))
+    return data.load(images, batch_size=spec.batch, seed=spec.seed)
+
+
+def endless(data: "Data") -> "Data":
+    """Return data whose epoch never ends, so that validation never starts either."""
+    return dataclasses.replace(data, steps_per_epoch=FOREVER)
+
+
 def keras_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
-    """Return `keras.layers.Random*` applied to one example after the other."""
+    """Return `keras.layers.Random*` applied to single examples."""
     import keras
 
     height, width, _ = images.shape[1:]
@@ -64,7 +78,7 @@ def keras_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Da
 def keras_batches(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
     """Return `keras.layers.Random*` applied to batches.
 
-    RandomTranslation, for RandomCrop draws one window for the whole batch.
+    RandomTranslation replaces RandomCrop, which draws one window for the whole batch.
     """
     import keras
     import tensorflow as tf
@@ -88,7 +102,7 @@ def keras_batches(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.dat
 
 
 def tf_image_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
-    """Return `tf.image`'s random crop and flip applied to one example after the other."""
+    """Return `tf.image`'s random crop and flip applied to single examples."""
     import tensorflow as tf
 
     def augment(image: tf.Tensor) -> tf.Tensor:
@@ -99,7 +113,7 @@ def tf_image_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data
 
 
 def _mapped(
-    images: np.ndarray, labels: np.ndarray, batch: int, augment: object
+    images: np.ndarray, labels: np.ndarray, batch: int, augment: Callable[[Any], Any]
 ) -> "tf.data.Dataset":
     import tensorflow as tf
 

@@ -2,25 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch  # pyright: ignore[reportMissingImports] - an extra
 
 from benchmarks import networks
 from benchmarks.contestants import BORDER
 from benchmarks.race import Spec
+from benchmarks.torch_network import TorchNetwork
 from benchmarks.turns import Turns
-
-if TYPE_CHECKING:
-    import torch
 
 
 def fit(spec: Spec, turns: Turns) -> None:
-    """Train the same network in the usual loop, with bfloat16 by autocast."""
-    import torch
-
-    from benchmarks.torch_network import TorchNetwork
-
+    """Train the same network in the usual loop; bfloat16 is by autocast."""
     torch.manual_seed(spec.seed)
     if spec.threads:
         torch.set_num_threads(spec.threads)
@@ -29,7 +23,7 @@ def fit(spec: Spec, turns: Turns) -> None:
     turns.facts["difference"] = _difference(model, folder, spec.model)
     turns.facts["parameters"] = model.parameter_count()
     model = model.to(memory_format=torch.channels_last).train()
-    # One fused kernel; its loop over tensors, which is the default on a CPU, is slower.
+    # One fused kernel. The default on a CPU, a loop over tensors, is slower.
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     loss_of = torch.nn.CrossEntropyLoss()
     half = spec.precision == "bfloat16"
@@ -41,7 +35,7 @@ def fit(spec: Spec, turns: Turns) -> None:
         loss = loss_of(logits.float(), labels)
         loss.backward()
         optimizer.step()
-        # The two numbers that Keras keeps as well.
+        # Keras also keeps these two sums.
         loss_sum += loss.detach()
         right += (logits.argmax(dim=1) == labels).sum()
         turns.step(len(images))
@@ -49,13 +43,11 @@ def fit(spec: Spec, turns: Turns) -> None:
 
 def batches(
     images: np.ndarray, labels: np.ndarray, batch: int, seed: int
-) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
-    """Yield shuffled batches without end: uint8 [B, C, H, W] in channels-last memory, int64 [B].
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield endless shuffled batches: uint8 [B, C, H, W] in channels-last memory, int64 [B].
 
-    Crop and mirror by one indexing of the whole batch, in uint8.
+    One indexing operation crops and mirrors the whole batch, in uint8.
     """
-    import torch
-
     generator = torch.Generator().manual_seed(seed)
     held, wanted = torch.from_numpy(images), torch.from_numpy(labels).long()
     while True:
@@ -65,10 +57,8 @@ def batches(
                 yield cropped.permute(0, 3, 1, 2), wanted[chosen]
 
 
-def crop(images: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
-    """Return a random window of each image, [B, H, W, C], with its border, mirrored or not."""
-    import torch
-
+def crop(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Pad images [B, H, W, C], cut a random window of each, and mirror half of them at random."""
     count, height, width, _ = images.shape
     padded = torch.nn.functional.pad(images, (0, 0, BORDER, BORDER, BORDER, BORDER))
     top, left = torch.randint(0, 2 * BORDER + 1, (2, count, 1), generator=generator)
@@ -79,9 +69,7 @@ def crop(images: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor"
     return padded[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _difference(model: "torch.nn.Module", folder: Path, name: str) -> float:
-    import torch
-
+def _difference(model: torch.nn.Module, folder: Path, name: str) -> float:
     images, expected = networks.probe(folder, name)
     with torch.no_grad():
         answers = model.eval()(torch.from_numpy(images).permute(0, 3, 1, 2))
