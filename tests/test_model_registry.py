@@ -9,7 +9,10 @@ import pytest
 from narrow import build_narrow
 
 import kcnn.models
-from kcnn.models import FAMILIES, MODELS, build, names
+from kcnn.models import FAMILIES, MODELS, arguments, build, names
+from kcnn.models.families.resnet import ResNetOptions, resnet
+from kcnn.models.families.resnet_imagenet import ImageNetResNetOptions, resnet_imagenet
+from kcnn.models.families.vgg import VGGOptions, vgg
 
 every_model = pytest.mark.parametrize("name", names())
 every_family = pytest.mark.parametrize("name", [each.builders[0] for each in FAMILIES.values()])
@@ -102,6 +105,30 @@ def test_unknown_names_have_a_suggestion():
         MODELS["resnet21"]
 
 
+@pytest.mark.parametrize(
+    "family, options",
+    [(vgg, VGGOptions), (resnet, ResNetOptions), (resnet_imagenet, ImageNetResNetOptions)],
+)
+def test_variants_take_the_options_of_their_family(family, options):
+    shared = ("depth", "input_shape", "num_classes", "name")
+    expected = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(family).parameters.items()
+        if name not in shared
+    }
+    assert options.__annotations__ == expected
+
+
+def test_arguments_are_listed():
+    assert arguments("vgg16") == (
+        *("input_shape", "num_classes", "name", "batch_norm", "dropout", "width", "head"),
+        *("activation", "initializer"),
+    )
+    assert arguments("mlp")[2:4] == ("units", "depth")
+    with pytest.raises(ValueError, match="Unknown model 'vgg_16'. Did you mean 'vgg16'"):
+        arguments("vgg_16")
+
+
 @every_model
 def test_registry_and_attribute_are_one_builder(name):
     builder = MODELS[name]
@@ -124,7 +151,7 @@ def test_papers_of_the_registry_are_those_of_the_documentation(name):
 def test_listing_names_does_not_import_keras():
     code = (
         "import sys, kcnn.models as m; m.names(); dir(m); m.FAMILIES; len(m.MODELS);"
-        "'vgg16' in m.MODELS;"
+        "m.facts.read(); m.families; 'vgg16' in m.MODELS;"
         "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -28,9 +28,11 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Model:
-    """Which builder of `kcnn.models`, and the arguments it gets beside shape and classes.
+    """Which builder of `kcnn.models` or of your own, and its arguments besides shape and classes.
 
-    An initialiser is a name or Keras's description of one:
+    A network of your own is "module:function", such as "my_package.nets:tiny"; the function gets
+    `input_shape`, `num_classes` and the options and returns a `keras.Model` that ends in logits.
+    The option `initializer` is a name or Keras's description of one:
     `{"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}`.
     """
 

@@ -1,13 +1,12 @@
 """Residual networks for small images (He et al. 2015, section 4.2): 6n + 2 layers deep."""
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import keras
 
 from kcnn.errors import unknown
 from kcnn.models import blocks
-from kcnn.models.depths import at_depth
 
 SHORTCUTS = ("A", "B", "none")
 
@@ -21,10 +20,21 @@ class _Style(NamedTuple):
     preactivation: bool
 
 
+class ResNetOptions(TypedDict, total=False):
+    """What `resnet20` and its siblings can change; see `resnet` for the defaults."""
+
+    shortcut: str
+    width: int
+    preactivation: bool
+    activation: str
+    initializer: blocks.Initializer
+
+
 def resnet(  # noqa: PLR0913  one argument for each choice there is
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
+    *,
     shortcut: str = "A",
     width: int = 16,
     preactivation: bool = False,
@@ -172,18 +182,71 @@ def _project(
     return piece(filters, 1, strides=strides, initializer=style.kernel, name=f"{name}_project")
 
 
-resnet20 = at_depth(
-    resnet, 20, "resnet20", "Build ResNet-20: 269,722 trainable parameters by default."
-)
-resnet32 = at_depth(
-    resnet, 32, "resnet32", "Build ResNet-32: 464,154 trainable parameters by default."
-)
-resnet44 = at_depth(
-    resnet, 44, "resnet44", "Build ResNet-44: 658,586 trainable parameters by default."
-)
-resnet56 = at_depth(
-    resnet, 56, "resnet56", "Build ResNet-56: 853,018 trainable parameters by default."
-)
-resnet110 = at_depth(
-    resnet, 110, "resnet110", "Build ResNet-110: 1,727,962 trainable parameters by default."
-)
+def resnet20(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet20",
+    **options: Unpack[ResNetOptions],
+) -> keras.Model:
+    """Build ResNet-20: 269,722 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see `kcnn.models.families.resnet.resnet`.
+    """
+    return resnet(20, input_shape, num_classes, name=name, **options)
+
+
+def resnet32(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet32",
+    **options: Unpack[ResNetOptions],
+) -> keras.Model:
+    """Build ResNet-32: 464,154 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see `kcnn.models.families.resnet.resnet`.
+    """
+    return resnet(32, input_shape, num_classes, name=name, **options)
+
+
+def resnet44(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet44",
+    **options: Unpack[ResNetOptions],
+) -> keras.Model:
+    """Build ResNet-44: 658,586 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see `kcnn.models.families.resnet.resnet`.
+    """
+    return resnet(44, input_shape, num_classes, name=name, **options)
+
+
+def resnet56(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet56",
+    **options: Unpack[ResNetOptions],
+) -> keras.Model:
+    """Build ResNet-56: 853,018 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see `kcnn.models.families.resnet.resnet`.
+    """
+    return resnet(56, input_shape, num_classes, name=name, **options)
+
+
+def resnet110(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet110",
+    **options: Unpack[ResNetOptions],
+) -> keras.Model:
+    """Build ResNet-110: 1,727,962 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see `kcnn.models.families.resnet.resnet`.
+    """
+    return resnet(110, input_shape, num_classes, name=name, **options)

@@ -1,10 +1,11 @@
 """The residual networks of He et al. 2015, table 1, with a stem for small images."""
 
+from typing import TypedDict, Unpack
+
 import keras
 
 from kcnn.errors import unknown
 from kcnn.models import blocks
-from kcnn.models.depths import at_depth
 
 # Depth -> whether units are bottlenecks, and how many of them each stage has.
 CONFIGURATIONS = {
@@ -14,10 +15,19 @@ CONFIGURATIONS = {
 }
 
 
+class ImageNetResNetOptions(TypedDict, total=False):
+    """What `resnet18` and its siblings can change; see `resnet_imagenet` for the defaults."""
+
+    width: int
+    activation: str
+    initializer: blocks.Initializer
+
+
 def resnet_imagenet(
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
+    *,
     width: int = 64,
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
@@ -103,12 +113,46 @@ def _unit(
     return blocks.apply(blocks.activation(activation, name=name), x)
 
 
-resnet18 = at_depth(
-    resnet_imagenet, 18, "resnet18", "Build ResNet-18: 11,173,962 trainable parameters by default."
-)
-resnet34 = at_depth(
-    resnet_imagenet, 34, "resnet34", "Build ResNet-34: 21,282,122 trainable parameters by default."
-)
-resnet50 = at_depth(
-    resnet_imagenet, 50, "resnet50", "Build ResNet-50: 23,520,842 trainable parameters by default."
-)
+def resnet18(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet18",
+    **options: Unpack[ImageNetResNetOptions],
+) -> keras.Model:
+    """Build ResNet-18: 11,173,962 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see
+    `kcnn.models.families.resnet_imagenet.resnet_imagenet`.
+    """
+    return resnet_imagenet(18, input_shape, num_classes, name=name, **options)
+
+
+def resnet34(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet34",
+    **options: Unpack[ImageNetResNetOptions],
+) -> keras.Model:
+    """Build ResNet-34: 21,282,122 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see
+    `kcnn.models.families.resnet_imagenet.resnet_imagenet`.
+    """
+    return resnet_imagenet(34, input_shape, num_classes, name=name, **options)
+
+
+def resnet50(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "resnet50",
+    **options: Unpack[ImageNetResNetOptions],
+) -> keras.Model:
+    """Build ResNet-50: 23,520,842 trainable parameters by default.
+
+    Paper (He et al. 2015), options and errors: see
+    `kcnn.models.families.resnet_imagenet.resnet_imagenet`.
+    """
+    return resnet_imagenet(50, input_shape, num_classes, name=name, **options)

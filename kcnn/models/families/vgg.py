@@ -1,10 +1,11 @@
 """VGG: stacks of 3x3 convolutions (Simonyan and Zisserman 2014), with two heads to choose from."""
 
+from typing import TypedDict, Unpack
+
 import keras
 
 from kcnn.errors import unknown
 from kcnn.models import blocks
-from kcnn.models.depths import at_depth
 
 # Weight layers -> convolutions in each of the five blocks. The paper's table 1 calls the rows
 # A, B, D and E; C differs from D by its 1x1 convolutions and is not used.
@@ -21,10 +22,22 @@ MULTIPLES = (1, 2, 4, 8, 8)
 DENSE_MULTIPLE = 64
 
 
+class VGGOptions(TypedDict, total=False):
+    """What `vgg16` and its siblings can change; see `vgg` for the defaults."""
+
+    batch_norm: bool
+    dropout: float
+    width: int
+    head: str
+    activation: str
+    initializer: blocks.Initializer
+
+
 def vgg(  # noqa: PLR0913  one argument for each choice there is
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
+    *,
     batch_norm: bool = True,
     dropout: float = 0.5,
     width: int = 64,
@@ -109,15 +122,58 @@ def _paper_head(width: int, dropout: float, style: dict) -> list[keras.layers.La
 
 HEADS = {"cifar": _cifar_head, "paper": _paper_head}
 
-vgg11 = at_depth(
-    vgg, 11, "vgg11", "Build VGG-11, configuration A: 9,231,114 trainable parameters by default."
-)
-vgg13 = at_depth(
-    vgg, 13, "vgg13", "Build VGG-13, configuration B: 9,416,010 trainable parameters by default."
-)
-vgg16 = at_depth(
-    vgg, 16, "vgg16", "Build VGG-16, configuration D: 14,728,266 trainable parameters by default."
-)
-vgg19 = at_depth(
-    vgg, 19, "vgg19", "Build VGG-19, configuration E: 20,040,522 trainable parameters by default."
-)
+
+def vgg11(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "vgg11",
+    **options: Unpack[VGGOptions],
+) -> keras.Sequential:
+    """Build VGG-11, the paper's configuration A: 9,231,114 trainable parameters by default.
+
+    Paper (Simonyan and Zisserman 2014), options and errors: see `kcnn.models.families.vgg.vgg`.
+    """
+    return vgg(11, input_shape, num_classes, name=name, **options)
+
+
+def vgg13(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "vgg13",
+    **options: Unpack[VGGOptions],
+) -> keras.Sequential:
+    """Build VGG-13, the paper's configuration B: 9,416,010 trainable parameters by default.
+
+    Paper (Simonyan and Zisserman 2014), options and errors: see `kcnn.models.families.vgg.vgg`.
+    """
+    return vgg(13, input_shape, num_classes, name=name, **options)
+
+
+def vgg16(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "vgg16",
+    **options: Unpack[VGGOptions],
+) -> keras.Sequential:
+    """Build VGG-16, the paper's configuration D: 14,728,266 trainable parameters by default.
+
+    Paper (Simonyan and Zisserman 2014), options and errors: see `kcnn.models.families.vgg.vgg`.
+    """
+    return vgg(16, input_shape, num_classes, name=name, **options)
+
+
+def vgg19(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    *,
+    name: str = "vgg19",
+    **options: Unpack[VGGOptions],
+) -> keras.Sequential:
+    """Build VGG-19, the paper's configuration E: 20,040,522 trainable parameters by default.
+
+    Paper (Simonyan and Zisserman 2014), options and errors: see `kcnn.models.families.vgg.vgg`.
+    """
+    return vgg(19, input_shape, num_classes, name=name, **options)

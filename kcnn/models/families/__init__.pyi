@@ -1,0 +1,10 @@
+from . import alexnet as alexnet
+from . import lenet as lenet
+from . import mlp as mlp
+from . import nin as nin
+from . import resnet as resnet
+from . import resnet_imagenet as resnet_imagenet
+from . import resnet_tiny as resnet_tiny
+from . import simple_cnn as simple_cnn
+from . import speed_net as speed_net
+from . import vgg as vgg
