@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-    from kcnn.data.sources import Opened
+    from kcnn.data.opened import Opened
 
 CLASSES = 10
 # The largest error of an answer to the probe, relative to the largest answer.
@@ -34,7 +34,7 @@ class Images:
     def open(self, data_dir: str | os.PathLike | None) -> "Opened":
         """Read the images into RAM."""
         from kcnn.data.examples import Examples
-        from kcnn.data.sources import Opened
+        from kcnn.data.opened import Opened
 
         images, labels = arrays(self.folder)
         names = tuple(map(str, range(CLASSES)))

@@ -71,9 +71,9 @@ def trained_in_whole_batches(data):
 def one_epoch(seed, augment):
     """Return the history and the sums of the weights."""
     import kcnn
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
-    data = DeviceData(load_arrays("digits", limit=200), 32, augment, seed)
+    data = JaxData(load_arrays("digits", limit=200), 32, augment, seed)
     result = kcnn.train(small_network(), data, epochs=1, optimizer="sgd", learning_rate=0.05)
     return result.history, [float(abs(weight).sum()) for weight in result.model.get_weights()]
 
@@ -84,7 +84,7 @@ def watched():
 
     import kcnn
     from kcnn.callbacks import EveryFewSteps
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
     class Watch(EveryFewSteps):
         def __init__(self, every):
@@ -95,7 +95,7 @@ def watched():
             self.seen.append(now)
             self.weights.append(float(abs(self.model.get_weights()[0]).sum()))
 
-    data = DeviceData(load_arrays("digits", limit=200), 22)
+    data = JaxData(load_arrays("digits", limit=200), 22)
     seen = {"steps": data.steps_per_epoch}
     backend = jax.default_backend
     for name, device, every in (
@@ -118,7 +118,7 @@ def stock_callbacks():
 
     import kcnn
     from kcnn.callbacks import Lookahead
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
     class Still(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -128,7 +128,7 @@ def stock_callbacks():
         def on_train_batch_end(self, batch, logs=None):
             self.model.stop_training = batch == 2
 
-    data = DeviceData(load_arrays("digits", limit=200), 22)
+    data = JaxData(load_arrays("digits", limit=200), 22)
 
     def trained(*callbacks, **options):
         options = {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.01} | options
@@ -159,10 +159,10 @@ def lenet(policy="float32"):
     import keras
 
     import kcnn
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
     keras.utils.set_random_seed(0)
-    data = DeviceData(load_arrays("digits"), 32)
+    data = JaxData(load_arrays("digits"), 32)
     keras.config.set_dtype_policy(policy)
     model = kcnn.models.lenet5(variant="modern")
     keras.config.set_dtype_policy("float32")
@@ -187,13 +187,13 @@ def resumed():
     import keras
 
     import kcnn
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
     class From(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             self.model._initial_epoch = 1  # as BackupAndRestore does
 
-    data = DeviceData(load_arrays("digits", limit=200), 22)
+    data = JaxData(load_arrays("digits", limit=200), 22)
     ends = []
     for parts in ([(2, [])], [(1, []), (2, [From()])]):
         model = small_network()
@@ -215,7 +215,7 @@ def refusals():
 
     import kcnn
     from kcnn import comparison, pipeline, recipe
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
     recipes = {
         "distill": recipe.Recipe(distill=recipe.Distill(teacher="x")),
@@ -224,7 +224,7 @@ def refusals():
     calls = {
         name: lambda each=each: pipeline.run(each, "x", "never") for name, each in recipes.items()
     }
-    data = DeviceData(load_arrays("digits", limit=200), 22)
+    data = JaxData(load_arrays("digits", limit=200), 22)
     for name, model, optimizer in (
         ("own step", own_step(), "sgd"),
         ("scaled", small_network(), keras.optimizers.SGD(0.1, loss_scale_factor=8.0)),
@@ -232,7 +232,7 @@ def refusals():
         calls[name] = lambda model=model, optimizer=optimizer: kcnn.train(
             model, data, epochs=1, optimizer=optimizer, callbacks=[]
         )
-    calls["strong"] = lambda: DeviceData(load_arrays("digits"), augment="strong")
+    calls["strong"] = lambda: JaxData(load_arrays("digits"), augment="strong")
     calls["compare"] = lambda: pipeline.compare(comparison, "depths", "never")
     said = {}
     for name, call in calls.items():
@@ -251,10 +251,10 @@ def main(folder):
         None if name.partition(".")[0] in REFUSED else find_spec(name, package)
     )
     from kcnn.cli import main as command
-    from kcnn.data import DeviceData, load_arrays
+    from kcnn.data import JaxData, load_arrays
 
     arrays = load_arrays("digits", limit=200)
-    whole = DeviceData(arrays, len(arrays.train), "none")
+    whole = JaxData(arrays, len(arrays.train), "none")
     done = {
         "whole": trained_in_whole_batches(whole),
         "epochs": {

@@ -14,7 +14,7 @@ from on_jax import small_network, trained_in_whole_batches
 
 import kcnn
 from kcnn import models
-from kcnn.data import DeviceData, load_arrays
+from kcnn.data import JaxData, load_arrays
 from kcnn.report.receipts import load as load_report
 
 jax = pytest.importorskip("jax")
@@ -30,7 +30,7 @@ def noise(count=6, size=(12, 16)):
 
 
 def test_a_crop_is_a_window_of_the_bordered_image_mirrored_or_not():
-    from kcnn.data.device_augment import crop
+    from kcnn.data.jax_augment import crop
 
     images = noise()
     top, left = np.array([0, 8, 4, 3, 1, 7]), np.array([8, 0, 4, 5, 2, 6])
@@ -48,17 +48,17 @@ def test_a_crop_is_a_window_of_the_bordered_image_mirrored_or_not():
 
 
 def test_cutout_mixup_and_cutmix_are_those_of_tensorflow():
-    from kcnn.data import augment, device_augment, mixing
+    from kcnn.data import augment, jax_augment, mixing
 
     images, others = noise(), noise()[::-1]
     share = np.array([0.0, 0.1, 0.5, 0.77, 0.9, 1.0], np.float32)
     centre = np.array([[0, 11, 6, 3, 5, 9], [0, 15, 8, 13, 2, 4]], np.int32)
     np.testing.assert_array_equal(
-        device_augment.cutout(images, centre), augment.cutout(images, centre)
+        jax_augment.cutout(images, centre), augment.cutout(images, centre)
     )
-    blended = np.asarray(device_augment.mixup(images, others, share)).astype(int)
+    blended = np.asarray(jax_augment.mixup(images, others, share)).astype(int)
     assert np.abs(blended - mixing.mixup(images, others, share).numpy()).max() <= 1  # of rounding
-    received, remaining = device_augment.cutmix(images, others, share, centre)
+    received, remaining = jax_augment.cutmix(images, others, share, centre)
     expected, share = mixing.cutmix(images, others, share, centre)
     np.testing.assert_array_equal(received, expected)
     np.testing.assert_allclose(remaining, share, rtol=1e-6)
@@ -68,7 +68,7 @@ def test_cutout_mixup_and_cutmix_are_those_of_tensorflow():
     "name", ["none", "shift", "standard", "alternating", "cutout", "mixup", "cutmix"]
 )
 def test_every_draw_follows_from_the_key_and_differs_from_image_to_image(name):
-    from kcnn.data.device_augment import augmentation
+    from kcnn.data.jax_augment import augmentation
 
     image, labels = noise(1), np.arange(64) % 3
     images = np.repeat(image, 64, axis=0)
@@ -141,7 +141,7 @@ def test_one_seed_gives_one_training(done):
 def test_an_image_alternates_between_itself_and_its_mirror_image():
     from kcnn.training.on_device import draws_of_an_epoch
 
-    data = DeviceData(load_arrays("digits", limit=200), 20, "alternating", seed=5)
+    data = JaxData(load_arrays("digits", limit=200), 20, "alternating", seed=5)
     sides = []
     for epoch in range(3):
         order, _, turned = draws_of_an_epoch(data, data.arrays.train.labels, epoch)
@@ -243,9 +243,9 @@ def test_the_command_line_does_as_keras_json_says(tmp_path):
     assert run.stdout.strip() == "['jax']", run.stderr[-2000:]
 
 
-def test_data_on_the_device_are_for_jax():
-    data = DeviceData(load_arrays("digits", limit=50), 20)
+def test_jax_data_need_the_jax_backend():
+    data = JaxData(load_arrays("digits", limit=50), 20)
     with pytest.raises(ValueError, match="set KERAS_BACKEND=jax"):
         kcnn.train(small_network(), data, epochs=1)
     with pytest.raises(ValueError, match="batch_size=1000 is larger"):
-        DeviceData(load_arrays("digits", limit=50), 1000)
+        JaxData(load_arrays("digits", limit=50), 1000)

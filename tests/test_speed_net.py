@@ -12,7 +12,7 @@ from kcnn import recipe_files
 from kcnn.callbacks import Lookahead
 from kcnn.data.augment import augmentation
 from kcnn.data.examples import Examples
-from kcnn.data.sources import Opened
+from kcnn.data.opened import Opened
 from kcnn.models.whitening import whiten
 from kcnn.pipeline import run
 from kcnn.pipeline.setup import callbacks_for

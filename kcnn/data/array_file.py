@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from kcnn.data.labelled import LabelledImages
-from kcnn.data.sources import Opened
+from kcnn.data.opened import Opened
 from kcnn.errors import one_line
 from kcnn.run_dir import atomic
 

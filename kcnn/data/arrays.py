@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from kcnn.data import labelled
 from kcnn.data.labelled import LabelledImages
-from kcnn.data.sources import Source, source
+from kcnn.data.opened import Source
+from kcnn.data.sources import source
 from kcnn.data.splits import check_arguments, split
 
 

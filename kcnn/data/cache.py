@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kcnn.cache_folder import cache_folder
 from kcnn.data import array_file
-from kcnn.data.sources import Opened
+from kcnn.data.opened import Opened
 from kcnn.errors import one_line
 
 logger = logging.getLogger("kcnn")

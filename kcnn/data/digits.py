@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from kcnn.data.labelled import LabelledImages
-from kcnn.data.sources import Opened
+from kcnn.data.opened import Opened
 
 
 @dataclass(frozen=True)

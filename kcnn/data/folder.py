@@ -8,7 +8,7 @@ import numpy as np
 
 from kcnn.data.images import SUFFIXES, read_image, read_size
 from kcnn.data.labelled import ImageReader
-from kcnn.data.sources import Opened, check_image_size
+from kcnn.data.opened import Opened, check_image_size
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from kcnn.data.augment import augmentation
 from kcnn.data.examples import as_examples
 from kcnn.data.feed import Shuffled, in_order
 from kcnn.data.mixing import mixing
-from kcnn.data.sources import Source, source
+from kcnn.data.opened import Source
+from kcnn.data.sources import source
 from kcnn.data.splits import check_arguments, check_batch_size, split
 
 logger = logging.getLogger("kcnn")

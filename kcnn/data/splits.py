@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from kcnn.data.labelled import ImageReader, LabelledImages
-from kcnn.data.sources import Opened
+from kcnn.data.opened import Opened
 
 if TYPE_CHECKING:
     from kcnn.data.examples import Examples

@@ -8,8 +8,8 @@ import tensorflow_datasets as tfds
 
 from kcnn.data import tfds_builder
 from kcnn.data.examples import Examples
+from kcnn.data.opened import Opened
 from kcnn.data.records import RecordIndex, scan
-from kcnn.data.sources import Opened
 
 ImageSize = tuple[int, int] | None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kcnn.data import labelled
 from kcnn.data.cache import SetCache, can_decode
-from kcnn.data.sources import Opened, check_image_size
+from kcnn.data.opened import Opened, check_image_size
 
 
 @dataclass(frozen=True)

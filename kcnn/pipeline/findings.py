@@ -24,7 +24,7 @@ from kcnn.report.page import write_page
 from kcnn.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from kcnn.data import Data, DeviceData
+    from kcnn.data import Data, JaxData
     from kcnn.explain import Heatmaps
 
 _DIAGRAMS = 3  # side by side; more no longer fit a page
@@ -35,7 +35,7 @@ logger = logging.getLogger("kcnn")
 
 def write_findings(
     run_dir: RunDir,
-    data: "Data | DeviceData",
+    data: "Data | JaxData",
     variants: Sequence[Variant],
     evaluations: Sequence[Evaluation],
     *,
@@ -94,7 +94,7 @@ def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
 
 def _draw_mistakes(
     run_dir: RunDir,
-    data: "Data | DeviceData",
+    data: "Data | JaxData",
     variant: Variant,
     analysis: Analysis,
     *,
@@ -118,7 +118,7 @@ def _draw_mistakes(
 
 
 def _draw_disagreements(
-    run_dir: RunDir, data: "Data | DeviceData", disagreement: Disagreement
+    run_dir: RunDir, data: "Data | JaxData", disagreement: Disagreement
 ) -> None:
     first, second = disagreement.first, disagreement.second
     galleries = [
@@ -141,7 +141,7 @@ def _draw_disagreements(
 
 
 def _draw_heatmaps(
-    run_dir: RunDir, data: "Data | DeviceData", variants: Sequence[Variant], count: int
+    run_dir: RunDir, data: "Data | JaxData", variants: Sequence[Variant], count: int
 ) -> None:
     images, labels = spread_images(data, count)
     first = _heatmaps(variants[0], images)
@@ -215,7 +215,7 @@ def _drifts(
     )
 
 
-def _images(data: "Data | DeviceData", cases: Sequence[Case]) -> np.ndarray:
+def _images(data: "Data | JaxData", cases: Sequence[Case]) -> np.ndarray:
     return images_at(data, [case.index for case in cases])[0]
 
 

@@ -15,7 +15,7 @@ from kcnn.models.files import in_float32
 from kcnn.pipeline.findings import write_findings
 from kcnn.pipeline.precision import decided
 from kcnn.pipeline.records import begin, course_of, report_of
-from kcnn.pipeline.setup import build, callbacks_for, load_on_device, training_for
+from kcnn.pipeline.setup import build, callbacks_for, load_for_jax, training_for
 from kcnn.pipeline.variants import Variant, facts, score, with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
@@ -61,7 +61,7 @@ def run(
     recipe = decided(recipe)
     commit = git_commit()
     keras.utils.set_random_seed(recipe.seed)
-    data = load_on_device(recipe, data_dir)
+    data = load_for_jax(recipe, data_dir)
     model = build(recipe, data)
     training = None if recipe.trained else training_for(recipe, model, data)
     callbacks = callbacks_for(recipe.train, data, run_dir.path)

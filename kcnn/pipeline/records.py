@@ -13,7 +13,7 @@ from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
 
 if TYPE_CHECKING:
-    from kcnn.data import Data, DeviceData
+    from kcnn.data import Data, JaxData
 
 Course = dict[str, float | int | str]
 
@@ -39,7 +39,7 @@ def course_of(trained: TrainResult, section: Train) -> Course:
 def report_of(
     recipe: Recipe,
     name: str,
-    data: "Data | DeviceData",
+    data: "Data | JaxData",
     model: keras.Model,
     course: Course,
     receipts: tuple[Receipt, ...],

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from kcnn.data import Data, DeviceData
+    from kcnn.data import Data, JaxData
 
 
-def images_at(data: "Data | DeviceData", places: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+def images_at(data: "Data | JaxData", places: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the test images at `places`, from 0, and their labels; read no further than the last.
 
     Returns:
@@ -27,7 +27,7 @@ def images_at(data: "Data | DeviceData", places: Iterable[int]) -> tuple[np.ndar
     return np.stack(images), np.stack(labels)
 
 
-def spread_images(data: "Data | DeviceData", count: int) -> tuple[np.ndarray, np.ndarray]:
+def spread_images(data: "Data | JaxData", count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return `count` test images at equal distances, or all if there are no more, and their labels.
 
     A folder's test set lies class by class: its first images would show one class only.

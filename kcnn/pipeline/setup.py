@@ -16,7 +16,7 @@ import numpy as np
 from kcnn import data as data_room
 from kcnn import models
 from kcnn.callbacks import LearningRateLog, Lookahead, MonitorGuard, standard
-from kcnn.data.device import DeviceData
+from kcnn.data.jax_data import JaxData
 from kcnn.data.sources import source
 from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
@@ -48,7 +48,7 @@ def load(recipe: Recipe, data_dir: str | None) -> "Data":
     )
 
 
-def load_on_device(recipe: Recipe, data_dir: str | None) -> DeviceData:
+def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
     """Return the same images in the same split for a training on the JAX backend."""
     section = recipe.data
     arrays = data_room.load_arrays(
@@ -58,10 +58,10 @@ def load_on_device(recipe: Recipe, data_dir: str | None) -> DeviceData:
         limit=section.limit,
         data_dir=data_dir,
     )
-    return DeviceData(arrays, section.batch_size, section.augment, recipe.seed)
+    return JaxData(arrays, section.batch_size, section.augment, recipe.seed)
 
 
-def build(recipe: Recipe, data: "Data | DeviceData") -> keras.Model:
+def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     """Return the recipe's model for the shape and the classes of `data`, untrained or taken."""
     if recipe.trained:
         model = _trained(recipe.trained, purpose="model")
@@ -87,7 +87,7 @@ def build(recipe: Recipe, data: "Data | DeviceData") -> keras.Model:
 
 
 def training_for(
-    recipe: Recipe, model: keras.Model, data: "Data | DeviceData"
+    recipe: Recipe, model: keras.Model, data: "Data | JaxData"
 ) -> Callable[..., TrainResult]:
     """Return the recipe's training of `model`, with or without a teacher, ready to be started.
 
@@ -115,7 +115,7 @@ def training_for(
 def _head_first(
     section: Transfer,
     model: keras.Model,
-    data: "Data | DeviceData",
+    data: "Data | JaxData",
     training: Callable[..., TrainResult],
     **options: Any,
 ) -> TrainResult:
@@ -134,7 +134,7 @@ def _head_first(
     return head.followed_by(training(**options)) if head else training(**options)
 
 
-def optimizer_for(section: Train, data: "Data | DeviceData") -> keras.optimizers.Optimizer:
+def optimizer_for(section: Train, data: "Data | JaxData") -> keras.optimizers.Optimizer:
     """Return the optimizer with its schedule for the length of this training."""
     return optimizer_at(section, _rate(section, data.steps_per_epoch))
 
@@ -158,7 +158,7 @@ def optimizer_at(
 
 
 def callbacks_for(
-    section: Train, data: "Data | DeviceData", folder: Path | None
+    section: Train, data: "Data | JaxData", folder: Path | None
 ) -> list[keras.callbacks.Callback]:
     """Return the standard callbacks, which write to `folder` if there is one."""
     plateau = section.schedule == "plateau"
@@ -187,7 +187,7 @@ def _trained(name: str, *, purpose: str) -> keras.Model:
     return in_float32(models.load(file))  # a checkpoint computes in what it was trained in
 
 
-def _teacher(section: Distill, data: "Data | DeviceData") -> keras.Model:
+def _teacher(section: Distill, data: "Data | JaxData") -> keras.Model:
     teacher = _trained(section.teacher, purpose="teacher")
     check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
     return teacher
@@ -226,9 +226,9 @@ def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
     return rate  # ReduceLROnPlateau changes it
 
 
-def _images(data: "Data | DeviceData", count: int) -> np.ndarray:
+def _images(data: "Data | JaxData", count: int) -> np.ndarray:
     """Return that many training images, or all there are, not augmented."""
-    if isinstance(data, DeviceData):
+    if isinstance(data, JaxData):
         images = data.arrays.train.images
         return images[np.random.default_rng(data.seed).permutation(len(images))[:count]]
     batches = data.calibration.unbatch().take(count).batch(count).as_numpy_iterator()

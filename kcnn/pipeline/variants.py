@@ -12,7 +12,7 @@ from kcnn import compress
 from kcnn.evaluation import Evaluation, evaluate
 
 if TYPE_CHECKING:
-    from kcnn.data import Data, DeviceData
+    from kcnn.data import Data, JaxData
 
 logger = logging.getLogger("kcnn")
 
@@ -45,7 +45,7 @@ def facts(variant: Variant) -> dict[str, float]:
     }
 
 
-def score(variant: Variant, data: "Data | DeviceData") -> Evaluation:
+def score(variant: Variant, data: "Data | JaxData") -> Evaluation:
     """Score the variant on the whole test set."""
     logger.info("scoring %s on the test set", variant.file.name)
     return evaluate(variant.file, data.test, expected_count=data.num_test, tta=variant.tta)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from kcnn.callbacks import AveragedStatistics, EpochLog, standard
-from kcnn.data.device import DeviceData
+from kcnn.data.jax_data import JaxData
 from kcnn.layers import fast_training
 from kcnn.layers.fast import moving_statistics
 from kcnn.models.fits import check_fit
@@ -61,7 +61,7 @@ class TrainResult:
 
 def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a first one
     model: keras.Model,
-    data: "Data | DeviceData",
+    data: "Data | JaxData",
     *,
     epochs: int,
     optimizer: str | keras.optimizers.Optimizer = "adam",
@@ -86,7 +86,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     Args:
         model: any Keras model from `data.image_shape` to one logit a class.
         data: what `kcnn.data.load` returns; the training labels may be soft. On the JAX backend,
-            `kcnn.data.DeviceData` is trained on without leaving the device, unless a callback
+            `kcnn.data.JaxData` is trained on without leaving the device, unless a callback
             looks at batches (`kcnn.callbacks.EveryFewSteps` less than others).
         epochs: passes over the training images.
         optimizer: a name (`adam`, `adamw`, `rmsprop`, `sgd`) or an optimizer, of your own or from
@@ -131,7 +131,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
         steps=data.steps_per_epoch,
     )
     started = time.perf_counter()
-    fit = _fit_on_device if isinstance(data, DeviceData) else _fit
+    fit = _fit_on_device if isinstance(data, JaxData) else _fit
     fit(model, data, optimizer, label_smoothing, called)
     return _result(model, callbacks, time.perf_counter() - started)
 
@@ -170,14 +170,14 @@ def _fit(
 
 def _fit_on_device(
     model: keras.Model,
-    data: DeviceData,
+    data: JaxData,
     optimizer: keras.optimizers.Optimizer,
     label_smoothing: float,
     callbacks: keras.callbacks.CallbackList,
 ) -> None:
     if keras.config.backend() != "jax":
         raise ValueError(
-            "DeviceData is trained on by the JAX backend: set KERAS_BACKEND=jax before Keras is "
+            "JaxData is trained on by the JAX backend: set KERAS_BACKEND=jax before Keras is "
             f"imported, or pass what kcnn.data.load returns. Received: {keras.config.backend()!r}"
         )
     check_smoothing(label_smoothing)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import keras
 
-from kcnn.data.device import DeviceData
-from kcnn.data.device_augment import augmentation
+from kcnn.data.jax_augment import augmentation
+from kcnn.data.jax_data import JaxData
 
 Examples = tuple[jax.Array, jax.Array]
 """All images and labels, on the device."""
@@ -27,7 +27,7 @@ class State(NamedTuple):
 Carry = tuple[State, Measured]
 
 
-def training_step(model: keras.Model, data: DeviceData, label_smoothing: float) -> Callable:
+def training_step(model: keras.Model, data: JaxData, label_smoothing: float) -> Callable:
     """Return the body of a loop over steps: (number, carry, examples, draws) -> carry.
 
     What is carried is the state, and the sums of what was measured.

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from kcnn.callbacks import EveryFewSteps
-from kcnn.data.device import DeviceData
+from kcnn.data.jax_data import JaxData
 from kcnn.data.labelled import LabelledImages
 from kcnn.training.jax_steps import (
     Draws,
@@ -32,7 +32,7 @@ _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_ba
 
 def fit(
     model: keras.Model,
-    data: DeviceData,
+    data: JaxData,
     *,
     label_smoothing: float,
     callbacks: keras.callbacks.CallbackList,
@@ -112,7 +112,7 @@ def _function(method: Callable) -> Callable:
 
 def _epochs(
     model: keras.Model,
-    data: DeviceData,
+    data: JaxData,
     label_smoothing: float,
     watching: list[keras.callbacks.Callback],
 ) -> Callable[[int, int], dict[str, float]]:
@@ -146,7 +146,7 @@ def _means(sums: Measured, count: int) -> dict[str, float]:
     return {name: float(value) / count for name, value in sums.items()}
 
 
-def draws_of_an_epoch(data: DeviceData, labels: jax.Array, epoch: jax.Array) -> Draws:
+def draws_of_an_epoch(data: JaxData, labels: jax.Array, epoch: jax.Array) -> Draws:
     """Draw an epoch: all its randomness but dropout's follows from (seed, epoch, step)."""
     steps = data.steps_per_epoch
     sides_key, epochs_key = jax.random.split(jax.random.key(data.seed))

@@ -30,7 +30,7 @@ class Batches:
 
 
 @dataclass(frozen=True, eq=False)
-class DeviceData:
+class JaxData:
     """Arrays, and how they are fed to a training on the JAX backend: what `Data` is to TensorFlow.
 
     `kcnn.train` takes either. Every epoch's order and draws follow from (seed, epoch, step) alone.
@@ -42,7 +42,7 @@ class DeviceData:
         seed: Decides the order and every random change.
 
     >>> from kcnn.data import load_arrays
-    >>> data = DeviceData(load_arrays("digits"), batch_size=32)
+    >>> data = JaxData(load_arrays("digits"), batch_size=32)
     >>> data.num_train, data.steps_per_epoch
     (1294, 40)
     """
@@ -55,9 +55,9 @@ class DeviceData:
     def __post_init__(self) -> None:
         """Check the arguments."""
         # Imported late, as it imports JAX.
-        from kcnn.data.device_augment import check_on_device
+        from kcnn.data.jax_augment import check_in_jax
 
-        check_on_device(self.augment)
+        check_in_jax(self.augment)
         check_arguments(seed=self.seed)
         check_batch_size(self.batch_size, self.num_train)
 

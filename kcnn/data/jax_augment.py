@@ -12,19 +12,19 @@ import jax.numpy as jnp
 from kcnn.data.catalogue import AUGMENTATIONS, BORDER, NARROW_BORDER
 from kcnn.errors import unknown
 
-ON_DEVICE = tuple(name for name in AUGMENTATIONS if name != "strong")
+IN_JAX = tuple(name for name in AUGMENTATIONS if name != "strong")
 
 Augmentation = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
-def check_on_device(name: str) -> None:
+def check_in_jax(name: str) -> None:
     """Raise a ValueError unless the augmentation is known and can be done on the device."""
     if name not in AUGMENTATIONS:
         raise unknown("augmentation", name, AUGMENTATIONS)
-    if name not in ON_DEVICE:
+    if name not in IN_JAX:
         raise ValueError(
             f"Augmentation {name!r} is made by TensorFlow only; on the device there are "
-            f"{', '.join(ON_DEVICE)}."
+            f"{', '.join(IN_JAX)}."
         )
 
 
@@ -35,7 +35,7 @@ def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
     `turned` says which images "alternating" mirrors this time; the others draw that themselves.
 
     Args:
-        name: One of `ON_DEVICE`.
+        name: One of `IN_JAX`.
         mirror: Whether a mirror image still belongs to its class; if not, nothing is mirrored.
         num_classes: Number of different labels.
 
@@ -48,7 +48,7 @@ def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
     >>> [each.shape for each in augment(images, labels, jax.random.key(0), turned)]
     [(2, 8, 8, 1), (2, 3)]
     """
-    check_on_device(name)
+    check_in_jax(name)
 
     def augment(
         images: jax.Array, labels: jax.Array, key: jax.Array, turned: jax.Array

@@ -1,0 +1,62 @@
+"""What a source of images must offer, and what it returns."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+from kcnn.data.labelled import ImageReader, LabelledImages
+
+if TYPE_CHECKING:
+    from kcnn.data.examples import Examples
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The images and labels of a source.
+
+    Attributes:
+        train: The training examples.
+        test: The test examples; None where the source has none of its own.
+        class_names: One name a label.
+    """
+
+    train: "Examples | ImageReader | LabelledImages"
+    test: "Examples | ImageReader | LabelledImages | None"
+    class_names: tuple[str, ...]
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all images, decoded."""
+        return self.train.num_bytes + (self.test.num_bytes if self.test is not None else 0)
+
+    def decoded(self) -> Self:
+        """Return the same with every image decoded, as `LabelledImages`."""
+        test = self.test.decoded() if self.test is not None else None
+        return type(self)(self.train.decoded(), test, self.class_names)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What `kcnn.data.load` needs of a source; any object that offers it can be one."""
+
+    @property
+    def mirror(self) -> bool:
+        """Whether a mirror image still belongs to its class. A mirrored 2 is no 2."""
+        ...
+
+    def open(self, data_dir: str | os.PathLike | None) -> Opened:
+        """Find the images and read the labels.
+
+        Images that need not be decoded yet are not: they are returned as an `ImageReader`, or as
+        `Examples` if TensorFlow reads them.
+        """
+        ...
+
+
+def check_image_size(image_size: tuple[int, int] | None) -> None:
+    """Raise a ValueError unless `image_size` is None or two positive integers."""
+    if image_size is None:
+        return
+    sizes = image_size if isinstance(image_size, tuple) else ()
+    if len(sizes) != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"image_size must be (height, width) in pixels. Received: {image_size!r}.")
