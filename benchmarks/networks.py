@@ -1,8 +1,9 @@
 """The same images and networks for all contestants, as files that any framework can read.
 
 `python -m benchmarks.networks FOLDER JOB` writes them in its own process, so that the parent does
-not load TensorFlow. A network is stored as `kcnn.compress.graph` writes it for its child process:
-the layers as plain data, the weights, and a probe, which is a few images and the answers to them.
+not load TensorFlow. A network is stored as `kcnn.compress.to_keras2` writes it for its child
+process: the layers as plain data, the weights, and a probe, which is a few images and the answers
+to them.
 """
 
 import json
@@ -47,12 +48,12 @@ def arrays(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def layers(folder: Path, model: str) -> list[dict]:
-    """Return the layers of a network, as described by `kcnn.compress.graph.describe`."""
+    """Return the layers of a network, as described by `kcnn.compress.to_keras2.describe_layers`."""
     return json.loads((folder / model / "job.json").read_text())["layers"]
 
 
 def weights(folder: Path, model: str) -> dict[str, np.ndarray]:
-    """Return the weights of a network by the names of `kcnn.compress.graph.weights`."""
+    """Return the weights of a network by the names of `kcnn.compress.to_keras2.named_weights`."""
     return dict(np.load(folder / model / "weights.npz"))
 
 
@@ -93,7 +94,7 @@ def write(folder: Path, job: dict) -> dict:
     import keras
 
     from kcnn.arithmetic import model_arithmetic
-    from kcnn.compress.graph import write_job
+    from kcnn.compress.to_keras2 import write_job
 
     images, labels, name = _images(job["data_dir"], job["images"], job["seed"])
     np.save(folder / "images.npy", images)

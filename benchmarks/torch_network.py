@@ -11,11 +11,11 @@ _OVERWRITABLE = ("Add", "BatchNormalization", "Conv2D", "Dense")
 
 
 class TorchNetwork(torch.nn.Module):
-    """A network described by `kcnn.compress.graph`, for images [B, C, H, W] of 0 to 255.
+    """A network described by `kcnn.compress.to_keras2`, for images [B, C, H, W] of 0 to 255.
 
     Args:
-        layers: what `kcnn.compress.graph.describe` returned.
-        weights: what `kcnn.compress.graph.weights` returned.
+        layers: what `kcnn.compress.to_keras2.describe_layers` returned.
+        weights: what `kcnn.compress.to_keras2.named_weights` returned.
 
     Raises:
         ValueError: the class of a layer, or the value of an option, is not supported here.

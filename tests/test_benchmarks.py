@@ -31,7 +31,7 @@ from benchmarks.plan import BATCHES
 from benchmarks.race import Rules, Spec, run
 from benchmarks.results import Entry, Machine, Part, Race, load, processor_flags, ratios, save
 from benchmarks.turns import Timing
-from kcnn.compress import graph
+from kcnn.compress import to_keras2
 from kcnn.models import build
 
 ROOT = Path(__file__).parent.parent
@@ -231,7 +231,7 @@ def test_pytorch_gets_the_same_network(name):
             weight.assign(np.random.default_rng(1).uniform(0.5, 1.5, weight.shape))
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     expected = np.asarray(model(images, training=False))
-    rebuilt = TorchNetwork(graph.describe(model), graph.weights(model)).eval()
+    rebuilt = TorchNetwork(to_keras2.describe_layers(model), to_keras2.named_weights(model)).eval()
     with torch.no_grad():
         answers = rebuilt(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()
     assert rebuilt.parameter_count() == model.count_params()
@@ -253,7 +253,7 @@ def test_pytorch_learns_as_keras_does():
         loss = tf.reduce_mean(loss)
     stem = model.get_layer("stem_conv").kernel
     expected = tape.gradient(loss, stem.value).numpy()
-    rebuilt = TorchNetwork(graph.describe(model), graph.weights(model)).train()
+    rebuilt = TorchNetwork(to_keras2.describe_layers(model), to_keras2.named_weights(model)).train()
     logits = rebuilt(torch.from_numpy(images).permute(0, 3, 1, 2))
     torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
     found = next(rebuilt.parameters()).grad.permute(2, 3, 1, 0).numpy()

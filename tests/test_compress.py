@@ -20,9 +20,9 @@ from narrow import build_narrow
 import kcnn.data
 import kcnn.models
 from kcnn.compress import check_prune, prune, sparsity
-from kcnn.compress.carried import ACTIVATIONS, CARRIED
-from kcnn.compress.child import start
-from kcnn.compress.graph import write_job
+from kcnn.compress.child import start_child
+from kcnn.compress.keras2_equivalents import EQUIVALENT_ACTIVATIONS, EQUIVALENT_OPTIONS
+from kcnn.compress.to_keras2 import write_job
 from kcnn.layers import (
     BatchNormalization,
     LocalResponseNormalization,
@@ -124,7 +124,10 @@ def carried_layers():
         PartiallyConnectedConv2D([(0, 2), (5,), (4, 1, 3)], 2)(x),
         *[merge()([x, other]) for merge in (L.Add, L.Average, L.Maximum, L.Multiply, L.Subtract)],
         L.Concatenate(axis=2)([x, other]),
-        *[L.Activation(name)(L.Rescaling(0.5, offset=0.1)(x)) for name in sorted(ACTIVATIONS)],
+        *[
+            L.Activation(name)(L.Rescaling(0.5, offset=0.1)(x))
+            for name in sorted(EQUIVALENT_ACTIVATIONS)
+        ],
     ]
     sequential = keras.Sequential([L.Conv2D(4, 3), L.Flatten(), L.Dense(10)])
     sequential.build((None, 9, 9, 1))
@@ -178,7 +181,7 @@ def randomise(model):
 def test_every_registered_model_and_carried_layer_is_rebuilt_exactly(tmp_path):
     zoo = carried_layers()
     used = {layer.__class__.__name__ for model in zoo for layer in model.layers}
-    assert set(CARRIED) <= used
+    assert set(EQUIVALENT_OPTIONS) <= used
     shapes = (20, 3), (6, 8, 8, 2)
     ranks = [kcnn.models.build("simple_cnn", input_shape=shape) for shape in shapes]
     models = [*zoo, small_net(), *ranks, *map(build_narrow, kcnn.models.names())]
@@ -189,7 +192,7 @@ def test_every_registered_model_and_carried_layer_is_rebuilt_exactly(tmp_path):
         folder.mkdir()
         write_job(folder, model)
         folders.append(folder)
-    with start(*folders) as child:
+    with start_child(*folders) as child:
         differences = [(model.name, child.receive()["difference"]) for model in models]
     assert [(name, value) for name, value in differences if not value < 1e-5] == []
 

@@ -13,7 +13,7 @@ from narrow import build_narrow
 import kcnn
 from kcnn.compress import check_quantize_aware, quantize_aware, sparsity
 from kcnn.compress.kernels import kernel_variables
-from kcnn.compress.qat.graph import with_roundings
+from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize
 from kcnn.export import ExportResult
 from kcnn.layers import (
     FakeQuantize,
@@ -43,7 +43,7 @@ def answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def taught(model: keras.Model, images: np.ndarray) -> keras.Model:
     """Return `model` with roundings whose bounds are those of `images`."""
-    aware = with_roundings(model)
+    aware = insert_fake_quantize(model)
     for layer in aware.layers:
         if isinstance(layer, L.BatchNormalization):
             layer.momentum = 0.0
@@ -226,7 +226,7 @@ def test_without_int8_the_file_has_the_rounded_kernels_only(tmp_path):
 
 def test_untrained_bounds_are_refused(tmp_path):
     with pytest.raises(ValueError, match="fused_fake_quantize' has learned no range yet: train"):
-        kcnn.export_tflite(with_roundings(odd_net()), tmp_path / "model.tflite")
+        kcnn.export_tflite(insert_fake_quantize(odd_net()), tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_what_cannot_be_trained_is_named(layers, reason):
     with pytest.raises(
         ValueError, match=rf"Layer 'bad' \(.*cannot be trained for int8: .*{reason}"
     ):
-        with_roundings(model)
+        insert_fake_quantize(model)
 
 
 def test_operations_and_shared_layers_are_refused():
@@ -255,10 +255,10 @@ def test_operations_and_shared_layers_are_refused():
     conv = L.Conv2D(3, 3, padding="same", name="conv")
     twice = keras.Model(image, L.Dense(2)(L.Flatten()(conv(conv(image)))))
     with pytest.raises(ValueError, match="Layer 'conv' is called 2 times"):
-        with_roundings(twice)
+        insert_fake_quantize(twice)
     sum_ = keras.Model(image, L.Dense(2)(L.Flatten()(image + image)))
     with pytest.raises(ValueError, match=r"use a layer, such as keras.layers.Add\(\)"):
-        with_roundings(sum_)
+        insert_fake_quantize(sum_)
 
 
 # Training

@@ -76,8 +76,8 @@ class Child:
 
 
 @contextmanager
-def start(*folders: Path) -> Iterator[Child]:
-    """Start the child on `folders`, one after the other, each written by `graph.write_job`.
+def start_child(*folders: Path) -> Iterator[Child]:
+    """Start the child on `folders`, one after the other, each written by `to_keras2.write_job`.
 
     It never outlives the `with` block: leaving it, on whatever path, ends the child.
     """

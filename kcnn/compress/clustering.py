@@ -8,8 +8,8 @@ import numpy as np
 
 from kcnn.checks import check_count
 from kcnn.compress.finetune import check_budget, check_models, finetune
-from kcnn.compress.graph import with_weights
-from kcnn.compress.kernels import chosen, kernels, zero_fractions
+from kcnn.compress.kernels import kernels, select_kernels, zero_fractions
+from kcnn.compress.to_keras2 import copy_with_weights
 from kcnn.data import Data
 
 
@@ -80,7 +80,7 @@ def cluster(
     tuned = finetune(
         "clustering", model, data, settings, epochs=epochs, learning_rate=learning_rate
     )
-    clustered = with_weights(model, tuned.arrays)
+    clustered = copy_with_weights(model, tuned.arrays)
     return ClusterResult(
         model=clustered,
         clusters={name: np.unique(kernel).size for name, kernel in kernels(clustered).items()},
@@ -126,7 +126,7 @@ def _job_settings(
     """Check all arguments of `cluster` and return the settings of the job in the child process."""
     check_budget(epochs, learning_rate)
     check_models(model, None, data)
-    found = chosen(model, exclude)
+    found = select_kernels(model, exclude)
     zeros = {name: share for name, share in zero_fractions(model).items() if share}
     check_count("clusters", clusters, minimum=3 if zeros else 2)
     return {

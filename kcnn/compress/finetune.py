@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from kcnn.checks import check_count, check_positive
 from kcnn.compress.bridge.training import Training
-from kcnn.compress.child import Child, start
-from kcnn.compress.graph import describe, write_job
+from kcnn.compress.child import Child, start_child
+from kcnn.compress.to_keras2 import describe_layers, write_job
 from kcnn.data import Data
 from kcnn.models.fits import check_fit
 
@@ -40,7 +40,7 @@ class Finetuned:
     """What comes back from the child process."""
 
     arrays: dict[str, np.ndarray]
-    """What the job returned: as a rule all weights, under the keys of `graph.weights`."""
+    """What the job returned: as a rule all weights, under the keys of `to_keras2.named_weights`."""
     history: dict[str, list[float]]
     """Each of the job's reports, one value an epoch."""
     seconds: float
@@ -54,7 +54,7 @@ def check_budget(epochs: int, learning_rate: float) -> None:
 
 def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) -> None:
     """Raise ValueError if `model` cannot be carried to Keras 2, or one does not fit the data."""
-    describe(model)  # first, for it says what is wrong with a model that has no one shape
+    describe_layers(model)  # first, for it says what is wrong with a model that has no one shape
     check_data(model, data)
     if teacher is not None:
         check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
@@ -106,7 +106,7 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
     with tempfile.TemporaryDirectory(prefix="kcnn-bridge-") as name:
         folder = Path(name)
         write_job(folder, model, {"name": job, "settings": settings, "training": asdict(training)})
-        with start(folder) as child:
+        with start_child(folder) as child:
             history = _train(child, batches, training, job)
         with np.load(folder / "result.npz") as arrays:
             arrays = dict(arrays)

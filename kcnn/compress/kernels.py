@@ -56,7 +56,7 @@ def sparsity(model: keras.Model) -> float:
     return float(np.mean(np.concatenate(values) == 0)) if values else 0.0
 
 
-def layer_names(exclude: Iterable[str]) -> frozenset[str]:
+def read_names(exclude: Iterable[str]) -> frozenset[str]:
     """Return the names in an argument `exclude`, which may be an iterator.
 
     Raises:
@@ -67,7 +67,7 @@ def layer_names(exclude: Iterable[str]) -> frozenset[str]:
     return frozenset(exclude)
 
 
-def chosen(model: keras.Model, exclude: Iterable[str]) -> dict[str, np.ndarray]:
+def select_kernels(model: keras.Model, exclude: Iterable[str]) -> dict[str, np.ndarray]:
     """Return the kernels of `model` but for those of the layers named.
 
     Raises:
@@ -76,7 +76,7 @@ def chosen(model: keras.Model, exclude: Iterable[str]) -> dict[str, np.ndarray]:
     found = kernels(model)
     if not found:
         raise ValueError(f"Model {model.name!r} has no kernel of {', '.join(PRUNED_WEIGHT)}.")
-    excluded = layer_names(exclude)
+    excluded = read_names(exclude)
     for name in sorted(excluded - found.keys()):
         raise unknown("layer", name, found)
     if excluded == found.keys():

@@ -7,11 +7,11 @@ from numbers import Real
 import keras
 import numpy as np
 
-from kcnn.compress.bridge.pruning import TWO_TO_FOUR
+from kcnn.compress.bridge.prune_job import TWO_TO_FOUR
 from kcnn.compress.finetune import check_budget, check_models, finetune
-from kcnn.compress.graph import with_weights
-from kcnn.compress.kernels import chosen, kernels, layer_names, zero_fractions
+from kcnn.compress.kernels import kernels, read_names, select_kernels, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
+from kcnn.compress.to_keras2 import copy_with_weights
 from kcnn.data import Data
 from kcnn.errors import unknown
 
@@ -93,7 +93,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     >>> result.layer_sparsity["logits"], round(result.layer_sparsity["dense"], 3)
     (0.0, 0.5)
     """
-    exclude = layer_names(exclude)
+    exclude = read_names(exclude)
     budget = {"epochs": epochs, "learning_rate": learning_rate, "teacher": teacher}
     check_prune(model, data, sparsity=sparsity, exclude=exclude, schedule=schedule, **budget)
     end_step, frequency = _mask_updates(schedule, epochs * data.steps_per_epoch)
@@ -104,7 +104,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
         "frequency": frequency,
     }
     tuned = finetune("pruning", model, data, settings, **budget)
-    pruned = with_weights(model, tuned.arrays)
+    pruned = copy_with_weights(model, tuned.arrays)
     return PruneResult(
         model=pruned,
         sparsity=measured_sparsity(pruned),
@@ -152,10 +152,10 @@ def _targets(
     model: keras.Model, sparsity: float | str | Mapping[str, float], exclude: Iterable[str]
 ) -> dict[str, tuple[float, float] | str]:
     """Return each layer's sparsity at the beginning and at the end, or "2:4"."""
-    exclude = layer_names(exclude)
+    exclude = read_names(exclude)
     if isinstance(sparsity, Mapping) and (both := sorted(set(sparsity).intersection(exclude))):
         raise ValueError(f"Layer {both[0]!r} has a sparsity and is excluded: drop one of the two.")
-    found = chosen(model, exclude)
+    found = select_kernels(model, exclude)
     wanted = _wanted(sparsity, found)
     before = zero_fractions(model)
     # Layers that are not pruned any further keep the zeros they have.

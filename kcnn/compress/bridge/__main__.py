@@ -1,4 +1,4 @@
-"""Do the jobs that `graph.write_job` wrote: rebuild the model, compare, train, write the result."""
+"""Do the jobs that `to_keras2.write_job` wrote: rebuild, compare, train, write the result."""
 
 import json
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kcnn.compress.bridge.clustering import cluster
-from kcnn.compress.bridge.pruning import prune
-from kcnn.compress.bridge.quantizing import quantize
+from kcnn.compress.bridge.cluster_job import cluster
+from kcnn.compress.bridge.prune_job import prune
+from kcnn.compress.bridge.qat_job import quantize
 from kcnn.compress.bridge.rebuild import difference, rebuild
 from kcnn.compress.bridge.training import Report, Training, train
 

@@ -1,17 +1,17 @@
-"""From plain data to a Keras 2 model and its weights; `kcnn.compress.graph` is the other way."""
+"""Rebuild in Keras 2 the model that `kcnn.compress.to_keras2` described."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kcnn.compress.bridge.layers import own_layers
+from kcnn.compress.bridge.own_layers import own_layers
 
 if TYPE_CHECKING:
     import tf_keras
 
 
 def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Model":
-    """Return the Keras 2 model that `graph.describe` and `graph.weights` told of."""
+    """Return the Keras 2 model of these layers and weights, both as `to_keras2` writes them."""
     import tf_keras
 
     own, tensors = own_layers(), {}
@@ -30,7 +30,7 @@ def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Mod
 
 
 def named_weights(model: "tf_keras.Model") -> dict[str, np.ndarray]:
-    """Return all weights under the keys of `graph.weights`."""
+    """Return all weights under the keys of `to_keras2.named_weights`."""
     return {
         f"{layer.name}/{i}": weight
         for layer in model.layers

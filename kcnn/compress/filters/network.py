@@ -9,11 +9,11 @@ import numpy as np
 
 from kcnn.arithmetic import ModelArithmetic, model_arithmetic
 from kcnn.arithmetic.layer_calls import Call, calls
-from kcnn.compress.calls import check_calls
+from kcnn.compress.call_checks import check_calls
 from kcnn.compress.filters.channels import WHOLE, Channels, Kept
 from kcnn.compress.filters.rule import Rule, barrier
-from kcnn.compress.filters.rules import rule
-from kcnn.compress.kernels import layer_names
+from kcnn.compress.filters.rule_table import find_rule
+from kcnn.compress.kernels import read_names
 from kcnn.errors import unknown
 
 
@@ -65,7 +65,7 @@ class Network:
         return self.rules[name].weights(kept, whole)
 
 
-def analyse(model: keras.Model, exclude: Iterable[str]) -> Network:
+def analyze(model: keras.Model, exclude: Iterable[str]) -> Network:
     """Follow the channels through `model`; those of the layers `exclude` stay.
 
     Raises:
@@ -99,7 +99,7 @@ def _size(weights: Iterable[np.ndarray | keras.Variable]) -> int:
 
 def _checked(exclude: Iterable[str], model: keras.Model) -> frozenset[str]:
     names = [layer.name for layer in model.layers]
-    excluded = layer_names(exclude)
+    excluded = read_names(exclude)
     for name in sorted(excluded.difference(names)):
         raise unknown("layer", name, names)
     return excluded
@@ -129,7 +129,7 @@ def _rule(call: Call, inputs: list[np.ndarray], channels: Channels, *, excluded:
     if not call.inputs:
         return Rule(channels.whole(shapes[0][-1]))
     try:
-        return rule(layer, inputs, channels)
+        return find_rule(layer, inputs, channels)
     except ValueError as error:
         if excluded:
             return barrier(layer, inputs, channels)

@@ -18,13 +18,15 @@ class _Chunk(NamedTuple):
     worth: float
 
 
-def removed_units(network: Network, criterion: str, macs: float, multiple_of: int) -> np.ndarray:
+def select_units_to_remove(
+    network: Network, criterion: str, macs: float, multiple_of: int
+) -> np.ndarray:
     """Return the units of the lowest scores, without which no more than a share `macs` is left.
 
     Raises:
         ValueError: not so much can be removed by this criterion.
     """
-    order = _weakest_first(network, scores(network, criterion), multiple_of)
+    order = _weakest_first(network, score_units(network, criterion), multiple_of)
 
     def share(removed: Sequence[_Chunk]) -> float:
         return network.macs(network.kept(_units(removed))) / network.arithmetic.macs
@@ -51,7 +53,7 @@ def removed_units(network: Network, criterion: str, macs: float, multiple_of: in
     return _units(removed)
 
 
-def scores(network: Network, criterion: str) -> np.ndarray:
+def score_units(network: Network, criterion: str) -> np.ndarray:
     """Return what each unit is worth, by its label; NaN where the criterion cannot tell.
 
     The scores of one layer are divided by their mean, for layers of other sizes have other norms;

@@ -44,7 +44,7 @@ def barrier(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Chann
     return Rule(channels.whole(layer.output.shape[-1]))
 
 
-def without(*axes: dict[int, Labels]) -> Callable[[Kept, Weights], Weights]:
+def remove_channels(*axes: dict[int, Labels]) -> Callable[[Kept, Weights], Weights]:
     """Return what takes channels out of weights: for each weight, which ones lie along an axis."""
 
     def shrink(kept: Kept, weights: Weights) -> Weights:
@@ -58,7 +58,7 @@ def without(*axes: dict[int, Labels]) -> Callable[[Kept, Weights], Weights]:
     return shrink
 
 
-def elementwise(activation: Callable) -> bool:
+def is_elementwise(activation: Callable) -> bool:
     """Whether a channel's output depends on its own input only."""
     stock = getattr(activation, "__module__", "").startswith("keras.")
     return stock and activation.__name__ not in ("softmax", "log_softmax", "sparsemax", "glu")

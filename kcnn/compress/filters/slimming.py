@@ -8,13 +8,14 @@ import keras
 import numpy as np
 
 from kcnn.arithmetic import ModelArithmetic, model_arithmetic
+from kcnn.arithmetic.layer_calls import Call
 from kcnn.checks import check_count
 from kcnn.compress.filters.channels import Kept
-from kcnn.compress.filters.network import Network, analyse
-from kcnn.compress.filters.ranking import removed_units
-from kcnn.compress.filters.rebuild import rebuild
+from kcnn.compress.filters.network import Network, analyze
+from kcnn.compress.filters.ranking import select_units_to_remove
 from kcnn.compress.filters.rule import CRITERIA, L1
 from kcnn.errors import unknown
+from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def slim(
     (42624, 21312)
     """
     network, kept = _choose_filters(model, macs, criterion, exclude, multiple_of)
-    smaller = rebuild(network, kept, model.name)
+    smaller = _build_smaller(network, kept, model.name)
     return SlimResult(
         model=smaller,
         before=network.arithmetic,
@@ -133,5 +134,16 @@ def _choose_filters(
     check_count("multiple_of", multiple_of)
     if criterion not in CRITERIA:
         raise unknown("criterion", criterion, CRITERIA)
-    network = analyse(model, exclude)
-    return network, network.kept(removed_units(network, criterion, macs, multiple_of))
+    network = analyze(model, exclude)
+    return network, network.kept(select_units_to_remove(network, criterion, macs, multiple_of))
+
+
+def _build_smaller(network: Network, kept: Kept, name: str) -> keras.Model:
+    """Return a new model of new layers, not compiled, prepared for the training that follows."""
+
+    def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
+        layer, rule = call.layer, network.rules[call.name]
+        weights = rule.weights(kept, layer.get_weights())
+        return call_copy(layer, inputs, fast_layer_class(layer), weights, **rule.config(kept))
+
+    return rewrite(network.calls, step, name=name)

@@ -1,6 +1,6 @@
 """Quantisation-aware training."""
 
-from kcnn.compress.qat.quantizing import (
+from kcnn.compress.qat.int8_training import (
     ENGINES,
     QuantizeAwareResult,
     check_quantize_aware,

@@ -12,7 +12,7 @@ _CONV = (
 _POOL = ("pool_size", "strides", "padding", "data_format")
 
 # Layer class -> the options that are carried. tests/test_compress.py proves each class exact.
-CARRIED = {
+EQUIVALENT_OPTIONS = {
     **dict.fromkeys(("Add", "Average", "Maximum", "Multiply", "Subtract"), ()),
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), (*_CONV, "filters", "groups")),
     **dict.fromkeys(("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), _POOL),
@@ -57,12 +57,12 @@ CARRIED = {
 }
 
 # hard_sigmoid is missing on purpose: Keras 2 computes another function under that name.
-ACTIVATIONS = frozenset(
+EQUIVALENT_ACTIVATIONS = frozenset(
     "elu exponential gelu leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax "
     "softplus softsign tanh".split()
 )
 
-# Those of CARRIED that are no less exact with the channels first.
+# Those of EQUIVALENT_OPTIONS that are no less exact with the channels first.
 ANY_DATA_FORMAT = frozenset(
     {"Cropping2D", "Cropping3D", "Flatten", "ZeroPadding2D", "ZeroPadding3D"}
 )

@@ -8,8 +8,8 @@ import keras
 
 from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.finetune import check_budget, check_data
-from kcnn.compress.qat.graph import trained_as, with_roundings
-from kcnn.compress.qat.tfmot import by_tfmot, check_kinds
+from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize, training_class_and_options
+from kcnn.compress.qat.tfmot_engine import check_tfmot_layers, train_with_tfmot
 from kcnn.compress.qat.tuning import History, Trainee, tune, zeros_kept
 from kcnn.data import Data
 from kcnn.errors import unknown
@@ -101,7 +101,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
             history = trainee.history
         else:
             watch = plain.learn if plain else None
-            aware, history = by_tfmot(model, data, watch=watch, **budget)
+            aware, history = train_with_tfmot(model, data, watch=watch, **budget)
     return QuantizeAwareResult(
         model=aware,
         history=history,
@@ -144,16 +144,16 @@ def _prepare(
     check_budget(epochs, learning_rate)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    aware = with_roundings(model)
+    aware = insert_fake_quantize(model)
     check_data(model, data)
     if engine == "tfmot":
-        check_kinds(model)
+        check_tfmot_layers(model)
     return aware
 
 
 def _copy(model: keras.Model) -> keras.Model:
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
-        kind, options = trained_as(call.layer)
+        kind, options = training_class_and_options(call.layer)
         return call_copy(call.layer, inputs, kind, **options)
 
     return rewrite(calls(model), step, name=model.name)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kcnn.compress.filters.channels import Channels, Kept, Labels
-from kcnn.compress.filters.rule import L1, Rule, Weights, elementwise, without
+from kcnn.compress.filters.rule import L1, Rule, Weights, is_elementwise, remove_channels
 from kcnn.layers import PartiallyConnectedConv2D
 
 
@@ -21,13 +21,13 @@ def convolution(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: C
     channels.tie(*np.split(read, groups))
     channels.tie(*np.split(made, groups))
     kernel = {-2: read[: len(read) // groups], -1: made}
-    shrink = without(*_biased(layer, kernel, made))
+    shrink = remove_channels(*_biased(layer, kernel, made))
     return Rule(made, _count(filters=made), shrink, _norms(layer.kernel))
 
 
 def _depthwise_by_groups(layer: keras.layers.Layer, read: Labels) -> Rule:
     made = np.repeat(read, layer.filters // len(read))
-    shrink = without(*_biased(layer, {-1: made}, made))
+    shrink = remove_channels(*_biased(layer, {-1: made}, made))
     return Rule(made, _count(filters=made, groups=read), shrink)
 
 
@@ -35,7 +35,7 @@ def transposed(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Ch
     """Transposed convolution, whose kernel has the filters before the channels that it reads."""
     (read,) = inputs
     made = _made(layer, layer.filters, channels)
-    shrink = without(*_biased(layer, {-2: made, -1: read}, made))
+    shrink = remove_channels(*_biased(layer, {-2: made, -1: read}, made))
     norms = _norms(np.swapaxes(layer.kernel, -1, -2))
     return Rule(made, _count(filters=made), shrink, norms)
 
@@ -45,24 +45,24 @@ def separable(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Cha
     (read,) = inputs
     made = _made(layer, layer.filters, channels)
     between = np.repeat(read, layer.depth_multiplier)
-    shrink = without({-2: read}, *_biased(layer, {-2: between, -1: made}, made))
+    shrink = remove_channels({-2: read}, *_biased(layer, {-2: between, -1: made}, made))
     return Rule(made, _count(filters=made), shrink, _norms(layer.pointwise_kernel))
 
 
 def depthwise(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
     """Depthwise convolution: a channel goes with the one that it is made of."""
     (read,) = inputs
-    if not elementwise(layer.activation):
+    if not is_elementwise(layer.activation):
         channels.fix(read)
     made = np.repeat(read, layer.depth_multiplier)
-    return Rule(made, weights=without(*_biased(layer, {-2: read}, made)))
+    return Rule(made, weights=remove_channels(*_biased(layer, {-2: read}, made)))
 
 
 def dense(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
     """Dense layer, over the last axis of maps or over flattened ones."""
     (read,) = inputs
     made = _made(layer, layer.units, channels)
-    shrink = without(*_biased(layer, {-2: read, -1: made}, made))
+    shrink = remove_channels(*_biased(layer, {-2: read, -1: made}, made))
     return Rule(made, _count(units=made), shrink, _norms(layer.kernel))
 
 
@@ -110,7 +110,7 @@ def _norms(kernel: keras.Variable | np.ndarray) -> dict[str, np.ndarray]:
 
 def _made(layer: keras.layers.Layer, count: int, channels: Channels) -> Labels:
     made = channels.fresh(count)
-    if not elementwise(layer.activation):
+    if not is_elementwise(layer.activation):
         channels.fix(made)
     return made
 

@@ -14,8 +14,13 @@ import numpy as np
 
 import kcnn.layers
 from kcnn.arithmetic.layer_calls import calls
-from kcnn.compress.calls import check_calls
-from kcnn.compress.carried import ACTIVATIONS, ANY_DATA_FORMAT, CARRIED, RENAMED
+from kcnn.compress.call_checks import check_calls
+from kcnn.compress.keras2_equivalents import (
+    ANY_DATA_FORMAT,
+    EQUIVALENT_ACTIVATIONS,
+    EQUIVALENT_OPTIONS,
+    RENAMED,
+)
 
 # Without a meaning for a layer whose weights are copied and which runs in float32.
 _DROPPED = frozenset({"name", "dtype", "seed", "renorm_clipping", "renorm_momentum"})
@@ -24,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # TensorFlow's pattern for 
 _MODULES = (keras.layers, kcnn.layers)
 
 
-def describe(model: keras.Model) -> list[dict]:
+def describe_layers(model: keras.Model) -> list[dict]:
     """Return the layers of `model` in topological order, the output layer last.
 
     Each is a dictionary of plain data: `name`, `class_name`, `config` (in the terms of Keras 2) and
@@ -35,7 +40,7 @@ def describe(model: keras.Model) -> list[dict]:
             of its layers cannot be carried; the message names it.
 
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, name="logits")])
-    >>> describe(model)[1]["config"]
+    >>> describe_layers(model)[1]["config"]
     {'trainable': True, 'units': 2, 'activation': 'linear', 'use_bias': True}
     """
     _check_model(model)
@@ -50,7 +55,7 @@ def describe(model: keras.Model) -> list[dict]:
     return layers
 
 
-def weights(model: keras.Model) -> dict[str, np.ndarray]:
+def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Return all weights in float32, the `i`-th of a layer under "layer name/i"."""
     return {
         f"{layer.name}/{i}": np.asarray(weight, np.float32)
@@ -59,8 +64,8 @@ def weights(model: keras.Model) -> dict[str, np.ndarray]:
     }
 
 
-def with_weights(model: keras.Model, values: dict[str, np.ndarray]) -> keras.Model:
-    """Return a copy of `model`, not compiled, with other weights, named as by `weights`."""
+def copy_with_weights(model: keras.Model, values: dict[str, np.ndarray]) -> keras.Model:
+    """Return a copy of `model`, not compiled, with other weights, named as by `named_weights`."""
     # `clone_model` would also compile the copy, and fail on a loss of the caller's own.
     make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
     copy = make.from_config(model.get_config())
@@ -76,14 +81,14 @@ def write_job(folder: Path, model: keras.Model, job: dict | None = None) -> None
     measures how well it has rebuilt the model. Without a job, that is all it does.
 
     Raises:
-        ValueError: as `describe`.
+        ValueError: as `describe_layers`.
     """
-    layers = describe(model)
+    layers = describe_layers(model)
     shape = [size or 32 for size in layers[0]["config"]["shape"]]
     images = np.random.default_rng(0).integers(0, 256, (8, *shape)).astype(np.float32)
     answers = keras.ops.convert_to_numpy(model(images, training=False)).astype(np.float32)
     (folder / "job.json").write_text(json.dumps({"layers": layers, "job": job}))
-    np.savez(folder / "weights.npz", **weights(model))
+    np.savez(folder / "weights.npz", **named_weights(model))
     np.savez(folder / "probe.npz", images=images, answers=answers)
 
 
@@ -119,8 +124,8 @@ def _check_layer(layer: keras.layers.Layer, class_name: str) -> None:
         raise ValueError("it is a model within the model; use its layers directly instead.")
     # `__class__`, because kcnn's batch norm is stock in this respect.
     known = any(layer.__class__ is getattr(module, class_name, None) for module in _MODULES)
-    if class_name != "InputLayer" and not (known and class_name in CARRIED):
-        raise ValueError(f"express it by the layers that can: {', '.join(CARRIED)}.")
+    if class_name != "InputLayer" and not (known and class_name in EQUIVALENT_OPTIONS):
+        raise ValueError(f"express it by the layers that can: {', '.join(EQUIVALENT_OPTIONS)}.")
     if not _NAME.fullmatch(layer.name):
         raise ValueError("name it with a letter first, then letters, digits, '_', '.' and '-'.")
     if layer.dtype_policy.quantization_mode:
@@ -146,7 +151,7 @@ def _config(entry: dict) -> dict:
     for key, value in config.items():
         if key == "trainable":
             carried[key] = value
-        elif key in CARRIED[class_name]:
+        elif key in EQUIVALENT_OPTIONS[class_name]:
             _check_option(class_name, key, value)
             carried[RENAMED.get((class_name, key), key)] = value
         elif key.endswith("_regularizer") and key != "activity_regularizer" and value:
@@ -159,11 +164,11 @@ def _config(entry: dict) -> dict:
 
 
 def _check_option(class_name: str, key: str, value: object) -> None:
-    if key == "activation" and (not isinstance(value, str) or value not in ACTIVATIONS):
+    if key == "activation" and (not isinstance(value, str) or value not in EQUIVALENT_ACTIVATIONS):
         received = value["config"] if isinstance(value, dict) else value
         raise ValueError(
             f"activation {received!r} is not the same in Keras 2; use a layer such as "
-            f"keras.layers.LeakyReLU, or one of {', '.join(sorted(ACTIVATIONS))}."
+            f"keras.layers.LeakyReLU, or one of {', '.join(sorted(EQUIVALENT_ACTIVATIONS))}."
         )
     if key == "data_format" and value != "channels_last" and class_name not in ANY_DATA_FORMAT:
         raise ValueError(f"data_format must be 'channels_last'. Received: {value!r}.")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kcnn.compress.bridge.pruning import keep_zeros
+from kcnn.compress.bridge.prune_job import keep_zeros
 from kcnn.compress.bridge.rebuild import named_weights
 from kcnn.compress.bridge.training import Fit
 

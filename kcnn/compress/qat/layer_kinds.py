@@ -46,7 +46,7 @@ ACTIVATIONS = {
 }
 
 
-def activation(layer: keras.layers.Layer) -> str:
+def activation_name(layer: keras.layers.Layer) -> str:
     """Return the name of the function that a layer applies to its sums."""
     function = getattr(layer, "activation", None)
     return "linear" if function is None else getattr(function, "__name__", "of your own")
@@ -56,12 +56,12 @@ def is_rectifier(layer: keras.layers.Layer) -> bool:
     """Return whether a layer is a ReLU that the operator in front of it can include."""
     if layer.__class__ is L.ReLU:
         return not layer.negative_slope
-    return layer.__class__ is L.Activation and activation(layer) in RECTIFIERS
+    return layer.__class__ is L.Activation and activation_name(layer) in RECTIFIERS
 
 
-def bounds(layer: keras.layers.Layer) -> tuple[float, float] | None:
+def fixed_bounds(layer: keras.layers.Layer) -> tuple[float, float] | None:
     """Return the bounds of a layer's output if they are fixed."""
-    return ACTIVATIONS[activation(layer)] if layer.__class__ is L.Activation else None
+    return ACTIVATIONS[activation_name(layer)] if layer.__class__ is L.Activation else None
 
 
 def check_call(call: Call) -> None:
@@ -84,17 +84,17 @@ def _objection(call: Call) -> str | None:
     if kind not in {*AWARE, *SAME_SCALE, *OWN_SCALE}:
         known = sorted({each.__name__ for each in (*AWARE, *SAME_SCALE, *OWN_SCALE)})
         return f"express it by layers that can: {', '.join(known)}."
-    if kind in WEIGHTED and activation(layer) not in ("linear", *RECTIFIERS):
+    if kind in WEIGHTED and activation_name(layer) not in ("linear", *RECTIFIERS):
         return (
-            f"it applies {activation(layer)} itself; leave that to a layer of its own behind it: "
-            "keras.layers.Activation(...)."
+            f"it applies {activation_name(layer)} itself; leave that to a layer of its own behind "
+            "it: keras.layers.Activation(...)."
         )
     return _objection_to_options(call)
 
 
 def _objection_to_options(call: Call) -> str | None:
     layer, kind = call.layer, call.layer.__class__
-    if kind is L.Activation and activation(layer) not in ACTIVATIONS:
+    if kind is L.Activation and activation_name(layer) not in ACTIVATIONS:
         return f"its function must be one of {', '.join(ACTIVATIONS)}."
     if kind is L.ReLU and (layer.max_value not in (None, 6) or layer.threshold):
         return "max_value must be None or 6, and threshold 0."

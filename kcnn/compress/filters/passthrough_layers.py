@@ -6,7 +6,13 @@ import keras
 import numpy as np
 
 from kcnn.compress.filters.channels import Channels, Kept, Labels
-from kcnn.compress.filters.rule import BATCH_NORM_SCALE, Rule, barrier, elementwise, without
+from kcnn.compress.filters.rule import (
+    BATCH_NORM_SCALE,
+    Rule,
+    barrier,
+    is_elementwise,
+    remove_channels,
+)
 
 L = keras.layers
 
@@ -18,7 +24,7 @@ def unchanged(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Cha
 
 def activation(layer: L.Activation, inputs: Sequence[Labels], channels: Channels) -> Rule:
     """Activation, which is a barrier if it looks at several channels."""
-    known = unchanged if elementwise(layer.activation) else barrier
+    known = unchanged if is_elementwise(layer.activation) else barrier
     return known(layer, inputs, channels)
 
 
@@ -37,7 +43,7 @@ def prelu(layer: L.PReLU, inputs: Sequence[Labels], channels: Channels) -> Rule:
     """PReLU, with a slope for each channel or one for all."""
     (read,) = inputs
     shared = layer.alpha.shape[-1] != len(read)
-    return Rule(read, weights=without({} if shared else {-1: read}))
+    return Rule(read, weights=remove_channels({} if shared else {-1: read}))
 
 
 def batch_norm(layer: L.BatchNormalization, inputs: Sequence[Labels], channels: Channels) -> Rule:
@@ -46,7 +52,7 @@ def batch_norm(layer: L.BatchNormalization, inputs: Sequence[Labels], channels: 
     by_channel = layer.axis in (-1, len(layer.output.shape) - 1)
     places = [{0: read} if by_channel else {}] * len(layer.weights)
     scores = {BATCH_NORM_SCALE: np.abs(layer.gamma)} if by_channel and layer.scale else {}
-    return Rule(read, weights=without(*places), scores=scores)
+    return Rule(read, weights=remove_channels(*places), scores=scores)
 
 
 def flatten(layer: L.Flatten, inputs: Sequence[Labels], channels: Channels) -> Rule:

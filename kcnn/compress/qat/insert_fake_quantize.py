@@ -6,16 +6,16 @@ from collections import defaultdict
 import keras
 
 from kcnn.arithmetic.layer_calls import Call, calls
-from kcnn.compress.calls import check_calls
-from kcnn.compress.qat.layers import (
+from kcnn.compress.call_checks import check_calls
+from kcnn.compress.qat.layer_kinds import (
     AWARE,
     SAME_SCALE,
     SUMS,
     WEIGHTED,
     L,
-    activation,
-    bounds,
+    activation_name,
     check_call,
+    fixed_bounds,
     is_rectifier,
 )
 from kcnn.layers import FakeQuantize
@@ -25,12 +25,12 @@ from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 PIXELS = (0.0, 255.0)
 
 
-def rounding_name(name: str) -> str:
+def fake_quantize_name(name: str) -> str:
     """Return the name of the layer that rounds the output of layer `name`."""
     return f"{name}_fake_quantize"
 
 
-def trained_as(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dict]:
+def training_class_and_options(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dict]:
     """Return class and options with which a copy of a layer is trained fast and repeatably.
 
     That is, batch norms of kcnn, and dropout that draws the same in every copy.
@@ -41,7 +41,7 @@ def trained_as(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dic
     return fast_layer_class(layer), seed
 
 
-def with_roundings(model: keras.Model) -> keras.Model:
+def insert_fake_quantize(model: keras.Model) -> keras.Model:
     """Return the same network, rounding weights and activations as its int8 file will.
 
     An int8 model stores a tensor wherever an operator ends, and rounds it there. Operators swallow
@@ -62,7 +62,7 @@ def with_roundings(model: keras.Model) -> keras.Model:
 
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         layer, name = call.layer, call.name.replace("/", "_")
-        kind, options = trained_as(layer)
+        kind, options = training_class_and_options(layer)
         if call.name in scalings:
             scaling = scalings[call.name]
             scale, _ = scale_and_shift(scaling, scaling.output.shape[-1])
@@ -72,10 +72,10 @@ def with_roundings(model: keras.Model) -> keras.Model:
             return output
         if swallows(call, readers[call.outputs[0]]):
             return output
-        return FakeQuantize(bounds(layer), name=rounding_name(name))(output)
+        return FakeQuantize(fixed_bounds(layer), name=fake_quantize_name(name))(output)
 
     def start(image: keras.KerasTensor) -> keras.KerasTensor:
-        return FakeQuantize(PIXELS, name=rounding_name(image.name))(image)
+        return FakeQuantize(PIXELS, name=fake_quantize_name(image.name))(image)
 
     return rewrite(found, step, start, model.name)
 
@@ -87,7 +87,7 @@ def swallows(call: Call, readers: list[Call]) -> bool:
     kind, reader = call.layer.__class__, readers[0].layer
     if reader.__class__ is L.Concatenate:
         return True  # not the same operator, but the same scale
-    if activation(call.layer) != "linear":
+    if activation_name(call.layer) != "linear":
         return False
     factor = reader.__class__ in (L.BatchNormalization, L.Rescaling)
     return (kind in WEIGHTED and factor) or (kind in SUMS and is_rectifier(reader))

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 
 from kcnn.compress.finetune import Watch, finetune
-from kcnn.compress.graph import describe
 from kcnn.compress.kernels import kernel_variables, kernels, sparsity
-from kcnn.compress.qat.graph import PIXELS, rounding_name, with_roundings
+from kcnn.compress.qat.insert_fake_quantize import PIXELS, fake_quantize_name, insert_fake_quantize
 from kcnn.compress.qat.tuning import History
+from kcnn.compress.to_keras2 import describe_layers
 from kcnn.data import Data
 from kcnn.layers import FakeQuantize
 from kcnn.models.fold_normalization import find_foldable, fold_normalization
@@ -23,7 +23,7 @@ SUPPORTED = frozenset(
 MEASURED_BATCHES = 8
 
 
-def by_tfmot(
+def train_with_tfmot(
     model: keras.Model,
     data: Data,
     *,
@@ -31,7 +31,7 @@ def by_tfmot(
     learning_rate: float,
     watch: Watch | None,
 ) -> tuple[keras.Model, History]:
-    """Return `model`, in which `check_kinds` finds no fault, trained by TF-MOT, and the history.
+    """Return `model`, checked by `check_tfmot_layers`, trained by TF-MOT, and the history.
 
     TF-MOT has no normalisation of the pixels, so that is folded into the first layer, whose kernel
     then stays as it is: its weights are now so small that Adam's first steps would destroy it.
@@ -40,8 +40,8 @@ def by_tfmot(
         RuntimeError: as `finetune`.
     """
     folded = fold_normalization(model)
-    aware = with_roundings(folded)
-    bounds = _measured(folded, data)
+    aware = insert_fake_quantize(folded)
+    bounds = _measure_bounds(folded, data)
     settings = {
         "bounds": bounds,
         "pixels": PIXELS,
@@ -57,11 +57,11 @@ def by_tfmot(
         learning_rate=learning_rate,
         watch=watch,
     )
-    _take_over(aware, folded, tuned.arrays, bounds)
+    _copy_result(aware, folded, tuned.arrays, bounds)
     return aware, tuned.history
 
 
-def check_kinds(model: keras.Model) -> None:
+def check_tfmot_layers(model: keras.Model) -> None:
     """Raise ValueError if TF-MOT does not know a layer of `model`, or one cannot be carried to it.
 
     The normalisation of the pixels, which is folded, need not be known.
@@ -73,10 +73,10 @@ def check_kinds(model: keras.Model) -> None:
                 f"Layer {layer.name!r} ({layer.__class__.__name__}) cannot be trained for int8 by "
                 'TF-MOT, which does not know its kind; engine="keras" does.'
             )
-    describe(model)
+    describe_layers(model)
 
 
-def _measured(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
+def _measure_bounds(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
     """Return the mean bounds of each layer's output over a few batches, by the layer's name.
 
     Of all layers, as TF-MOT rounds more outputs than TensorFlow Lite: those of poolings, too.
@@ -92,14 +92,14 @@ def _measured(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
     return {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
 
 
-def _learner(aware: keras.Model, name: str) -> FakeQuantize | None:
+def _find_bounds_layer(aware: keras.Model, name: str) -> FakeQuantize | None:
     """Return the layer that learns the bounds of layer `name`, if they are learned."""
-    found = (layer for layer in aware.layers if layer.name == rounding_name(name))
+    found = (layer for layer in aware.layers if layer.name == fake_quantize_name(name))
     layer = next(found, None)
     return layer if layer is not None and layer.bounds is None else None
 
 
-def _take_over(
+def _copy_result(
     aware: keras.Model,
     model: keras.Model,
     arrays: dict[str, np.ndarray],
@@ -112,7 +112,7 @@ def _take_over(
     for name, kernel in kernel_variables(aware).items():
         kernel.assign(kernel * (kernels(model)[name] != 0))
     for name, bounds in measured.items():
-        learner = _learner(aware, name)
+        learner = _find_bounds_layer(aware, name)
         if learner is None:
             continue
         low, high = arrays.get(f"{name}/bounds", bounds)
