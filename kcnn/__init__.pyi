@@ -38,6 +38,9 @@ from . import (
     pipeline as pipeline,
 )
 from . import (
+    prediction as prediction,
+)
+from . import (
     recipe as recipe,
 )
 from . import (
@@ -57,6 +60,7 @@ from .evaluation import evaluate as evaluate
 from .explain import grad_cam as grad_cam
 from .export import export_tflite as export_tflite
 from .litert import TFLiteClassifier as TFLiteClassifier
+from .prediction import predict as predict
 from .training import distill as distill
 from .training import find_learning_rate as find_learning_rate
 from .training import train as train

@@ -107,6 +107,10 @@ class RunDir:
         """The class names, one a line."""
         return self.path / "labels.txt"
 
+    def class_names(self) -> tuple[str, ...]:
+        """Return the class names in `labels`, none where there is no such file."""
+        return tuple(self.labels.read_text().splitlines()) if self.labels.is_file() else ()
+
     @property
     def report(self) -> Path:
         """The receipts of all variants."""

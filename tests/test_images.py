@@ -6,9 +6,9 @@ import sys
 import zlib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
+from explained import mean_color_model
 from PIL import Image, ImageCms, features
 
 from kcnn.data.images import MAX_PIXELS, read_image, read_size
@@ -245,19 +245,6 @@ def test_just_below_the_limit_is_not_refused(tmp_path):
 # kcnn explain
 
 
-def colour_model(ending):
-    """A model that tells red, green and blue by their share, with a logit of 6 at the most."""
-    image = keras.Input((8, 8, 3))
-    identity = np.eye(3, dtype="float32")
-    share = keras.layers.Conv2D(3, 1, activation="relu", name="share")
-    dense = keras.layers.Dense(3, activation=ending)
-    mean = keras.layers.GlobalAveragePooling2D()(share(image))
-    model = keras.Model(image, dense(mean))
-    share.set_weights([identity[None, None], np.zeros(3)])
-    dense.set_weights([identity * 6 / 255, np.zeros(3)])
-    return model
-
-
 def explain(*arguments, cwd):
     return subprocess.run(
         [KCNN, "explain", *map(str, arguments)],
@@ -269,68 +256,9 @@ def explain(*arguments, cwd):
     )
 
 
-@pytest.mark.parametrize("ending", [None, "softmax", "sigmoid", "log_softmax"])
-def test_probabilities_are_squashed_exactly_once(ending):
-    from kcnn.cli.explain import _probabilities
-
-    model = colour_model(ending)
-    pixels = np.array([[255, 0, 102], [0, 51, 255]], np.uint8)[:, None, None]
-    pixels = np.broadcast_to(pixels, (2, 8, 8, 3))
-    logits = pixels[:, 0, 0] * (6 / 255)
-    if ending == "sigmoid":
-        expected = 1 / (1 + np.exp(-logits))
-    else:
-        expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    received = _probabilities(model, pixels)
-    np.testing.assert_allclose(received, expected, rtol=1e-5)
-
-
-def test_what_no_class_speaks_for_is_no_certainty():
-    from kcnn.cli.explain import _probabilities
-
-    model, pixels = colour_model("sigmoid"), np.full((1, 8, 8, 3), 255, np.uint8)
-    kernel = model.layers[-1].kernel
-    kernel.assign(kernel * -1e4)  # every sigmoid is 0, as the logarithm of a certainty would be
-    np.testing.assert_array_equal(_probabilities(model, pixels), np.zeros((1, 3)))
-    model.layers[-1].activation = keras.activations.log_sigmoid
-    kernel.assign(kernel * -1)
-    np.testing.assert_array_equal(_probabilities(model, pixels), np.ones((1, 3)))
-
-
-def test_logits_near_zero_and_in_half_precision_are_squashed():
-    from kcnn.cli.explain import _probabilities
-
-    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            *(type(each).from_config(each.get_config() | {"dtype": "bfloat16"}) for each in layers),
-        ]
-    )
-    model.layers[-1].kernel.assign(np.eye(3) / 300)
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
-    assert np.all(_probabilities(model, pixels).sum(axis=1) == pytest.approx(1, abs=1e-5))
-
-
-@pytest.mark.parametrize(
-    ("sizes", "input_size", "expected"),
-    [
-        ([(480, 640)], (32, 32), (480, 480)),  # the photograph's own detail
-        ([(3000, 4000)], (32, 32), (512, 512)),  # but bounded
-        ([(8, 8)], (32, 32), (32, 32)),  # and never less than the model sees
-        ([(100, 400), (200, 200)], (32, 64), (100, 200)),  # the finest of all
-        ([(3000, 4000)], (600, 600), (600, 600)),
-    ],
-)
-def test_the_picture_has_the_inputs_proportions(sizes, input_size, expected):
-    from kcnn.cli.explain import _shown_size
-
-    assert _shown_size(sizes, input_size) == expected
-
-
 def test_explain_tells_the_classes_of_photographs_of_every_kind(tmp_path):
     (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
-    colour_model(None).save(tmp_path / "model.keras")
+    mean_color_model(None).save(tmp_path / "model.keras")
     wide = np.zeros((300, 900, 3), np.uint8)
     wide[..., 1] = 255  # a red middle between green sides: what is cropped, not squashed, is red
     wide[:, 300:600] = [255, 0, 0]
@@ -379,7 +307,7 @@ def test_pictures_that_cannot_be_written_are_refused_at_once(tmp_path, files, me
 
 @pytest.mark.parametrize("name", ["text.png", "larger.png", "bomb.png", "folder.png"])
 def test_explain_refuses_in_one_line_and_writes_nothing(tmp_path, name):
-    colour_model(None).save(tmp_path / "model.keras")
+    mean_color_model(None).save(tmp_path / "model.keras")
     REFUSED[name][0](tmp_path / name)
     before = sorted(tmp_path.iterdir())
     result = explain("model.keras", name, cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from kcnn.explain import FeatureMaps, Filters
+    from kcnn.explain import FeatureMaps, Filters, Heatmaps
+    from kcnn.prediction import Predictions
 
-_TOP = 5
-_SHOWN = 512
 _AT_ONCE = 64  # all are in memory, as large as they are shown
-_ANY_SIZE = 224
 
 
 def explain(
@@ -42,24 +41,23 @@ def explain(
         Path | None, typer.Option(help="Also draw the first convolution's filters.")
     ] = None,
 ) -> None:
-    """Tell the likeliest classes of images, and show where a model sees the first of them."""
+    """Print the most likely classes of images, and show where a model sees the first of them."""
     check_pictures({"--out": out, "--feature-maps": feature_maps, "--filters": filters})
     file = model_file(path)
     sizes = _sizes(images)  # A wrong name shows before TensorFlow starts.
     start_tensorflow()
     from kcnn import models
     from kcnn.explain import grad_cam
+    from kcnn.prediction import predict
 
     model = models.load(file)
-    photos, pixels = _photographs(model, images, sizes)
-    heatmaps = grad_cam(model, pixels, layer=layer, method=method)
-    probabilities = _probabilities(model, pixels)
-    names = _names(file, probabilities.shape[1])
-    inside = _inside(model, pixels[:1], feature_maps, filters)
-    chances = zip(heatmaps.class_index, probabilities, strict=True)
-    heatmaps.save(out, photos, [f"{names[told]} {row[told]:.1%}" for told, row in chances])
-    for image, row in zip(images, probabilities, strict=True):
-        _print_top(image, row, names)
+    predictions, names = predict(model, images), labels_of(file)
+    if len(names) == predictions.probabilities.shape[1]:  # else the folder's are of another model
+        predictions = replace(predictions, class_names=tuple(names))
+    heatmaps = grad_cam(model, predictions.images, layer=layer, method=method)
+    inside = _inside(model, predictions.images[:1], feature_maps, filters)
+    heatmaps.save(out, _shown(model, images, sizes), _titles(heatmaps, predictions))
+    console.print(str(predictions), markup=False)
     console.print(f"\n{out}: where layer {heatmaps.layer} sees the first of them", markup=False)
     for file, picture, shown in inside:
         picture.save(file)
@@ -92,72 +90,21 @@ def _inside(
     return found
 
 
-def _input_shape(model: "keras.Model") -> tuple[int, int, int]:
-    """Return (height, width, channels) of the images that a model takes."""
-    shape = model.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] not in (1, 3):
-        raise ValueError(
-            f"Photographs need a model that takes images [N, height, width, 1 or 3]. Received: "
-            f"{model.name!r} with {shape}"
-        )
-    return shape[1] or _ANY_SIZE, shape[2] or _ANY_SIZE, shape[3]
-
-
-def _photographs(
+def _shown(
     model: "keras.Model", images: Sequence[Path], sizes: Sequence[tuple[int, int]]
-) -> "tuple[np.ndarray, np.ndarray]":
-    """Return image files as they are shown, and as the model takes them; uint8."""
+) -> "np.ndarray":
+    """Return image files in the detail to show them in, uint8 [N, H, W, 3]."""
     import numpy as np
 
     from kcnn.data.images import read_image
+    from kcnn.prediction.photographs import photograph_shape, shown_size
 
-    height, width, channels = _input_shape(model)
-    shown = _shown_size(sizes, (height, width))
-    photos = np.stack([read_image(image, shown) for image in images])
-    return photos, _model_input(photos, (height, width), channels)
-
-
-def _shown_size(sizes: Sequence[tuple[int, int]], input_size: tuple[int, int]) -> tuple[int, int]:
-    """Return the size to show images at: the input's proportions, the finest image's detail."""
-    height, width = input_size
-    finest = max(min(rows / height, columns / width) for rows, columns in sizes)
-    scale = max(1.0, min(finest, _SHOWN / max(input_size)))
-    return round(scale * height), round(scale * width)
+    height, width, _ = photograph_shape(model.input_shape[1:], model.name)
+    size = shown_size(sizes, (height, width))
+    return np.stack([read_image(image, size) for image in images])
 
 
-def _model_input(photos: "np.ndarray", size: tuple[int, int], channels: int) -> "np.ndarray":
-    """Return photographs as a model takes them, uint8 [N, height, width, channels]."""
-    import keras
-    import numpy as np
-
-    from kcnn.explain.filters import LUMA
-
-    pixels = photos.astype("float32")
-    if channels == 1:
-        pixels = pixels @ LUMA[:, None]
-    small = keras.ops.image.resize(pixels, size, interpolation="bilinear", antialias=True)
-    return np.rint(small).astype("uint8")
-
-
-def _probabilities(model: "keras.Model", pixels: "np.ndarray") -> "np.ndarray":
-    """Return the probability of every class for each image, [N, classes]."""
-    import numpy as np
-
-    from kcnn.explain.heads import probabilities
-
-    images = pixels.astype("float32")
-    return np.concatenate([probabilities(model, image[None]).numpy() for image in images])
-
-
-def _names(file: Path, num_classes: int) -> list[str]:
-    """Return the class names of the run that the model lies in, or else their numbers."""
-    names = labels_of(file)
-    return names if len(names) == num_classes else [str(index) for index in range(num_classes)]
-
-
-def _print_top(image: Path, probabilities: "np.ndarray", names: Sequence[str]) -> None:
-    likeliest = (-probabilities).argsort(kind="stable")[:_TOP]
-    longest = max(len(names[index]) for index in likeliest)
-    console.print(f"{image}", markup=False)
-    for index in likeliest:
-        console.print(f"  {names[index]:<{longest}}  {probabilities[index]:7.2%}", markup=False)
+def _titles(heatmaps: "Heatmaps", predictions: "Predictions") -> list[str]:
+    """Return the name and probability of each class that a heat map explains."""
+    rows = zip(heatmaps.class_index, predictions.probabilities, strict=True)
+    return [f"{predictions.class_names[index]} {row[index]:.1%}" for index, row in rows]

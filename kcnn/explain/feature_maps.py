@@ -11,10 +11,11 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from kcnn.explain.inputs import as_declared, check_model, image_batch
+from kcnn.explain.inputs import check_model, image_batch
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.observation import parts
 from kcnn.explain.trace import Call, hooked, recorded
+from kcnn.models.interface import as_declared
 from kcnn.pictures import HEAT, save_figure
 
 _COLUMNS = 8

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kcnn.explain.inputs import as_declared
 from kcnn.explain.trace import operations, replaced
+from kcnn.models.interface import as_declared
+from kcnn.prediction.probabilities import are_probabilities
 
 _SQUASHING = frozenset({"softmax", "log_softmax", "sigmoid", "log_sigmoid"})
 
@@ -33,36 +34,6 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
     >>> logits(model, tf.zeros((1, 4, 4, 3))).numpy()
     array([[1., 1.]], dtype=float32)
     """
-    return _answer(model, images)[0]
-
-
-def probabilities(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
-    """Return the probability float32 [N, classes] of each class.
-
-    It is what the model says where it squashes its scores itself, else their softmax; of a single
-    score the sigmoid.
-
-    Args:
-        model: as for `logits`.
-        images: as for `logits`.
-
-    Raises:
-        ValueError: as of `logits`.
-
-    >>> head = keras.layers.Dense(2, activation="log_softmax", bias_initializer="ones")
-    >>> model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), head])
-    >>> probabilities(model, tf.zeros((1, 4, 4, 3))).numpy()
-    array([[0.5, 0.5]], dtype=float32)
-    """
-    scores, outputs = _answer(model, images)
-    if not hasattr(outputs, "_keras_logits"):
-        return tf.nn.softmax(scores) if scores.shape[-1] > 1 else tf.sigmoid(scores)
-    answer = tf.cast(outputs, "float32")
-    return tf.exp(answer) if getattr(outputs, "_is_logarithm", False) else answer
-
-
-def _answer(model: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the scores of images before any squashing, and what the model itself gives."""
     with ExitStack() as changes:
         for operation in operations(model).values():
             activation = vars(operation).get("activation")
@@ -77,7 +48,7 @@ def _answer(model: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
         )
     scores = tf.cast(getattr(outputs, "_keras_logits", outputs), "float32")
     _check(scores.numpy(), outputs.dtype)
-    return scores, outputs
+    return scores
 
 
 def _telling(activation: Callable) -> Callable:
@@ -90,7 +61,6 @@ def _telling(activation: Callable) -> Callable:
     def squash(argument: tf.Tensor, *args, **kwargs) -> tf.Tensor:
         result = activation(argument, *args, **kwargs)
         result._keras_logits = argument
-        result._is_logarithm = activation.__name__.startswith("log_")
         return result
 
     return squash
@@ -99,10 +69,7 @@ def _telling(activation: Callable) -> Callable:
 def _check(scores: np.ndarray, dtype: tf.DType) -> None:
     if not np.isfinite(scores).all():
         raise ValueError("The model's scores are not finite: its weights or the images hold NaNs.")
-    probabilities = np.exp(scores) if (scores <= 0).all() else scores
-    rounding = 1e-5 if dtype.size >= 4 else 1e-2
-    sums = probabilities.sum(axis=-1)
-    if scores.shape[-1] > 1 and (probabilities >= 0).all() and np.allclose(sums, 1, 0, rounding):
+    if are_probabilities(scores, rounding=1e-5 if dtype.size >= 4 else 1e-2):
         raise ValueError(
             "An explanation needs logits. Received: a model that ends in probabilities, or their "
             "logarithms, from something other than a Keras softmax. Let it end in logits."

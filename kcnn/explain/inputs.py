@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kcnn.explain.trace import operations
+from kcnn.models.interface import image_shape
 
 
 def check_model(model: keras.Model) -> None:
@@ -34,16 +34,6 @@ def check_model(model: keras.Model) -> None:
             raise ValueError(f"Layer {name!r} is channels_first; only channels_last is explained.")
 
 
-def image_shape(model: keras.Model) -> tuple[int | None, int | None, int | None]:
-    """Return (height, width, channels) of a model's images, None where it takes any.
-
-    >>> image_shape(keras.Sequential([keras.Input((None, None, 3)), keras.layers.ReLU()]))
-    (None, None, 3)
-    """
-    inputs = getattr(model, "inputs", None)  # a class of one's own does not say
-    return tuple(inputs[0].shape[1:]) if inputs else (None, None, None)
-
-
 def image_batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
     """Return images [N, H, W, C] of one image or several.
 
@@ -60,10 +50,3 @@ def image_batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
             f"float. Received: shape {images.shape}, {images.dtype}."
         )
     return images
-
-
-def as_declared(model: keras.Model, images: tf.Tensor) -> object:
-    """Wrap images as a functional model declares its one input: bare, in a list or in a dict."""
-    if not isinstance(model, keras.Function):
-        return images
-    return keras.tree.map_structure(lambda _: images, model.input)

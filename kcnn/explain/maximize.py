@@ -10,9 +10,10 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from kcnn.explain.heads import logits
-from kcnn.explain.inputs import check_model, image_shape
+from kcnn.explain.inputs import check_model
 from kcnn.explain.observation import batch_size
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
+from kcnn.models.interface import image_shape
 from kcnn.pictures import save_figure
 
 _COLUMNS = 5

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kcnn.litert.feature_map import NAME, add_feature_map, read_class_weights
+from kcnn.litert.final_activation import final_activation
 from kcnn.litert.native_log import native_log
 from kcnn.litert.tflite_file import (
     TensorSummary,
@@ -32,6 +33,9 @@ class TFLiteClassifier:
         labels: the class names in the file, empty if it has none.
         input_shape: `(height, width, channels)` of an image.
         input_dtype: what the file itself takes: `"int8"`, `"uint8"` or `"float32"`.
+        output_dtype: what the file itself answers with: `"int8"`, `"uint8"` or `"float32"`.
+        final_activation: `"softmax"`, `"log_softmax"` or `"sigmoid"`, where the file ends in one;
+            None where it answers with logits.
         num_classes: the length of an answer.
         quantization: `"int8"`, `"none"` or `"mixed"`, see `TFLiteSummary`.
         feature_map_shape: `(height, width, channels)` of the second output, None without one.
@@ -73,6 +77,8 @@ class TFLiteClassifier:
         self.labels = summary.labels
         self.input_shape = source.shape[1:]
         self.input_dtype = source.dtype
+        self.output_dtype = target.dtype
+        self.final_activation = final_activation(data)
         self.num_classes = target.shape[1]
         self.quantization = summary.quantization
         self._interpreter = open_interpreter(data, self.path)
