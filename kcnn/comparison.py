@@ -80,7 +80,7 @@ def from_json(text: str) -> Comparison:
 
     >>> from_json('{"question": "Why?", "variants": {}}')
     Traceback (most recent call last):
-    ValueError: variants: Dictionary should have at least 2 items ... Received: {}
+    ValueError: variants must have 2 or more entries. Received: 0
     """
     try:
         return _validated(json.loads(text))

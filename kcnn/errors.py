@@ -1,12 +1,15 @@
-"""How kcnn words an error: a name that is not known, another library's reason on one line."""
+"""How kcnn words an error: a name that is not known, another library's reason in one line."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from difflib import SequenceMatcher, get_close_matches
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 
 def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
@@ -33,26 +36,96 @@ def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
 
 
 def invalid(error: "ValidationError", whole: str) -> ValueError:
-    """Return pydantic's first objection in one line; `whole` names what it has no key of.
+    """Return pydantic's first objection as one line in our own words.
+
+    Args:
+        error: what pydantic raised.
+        whole: what the line calls the value that pydantic checked, for an objection to all of it.
 
     >>> from pydantic import TypeAdapter, ValidationError
     >>> try:
     ...     TypeAdapter(dict[str, int]).validate_python({"epochs": None})
     ... except ValidationError as error:
     ...     print(invalid(error, "recipe"))
-    epochs: Input should be a valid integer. Received: None
+    epochs must be an integer. Received: None
     """
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or whole
-    if first["type"] == "value_error":  # our own words, which say what was received
-        return ValueError(f"{where}: {first['ctx']['error']}")
-    return ValueError(f"{where}: {first['msg']}. Received: {first['input']!r}")
+    errors = error.errors()
+    place = _place(errors[0], whole)
+    if errors[0]["type"] == "value_error":  # our own words, which say what was received
+        return ValueError(f"{place}: {errors[0].get('ctx', {})['error']}")
+    # A value that fits none of several types has one objection for each of them.
+    objections = [_objection(each) for each in errors if _place(each, whole) == place]
+    text = " or ".join(dict.fromkeys(objections)).replace(" or must be ", " or ")
+    if errors[0]["type"] in _WITHOUT_VALUE:
+        return ValueError(f"{place} {text}.")
+    received = errors[0].get("ctx", {}).get("actual_length", errors[0]["input"])
+    return ValueError(f"{place} {text}. Received: {_short(received)}")
+
+
+# What a field must be, by pydantic's name for the objection, with the numbers that it gives.
+_OBJECTIONS = {
+    "bool_parsing": "must be True or False",
+    "bool_type": "must be True or False",
+    "dataclass_type": "must be a {class_name} or a dictionary of its fields",
+    "dict_type": "must be a dictionary",
+    "extra_forbidden": "is not a known key",
+    "finite_number": "must be a finite number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be an integer",
+    "int_parsing": "must be an integer",
+    "int_type": "must be an integer",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+    "string_too_short": "must have {min_length} or more characters",
+    "string_type": "must be text",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have {min_length} or more entries",
+    "tuple_type": "must be a list",
+    "unexpected_keyword_argument": "is not a known key",
+}
+_WITHOUT_VALUE = ("extra_forbidden", "missing", "unexpected_keyword_argument")
+
+
+def _objection(error: "ErrorDetails") -> str:
+    numbers = {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in error.get("ctx", {}).items()
+    }
+    known = _OBJECTIONS.get(error["type"])
+    return known.format(**numbers) if known else f"is not valid: {' '.join(error['msg'].split())}"
+
+
+def _place(error: "ErrorDetails", whole: str) -> str:
+    """Return the key of a field as a user writes it: `train.epochs`."""
+    # Of a value that may have several types, pydantic's path ends in one of them.
+    keys = [str(key) for key in error["loc"] if not _TYPE.fullmatch(str(key))]
+    return ".".join(keys) or whole
+
+
+_TYPE = re.compile(r"int|float|str|bool|\w+\[.*\]")
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = type(value).__name__ if is_dataclass(value) else " ".join(repr(value).split())
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return the text of an error as one line of at most `limit` characters, or its class's name.
 
+    An error of pydantic is put in our own words, as by `invalid`.
+
     >>> one_line(ValueError("a reason   in one line"))
     'a reason in one line'
     """
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        error = invalid(error, error.title.lower())
     return " ".join(str(error).split())[:limit] or type(error).__name__

@@ -5,6 +5,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from kcnn.comparison import Comparison
 from kcnn.errors import one_line, unknown
 from kcnn.recipe import Recipe
@@ -79,6 +81,8 @@ def _content_of(path: Path) -> Recipe | Comparison:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {one_line(error)}") from error
     except Exception as error:
         reason = one_line(error)
         raise ValueError(f"{path}: {type(error).__name__}: {reason}") from error

@@ -345,7 +345,7 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
     with pytest.raises(ValueError, match="outside the bundle"):
         read(copied)
     (copied / "bundle.json").write_text("{}")
-    with pytest.raises(ValueError, match="no bundle's manifest: name: Field required"):
+    with pytest.raises(ValueError, match="no bundle's manifest: name is missing"):
         read(copied)
     (copied / "bundle.json").write_bytes(b" " * (2**24 + 1))
     with pytest.raises(ValueError, match="more than 16,777,216 bytes"):
@@ -355,7 +355,7 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
 @pytest.mark.parametrize(
     ("keys", "value", "reason"),
     [
-        (("format",), 7, "format: Input should be 1"),
+        (("format",), 7, "format must be 1"),
         (("golden", "count"), 0, "golden.count"),
         (("output", "shape"), [], "does not fit its model"),
         (("output", "zero_point"), None, "does not fit its model"),

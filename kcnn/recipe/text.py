@@ -49,7 +49,7 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     ValueError: Unknown key 'train.epocs'. Did you mean 'train.epochs'? ...
     >>> override(Recipe(), ["train.epochs=0"])
     Traceback (most recent call last):
-    ValueError: train.epochs: Input should be greater than or equal to 1. Received: 0
+    ValueError: train.epochs must be at least 1. Received: 0
     """
     values = _RECIPE.dump_python(recipe, mode="json")
     for assignment in assignments:
