@@ -40,7 +40,7 @@ class TorchNetwork(torch.nn.Module):
                     f"Layer {layer['name']!r} is a {kind}. Known: {', '.join(sorted(_MAKERS))}."
                 )
             module = _MAKERS[kind](layer["config"], _own(layer["name"], weights))
-            if kind == "ReLU":
+            if isinstance(module, torch.nn.ReLU):
                 (source,) = layer["inputs"]
                 module.inplace = uses[source] == 1 and kinds[source] in _OVERWRITABLE
             self._modules_in_order.append(module)
@@ -82,6 +82,9 @@ class _Function(torch.nn.Module):
 class _Normalization(torch.nn.Module):
     """A module that shifts and scales each channel by constants."""
 
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
     def __init__(self, config: dict, weights: list[torch.Tensor]) -> None:
         super().__init__()
         _require(config, invert=False)
@@ -109,7 +112,8 @@ def _require(config: dict, **expected: object) -> None:
 def _conv(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
     _require(config, activation="linear", groups=1, dilation_rate=[1, 1])
     kernel, *bias = weights
-    *size, channels, filters = kernel.shape
+    height, width, channels, filters = kernel.shape
+    size = (height, width)
     strides = tuple(config["strides"])
     same = config["padding"] == "same"
     even = same and strides == (1, 1) and all(length % 2 for length in size)
@@ -118,7 +122,7 @@ def _conv(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
         filters,
         size,
         strides,
-        padding=[length // 2 for length in size] if even else 0,
+        padding=(height // 2, width // 2) if even else 0,
         bias=bool(bias),
     )
     _set(module, [kernel.permute(3, 2, 0, 1), *bias])
@@ -151,8 +155,8 @@ def _batch_norm(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
     gamma, beta, mean, variance = weights
     module = torch.nn.BatchNorm2d(len(gamma), config["epsilon"], 1 - config["momentum"])
     _set(module, [gamma, beta])
-    module.running_mean.copy_(mean)
-    module.running_var.copy_(variance)
+    module.get_buffer("running_mean").copy_(mean)
+    module.get_buffer("running_var").copy_(variance)
     return module
 
 
