@@ -3,13 +3,38 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
-def test_every_table_is_the_reports():
-    spec = importlib.util.spec_from_file_location("update_readme", ROOT / "docs/update_readme.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+@pytest.fixture
+def script():
+    """Return a function that loads a script of docs/."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def test_every_table_is_the_reports(script):
     readme = (ROOT / "README.md").read_text()
     assert "<!-- report " in readme
-    assert module.updated(readme) == readme
+    assert script("update_readme").updated(readme) == readme
+
+
+def test_code_blocks_keep_their_line_numbers_for_the_type_checker(script):
+    document = (
+        "# Title\n\n```python\none = 1\ntwo = 2\n```\n\n    a shell command\n\n"
+        "```python\nthree = 3\n```\n"
+    )
+    lines = script("check_examples").code(document).splitlines()
+    assert lines[0] == "import kcnn"
+    shown = document.splitlines()
+    assert {number: line for number, line in enumerate(lines) if line and number} == {
+        number: line for number, line in enumerate(shown) if " = " in line
+    }
