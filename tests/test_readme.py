@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import kcnn
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -38,3 +40,8 @@ def test_code_blocks_keep_their_line_numbers_for_the_type_checker(script):
     assert {number: line for number, line in enumerate(lines) if line and number} == {
         number: line for number, line in enumerate(shown) if " = " in line
     }
+
+
+def test_the_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {kcnn.__version__}\n" in citation
