@@ -4,9 +4,9 @@ from collections import Counter
 
 import keras
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from kcnn.export.quantization import Quantization
+from kcnn.litert.schema import numbers, parse, tables, text
 from kcnn.litert.tflite_file import TFLiteSummary, operators
 
 # They stand before and after an operator that computes in floats.
@@ -65,17 +65,16 @@ def check_ranges(calibrated: bytes) -> None:
     Raises:
         RuntimeError: one is not; the message names the tensor.
     """
-    model = schema.Model.GetRootAs(calibrated)
-    for graph in (model.Subgraphs(index) for index in range(model.SubgraphsLength())):
-        for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength())):
-            measured = tensor.Quantization()
-            if measured is None or not measured.MinLength():
+    for graph in tables(parse(calibrated).subgraphs):
+        for tensor in tables(graph.tensors):
+            measured = tensor.quantization
+            if measured is None or not numbers(measured.min):
                 continue
-            low, high = measured.Min(0), measured.Max(0)
+            low, high = numbers(measured.min)[0], numbers(measured.max)[0]
             if not np.isfinite([low, high]).all():
                 raise RuntimeError(
-                    f"{tensor.Name().decode()!r} takes values from {low} to {high} on the "
-                    "calibration images. Are the pixels normalised, and is the model trained?"
+                    f"{text(tensor.name)!r} takes values from {low} to {high} on the calibration "
+                    "images. Are the pixels normalized, and is the model trained?"
                 )
 
 

@@ -1,8 +1,14 @@
 """Names by which an app finds the input and the output of a `.tflite` model."""
 
-from ai_edge_litert import schema_py_generated as schema
-
-from kcnn.litert.repack import repacked, unpacked
+from kcnn.litert.schema import (
+    new_signature,
+    new_tensor_map,
+    numbers,
+    parse,
+    serialize,
+    tables,
+    tensor_at,
+)
 
 INPUT, KEY = "image", "serving_default"
 
@@ -10,14 +16,15 @@ INPUT, KEY = "image", "serving_default"
 def add_signature(data: bytes, output: str) -> bytes:
     """Return a model's bytes with its one input called `image` and its one output `output`.
 
-    The tensors get these names, and a signature `serving_default` maps the names to them: the
-    order and the names in which a converter leaves tensors may change with its version.
+    The tensors get these names, and the signature `serving_default` maps the names to them. The
+    names and the order that the converter itself gives to tensors may change with its version.
     """
-    model = unpacked(data)
-    graph = model.subgraphs[0]
+    model = parse(data)
+    graph = tables(model.subgraphs)[0]
     maps = []
-    for name, index in ((INPUT, graph.inputs[0]), (output, graph.outputs[0])):
-        graph.tensors[index].name = name
-        maps.append([schema.TensorMapT(name=name, tensorIndex=index)])
-    model.signatureDefs = [schema.SignatureDefT(*maps, signatureKey=KEY)]
-    return repacked(model)
+    for name, places in ((INPUT, graph.inputs), (output, graph.outputs)):
+        place = numbers(places)[0]
+        tensor_at(graph, place).name = name
+        maps.append([new_tensor_map(name, place)])
+    model.signatureDefs = [new_signature(KEY, *maps)]
+    return serialize(model)

@@ -3,40 +3,30 @@
 import math
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
-BYTES = {
-    schema.TensorType.INT8: 1,
-    schema.TensorType.UINT8: 1,
-    schema.TensorType.FLOAT16: 2,
-    schema.TensorType.INT16: 2,
-    schema.TensorType.FLOAT32: 4,
-    schema.TensorType.INT32: 4,
-    schema.TensorType.INT64: 8,
-}
-"""Of one number, where it is not 4."""
+from kcnn.litert.schema import dtype_name, numbers, parse, tables, tensor_at
+
+BYTES = {"int8": 1, "uint8": 1, "float16": 2, "int16": 2, "float32": 4, "int32": 4, "int64": 8}
+"""Bytes per element, by TFLite tensor type; 4 for types not listed."""
 
 
 def peak_activation_bytes(data: bytes) -> int:
-    """Return the most bytes that are needed at once by what a verified model's operators hand on.
+    """Return the largest number of bytes that the activations of a verified model need at once.
 
-    A tensor is kept from the operator that makes it to the last one that reads it. A runtime adds
-    its own needs to this.
+    A tensor is kept from the operator that writes it to the last one that reads it. A runtime
+    needs some memory of its own besides.
     """
-    graph = schema.Model.GetRootAs(data).Subgraphs(0)
-    first, last = {graph.Inputs(0): 0}, {}
-    count = graph.OperatorsLength()
-    for place in range(count):
-        operator = graph.Operators(place)
-        for index in operator.InputsAsNumpy():
-            last[int(index)] = place
-        for index in operator.OutputsAsNumpy():
-            first[int(index)] = place
-    ends = {graph.Outputs(each): count - 1 for each in range(graph.OutputsLength())}
-    needed = np.zeros(max(count, 1), np.int64)
-    for index, start in first.items():  # constants are made by no operator
-        tensor = graph.Tensors(index)
-        shape = [tensor.Shape(axis) for axis in range(tensor.ShapeLength())]
-        end = max(last.get(index, start), ends.get(index, start))
-        needed[start : end + 1] += math.prod(shape) * BYTES.get(tensor.Type(), 4)
+    graph = tables(parse(data).subgraphs)[0]
+    operators = tables(graph.operators)
+    first, last = {place: 0 for place in numbers(graph.inputs)[:1]}, {}
+    for step, operator in enumerate(operators):
+        last |= dict.fromkeys(numbers(operator.inputs), step)
+        first |= dict.fromkeys(numbers(operator.outputs), step)
+    ends = dict.fromkeys(numbers(graph.outputs), len(operators) - 1)
+    needed = np.zeros(max(len(operators), 1), np.int64)
+    for place, start in first.items():  # no operator writes a constant
+        end = max(last.get(place, start), ends.get(place, start))
+        tensor = tensor_at(graph, place)
+        elements = math.prod(numbers(tensor.shape))
+        needed[start : end + 1] += elements * BYTES.get(dtype_name(tensor), 4)
     return int(needed.max())

@@ -25,31 +25,31 @@ _WARM_UPS = 3
 class TFLiteClassifier:
     """An image classifier from a `.tflite` file: uint8 images in, float32 logits out.
 
-    Use it to measure the very file that goes on the phone: it is a `predict_fn` for
-    `kcnn.evaluate`. It needs LiteRT only, not TensorFlow.
+    Use it to measure the file that goes on the phone: `kcnn.evaluate` takes it as `predict_fn`. It
+    needs LiteRT only, not TensorFlow.
 
     Attributes:
         path: the file.
         labels: the class names in the file, empty if it has none.
         input_shape: `(height, width, channels)` of an image.
-        input_dtype: what the file itself takes: `"int8"`, `"uint8"` or `"float32"`.
-        output_dtype: what the file itself answers with: `"int8"`, `"uint8"` or `"float32"`.
-        final_activation: `"softmax"`, `"log_softmax"` or `"sigmoid"`, where the file ends in one;
-            None where it answers with logits.
-        num_classes: the length of an answer.
+        input_dtype: of the file's own input: `"int8"`, `"uint8"` or `"float32"`.
+        output_dtype: of the file's own output: `"int8"`, `"uint8"` or `"float32"`.
+        final_activation: `"softmax"`, `"log_softmax"` or `"sigmoid"` if the file ends in one of
+            them; None if it returns logits.
+        num_classes: how many classes the file predicts.
         quantization: `"int8"`, `"none"` or `"mixed"`, see `TFLiteSummary`.
         feature_map_shape: `(height, width, channels)` of the second output, None without one.
-        class_weights: float32 `(channels, classes)`, by which a logit is the mean of
-            `feature_map @ class_weights` and a bias; None without a second output.
+        class_weights: float32 `(channels, classes)`: a logit is a bias plus the mean of
+            `feature_map @ class_weights` over the map; None without a second output.
 
     Args:
         path: the file.
-        feature_map: read the last feature map too, also from a file that does not give it out, as
-            if it had been exported with `feature_map=True`. The logits stay what they are.
+        feature_map: read the last feature map too, also from a file without that output, as if
+            it had been exported with `feature_map=True`. The logits are the same.
 
     Raises:
-        ValueError: there is no such file, it is damaged, it is no classifier of raw images, or a
-            feature map is asked of one that does not end in global average pooling.
+        ValueError: the file does not exist, is damaged or is no classifier of raw images, or
+            `feature_map` is set and the model does not end in global average pooling.
 
     >>> import keras, numpy as np, tempfile
     >>> from kcnn.export import export_tflite
@@ -105,7 +105,7 @@ class TFLiteClassifier:
         return self._run(images, self._outputs[:1])[0]
 
     def with_feature_maps(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Classify images and give the feature maps that the answers are read from.
+        """Return the logits of images and the feature maps that they are computed from.
 
         Returns:
             Float32 logits `(batch, classes)`, and float32 maps `(batch, height, width, channels)`.
@@ -115,8 +115,8 @@ class TFLiteClassifier:
         """
         if self.feature_map_shape is None:
             raise ValueError(
-                f"{self.path.name} gives logits only: load it with feature_map=True, or export "
-                "the model so."
+                f"{self.path.name} has no feature map among its outputs: load it, or export the "
+                "model, with feature_map=True."
             )
         logits, features = self._run(images, self._outputs)
         return logits, features
@@ -140,7 +140,7 @@ class TFLiteClassifier:
                 result[place] = self._interpreter.get_tensor(index)[0]
         return [
             result
-            if tensor.scale is None
+            if tensor.scale is None or tensor.zero_point is None
             else (result - tensor.zero_point) * np.float32(tensor.scale)
             for result, (_, tensor) in zip(results, outputs, strict=True)
         ]
@@ -151,11 +151,12 @@ class TFLiteClassifier:
         Each image is classified on its own, from uint8 pixels to logits, `repeats` times.
 
         Args:
-            images: as for a call; ten of noise by default, the time hardly depends on them.
+            images: as for a call; ten images of noise by default, as the time hardly depends on
+                the pixels.
             repeats: how often each of them is classified.
 
         Raises:
-            ValueError: no images, other images than the file takes, or `repeats` below 1.
+            ValueError: there are no images, the file takes other images, or `repeats` is below 1.
         """
         if images is None:
             noise = np.random.default_rng(0)
@@ -176,10 +177,10 @@ class TFLiteClassifier:
 
 
 def check_classifier(summary: TFLiteSummary) -> None:
-    """Check that a file takes images of raw pixels and gives logits, and a feature map if need be.
+    """Check that a file takes images of raw pixels and returns logits, and perhaps a feature map.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the file is something else.
     """
     inputs, outputs = summary.inputs, summary.outputs
     shapes = [tensor.shape for tensor in inputs], [tensor.shape for tensor in outputs]
@@ -192,12 +193,12 @@ def check_classifier(summary: TFLiteSummary) -> None:
     ):
         raise ValueError(
             f"{summary.path} is no image classifier: it must take one image [1, height, width, "
-            f"channels] and give [1, classes]. Received: {shapes[0]} and {shapes[1]}."
+            f"channels] and return [1, classes]. Received: {shapes[0]} and {shapes[1]}."
         )
     target = outputs[0]
     if len(summary.labels) not in (0, target.shape[1]):
         raise ValueError(
-            f"{summary.path} names {len(summary.labels)} classes, but tells {target.shape[1]}."
+            f"{summary.path} names {len(summary.labels)} classes, but predicts {target.shape[1]}."
         )
     for tensor in (*inputs, *outputs):
         known = ("float32",) if tensor.scale is None else ("int8", "uint8")
@@ -208,7 +209,7 @@ def check_classifier(summary: TFLiteSummary) -> None:
 def _feature_map(
     data: bytes, summary: TFLiteSummary
 ) -> tuple[tuple[int, ...], np.ndarray] | tuple[None, None]:
-    """Return the shape of the second output and the weights for it, None for both without one."""
+    """Return the shape of the second output and its class weights; None, None without one."""
     if len(summary.outputs) == 1:
         return None, None
     logits, seen = summary.outputs
@@ -220,12 +221,15 @@ def _feature_map(
 
 
 def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
-    """Return what the file's input stores for each pixel value 0-255.
+    """Return what the file's input stores for each pixel value: `stored_pixels(...)[image]`.
 
-    A table is exact and fast; for kcnn's int8 files it is `pixel - 128`.
+    A table of 256 numbers is exact and fast; for kcnn's int8 files it holds `pixel - 128`.
+
+    Raises:
+        ValueError: the input cannot store pixels up to 255.
     """
     pixels = np.arange(256)
-    if source.scale is None:
+    if source.scale is None or source.zero_point is None:
         return pixels.astype(source.dtype)
     limits = np.iinfo(source.dtype)
     brightest = source.scale * (limits.max - source.zero_point)

@@ -1,51 +1,57 @@
 """The last feature map as a second output of a classifier's `.tflite` file, for heat maps.
 
-Where a network ends in global average pooling and one dense layer, a class's logit is the mean
-over the feature map of `map @ class_weights` plus a bias. So the heat map of a class, its CAM
-(Zhou et al., https://arxiv.org/abs/1512.04150), costs an app one matrix product:
+Where a network ends in global average pooling and one dense layer, the logit of a class is a bias
+plus the mean of `feature_map @ class_weights` over all pixels of the map. The heat map of a class,
+its CAM (Zhou et al., https://arxiv.org/abs/1512.04150), therefore costs an app one matrix product:
 
     logits, feature_map = run(image)              # [classes], [height, width, channels]
-    heat = relu(feature_map @ weights[:, told]) / (height * width)
+    heat = relu(feature_map @ weights[:, predicted]) / (height * width)
 
 `weights` is `class_weights.bin`, packed in the file: float32, little-endian, row by row
-[channels, classes]. An int8 map is `scale * (stored - zero_point)` as any other tensor.
+[channels, classes]. The values of an int8 map are `scale * (stored - zero_point)`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from kcnn.litert.labels import append_labels, read_labels
 from kcnn.litert.packed import pack, unpack
-from kcnn.litert.repack import repacked, unpacked
-from kcnn.litert.tflite_file import OPERATORS, damaged
+from kcnn.litert.schema import (
+    Model,
+    Operator,
+    dtype_name,
+    has_activation,
+    new_tensor_map,
+    numbers,
+    operator_name,
+    parse,
+    serialize,
+    tables,
+    tensor_at,
+)
+from kcnn.litert.tflite_file import damaged
 
 NAME = "feature_map"
 _FILE = "class_weights.bin"
 
-# They hand on the same real numbers.
+# Operators whose output has the same values as their input.
 _PASSING = ("RESHAPE", "QUANTIZE", "DEQUANTIZE")
-_DTYPES = {
-    schema.TensorType.FLOAT32: "<f4",
-    schema.TensorType.FLOAT16: "<f2",
-    schema.TensorType.INT8: "<i1",
-    schema.TensorType.INT32: "<i4",
-}
+_DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "<i1", "int32": "<i4"}
 
 
 def add_feature_map(data: bytes, path: Path) -> bytes:
     """Return a classifier's bytes with `feature_map` as second output and its class weights packed.
 
-    Nothing is computed otherwise than before: the tensor is there already, and is kept.
+    The model computes what it did before: the tensor exists already, and becomes an output.
 
     Args:
-        data: a verified model, with or without labels. One that has the output is returned as is.
-        path: for the error.
+        data: a verified model, with or without labels; returned unchanged if it has the output.
+        path: the file, which errors name.
 
     Raises:
-        ValueError: the logits are not a dense layer's of a globally averaged feature map, or the
+        ValueError: the model does not end in global average pooling and one dense layer, or the
             weights packed in the file are damaged.
     """
     try:
@@ -53,15 +59,19 @@ def add_feature_map(data: bytes, path: Path) -> bytes:
             return data
     except ValueError as error:
         raise damaged(path, error) from error
-    model = unpacked(data)
-    graph = model.subgraphs[0]
-    index, weights = _Graph(model).head(path)
-    graph.tensors[index].name = NAME
-    if index not in graph.outputs:  # one whose archive was cut off has the output already
-        graph.outputs = [*graph.outputs, index]
-        for signature in model.signatureDefs or ():
-            signature.outputs.append(schema.TensorMapT(name=NAME, tensorIndex=index))
-    changed = append_labels(repacked(model), read_labels(data))
+    model = parse(data)
+    graph = tables(model.subgraphs)[0]
+    try:
+        index, weights = _Graph(model).head(path)
+    except (IndexError, TypeError) as error:
+        raise damaged(path, error) from error
+    tensor_at(graph, index).name = NAME
+    outputs = numbers(graph.outputs)
+    if index not in outputs:  # a file whose archive was cut off has the output already
+        graph.outputs = [*outputs, index]
+        for signature in tables(model.signatureDefs):
+            signature.outputs = [*tables(signature.outputs), new_tensor_map(NAME, index)]
+    changed = append_labels(serialize(model), read_labels(data))
     return pack(changed, _FILE, weights.astype("<f4").tobytes())
 
 
@@ -69,7 +79,7 @@ def read_class_weights(data: bytes, channels: int, classes: int) -> np.ndarray:
     """Return the class weights packed in a model's bytes, float32 `[channels, classes]`.
 
     Raises:
-        ValueError: there are none, or they are damaged or of another size.
+        ValueError: the file has none, or they are damaged or of another size.
     """
     content = unpack(data, _FILE) or b""
     if len(content) != 4 * channels * classes:
@@ -83,67 +93,72 @@ def read_class_weights(data: bytes, channels: int, classes: int) -> np.ndarray:
 class _Graph:
     """A model's operators, followed from its logits backwards."""
 
-    def __init__(self, model: schema.ModelT) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
-        self._graph = model.subgraphs[0]
-        self._makers = {out: each for each in self._graph.operators for out in each.outputs}
+        self._graph = tables(model.subgraphs)[0]
+        self._makers = {
+            place: operator
+            for operator in tables(self._graph.operators)
+            for place in numbers(operator.outputs)
+        }
 
     def head(self, path: Path) -> tuple[int, np.ndarray]:
         """Return the tensor of the feature map and the weights that make logits of its mean."""
         weights, passed = None, []
-        for name, operator in self._backwards(self._graph.outputs[0]):
+        for name, operator in self._backwards(numbers(self._graph.outputs)[0]):
             passed.append(name)
-            source = operator.inputs[0]
-            if name == "FULLY_CONNECTED" and weights is None and _is_linear(operator):
-                weights = self._constant(operator.inputs[1])
+            inputs = numbers(operator.inputs)
+            if name == "FULLY_CONNECTED" and weights is None and not has_activation(operator):
+                weights = self._constant(inputs[1])
                 if weights is None:
                     break
-            elif name == "MEAN" and self._averages_pixels(operator):
-                channels = self._graph.tensors[source].shape[-1]
+            elif name == "MEAN" and self._averages_pixels(*inputs):
+                channels = self._shape(inputs[0])[-1]
                 # Without a dense layer, as in Network in Network, each channel is a class.
                 weights = np.eye(channels) if weights is None else weights.T
                 if len(weights) == channels:
-                    return source, weights
+                    return inputs[0], weights
                 break
             elif name not in _PASSING:
                 break
         raise ValueError(
             "A heat map from the file needs logits of global average pooling, of a map larger than "
             f"1x1, and one dense layer. {path.name} ends in "
-            f"{', '.join(map(str, reversed(passed))) or 'no operator'}."
+            f"{', '.join(reversed(passed)) or 'no operator'}."
         )
 
-    def _backwards(self, index: int) -> Iterator[tuple[str, schema.OperatorT]]:
-        while index in self._makers:
-            operator = self._makers[index]
-            code = self._model.operatorCodes[operator.opcodeIndex]
-            # Old files have the number in a byte of its own; the other field is 0 then.
-            yield OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode)), operator
-            index = operator.inputs[0]
+    def _backwards(self, place: int) -> Iterator[tuple[str, Operator]]:
+        """Yield the operator that writes a tensor, the one that writes its first input, ..."""
+        for _ in range(len(self._makers)):  # a damaged file may hold a circle
+            if place not in self._makers:
+                return
+            operator = self._makers[place]
+            yield operator_name(self._model, operator), operator
+            place = numbers(operator.inputs)[0]
 
-    def _averages_pixels(self, operator: schema.OperatorT) -> bool:
-        axes = self._constant(operator.inputs[1])
-        shape = list(self._graph.tensors[operator.inputs[0]].shape)
+    def _shape(self, place: int) -> list[int]:
+        return numbers(tensor_at(self._graph, place).shape)
+
+    def _averages_pixels(self, source: int, axes: int) -> bool:
+        over, shape = self._constant(axes), self._shape(source)
         spatial = len(shape) == 4 and shape[1:3] != [1, 1]
-        return spatial and axes is not None and sorted(axes.ravel() % 4) == [1, 2]
+        return spatial and over is not None and sorted(over.ravel() % 4) == [1, 2]
 
-    def _constant(self, index: int) -> np.ndarray | None:
-        """Return a constant's real numbers, None for what is computed from the image."""
-        for name, operator in self._backwards(index):  # float16 weights are widened first
-            return self._constant(operator.inputs[0]) if name == "DEQUANTIZE" else None
-        tensor = self._graph.tensors[index]
-        stored = self._model.buffers[tensor.buffer].data
-        if stored is None or tensor.type not in _DTYPES:
+    def _constant(self, place: int) -> np.ndarray | None:
+        """Return a constant's real numbers, None for a tensor that depends on the image."""
+        for name, operator in self._backwards(place):  # float16 weights are widened first
+            first = numbers(operator.inputs)[0]
+            return self._constant(first) if name == "DEQUANTIZE" else None
+        tensor = tensor_at(self._graph, place)
+        stored, dtype = tables(self._model.buffers)[tensor.buffer].data, dtype_name(tensor)
+        if stored is None or dtype not in _DTYPES:
             return None
-        values = np.frombuffer(bytes(stored), _DTYPES[tensor.type]).reshape(tensor.shape)
+        values = np.frombuffer(bytes(stored), _DTYPES[dtype]).reshape(numbers(tensor.shape))
         ranges = tensor.quantization
         if ranges is None or ranges.scale is None:
             return values
+        scales, zeros = numbers(ranges.scale), numbers(ranges.zeroPoint)
         per_axis = [1] * values.ndim
-        per_axis[ranges.quantizedDimension] = len(ranges.scale)
-        scale, zero = (np.reshape(each, per_axis) for each in (ranges.scale, ranges.zeroPoint))
+        per_axis[ranges.quantizedDimension] = len(scales)
+        scale, zero = (np.reshape(each, per_axis) for each in (scales, zeros))
         return (values.astype(np.float64) - zero) * scale
-
-
-def _is_linear(operator: schema.OperatorT) -> bool:
-    return operator.builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.NONE

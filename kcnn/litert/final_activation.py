@@ -1,10 +1,8 @@
-"""Whether a `.tflite` file gives logits or what an activation made of them."""
+"""Whether a `.tflite` file returns logits or the output of an activation."""
 
-from ai_edge_litert import schema_py_generated as schema
+from kcnn.litert.schema import numbers, operator_name, parse, tables
 
-from kcnn.litert.tflite_file import OPERATORS
-
-_SQUASHING = {"SOFTMAX": "softmax", "LOG_SOFTMAX": "log_softmax", "LOGISTIC": "sigmoid"}
+_ACTIVATIONS = {"SOFTMAX": "softmax", "LOG_SOFTMAX": "log_softmax", "LOGISTIC": "sigmoid"}
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
@@ -14,16 +12,17 @@ def final_activation(data: bytes) -> str | None:
     Returns:
         "softmax", "log_softmax" or "sigmoid"; None for a model that ends in logits.
     """
-    model = schema.Model.GetRootAs(data)
-    graph = model.Subgraphs(0)
-    made_by = {}
-    for operator in (graph.Operators(index) for index in range(graph.OperatorsLength())):
-        made_by |= {operator.Outputs(i): operator for i in range(operator.OutputsLength())}
-    tensor = graph.Outputs(0)
-    while operator := made_by.pop(tensor, None):
-        code = model.OperatorCodes(operator.OpcodeIndex())
-        name = OPERATORS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
+    model = parse(data)
+    graph = tables(model.subgraphs)[0]
+    makers = {
+        place: operator
+        for operator in tables(graph.operators)
+        for place in numbers(operator.outputs)
+    }
+    place = numbers(graph.outputs)[0]
+    while operator := makers.pop(place, None):
+        name = operator_name(model, operator)
         if name not in _CONVERSIONS:
-            return _SQUASHING.get(name)
-        tensor = operator.Inputs(0)
+            return _ACTIVATIONS.get(name)
+        place = numbers(operator.inputs)[0]
     return None

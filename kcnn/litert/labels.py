@@ -8,17 +8,17 @@ _FILE = "labels.txt"
 
 
 def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    """Return the class names as a tuple, empty if there are none.
+    """Return the class names as a tuple, empty if `labels` is None.
 
     Raises:
-        ValueError: not one name a class, or a name that is no line of text.
+        ValueError: there is not one name per class, or a name is not one line of text.
     """
     if labels is None:
         return ()
     names = () if isinstance(labels, str) else tuple(labels)
     if len(names) != classes:
         count = f"the text {labels!r}" if isinstance(labels, str) else f"{len(names)} labels"
-        raise ValueError(f"labels must be one name a class, {classes} here. Received: {count}.")
+        raise ValueError(f"labels must be one name per class, {classes} here. Received: {count}.")
     for name in names:
         if not isinstance(name, str) or name.splitlines() != [name]:
             raise ValueError(f"A label must be one line of text. Received: {name!r}.")
@@ -26,7 +26,7 @@ def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
 
 
 def append_labels(data: bytes, labels: Sequence[str]) -> bytes:
-    """Return the model's bytes with `labels` packed behind, one a line; no labels, no change."""
+    """Return the model's bytes with `labels` packed behind, one per line; unchanged if empty."""
     return pack(data, _FILE, "\n".join(labels).encode()) if labels else data
 
 
@@ -34,6 +34,6 @@ def read_labels(data: bytes) -> tuple[str, ...]:
     """Return the class names packed in a model's bytes, empty if there are none.
 
     Raises:
-        ValueError: there are labels, but they are damaged.
+        ValueError: the labels are damaged.
     """
     return tuple((unpack(data, _FILE) or b"").decode().splitlines())

@@ -1,26 +1,26 @@
-"""TensorFlow Lite's own metadata: what Android Studio and MediaPipe read of a classifier.
+"""TensorFlow Lite's own metadata: what Android Studio and MediaPipe read about a classifier.
 
-The schema is `metadata_schema.fbs`, https://www.tensorflow.org/lite/models/convert/metadata. The
-Python library that wrote it ended with Python 3.11, and the little that a classifier needs of it is
-written here: an image of raw pixels goes in, one score a class comes out, the names of the classes
-lie in `labels.txt`.
+The schema is `metadata_schema.fbs`, https://www.tensorflow.org/lite/models/convert/metadata. Its
+Python library does not support Python 3.12 and later, so this file writes the few entries that a
+classifier needs: the input is an image of raw pixels, the output holds one score per class, and
+`labels.txt` names the classes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import flatbuffers
-from ai_edge_litert import schema_py_generated as schema
 
-from kcnn.litert.repack import repacked, unpacked
+from kcnn.litert.schema import new_buffer, new_metadata, parse, serialize, tables, text
 from kcnn.litert.tflite_file import TFLiteSummary
 
 NAME, IDENTIFIER = "TFLITE_METADATA", b"M001"
 
 # Numbers of the schema's enumerations and unions.
 _AXIS_LABELS, _IMAGE_PROPERTIES, _NORMALIZATION = 2, 2, 1
-_COLOR_SPACES = {1: 2, 3: 1}  # grey, RGB
+_COLOR_SPACES = {1: 2, 3: 1}  # number of channels: gray, RGB
 
-Write = Callable[[], None]
+Write = Callable[[], Any]
 
 
 def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description: str) -> bytes:
@@ -29,45 +29,40 @@ def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description
     Args:
         data: a verified model.
         summary: what it holds.
-        name: of the model, for people.
-        description: of the model, for people.
+        name: of the model, as people read it.
+        description: of the model, as people read it.
     """
-    model = unpacked(data)
-    buffer = schema.BufferT()
-    buffer.data = _metadata(summary, name, description)
-    model.buffers.append(buffer)
-    entry = schema.MetadataT(name=NAME, buffer=len(model.buffers) - 1)
-    kept = [each for each in model.metadata or () if _text(each.name) != NAME]
-    model.metadata = [*kept, entry]
-    return repacked(model)
+    model = parse(data)
+    buffers = tables(model.buffers)
+    model.buffers = [*buffers, new_buffer(_metadata(summary, name, description))]
+    kept = [each for each in tables(model.metadata) if text(each.name) != NAME]
+    model.metadata = [*kept, new_metadata(NAME, len(buffers))]
+    return serialize(model)
 
 
 def read_metadata(data: bytes) -> bytes | None:
     """Return the metadata entry of a verified model, None if it has none."""
-    model = schema.Model.GetRootAs(data)
-    for index in range(model.MetadataLength()):
-        entry = model.Metadata(index)
-        if _text(entry.Name()) == NAME:
-            return model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+    model = parse(data)
+    for entry in tables(model.metadata):
+        if text(entry.name) == NAME:
+            return bytes(tables(model.buffers)[entry.buffer].data)
     return None
 
 
-def _text(name: bytes | str | None) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else name or ""
-
-
 def _metadata(summary: TFLiteSummary, name: str, description: str) -> bytes:
-    """Return the `ModelMetadata` flatbuffer. Slots are numbered as the schema lists its fields."""
+    """Return the `ModelMetadata` flatbuffer. Slots have the order of the schema's fields."""
     build = _Builder()
     source, target = summary.inputs[0], summary.outputs[0]
     image = build.tensor(
         source.name,
         "Raw pixels 0-255, RGB." if source.shape[3] == 3 else "Raw pixels 0-255.",
-        {3: build.image(source.shape), 4: build.vector([build.pixels_as_they_are()])},
+        {3: build.image(source.shape), 4: build.vector([build.raw_pixels()])},
     )
     files = [build.axis_labels("labels.txt")] if summary.labels else []
     scores = build.tensor(
-        target.name, "One number a class; the largest wins.", {6: build.vector(files)}
+        target.name,
+        "One number per class; the largest is the predicted class.",
+        {6: build.vector(files)},
     )
     graph = build.table(10, {2: build.vector([image]), 3: build.vector([scores])})
     texts = {0: build.text(name), 1: build.text(description), 7: build.text("1.0.0")}
@@ -75,7 +70,7 @@ def _metadata(summary: TFLiteSummary, name: str, description: str) -> bytes:
 
 
 class _Builder:
-    """Tables of the metadata schema, each given as its offset in the buffer."""
+    """Writes tables of the metadata schema; each method returns the offset of what it wrote."""
 
     def __init__(self) -> None:
         self._builder = flatbuffers.Builder()
@@ -89,8 +84,8 @@ class _Builder:
             self._builder.PrependUOffsetTRelative(offset)
         return self._builder.EndVector()
 
-    def table(self, size: int, offsets: dict[int, int], *plain: Write) -> int:
-        """Write a table of `size` fields; `plain` write those that are no offsets."""
+    def table(self, size: int, offsets: Mapping[int, int], *plain: Write) -> int:
+        """Write a table of `size` fields: `offsets` by slot, and what `plain` write."""
         self._builder.StartObject(size)
         for slot, offset in offsets.items():
             self._builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
@@ -103,7 +98,7 @@ class _Builder:
         return self.table(7, {0: self.text(name), 1: self.text(description)} | more)
 
     def image(self, shape: Sequence[int]) -> int:
-        """Write `Content` with `ImageProperties`: colours and size."""
+        """Write `Content` with `ImageProperties`: the color space and the size."""
         _, height, width, channels = shape
         put = self._builder
         size = self.table(
@@ -116,8 +111,8 @@ class _Builder:
         properties = self.table(2, {1: size}, lambda: put.PrependInt8Slot(0, colors, 0))
         return self.table(3, {1: properties}, lambda: put.PrependUint8Slot(0, _IMAGE_PROPERTIES, 0))
 
-    def pixels_as_they_are(self) -> int:
-        """Write a `ProcessUnit`: a pixel is normalised by a mean of 0 and a deviation of 1."""
+    def raw_pixels(self) -> int:
+        """Write a `ProcessUnit`: normalization with mean 0 and standard deviation 1."""
         options = self.table(2, {0: self._floats(0.0), 1: self._floats(1.0)})
         return self.table(
             2,
@@ -126,8 +121,8 @@ class _Builder:
         )
 
     def axis_labels(self, file: str) -> int:
-        """Write an `AssociatedFile` that names the places of an answer."""
-        texts = {0: self.text(file), 1: self.text("The names of the classes, one a line.")}
+        """Write an `AssociatedFile` that names the elements of the output."""
+        texts = {0: self.text(file), 1: self.text("The names of the classes, one per line.")}
         return self.table(5, texts, lambda: self._builder.PrependInt8Slot(2, _AXIS_LABELS, 0))
 
     def _floats(self, value: float) -> int:

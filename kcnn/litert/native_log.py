@@ -1,4 +1,4 @@
-"""Keep the chatter of C++ libraries off the terminal."""
+"""Keep the messages of C++ libraries off the terminal."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_logger = logging.getLogger("kcnn")
+logger = logging.getLogger("kcnn")
 
 
 @contextmanager
@@ -15,8 +15,8 @@ def native_log() -> Iterator[None]:
     """Send what native code writes to standard error to the logger "kcnn", at level DEBUG.
 
     The TensorFlow Lite converter and LiteRT write dozens of lines to file descriptor 2, which no
-    Python setting stops. The descriptor belongs to the process: what other threads write to
-    standard error meanwhile goes the same way.
+    Python setting stops. The descriptor belongs to the process, so what other threads write to
+    standard error at the same time goes to the logger too.
 
     >>> with native_log():
     ...     _ = os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
@@ -33,4 +33,4 @@ def native_log() -> Iterator[None]:
             os.close(terminal)
             written.seek(0)
             if text := written.read().decode(errors="replace").strip():
-                _logger.debug("%s", text)
+                logger.debug("%s", text)

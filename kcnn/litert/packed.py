@@ -1,7 +1,8 @@
 """Small files that travel inside a `.tflite` file.
 
-They are packed as TensorFlow Lite documents "associated files": a zip archive appended to the
-model. A reader of the model stops before it, `unzip` and Android's metadata library find them.
+They are packed as TensorFlow Lite documents "associated files": in a zip archive appended to the
+model. A reader of the model stops before the archive; `unzip` and Android's metadata library find
+it.
 https://www.tensorflow.org/lite/models/convert/metadata
 """
 
@@ -11,7 +12,7 @@ import zipfile
 import zlib
 
 _LARGEST = 2**24
-"""Bytes of a packed file; class names and class weights have far fewer."""
+"""Most bytes of a packed file; class names and class weights need far fewer."""
 
 # A fixed date, so that the same model and files give the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -27,7 +28,7 @@ _UNREADABLE = (
 
 
 def pack(data: bytes, name: str, content: bytes) -> bytes:
-    """Return a model's bytes with one more file packed behind.
+    """Return a model's bytes with one more file packed behind them.
 
     >>> unpack(pack(b"model", "labels.txt", b"cat"), "labels.txt")
     b'cat'
@@ -40,15 +41,15 @@ def pack(data: bytes, name: str, content: bytes) -> bytes:
 
 
 def unpack(data: bytes, name: str) -> bytes | None:
-    """Return the content of a file packed in a model's bytes, None if there is none of that name.
+    """Return the content of a file packed in a model's bytes, None if no file has that name.
 
     Raises:
-        ValueError: it is there, but damaged, or far too large.
+        ValueError: the packed file is damaged, or far too large.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entry = archive.getinfo(name)
-            # Other methods than these two cannot be stopped while they decompress.
+            # Only these two methods decompress no more than the bytes that are read.
             bounded = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             if bounded and entry.file_size <= _LARGEST:
                 with archive.open(entry) as file:
@@ -56,11 +57,12 @@ def unpack(data: bytes, name: str) -> bytes | None:
     except KeyError:
         return None
     except _UNREADABLE as error:
-        # A model without files is no archive either; one with the start of an entry, which is a
-        # signature, 26 bytes of numbers and the file's name, is cut off.
+        # A model without packed files is no archive, and that is no error. But where an entry
+        # begins (signature, 26 bytes of numbers, name of the file), the archive was cut off.
         if re.search(rb"PK\x03\x04.{26}" + re.escape(name.encode()), data, re.DOTALL):
             raise ValueError(f"{name} inside it cannot be read ({error})") from error
         return None
     raise ValueError(
-        f"{name} inside it is packed as none of kcnn's, or has over {_LARGEST:,} bytes"
+        f"{name} inside it is compressed by a method other than deflate, or has over "
+        f"{_LARGEST:,} bytes"
     )

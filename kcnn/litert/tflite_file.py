@@ -7,25 +7,43 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from kcnn.errors import one_line
 from kcnn.litert.activations import BYTES
 from kcnn.litert.labels import read_labels
 from kcnn.litert.native_log import native_log
+from kcnn.litert.schema import (
+    Graph,
+    Model,
+    Tensor,
+    dtype_name,
+    numbers,
+    operator_name,
+    parse,
+    tables,
+    tensor_at,
+    text,
+)
 
 _IDENTIFIER = b"TFL3"
-# Far above any classifier's, in numbers or bytes; what asks for more has a damaged shape.
+# Elements of a tensor, bytes of all tensors, bytes of a file: far more than any classifier needs.
+# A file that exceeds them has a damaged shape.
 _LARGEST_TENSOR, _LARGEST_SUM, _LARGEST_FILE = 2**28, 2**32, 2**30
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 @dataclass(frozen=True)
 class TensorSummary:
-    """A tensor: a real value is `scale * (stored - zero_point)`.
+    """A tensor of a `.tflite` file.
 
-    Both are None for a tensor that is not quantised, or that is quantised per channel.
+    Attributes:
+        name: what the model's signature calls it, otherwise its own name.
+        dtype: `"float32"`, `"int8"`, ...
+        shape: with the batch dimension, which is 1.
+        scale: a real value is `scale * (stored - zero_point)`; None for a tensor that is not
+            quantized, or that is quantized per channel.
+        zero_point: see `scale`.
     """
 
     name: str
@@ -44,10 +62,10 @@ class TFLiteSummary:
         bytes: its size.
         quantization: `"int8"` if no tensor holds floats, `"none"` if no number is stored in
             fewer than 32 bits, `"mixed"` for anything between.
-        inputs: what goes in; for an int8 image `scale` 1.0 and `zero_point` -128.
-        outputs: what comes out.
-        operators: the count of each operator, such as `CONV_2D`; one that is not built into
-            LiteRT is called `CUSTOM` and its own name.
+        inputs: of the model; kcnn's int8 images have `scale` 1.0 and `zero_point` -128.
+        outputs: of the model.
+        operators: the count of each operator, such as `CONV_2D`; the name of one that is not
+            built into LiteRT is `CUSTOM` and its own name.
         tensor_dtypes: the count of each dtype among all tensors, weights included.
         labels: the class names, empty if the file has none.
     """
@@ -73,10 +91,10 @@ def summarize(path: str | os.PathLike) -> TFLiteSummary:
 
 
 def read_tflite(path: Path) -> bytes:
-    """Return the bytes of a file that looks like a TensorFlow Lite model.
+    """Return the bytes of a file that carries the mark of a TensorFlow Lite model.
 
     Raises:
-        ValueError: there is no such file, or it is something else, or too large.
+        ValueError: the file does not exist, is something else, or is too large.
     """
     try:
         with path.open("rb") as file:
@@ -94,10 +112,11 @@ def read_tflite(path: Path) -> bytes:
 def open_interpreter(data: bytes, path: Path) -> Interpreter:
     """Verify a model's bytes and return LiteRT's interpreter for them, on one thread.
 
-    Never from a path: given the bytes, LiteRT checks every offset in them before it follows one.
+    LiteRT gets the bytes and never a path: it checks the offsets in bytes before it follows them,
+    and does not check those in a file.
 
     Raises:
-        ValueError: the bytes are not a whole model, or hold an operator unknown to LiteRT.
+        ValueError: the bytes are not a whole model, or hold an operator that LiteRT does not know.
     """
     try:
         with native_log():
@@ -107,12 +126,12 @@ def open_interpreter(data: bytes, path: Path) -> Interpreter:
 
 
 def damaged(path: Path, error: Exception) -> ValueError:
-    """Return, not raise, the one-line error for a model that LiteRT or a reader refuses."""
+    """Return the one-line error for a model that LiteRT or kcnn cannot read; the caller raises."""
     return ValueError(f"{path} is damaged, or no model LiteRT can run: {one_line(error)}")
 
 
 def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
-    """Read what the bytes of a model hold; `path` is for the summary and the errors.
+    """Read what the bytes of a model hold; the summary and the errors show `path`.
 
     Raises:
         ValueError: the bytes are not a whole model.
@@ -122,29 +141,27 @@ def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
         labels = read_labels(data)
     except ValueError as error:
         raise damaged(path, error) from error
-    model = schema.Model.GetRootAs(data)
     try:
+        model = parse(data)
         _check_sizes(model, path)
         _check_weights(model, path)
-        return _summary(model, path, data, labels)
+        return _summary(model, path, len(data), labels)
     except ValueError:
         raise
-    except Exception as error:  # LiteRT does not check the numbers by which tensors are named
+    except Exception as error:  # LiteRT does not check that tensor numbers are in range
         raise damaged(path, error) from error
 
 
-def _summary(
-    model: schema.Model, path: Path, data: bytes, labels: tuple[str, ...]
-) -> TFLiteSummary:
-    main, names = model.Subgraphs(0), _signature_names(model)
-    dtypes = Counter(_dtype(tensor) for tensor in _tensors(model))
+def _summary(model: Model, path: Path, size: int, labels: tuple[str, ...]) -> TFLiteSummary:
+    main, names = tables(model.subgraphs)[0], _signature_names(model)
+    dtypes = Counter(dtype_name(tensor) for tensor in _tensors(model))
     return TFLiteSummary(
         path=path,
-        bytes=len(data),
+        bytes=size,
         quantization=_quantization(set(dtypes)),
-        inputs=tuple(_tensor(main, main.Inputs(i), names) for i in range(main.InputsLength())),
-        outputs=tuple(_tensor(main, main.Outputs(i), names) for i in range(main.OutputsLength())),
-        operators=dict(Counter(name for name, _ in operators(data))),
+        inputs=tuple(_tensor(main, place, names) for place in numbers(main.inputs)),
+        outputs=tuple(_tensor(main, place, names) for place in numbers(main.outputs)),
+        operators=dict(Counter(name for name, _ in _operators(model))),
         tensor_dtypes=dict(dtypes),
         labels=labels,
     )
@@ -152,45 +169,40 @@ def _summary(
 
 def operators(data: bytes) -> Iterator[tuple[str, set[str]]]:
     """Yield the name of every operator of a verified model, and the dtypes it reads and writes."""
-    model = schema.Model.GetRootAs(data)
-    for graph in _graphs(model):
-        for operator in (graph.Operators(index) for index in range(graph.OperatorsLength())):
-            used = [operator.Inputs(i) for i in range(operator.InputsLength())]
-            used += [operator.Outputs(i) for i in range(operator.OutputsLength())]
+    return _operators(parse(data))
+
+
+def _operators(model: Model) -> Iterator[tuple[str, set[str]]]:
+    for graph in tables(model.subgraphs):
+        for operator in tables(graph.operators):
+            used = [*numbers(operator.inputs), *numbers(operator.outputs)]
             # -1 stands for an optional input that is not there.
-            yield _operator(model, operator), {_dtype(graph.Tensors(i)) for i in used if i >= 0}
+            dtypes = {dtype_name(tensor_at(graph, place)) for place in used if place >= 0}
+            yield operator_name(model, operator), dtypes
 
 
-def _graphs(model: schema.Model) -> list[schema.SubGraph]:
-    return [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+def _tensors(model: Model) -> Iterator[Tensor]:
+    for graph in tables(model.subgraphs):
+        yield from tables(graph.tensors)
 
 
-def _tensors(model: schema.Model) -> Iterator[schema.Tensor]:
-    for graph in _graphs(model):
-        yield from (graph.Tensors(index) for index in range(graph.TensorsLength()))
-
-
-def _shape(tensor: schema.Tensor) -> tuple[int, ...]:
-    return tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength()))
-
-
-def _check_sizes(model: schema.Model, path: Path) -> None:
-    """Check shapes, which LiteRT believes: a wrong one takes all memory and ends the process."""
+def _check_sizes(model: Model, path: Path) -> None:
+    """Refuse absurd shapes: LiteRT trusts them, takes all memory, and the process ends."""
     total = 0
     for tensor in _tensors(model):
-        if (count := math.prod(map(abs, _shape(tensor)))) > _LARGEST_TENSOR:
-            raise damaged(path, ValueError(f"a tensor of shape {_shape(tensor)}"))
-        total += count * BYTES.get(tensor.Type(), 4)
+        shape = tuple(numbers(tensor.shape))
+        if (count := math.prod(map(abs, shape))) > _LARGEST_TENSOR:
+            raise damaged(path, ValueError(f"a tensor of shape {shape}"))
+        total += count * BYTES.get(dtype_name(tensor), 4)
     if total > _LARGEST_SUM:
         raise damaged(path, ValueError(f"{total:,} bytes of tensors"))
 
 
-def _check_weights(model: schema.Model, path: Path) -> None:
-    """Check that operators have their image and weights, without which LiteRT would crash."""
-    for graph in _graphs(model):
-        for operator in (graph.Operators(index) for index in range(graph.OperatorsLength())):
-            name = _operator(model, operator)
-            given = [operator.Inputs(place) for place in range(min(operator.InputsLength(), 2))]
+def _check_weights(model: Model, path: Path) -> None:
+    """Refuse operators without image or weights, on which LiteRT would crash."""
+    for graph in tables(model.subgraphs):
+        for operator in tables(graph.operators):
+            name, given = operator_name(model, operator), numbers(operator.inputs)[:2]
             if name in _WEIGHTED and (len(given) < 2 or min(given) < 0):
                 raise damaged(path, ValueError(f"{name} without weights"))
 
@@ -201,49 +213,25 @@ def _quantization(dtypes: set[str]) -> str:
     return "none" if dtypes <= {"float32", "int32", "int64", "bool"} else "mixed"
 
 
-def _signature_names(model: schema.Model) -> dict[int, str]:
+def _signature_names(model: Model) -> dict[int, str]:
     """Return the names that the model's one signature gives to its inputs and outputs."""
-    if model.SignatureDefsLength() != 1:
+    signatures = tables(model.signatureDefs)
+    if len(signatures) != 1:
         return {}
-    signature = model.SignatureDefs(0)
-    entries = [signature.Inputs(i) for i in range(signature.InputsLength())]
-    entries += [signature.Outputs(i) for i in range(signature.OutputsLength())]
-    return {entry.TensorIndex(): _text(entry.Name()) for entry in entries}
+    entries = [*tables(signatures[0].inputs), *tables(signatures[0].outputs)]
+    return {entry.tensorIndex: text(entry.name) for entry in entries}
 
 
-def _tensor(graph: schema.SubGraph, index: int, names: Mapping[int, str]) -> TensorSummary:
-    tensor = graph.Tensors(index)
-    ranges = tensor.Quantization()
-    whole = ranges is not None and ranges.ScaleLength() == 1
+def _tensor(graph: Graph, place: int, names: Mapping[int, str]) -> TensorSummary:
+    tensor = tensor_at(graph, place)
+    ranges = tensor.quantization
+    scales = numbers(ranges.scale) if ranges else []
+    zeros = numbers(ranges.zeroPoint) if ranges else []
+    per_tensor = len(scales) == 1
     return TensorSummary(
-        name=names.get(index) or _text(tensor.Name()),
-        dtype=_dtype(tensor),
-        shape=_shape(tensor),
-        scale=ranges.Scale(0) if whole else None,
-        zero_point=ranges.ZeroPoint(0) if whole else None,
+        name=names.get(place) or text(tensor.name),
+        dtype=dtype_name(tensor),
+        shape=tuple(numbers(tensor.shape)),
+        scale=scales[0] if per_tensor else None,
+        zero_point=[*zeros, 0][0] if per_tensor else None,
     )
-
-
-def _dtype(tensor: schema.Tensor) -> str:
-    return _DTYPES.get(tensor.Type(), "unknown")
-
-
-def _operator(model: schema.Model, operator: schema.Operator) -> str:
-    code = model.OperatorCodes(operator.OpcodeIndex())
-    # Old files have the number in a byte of its own; the other field is 0 then, and vice versa.
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    if number == schema.BuiltinOperator.CUSTOM:
-        return f"CUSTOM {_text(code.CustomCode())}"
-    return OPERATORS.get(number, "unknown")
-
-
-def _text(name: bytes | None) -> str:
-    return (name or b"").decode(errors="replace")
-
-
-def _names(enumeration: type) -> dict[int, str]:
-    return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}
-
-
-OPERATORS = _names(schema.BuiltinOperator)
-_DTYPES = {number: name.lower() for number, name in _names(schema.TensorType).items()}
