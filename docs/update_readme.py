@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from kcnn.models import FAMILIES, facts
-from kcnn.report import comparison, comparison_table, receipts, table
-from kcnn.report.measured import accuracies
+from kcnn.report import comparison_report, comparison_table, receipts, receipts_table
+from kcnn.report.best_runs import best_runs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,30 +32,29 @@ def _run(file: str) -> str:
     if "taken_from" in training:
         trained = f"All made of the model of {training['taken_from']}"
     else:
-        trained = (
-            f"Trained for {training['epochs']} epochs in {training['seconds'] / 60:.1f} minutes"
-        )
+        minutes = float(training["seconds"]) / 60
+        trained = f"Trained for {training['epochs']} epochs in {minutes:.1f} minutes"
     return (
-        f"{table.markdown(report)}\n\n"
-        f"{table.caption(report)}. {trained} on {report.hardware['cores']} cores; "
+        f"{receipts_table.markdown(report)}\n\n"
+        f"{receipts_table.caption(report)}. {trained} on {report.hardware['cores']} cores; "
         f"one run, seed {report.seed}.\n"
     )
 
 
 def _comparison(file: str) -> str:
-    report = comparison.load(ROOT / file)
+    report = comparison_report.load(ROOT / file)
     return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
 
 
 def _models(folder: str) -> str:
-    known, measured = facts.read(), accuracies(ROOT / folder)
+    known, best = facts.read(), best_runs(ROOT / folder)
     lines = [
         "| model | parameters | MACs | accuracy | paper |",
         "| --- | ---: | ---: | ---: | --- |",
     ]
     for family in FAMILIES.values():
         for name in family.builders:
-            fact, run = known[name], measured.get(name)
+            fact, run = known[name], best.get(name)
             paper = f"[{family.paper}]({family.url})" if family.url else family.paper
             accuracy = f"{run.accuracy:.2%}" if run else ""
             macs = f"{fact.macs / 1e6:,.1f} M"

@@ -123,7 +123,7 @@ class RunDir:
 
     @property
     def analysis(self) -> Path:
-        """What the variants of the model got wrong."""
+        """The mistakes of the variants."""
         return self.path / "analysis.json"
 
     @property

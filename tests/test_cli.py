@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kcnn.report.table import HEADER
+from kcnn.report.receipts_table import HEADER
 
 KCNN = Path(sys.executable).with_name("kcnn")
 RECIPES = Path(__file__).parent.parent / "recipes"

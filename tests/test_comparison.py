@@ -20,7 +20,7 @@ from kcnn.pipeline.compare import shifted_accuracy
 from kcnn.pipeline.precision import decided_alike
 from kcnn.pipeline.setup import build, callbacks_for, training_for
 from kcnn.recipe import Data, Model, Recipe, Train
-from kcnn.report import comparison as reports
+from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import comparison_figure
 from kcnn.report.comparison_table import caption, header, markdown, row
 
@@ -134,16 +134,16 @@ def test_the_figures_lines_are_the_means(finished):
     folder, report = finished
     left, right = comparison_figure(report).axes
     for line, name in zip(left.lines, ("slow", "fast"), strict=True):
-        expected = np.mean([each.history["val_accuracy"] for each in report.of(name)], axis=0)
+        expected = np.mean([each.history["val_accuracy"] for each in report.finished(name)], axis=0)
         np.testing.assert_allclose(line.get_ydata(), expected)
         assert line.get_label() == name
     for line, name in zip(right.lines, ("slow", "fast"), strict=True):
         np.testing.assert_array_equal(line.get_xdata(), [0, 2])
-        expected = [np.mean([each.shifted[p] for each in report.of(name)]) for p in (0, 2)]
+        expected = [np.mean([each.shifted[p] for each in report.finished(name)]) for p in (0, 2)]
         np.testing.assert_allclose(line.get_ydata(), expected)
     unshifted = dataclasses.replace(report, comparison=tiny(shifts=()))
     _, right = comparison_figure(unshifted).axes
-    expected = np.mean([each.history["loss"] for each in report.of("slow")], axis=0)
+    expected = np.mean([each.history["loss"] for each in report.finished("slow")], axis=0)
     np.testing.assert_allclose(right.lines[0].get_ydata(), expected)
     height, width, _ = imread(folder / "comparison.png").shape
     assert (height, width) == (660, 1650)

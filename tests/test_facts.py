@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kcnn import models
 from kcnn.models import facts
-from kcnn.report.measured import accuracies
+from kcnn.report.best_runs import best_runs
 
 ROOT = Path(__file__).parent.parent
 SAVED = ROOT / "saved_models"
@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913
 
 
 def test_the_best_run_of_the_network_itself_counts(tmp_path):
-    assert accuracies(tmp_path / "nowhere") == {}
+    assert best_runs(tmp_path / "nowhere") == {}
     run(tmp_path, "a_first", accuracy=0.5)
     best = run(tmp_path, "b_regularised", accuracy=0.7, options={"initializer": "he_uniform"})
     run(tmp_path, "c_worse", accuracy=0.6)
@@ -109,18 +109,18 @@ def test_the_best_run_of_the_network_itself_counts(tmp_path):
     run(tmp_path, "easy", accuracy=0.9, data={"name": "digits"})
     run(tmp_path, "part", accuracy=0.9, data={"limit": 100})
     run(tmp_path, "wider", accuracy=0.9, whole=300_000)
-    assert {name: dataclasses.astuple(each) for name, each in accuracies(tmp_path).items()} == {
+    assert {name: dataclasses.astuple(each) for name, each in best_runs(tmp_path).items()} == {
         "resnet20": (0.7, best)
     }
     frozen = run(tmp_path, "frozen", accuracy=0.8, parameters=200_000, whole=271_098)
-    assert accuracies(tmp_path)["resnet20"].run == frozen
+    assert best_runs(tmp_path)["resnet20"].run == frozen
 
 
 def test_a_damaged_run_is_left_out_with_a_word(tmp_path, caplog):
     good = run(tmp_path, "good")
     (run(tmp_path, "damaged") / "report.json").write_text("{")
     (run(tmp_path, "lost") / "recipe.json").unlink()
-    assert accuracies(tmp_path)["resnet20"].run == good
+    assert best_runs(tmp_path)["resnet20"].run == good
     assert sorted(Path(record.args[0]).name for record in caplog.records) == ["damaged", "lost"]
 
 

@@ -136,10 +136,10 @@ def test_float_and_int8_side_by_side_and_how_far_they_are_apart(pooled, found, d
     two, one = (imread(each.picture("heatmaps")).shape[0] for each in (run_dir, found[0]))
     assert two > 1.5 * one
     assert not analysis.load(found[0].analysis).drifts
-    assert "How far compression moved" not in found[0].page.read_text()
+    assert "How much compression changed" not in found[0].page.read_text()
     for each, measured in ((run_dir, True), (found[0], False)):
         page = each.page.read_text()
-        assert ("How far int8 moved them was not measured" in page) != measured
+        assert ("How much int8 changed the heat maps was not measured" in page) != measured
         assert ("then the heat map of int8" in page) == measured
     assert "model_int8.tflite" in run_dir.page.read_text()
     assert (
@@ -192,7 +192,7 @@ def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_
     np.testing.assert_array_equal(gallery.tiles[2], asked.overlay(images))
     names = data.class_names
     pairs = zip(labels, told, strict=True)
-    assert gallery.captions == [f"{names[truth]}\ntold as {names[said]}" for truth, said in pairs]
+    assert gallery.captions == [f"{names[truth]}\npredicted {names[seen]}" for truth, seen in pairs]
 
 
 def test_without_heat_maps_and_without_an_exported_variant(found, data, variants, tmp_path):
@@ -226,4 +226,4 @@ def test_a_model_without_mistakes(found, data, variants, tmp_path):
     )
     write_findings(other, data, variants, [perfect, perfect], explained=1)
     assert not other.picture("mistakes").exists() and not other.picture("disagreements").exists()
-    assert "different classes on 0 of" in other.page.read_text()
+    assert "different classes for 0 of" in other.page.read_text()

@@ -18,16 +18,17 @@ from PIL import Image
 from kcnn.cli import report as cli
 from kcnn.recipe import Recipe, Train, override, to_json
 from kcnn.recipe_files import load as load_recipe
-from kcnn.report.analysis import HeatmapDrift, Interval, analyse
+from kcnn.report.analysis import HeatmapDrift, Interval
+from kcnn.report.analyze import analyze
 from kcnn.report.calibration_plot import plot_reliability
-from kcnn.report.command import command
-from kcnn.report.compare_page import write_comparison
-from kcnn.report.events import events
+from kcnn.report.confusion_plot import plot_confusion
 from kcnn.report.galleries import Gallery, plot_galleries
-from kcnn.report.page import write_page
-from kcnn.report.plots import plot_confusion
 from kcnn.report.receipts import Receipt, Report
+from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
+from kcnn.report.run_page import write_page
+from kcnn.report.side_by_side_page import write_side_by_side
+from kcnn.report.training_events import training_events
 from kcnn.run_dir import RunDir
 
 NAMES = ("airplane", "<b>cat</b>", "dog & frog")
@@ -84,7 +85,7 @@ def make_run(folder, **changes):
     labels = rng.integers(0, 3, 200)
     logits = rng.normal(size=(2, 200, 3)) + 2 * np.eye(3)[labels]
     logits = dict(zip(("float", "int8"), logits, strict=True))
-    found = analyse(logits, labels, NAMES, compared=[("float", "int8")], shown=4)
+    found = analyze(logits, labels, NAMES, compared=[("float", "int8")], shown=4)
     found.save(run_dir.analysis)
     plot_confusion(np.full((3, 3), 7), NAMES, run_dir.picture("confusion"))
     plot_reliability({"float": found.variants[0].calibration}, run_dir.picture("reliability"))
@@ -118,7 +119,7 @@ def pages(folder, tmp_path_factory):
     return {
         "run": folder / "report.html",
         "bare": write_page(bare),
-        "compare": write_comparison([folder, bare], out),
+        "compare": write_side_by_side([folder, bare], out),
     }
 
 
@@ -240,7 +241,7 @@ def test_links_go_to_files_that_are_there_and_names_are_text(browser, pages, fol
     for link in links:
         assert not link.startswith("#") or browser.all(link)
     assert not browser.all("b")
-    assert "<b>cat</b>" in browser.all("#wrong")[0].text
+    assert "<b>cat</b>" in browser.all("#mistakes")[0].text
 
 
 def test_a_page_tells_the_run(pages):
@@ -249,7 +250,7 @@ def test_a_page_tells_the_run(pages):
     for words in (
         "kcnn run simple_cnn",
         f"{low:.2%} – {high:.2%}",
-        "0123abc, with changes that were not committed",
+        "0123abc, with uncommitted changes",
         "1 min 15 s",
         "Epoch 4: the best epoch (validation loss 1.0333)",
         "Epoch 6: learning rate 0.001 → 0.0002: the validation loss stalled",
@@ -263,7 +264,7 @@ def test_what_is_not_there_is_left_out(pages):
     text = pages["bare"].read_text()
     for section in ("run", "receipts", "files"):
         assert f'id="{section}"' in text
-    for section in ("course", "wrong", "heat"):
+    for section in ("curves", "mistakes", "heatmaps"):
         assert f'"#{section}"' not in text and f'id="{section}"' not in text
     assert "<img" not in text
 
@@ -293,8 +294,8 @@ def test_events_of_a_schedule_are_its_steps_only(tmp_path):
         ("cosine", Train(schedule="cosine")),
         ("step", Train(schedule="step", step_epochs=5)),
     ):
-        told = RunFiles(run.run_dir, run.report, Recipe(train=section), history)
-        kinds[schedule] = [(event.epoch, event.kind) for event in events(told)]
+        files = RunFiles(run.run_dir, run.report, Recipe(train=section), history)
+        kinds[schedule] = [(event.epoch, event.kind) for event in training_events(files)]
     assert kinds["plateau"] == kinds["step"] == [(6, "rate"), (9, "rate"), (9, "finished")]
     assert kinds["cosine"] == [(9, "finished")]
 
@@ -312,7 +313,7 @@ def test_events_of_a_schedule_are_its_steps_only(tmp_path):
 def test_the_command_repeats_the_run(assignments):
     shipped = load_recipe("simple_cnn").recipe
     recipe = override(shipped, assignments)
-    words = shlex.split(command(make_report(), recipe))
+    words = shlex.split(repeat_command(make_report(), recipe))
     assert words[:3] == ["kcnn", "run", "simple_cnn"]
     assert words[3::2] == ["--set"] * len(words[4::2])
     assert override(shipped, words[4::2]) == recipe
@@ -320,15 +321,15 @@ def test_the_command_repeats_the_run(assignments):
 
 
 def test_a_recipe_of_the_users_own_has_no_command():
-    assert command(make_report(recipe="mine"), RECIPE) is None
-    assert command(make_report(recipe="compare_optimizers"), RECIPE) is None
+    assert repeat_command(make_report(recipe="mine"), RECIPE) is None
+    assert repeat_command(make_report(recipe="compare_optimizers"), RECIPE) is None
 
 
 def test_runs_are_compared_by_their_names_and_what_differed(folder, tmp_path):
     other = make_run(tmp_path / "a" / "my run #1", seed=5, dataset="digits")
     RunDir(other).recipe.write_text(to_json(override(RECIPE, ["train.epochs=7"])))
     text = re.sub(
-        r"<[^>]+>", "|", write_comparison([folder, other], tmp_path / "c.html").read_text()
+        r"<[^>]+>", "|", write_side_by_side([folder, other], tmp_path / "c.html").read_text()
     )
     text = re.sub(r"[|\s]+", "|", text)
     assert "|train.epochs|30|7|" in text and "|train.patience|" not in text
@@ -418,7 +419,7 @@ def test_what_is_no_run_is_refused_and_nothing_written(
 
 def test_how_far_heat_maps_moved_and_how_many_images_say_nothing(folder, tmp_path):
     run = RunDir(shutil.copytree(folder, tmp_path / "run"))
-    assert "How far int8 moved them was not measured" in run.page.read_text()
+    assert "How much int8 changed the heat maps was not measured" in run.page.read_text()
     interval = Interval(0.5, 0.25, 0.75)
     drift = HeatmapDrift("float", "int8", 150, interval, None, interval, interval, left_out=37)
     dataclasses.replace(read_run(run.path).analysis, drifts=(drift,)).save(run.analysis)
@@ -433,10 +434,10 @@ def test_how_far_heat_maps_moved_and_how_many_images_say_nothing(folder, tmp_pat
 
 def test_a_single_run_is_no_comparison_and_a_file_is_not_overwritten(folder, tmp_path):
     with pytest.raises(ValueError, match="two different runs"):
-        write_comparison([folder], tmp_path / "new.html")
+        write_side_by_side([folder], tmp_path / "new.html")
     (tmp_path / "there.html").write_text("mine")
     with pytest.raises(ValueError, match="there.html' exists"):
-        write_comparison([folder, tmp_path], tmp_path / "there.html")
+        write_side_by_side([folder, tmp_path], tmp_path / "there.html")
     assert [each.name for each in tmp_path.iterdir()] == ["there.html"]
 
 
@@ -446,5 +447,5 @@ def test_a_page_of_an_older_run(name, tmp_path):
     shutil.copytree(committed, tmp_path / name)
     assert read_run(tmp_path / name).history
     text = write_page(tmp_path / name).read_text()
-    assert f"kcnn run {name}" in text and 'id="course"' in text and 'id="wrong"' in text
+    assert f"kcnn run {name}" in text and 'id="curves"' in text and 'id="mistakes"' in text
     assert len(text) < 3_000_000

@@ -10,8 +10,10 @@ from sklearn.metrics import brier_score_loss, confusion_matrix, precision_recall
 from kcnn.explain import Heatmaps
 from kcnn.intervals import wilson_interval
 from kcnn.report import analysis
-from kcnn.report.analysis import Answer, analyse
+from kcnn.report.analysis import Answer
+from kcnn.report.analyze import analyze
 from kcnn.report.calibration_plot import reliability_figure
+from kcnn.report.confusion_plot import confusion_figure, plot_confusion
 from kcnn.report.galleries import Gallery, galleries_figure, plot_galleries
 from kcnn.report.metrics import (
     calibration,
@@ -19,7 +21,6 @@ from kcnn.report.metrics import (
     confused_pairs,
     probabilities,
 )
-from kcnn.report.plots import confusion_figure, plot_confusion
 
 NAMES = ("cat", "dog", "frog", "ship")
 
@@ -123,7 +124,7 @@ def test_probabilities_of_large_logits():
 
 def test_the_surest_mistakes_come_first():
     logits, labels = answers()
-    found = analyse({"float": logits}, labels, NAMES, shown=20)
+    found = analyze({"float": logits}, labels, NAMES, shown=20)
     sure, told = probabilities(logits).max(axis=1), logits.argmax(axis=1)
     wrong = {index for index in range(500) if told[index] != labels[index]}
     assert 20 < len(wrong) < 250
@@ -137,7 +138,7 @@ def test_the_surest_mistakes_come_first():
 def test_disagreements_are_counted_from_both_sides():
     first, labels = answers()
     second = first + np.random.default_rng(1).normal(size=first.shape)
-    found = analyse(
+    found = analyze(
         {"float": first, "int8": second}, labels, NAMES, compared=[("float", "int8")], shown=5
     )
     (each,) = found.disagreements
@@ -156,14 +157,14 @@ def test_disagreements_are_counted_from_both_sides():
 
 def test_a_form_agrees_with_itself():
     logits, labels = answers(50)
-    found = analyse({"a": logits, "b": logits}, labels, NAMES, compared=[("a", "b")])
+    found = analyze({"a": logits, "b": logits}, labels, NAMES, compared=[("a", "b")])
     (each,) = found.disagreements
     assert (each.differ, each.only_first_right, each.lost, each.gained) == (0, 0, (), ())
 
 
 def test_an_analysis_is_read_as_it_was_written(tmp_path):
     logits, labels = answers()
-    found = analyse({"float": logits, "int8": -logits}, labels, NAMES, compared=[("float", "int8")])
+    found = analyze({"float": logits, "int8": -logits}, labels, NAMES, compared=[("float", "int8")])
     found.save(tmp_path / "analysis.json")
     assert analysis.load(tmp_path / "analysis.json") == found
     assert json.loads((tmp_path / "analysis.json").read_text())["count"] == 500
@@ -171,7 +172,7 @@ def test_an_analysis_is_read_as_it_was_written(tmp_path):
 
 def test_an_analysis_of_an_older_version_is_read(tmp_path):
     logits, labels = answers()
-    found = analyse({"float": logits, "int8": -logits}, labels, NAMES, compared=[("float", "int8")])
+    found = analyze({"float": logits, "int8": -logits}, labels, NAMES, compared=[("float", "int8")])
     found = dataclasses.replace(
         found, drifts=(analysis.HeatmapDrift("float", "int8", 9, None, None, None, None),)
     )
@@ -198,7 +199,7 @@ def test_a_file_that_is_no_analysis_is_refused_in_one_line(tmp_path, text):
 @pytest.mark.parametrize("logits", [{}, {"float": np.zeros((3, 4))}, {"float": np.zeros((2, 3))}])
 def test_logits_of_other_images_or_classes_are_refused(logits):
     with pytest.raises(ValueError, match="Expected logits"):
-        analyse(logits, np.array([0, 1]), NAMES)
+        analyze(logits, np.array([0, 1]), NAMES)
 
 
 def test_a_reliability_diagram_draws_the_bins():

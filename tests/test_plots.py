@@ -7,7 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from kcnn.explain import Heatmaps
-from kcnn.report.plots import confusion_figure, curves_figure, plot_confusion, plot_curves
+from kcnn.report.confusion_plot import confusion_figure, plot_confusion
+from kcnn.report.learning_curves import curves_figure, plot_curves
 
 EPOCHS = 4
 HISTORY = {
@@ -118,7 +119,7 @@ def test_the_confusion_matrix_shows_counts_and_row_shares():
     assert [label.get_text() for label in axes.get_xticklabels()] == list(NAMES)
     assert [label.get_text() for label in axes.get_yticklabels()] == list(NAMES)
     right = confusion.trace()
-    accuracy = f"{right:,} of {confusion.sum():,} right: {right / confusion.sum():.2%}"
+    accuracy = f"{right:,} of {confusion.sum():,} correct: {right / confusion.sum():.2%}"
     assert axes.get_title() == f"resnet20\n{accuracy}"
 
 

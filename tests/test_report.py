@@ -10,8 +10,8 @@ import pytest
 
 from kcnn import provenance, recipe_files
 from kcnn.evaluation import Evaluation
-from kcnn.report import receipts, table
-from kcnn.report.command import command
+from kcnn.report import receipts, receipts_table
+from kcnn.report.repeat_command import repeat_command
 
 
 def evaluation():
@@ -67,11 +67,17 @@ def test_a_file_that_is_no_report_is_refused(tmp_path, text):
 
 
 def test_the_tables_cells(report):
-    assert table.row(report.receipts[0]) == ("int8", "87.50%", "50%", "5,200", *_last(report))
-    lines = table.markdown(report).splitlines()
+    assert receipts_table.row(report.receipts[0]) == (
+        "int8",
+        "87.50%",
+        "50%",
+        "5,200",
+        *_last(report),
+    )
+    lines = receipts_table.markdown(report).splitlines()
     assert lines[0] == "| variant | accuracy | zeros | bytes | gzip bytes | ms/image |"
     assert len({line.count("|") for line in lines}) == 1
-    assert "8 test images of digits" in table.caption(report)
+    assert "8 test images of digits" in receipts_table.caption(report)
 
 
 def _last(report):
@@ -117,4 +123,4 @@ def test_the_commit_is_of_the_checkout_that_holds_the_code(tmp_path):
 def test_the_command_asks_for_a_control_where_one_was_asked_for(variant, asked):
     shipped = recipe_files.load("quickstart").recipe
     run = SimpleNamespace(recipe="quickstart", receipts=[SimpleNamespace(name=variant)])
-    assert ("--control" in command(run, shipped)) == asked
+    assert ("--control" in repeat_command(run, shipped)) == asked

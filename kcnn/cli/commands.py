@@ -143,7 +143,7 @@ def inspect(
 ) -> None:
     """Say what a run, a model or an exported file holds."""
     if (path / "results.json").is_file():
-        from kcnn.report.comparison import load as load_comparison
+        from kcnn.report.comparison_report import load as load_comparison
 
         show.comparison(load_comparison(path / "results.json"))
     elif path.is_dir():

@@ -18,9 +18,9 @@ def compare_models(
     """Compare the models: parameters, cost, view, measured accuracy, paper."""
     from kcnn.models import FAMILIES
     from kcnn.models.facts import read
-    from kcnn.report.measured import accuracies
+    from kcnn.report.best_runs import best_runs
 
-    facts, measured = read(), accuracies(runs)
+    facts, best = read(), best_runs(runs)
     table = Table(box=None)
     table.add_column("model", no_wrap=True)
     for name in ("parameters", "MACs", "receptive\nfield", "accuracy"):
@@ -28,7 +28,7 @@ def compare_models(
     table.add_column("paper")
     for family in FAMILIES.values():
         for name in family.builders:
-            fact, run = facts[name], measured.get(name)
+            fact, run = facts[name], best.get(name)
             table.add_row(
                 name,
                 f"{fact.parameters:,}",

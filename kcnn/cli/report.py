@@ -10,7 +10,7 @@ from kcnn.cli.show import console
 
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a run's report.html again, from the files in its folder."""
-    from kcnn.report.page import write_page
+    from kcnn.report.run_page import write_page
 
     console.print(write_page(run))
 
@@ -20,6 +20,6 @@ def compare(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
 ) -> None:
     """Put runs side by side on one page."""
-    from kcnn.report.compare_page import write_comparison
+    from kcnn.report.side_by_side_page import write_side_by_side
 
-    console.print(write_comparison(runs, out))
+    console.print(write_side_by_side(runs, out))

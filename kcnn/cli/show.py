@@ -9,7 +9,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
     from kcnn.litert import TensorSummary, TFLiteSummary
-    from kcnn.report.comparison import ComparisonReport
+    from kcnn.report.comparison_report import ComparisonReport
     from kcnn.report.receipts import Report
 
 console = Console(soft_wrap=True, highlight=False)
@@ -24,7 +24,7 @@ def wide(table: Table) -> None:
 
 def receipts(report: "Report") -> None:
     """Print the receipts of a run."""
-    from kcnn.report.table import caption, header, row
+    from kcnn.report.receipts_table import caption, header, row
 
     table = Table(title=caption(report), title_justify="left", title_style="", box=None)
     titles = header(report)

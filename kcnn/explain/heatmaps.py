@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from kcnn.explain.methods import METHODS
-from kcnn.pictures import HEAT, save_figure
+from kcnn.pictures import HEAT, save_figure, side_by_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class Heatmaps:
             ValueError: the images or the number of titles do not fit the maps.
         """
         images = _rgb(images, len(self.raw))
-        pairs = np.concatenate([images, _gap(images), self.overlay(images)], axis=2)
+        pairs = side_by_side([images, self.overlay(images)])
         titles = self._titles(titles)
         columns = min(len(pairs), 4)
         rows = -(-len(pairs) // columns)
@@ -156,9 +156,3 @@ def _rgb(images: np.ndarray, count: int) -> np.ndarray:
     if not (0 <= low and high <= 255) or (images.dtype.kind == "f" and 0 < high <= 1):
         raise ValueError(f"Expected images of 0-255. Received: values from {low} to {high}")
     return np.broadcast_to(np.rint(images).astype("uint8"), (*images.shape[:3], 3))
-
-
-def _gap(images: np.ndarray) -> np.ndarray:
-    """Return the white strip between an image and its overlay."""
-    count, height, width, _ = images.shape
-    return np.full((count, height, max(1, width // 16), 3), 255, "uint8")

@@ -20,9 +20,9 @@ from kcnn.pipeline.precision import decided_alike
 from kcnn.pipeline.setup import build, callbacks_for, load, training_for
 from kcnn.provenance import git_commit
 from kcnn.recipe import Train
-from kcnn.report import comparison as reports
-from kcnn.report.comparison import ComparisonReport, Outcome
+from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import plot_comparison
+from kcnn.report.comparison_report import ComparisonReport, Outcome
 from kcnn.report.comparison_table import document
 from kcnn.run_dir import atomic
 

@@ -1,4 +1,4 @@
-"""What a run's variants got wrong, as `analysis.json`, as pictures and on the page people open."""
+"""The mistakes of a run's variants: `analysis.json`, its pictures and the page of the run."""
 
 import dataclasses
 import logging
@@ -10,25 +10,20 @@ import numpy as np
 from kcnn.evaluation import Evaluation
 from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.pipeline.variants import Variant
-from kcnn.report.analysis import (
-    Analysis,
-    Case,
-    Disagreement,
-    HeatmapDrift,
-    Interval,
-    analyse,
-)
+from kcnn.report.analysis import Analysis, Case, Disagreement, HeatmapDrift, Interval
+from kcnn.report.analyze import analyze
 from kcnn.report.calibration_plot import plot_reliability
 from kcnn.report.galleries import Gallery, plot_galleries
-from kcnn.report.page import write_page
+from kcnn.report.run_page import write_page
 from kcnn.run_dir import RunDir
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
     from kcnn.explain import Heatmaps
+    from kcnn.intervals import Estimate
 
-_DIAGRAMS = 3  # side by side; more no longer fit a page
-_DRIFT_IMAGES = 200  # from all over the test set; some seconds a variant
+_DIAGRAMS = 3  # side by side; more do not fit a page
+_DRIFT_IMAGES = 200  # from all over the test set; they take some seconds a variant
 
 logger = logging.getLogger("kcnn")
 
@@ -41,25 +36,28 @@ def write_findings(
     *,
     explained: int = 0,
 ) -> None:
-    """Write what a finished run's variants got wrong, and its page; `report.json` is there already.
+    """Write the mistakes of a run's variants, and the page of the run.
 
     Args:
-        run_dir: where it goes.
-        data: what the variants were scored on.
-        variants: the first is the one whose mistakes are shown.
+        run_dir: the run's folder, with its `report.json`; the files go there.
+        data: the data set that the variants were scored on.
+        variants: the variants; the mistakes that are drawn are those of the first.
         evaluations: the score of each variant on all test images, in the same order.
-        explained: how many test images get heat maps; 0 where the model has no spatial map, and
-            then the mistakes have none either.
+        explained: how many test images get heat maps. 0 for a model without a feature map; its
+            mistakes are then drawn without heat maps too.
+
+    Raises:
+        ValueError: the folder holds no `report.json`.
     """
     logger.info("writing %s", run_dir.page)
     pairs = _pairs(variants)
-    analysis = analyse(
+    analysis = analyze(
         {variant.name: each.logits for variant, each in zip(variants, evaluations, strict=True)},
         evaluations[0].labels,
         data.class_names,
         compared=[(first.name, second.name) for first, second in pairs],
     )
-    sizes = {}
+    sizes: dict[Variant, tuple[int, ...]] = {}
     if explained:
         images, _ = spread_images(data, _DRIFT_IMAGES)
         sizes = _map_sizes(images[:1], variants)
@@ -80,7 +78,7 @@ def write_findings(
 
 
 def _pairs(variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
-    """Return each exported variant behind the model that it was made from."""
+    """Return each exported variant after the variant that it was exported from."""
     return [
         (source, variant)
         for variant in variants
@@ -103,15 +101,16 @@ def _draw_mistakes(
     if not analysis.mistakes:
         return
     images = _images(data, analysis.mistakes)
-    told = [data.class_names.index(case.answers[0].predicted) for case in analysis.mistakes]
-    heatmaps = _heatmaps(variant, images, np.array(told)) if explained else None
-    tiles, names = (images,), ()
-    if heatmaps:
-        tiles, names = (images, heatmaps.overlay(images)), ("image", "evidence for the answer")
+    heatmaps, tiles, names = None, (images,), ()
+    if explained:
+        predicted = [case.answers[0].predicted for case in analysis.mistakes]
+        indices = np.array([data.class_names.index(name) for name in predicted])
+        heatmaps = _heatmaps(variant, images, indices)
+        tiles, names = (images, heatmaps.overlay(images)), ("image", "evidence")
     gallery = Gallery(
-        f"What the {variant.name} model is surest of, and wrong",
+        f"The most confident mistakes of the {variant.name} model",
         tiles,
-        [f"{case.truth}\ntold as {_percent(case)}" for case in analysis.mistakes],
+        [f"{case.truth}\npredicted {_percent(case)}" for case in analysis.mistakes],
         names,
     )
     plot_galleries([gallery], run_dir.picture("mistakes"), heat=heatmaps is not None)
@@ -123,7 +122,7 @@ def _draw_disagreements(
     first, second = disagreement.first, disagreement.second
     galleries = [
         Gallery(
-            f"Right by {right}, wrong by {wrong}",
+            f"{right} correct, {wrong} wrong",
             (_images(data, cases),),
             [
                 f"{case.truth}\n{first}: {_percent(case, 0)}\n{second}: {_percent(case, 1)}"
@@ -147,11 +146,11 @@ def _draw_heatmaps(
     first = _heatmaps(variants[0], images)
     others = [_heatmaps(variant, images, first.class_index) for variant in variants[1:]]
     gallery = Gallery(
-        f"Where the class is seen, at layer {first.layer}",
+        f"Evidence for the predicted class, at layer {first.layer}",
         (images, *(each.overlay(images) for each in (first, *others))),
         [
-            f"{data.class_names[truth]}\ntold as {data.class_names[told]}"
-            for truth, told in zip(labels, first.class_index, strict=True)
+            f"{data.class_names[truth]}\npredicted {data.class_names[predicted]}"
+            for truth, predicted in zip(labels, first.class_index, strict=True)
         ],
         ("image", *(variant.name for variant in variants)),
     )
@@ -161,20 +160,20 @@ def _draw_heatmaps(
 def _heatmaps(
     variant: Variant, images: np.ndarray, class_index: np.ndarray | None = None
 ) -> "Heatmaps":
-    """Return where the variant sees each class.
+    """Return the variant's heat maps of the classes, or of those that it predicts.
 
     Raises:
-        ValueError: it cannot be asked.
+        ValueError: the variant has no heat maps.
     """
-    from kcnn import explain  # heat maps take TensorFlow, and other findings do not
+    from kcnn import explain  # heat maps need TensorFlow, the other findings do not
 
     if variant.file.suffix == ".tflite":
-        return explain.tflite_cam(variant.file, images, class_index)
-    return explain.grad_cam(variant.model, images, class_index)
+        return explain.tflite_cam(variant.file, images, class_index=class_index)
+    return explain.grad_cam(variant.model, images, class_index=class_index)
 
 
 def _map_sizes(image: np.ndarray, variants: Sequence[Variant]) -> dict[Variant, tuple[int, ...]]:
-    """Return the shape of an image's heat map, of all variants that can be asked for one."""
+    """Return the shape of an image's heat map, for all variants that have heat maps."""
     sizes = {}
     for variant in variants:
         if variant.tta == "none":
@@ -190,7 +189,7 @@ def _map_sizes(image: np.ndarray, variants: Sequence[Variant]) -> dict[Variant, 
 def _drifts(
     images: np.ndarray, variants: Sequence[Variant], sizes: dict[Variant, tuple[int, ...]]
 ) -> tuple[HeatmapDrift, ...]:
-    """Return how far the heat maps of each later variant lie from the first's, where it has any."""
+    """Return how far the heat maps of later variants differ from those of the first."""
     from kcnn import explain  # as in _heatmaps
 
     others = [variant for variant in variants[1:] if sizes.get(variant) == sizes[variants[0]]]
@@ -205,10 +204,10 @@ def _drifts(
             variants[0].name,
             variant.name,
             len(images),
-            *(
-                Interval(each.mean, each.low, each.high) if each.count > 1 else None
-                for each in (moved.correlation, moved.overlap, moved.shift, moved.changed)
-            ),
+            _interval(moved.correlation),
+            _interval(moved.overlap),
+            _interval(moved.shift),
+            _interval(moved.changed),
             left_out=moved.left_out,
         )
         for variant, moved in zip(others, explain.drift(*sources, images=images), strict=True)
@@ -219,6 +218,12 @@ def _images(data: "Data | JaxData", cases: Sequence[Case]) -> np.ndarray:
     return images_at(data, [case.index for case in cases])[0]
 
 
+def _interval(estimate: "Estimate | None") -> Interval | None:
+    if estimate is None or estimate.count < 2:
+        return None
+    return Interval(estimate.mean, estimate.low, estimate.high)
+
+
 def _percent(case: Case, answer: int = 0) -> str:
-    told = case.answers[answer]
-    return f"{told.predicted} {told.probability:.1%}"
+    given = case.answers[answer]
+    return f"{given.predicted} {given.probability:.1%}"

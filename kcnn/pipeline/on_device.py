@@ -19,7 +19,8 @@ from kcnn.pipeline.setup import build, callbacks_for, load_for_jax, training_for
 from kcnn.pipeline.variants import Variant, facts, score, with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
-from kcnn.report import plots
+from kcnn.report.confusion_plot import plot_confusion
+from kcnn.report.learning_curves import plot_curves
 from kcnn.report.receipts import Receipt, Report, receipt
 from kcnn.run_dir import RunDir
 
@@ -71,10 +72,10 @@ def run(
     trained = training and training(callbacks=callbacks)
     model = in_float32(trained.model if trained else model)
     if trained:
-        plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
+        plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
     variants = _variants(recipe, model, run_dir)
     evaluations = [score(variant, data) for variant in variants]
-    plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
+    plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     course |= {"backend": keras.config.backend(), "left_out": left_out}
     receipts = _receipts(variants, evaluations)

@@ -21,9 +21,10 @@ from kcnn.pipeline.shrink import check, shrunk
 from kcnn.pipeline.variants import Variant, score, with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
-from kcnn.report import plots
-from kcnn.report.page import write_page
+from kcnn.report.confusion_plot import plot_confusion
+from kcnn.report.learning_curves import plot_curves
 from kcnn.report.receipts import CONTROL, Report
+from kcnn.report.run_page import write_page
 from kcnn.run_dir import RunDir
 
 logger = logging.getLogger("kcnn")
@@ -79,8 +80,8 @@ def run(
     if explained and not _explain(explained, model, data, run_dir):
         explained = 0
     if trained:
-        plots.plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
-    plots.plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
+        plot_curves(trained.history, run_dir.picture("curves"), best_epoch=trained.best_epoch)
+    plot_confusion(evaluations[0].confusion, data.class_names, run_dir.picture("confusion"))
     measured = receipts(variants, evaluations)
     course = course_of(trained, recipe.train) if trained else {"taken_from": recipe.trained}
     report = report_of(recipe, name, data, model, course, measured, commit)
@@ -118,8 +119,8 @@ def _explain(count: int, model: keras.Model, data: Data, run_dir: RunDir) -> boo
         logger.warning("no heat maps: %s", reason)
         return False
     titles = [
-        f"{data.class_names[truth]}, told as {data.class_names[told]}"
-        for truth, told in zip(labels, heatmaps.class_index, strict=True)
+        f"{data.class_names[truth]}, predicted {data.class_names[predicted]}"
+        for truth, predicted in zip(labels, heatmaps.class_index, strict=True)
     ]
     heatmaps.save(run_dir.picture("grad_cam"), images, titles)
     return True

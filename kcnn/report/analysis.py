@@ -1,40 +1,41 @@
-"""What a run's variants got wrong, and how sure of it they were: the content of `analysis.json`."""
+"""The mistakes of a run's variants and their confidence: the content of `analysis.json`."""
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from kcnn.report import json_files
-from kcnn.report.metrics import (
-    Calibration,
-    ClassScore,
-    ConfusedPair,
-    calibration,
-    class_scores,
-    confused_pairs,
-    probabilities,
-)
+from kcnn.report.metrics import Calibration, ClassScore, ConfusedPair
 from kcnn.run_dir import atomic
 
 
 @dataclass(frozen=True)
 class VariantAnalysis:
-    """What one variant of the model got wrong."""
+    """The scores of one variant of the model beyond its accuracy.
+
+    Attributes:
+        name: the variant's.
+        classes: precision, recall and F1 of each class, in the order of the classes.
+        confused: the pairs of classes that it confuses, the most frequent first.
+        calibration: how well its confidence matches its accuracy.
+    """
 
     name: str
     classes: tuple[ClassScore, ...]
     confused: tuple[ConfusedPair, ...]
-    """The most frequent first."""
     calibration: Calibration
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one variant said of one image."""
+    """What one variant predicted for one image.
+
+    Attributes:
+        predicted: the name of the most probable class.
+        probability: of that class, 0 to 1.
+    """
 
     predicted: Annotated[str, json_files.formerly("predicted", "told")]
     probability: float
@@ -42,33 +43,47 @@ class Answer:
 
 @dataclass(frozen=True)
 class Case:
-    """One test image, and what was said of it."""
+    """One test image and the predictions for it.
+
+    Attributes:
+        index: the image's position in the test set, from 0.
+        truth: the name of its true class.
+        answers: the predictions, of one variant or of the two that are compared.
+    """
 
     index: int
-    """Its place in the test set, from 0."""
     truth: str
     answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """On which images two variants of a model answer differently."""
+    """The images for which two variants of a model predict different classes.
+
+    Attributes:
+        first: the name of the one variant.
+        second: the name of the other.
+        differ: the number of images for which they predict different classes.
+        only_first_right: the number of images that only the first predicts correctly.
+        only_second_right: the number of images that only the second predicts correctly.
+        lost: some of the images that only the first predicts correctly, the second's most
+            confident mistakes first, with the predictions of both.
+        gained: some of the images that only the second predicts correctly, the first's most
+            confident mistakes first, with the predictions of both.
+    """
 
     first: str
     second: str
     differ: int
-    """Images for which the two predict different classes."""
     only_first_right: int
     only_second_right: int
     lost: tuple[Case, ...]
-    """Images that only the first is right about, the second's most confident mistakes first."""
     gained: tuple[Case, ...]
-    """Images that only the second is right about, the first's most confident mistakes first."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the two ends of its 95 % interval."""
+    """A mean and the lower and upper end of its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -77,31 +92,46 @@ class Interval:
 
 @dataclass(frozen=True)
 class HeatmapDrift:
-    """How far one variant's heat maps lie from another's: `kcnn.explain.Drift`.
+    """How far one variant's heat maps differ from another's; see `kcnn.explain.Drift`.
 
-    None stands for what too few images have told.
+    Attributes:
+        reference: the name of the variant whose heat maps are the reference.
+        variant: the name of the other.
+        count: the number of images.
+        correlation: Pearson's correlation of the two maps, -1 to 1. This and the following are None
+            where too few images have both maps.
+        overlap: the intersection over union of the maps' strongest fifths, 0 to 1.
+        shift: the distance between the maps' peaks, in pixels of the image.
+        changed: the share of images whose predicted class differs.
+        left_out: the number of images that only `changed` counts, because one of their two maps is
+            constant.
     """
 
     reference: str
     variant: Annotated[str, json_files.formerly("variant", "form")]
     count: int
-    """Images asked."""
     correlation: Interval | None
     overlap: Interval | None
     shift: Interval | None
     changed: Interval | None
     left_out: int = 0
-    """Images that only `changed` counts: one of their two maps is the same everywhere."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the variants of one run got wrong, on one test set."""
+    """The mistakes of the variants of one run, on one test set.
+
+    Attributes:
+        count: the number of test images.
+        variants: the scores of each.
+        mistakes: the most confident mistakes of the first variant; not all of them.
+        disagreements: comparisons of variants with what they were made from.
+        drifts: how far the heat maps of later variants differ from those of the first.
+    """
 
     count: int
     variants: Annotated[tuple[VariantAnalysis, ...], json_files.formerly("variants", "forms")]
     mistakes: tuple[Case, ...]
-    """The first variant's wrong answers, the surest first; not all of them."""
     disagreements: tuple[Disagreement, ...] = ()
     drifts: tuple[HeatmapDrift, ...] = ()
 
@@ -115,117 +145,9 @@ _ANALYSIS = TypeAdapter(Analysis)
 
 
 def load(path: str | os.PathLike) -> Analysis:
-    """Read an `analysis.json`.
+    """Read an `analysis.json`, also one of an older version.
 
     Raises:
-        ValueError: there is none, or it is not an analysis.
+        ValueError: there is no such file, or it is not an analysis.
     """
     return json_files.read(_ANALYSIS, path, "analysis")
-
-
-def analyse(
-    logits: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    *,
-    compared: Sequence[tuple[str, str]] = (),
-    shown: int = 12,
-) -> Analysis:
-    """Return what the variants of a model got wrong on one test set.
-
-    Args:
-        logits: variant name -> float [count, classes], all of the same images.
-        labels: int [count], the true classes.
-        class_names: one per class, in order.
-        compared: pairs of variant names to compare image by image.
-        shown: how many images to name at most, of the mistakes and of each side of a comparison.
-
-    Raises:
-        ValueError: there is no variant, or the shapes do not fit.
-
-    >>> sure_of_dog = np.array([[4.0, 0.0], [0.0, 4.0], [0.0, 4.0]])
-    >>> analysis = analyse({"float": sure_of_dog}, np.array([0, 1, 0]), ["cat", "dog"])
-    >>> analysis.mistakes[0].index, analysis.mistakes[0].truth, analysis.mistakes[0].answers
-    (2, 'cat', (Answer(predicted='dog', probability=0.98...),))
-    """
-    labels = np.asarray(labels)
-    shape = (len(labels), len(class_names))
-    if not logits or any(np.shape(each) != shape for each in logits.values()):
-        received = {name: np.shape(each) for name, each in logits.items()}
-        raise ValueError(
-            f"Expected logits of shape {shape}, images by class names, of one variant at least. "
-            f"Received: {received}"
-        )
-    said = _Said(
-        {name: probabilities(each) for name, each in logits.items()},
-        labels,
-        tuple(map(str, class_names)),
-        shown,
-    )
-    first = next(iter(logits))
-    return Analysis(
-        count=len(labels),
-        variants=tuple(_variant(said, name) for name in logits),
-        mistakes=said.cases(~said.right(first), first, [first]),
-        disagreements=tuple(_compare(said, *pair) for pair in compared),
-    )
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What every variant said of every image."""
-
-    probabilities: Mapping[str, np.ndarray]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    shown: int
-
-    def predicted(self, variant: str) -> np.ndarray:
-        return self.probabilities[variant].argmax(axis=1)
-
-    def right(self, variant: str) -> np.ndarray:
-        return self.predicted(variant) == self.labels
-
-    def cases(self, chosen: np.ndarray, surest: str, variants: Sequence[str]) -> tuple[Case, ...]:
-        """Return the chosen images that `surest` is surest of, with the answers of `variants`."""
-        confidence = np.where(chosen, self.probabilities[surest].max(axis=1), -1)
-        order = np.argsort(-confidence, kind="stable")[: min(self.shown, int(chosen.sum()))]
-        return tuple(
-            Case(
-                index=int(index),
-                truth=self.class_names[self.labels[index]],
-                answers=tuple(self._answer(variant, index) for variant in variants),
-            )
-            for index in order
-        )
-
-    def _answer(self, variant: str, index: int) -> Answer:
-        predicted = self.probabilities[variant][index].argmax()
-        return Answer(
-            self.class_names[predicted], float(self.probabilities[variant][index, predicted])
-        )
-
-
-def _variant(said: _Said, name: str) -> VariantAnalysis:
-    confusion = np.zeros((len(said.class_names),) * 2, int)
-    np.add.at(confusion, (said.labels, said.predicted(name)), 1)
-    return VariantAnalysis(
-        name=name,
-        classes=class_scores(confusion, said.class_names),
-        confused=confused_pairs(confusion, said.class_names),
-        calibration=calibration(said.probabilities[name], said.labels),
-    )
-
-
-def _compare(said: _Said, first: str, second: str) -> Disagreement:
-    lost = said.right(first) & ~said.right(second)
-    gained = said.right(second) & ~said.right(first)
-    return Disagreement(
-        first=first,
-        second=second,
-        differ=int((said.predicted(first) != said.predicted(second)).sum()),
-        only_first_right=int(lost.sum()),
-        only_second_right=int(gained.sum()),
-        lost=said.cases(lost, second, (first, second)),
-        gained=said.cases(gained, first, (first, second)),
-    )

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from kcnn.pictures import save_figure
+from kcnn.pictures import GRAY, PALETTE, clean_axes, save_figure
 from kcnn.report.metrics import Calibration
 
-_BARS, _DIAGONAL, _COUNTS = "#0072B2", "#444444", "#999999"
+_COUNTS = "#999999"
 
 
 def plot_reliability(calibrations: Mapping[str, Calibration], path: str | os.PathLike) -> None:
@@ -20,10 +21,10 @@ def plot_reliability(calibrations: Mapping[str, Calibration], path: str | os.Pat
 
 
 def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:
-    """Return a reliability diagram for each variant: accuracy by confidence, and how many images.
+    """Return a reliability diagram for each variant: accuracy and image count by confidence.
 
-    Bars on the diagonal are answers as often right as the model is sure; below it the model is
-    too sure of itself.
+    On the diagonal the accuracy equals the confidence; where a bar ends below it, the model is
+    overconfident.
 
     Paper: Guo et al., "On Calibration of Modern Neural Networks" (2017), figure 1,
     https://arxiv.org/abs/1706.04599.
@@ -36,12 +37,12 @@ def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:
     'float: ECE 15.00%'
     """
     if not calibrations:
-        raise ValueError("Expected the calibration of a variant at least. Received: none")
-    figure = Figure(figsize=(3.9 * len(calibrations), 4.6), dpi=130, layout="constrained")
+        raise ValueError("Expected the calibration of at least one variant. Received: none")
+    layout = ConstrainedLayoutEngine(wspace=0.06)  # or the outer ticks touch
+    figure = Figure(figsize=(3.9 * len(calibrations), 4.6), dpi=130, layout=layout)
     axes = figure.subplots(
         2, len(calibrations), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)
     )
-    figure.get_layout_engine().set(wspace=0.06)  # or the outer ticks touch
     for column, (name, each) in enumerate(calibrations.items()):
         _draw_accuracy(axes[0, column], each)
         axes[0, column].set_title(f"{name}: ECE {each.error:.2%}", fontsize=11)
@@ -59,17 +60,15 @@ def _draw_accuracy(axes: Axes, calibration: Calibration) -> None:
         np.array(calibration.accuracy)[full],
         width,
         align="edge",
-        color=_BARS,
+        color=PALETTE[0],
         edgecolor="white",
-        label="right answers",
+        label="accuracy",
     )
-    axes.plot(
-        [0, 1], [0, 1], color=_DIAGONAL, linestyle="--", linewidth=1, label="as sure as right"
-    )
+    axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1, label="perfect calibration")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(fontsize=8, loc="upper left")
-    axes.spines[["top", "right"]].set_visible(False)
+    clean_axes(axes, grid=False)
 
 
 def _draw_counts(axes: Axes, calibration: Calibration) -> None:
@@ -77,7 +76,7 @@ def _draw_counts(axes: Axes, calibration: Calibration) -> None:
     axes.bar(left, calibration.counts, width, align="edge", color=_COUNTS, edgecolor="white")
     axes.set_xlabel("confidence")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.spines[["top", "right"]].set_visible(False)
+    clean_axes(axes, grid=False)
 
 
 def _bins(calibration: Calibration) -> tuple[np.ndarray, float]:

@@ -2,22 +2,25 @@
 
 import os
 import textwrap
+from collections.abc import Callable, Sequence
 from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kcnn.pictures import save_figure
-from kcnn.report.comparison import ComparisonReport, Outcome
+from kcnn.pictures import PALETTE, clean_axes, save_figure
+from kcnn.report.comparison_report import ComparisonReport, Outcome
+from kcnn.report.panels import Curve, draw_panel
 
-# Okabe and Ito's palette without its yellow, too light for a line. The marker tells variants
-# apart without any colour.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+Outcomes = tuple[Outcome, ...]
+Values = dict[int, list[float]]
+"""Epoch or pixels -> a value for each seed."""
+
+# The marker distinguishes variants without any color.
 _MARKERS = "os^DvPX*"
 _LABEL_WIDTH = 24
-_LOSS_DECADES = 1.5  # a linear axis hides all but the worst variant above
+_LOSS_DECADES = 1.5
 
 
 def plot_comparison(report: ComparisonReport, path: str | os.PathLike) -> None:
@@ -28,8 +31,8 @@ def plot_comparison(report: ComparisonReport, path: str | os.PathLike) -> None:
 def comparison_figure(report: ComparisonReport) -> Figure:
     """Return validation accuracy by epoch beside training loss by epoch, or accuracy by shift.
 
-    A line is the mean over a variant's seeds, its band one standard deviation to either side. A
-    variant whose trainings all diverged has the epochs before that, if any.
+    A line is the mean over a variant's seeds, its band one standard deviation to either side. Of a
+    variant whose trainings all diverged, the epochs before that are drawn, if there are any.
 
     Raises:
         ValueError: there is no outcome to draw.
@@ -38,27 +41,38 @@ def comparison_figure(report: ComparisonReport) -> Figure:
         raise ValueError(f"{report.name} has no training yet: there is nothing to draw.")
     figure = Figure(figsize=(11, 4.4), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
-    for variant, colour, marker in zip(
-        report.comparison.variants, cycle(_COLOURS), cycle(_MARKERS), strict=False
-    ):
-        style = {"color": colour, "marker": marker, "label": _label(report, variant)}
-        outcomes = report.of(variant) or report.diverged(variant)
-        _draw(left, _by_epoch(outcomes, "val_accuracy"), **style)
-        if report.comparison.shifts:
-            _draw(right, _by_shift(outcomes), **style)
-        else:
-            _draw(right, _by_epoch(outcomes, "loss"), **style)
-    _finish_accuracy(left, "Validation accuracy")
-    left.set_xlabel("epoch")
+    draw_panel(left, "accuracy", _curves(report, lambda each: _by_epoch(each, "val_accuracy")))
+    left.set(title="Validation accuracy", xlabel="epoch")
     if report.comparison.shifts:
-        _finish_accuracy(right, "Test accuracy on shifted images")
-        right.set_xlabel("pixels to the right and down")
+        draw_panel(right, "accuracy", _curves(report, _by_shift))
+        right.set(title="Test accuracy on shifted images", xlabel="pixels to the right and down")
     else:
-        _finish_loss(right)
+        curves = _curves(report, lambda each: _by_epoch(each, "loss"))
+        draw_panel(right, "loss", curves)
+        right.set(title="Training loss", xlabel="epoch")
+        _fit_scale(right, curves)
+    for axes in (left, right):
+        axes.title.set_fontsize(11)
+        clean_axes(axes)
     figure.suptitle(textwrap.fill(report.comparison.question, 100), fontsize=12)
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=9, frameon=False)
     return figure
+
+
+def _curves(report: ComparisonReport, read: Callable[[Outcomes], Values]) -> list[Curve]:
+    """Return a curve for each variant, of what `read` finds in its outcomes."""
+    return [
+        _curve(
+            read(report.finished(variant) or report.diverged(variant)),
+            _label(report, variant),
+            color,
+            marker,
+        )
+        for variant, color, marker in zip(
+            report.comparison.variants, cycle(PALETTE), cycle(_MARKERS), strict=False
+        )
+    ]
 
 
 def _label(report: ComparisonReport, variant: str) -> str:
@@ -67,54 +81,36 @@ def _label(report: ComparisonReport, variant: str) -> str:
     return textwrap.fill(variant, _LABEL_WIDTH) + note
 
 
-def _by_epoch(outcomes: tuple[Outcome, ...], metric: str) -> dict[int, list[float]]:
-    values: dict[int, list[float]] = {}
+def _by_epoch(outcomes: Outcomes, metric: str) -> Values:
+    values: Values = {}
     for outcome in outcomes:
         for epoch, value in enumerate(outcome.history.get(metric, ()), start=1):
             values.setdefault(epoch, []).append(value)
     return values
 
 
-def _by_shift(outcomes: tuple[Outcome, ...]) -> dict[int, list[float]]:
-    values: dict[int, list[float]] = {}
+def _by_shift(outcomes: Outcomes) -> Values:
+    values: Values = {}
     for outcome in outcomes:
         for pixels, accuracy in sorted(outcome.shifted.items()):
             values.setdefault(pixels, []).append(accuracy)
     return values
 
 
-def _draw(axes: Axes, values: dict[int, list[float]], **style: str) -> None:
-    places = np.array(list(values), int)
-    means = np.array([np.mean(each) for each in values.values()])
-    # A marker a point would be a rope in a long training.
-    every = max(1, len(places) // 12)
-    axes.plot(places, means, markersize=5, linewidth=1.6, markevery=every, **style)
-    deviations = np.array(
-        [np.std(each, ddof=1) if len(each) > 1 else 0 for each in values.values()]
+def _curve(values: Values, label: str, color: str, marker: str) -> Curve:
+    deviations = [np.std(each, ddof=1).item() if len(each) > 1 else 0 for each in values.values()]
+    return Curve(
+        label,
+        [np.mean(each).item() for each in values.values()],
+        color,
+        marker=marker,
+        deviation=deviations,
+        places=list(values),
     )
-    if deviations.any():
-        band = {"color": style["color"], "alpha": 0.14, "linewidth": 0}
-        axes.fill_between(places, means - deviations, means + deviations, **band)
 
 
-def _finish_accuracy(axes: Axes, title: str) -> None:
-    axes.set_ylabel("accuracy (%)")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}"))
-    _finish(axes, title)
-
-
-def _finish_loss(axes: Axes) -> None:
-    drawn = np.concatenate([line.get_ydata() for line in axes.lines])
-    positive = drawn[drawn > 0]
-    if len(positive) and np.log10(positive.max() / positive.min()) > _LOSS_DECADES:
+def _fit_scale(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Draw losses on a logarithmic scale where a linear one would hide all but the worst."""
+    positive = [value for curve in curves for value in curve.values if value > 0]
+    if positive and np.log10(max(positive) / min(positive)) > _LOSS_DECADES:
         axes.set_yscale("log")
-    axes.set_ylabel("loss")
-    axes.set_xlabel("epoch")
-    _finish(axes, "Training loss")
-
-
-def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, fontsize=11)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)

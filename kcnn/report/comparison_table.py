@@ -1,31 +1,31 @@
-"""The table of a comparison, once for the terminal and once for Markdown."""
+"""The table of a comparison, for the terminal and for Markdown."""
 
 from collections.abc import Callable
 from statistics import mean, median, stdev
 
 from kcnn.recipe import Recipe
-from kcnn.report.comparison import ComparisonReport, Outcome
+from kcnn.report.comparison_report import ComparisonReport, Outcome
 
 _HEADER = ("variant", "parameters", "test accuracy", "validation", "training", "loss", "s/epoch")
 
 
 def header(report: ComparisonReport) -> tuple[str, ...]:
-    """Return the columns' names; those of shifted test images come last."""
+    """Return the titles of the columns; those of shifted test images come last."""
     return (*_HEADER, *(f"{pixels} px off" for pixels in _shifts(report)))
 
 
 def row(report: ComparisonReport, variant: str) -> tuple[str, ...]:
     """Return one variant's cells, in the order of `header`."""
-    outcomes = report.of(variant)
+    outcomes = report.finished(variant)
 
-    def value(read: Callable[[Outcome], float], form: str = ".2%") -> str:
-        return format(mean(map(read, outcomes)), form) if outcomes else "–"
+    def value(read: Callable[[Outcome], float], pattern: str = ".2%") -> str:
+        return format(mean(map(read, outcomes)), pattern) if outcomes else "–"
 
     every = [outcome for outcome in report.outcomes if outcome.variant == variant]
     return (
         variant,
         f"{every[0].parameters:,}" if every else "–",
-        _test(report, variant),
+        _test_accuracy(report, variant),
         value(lambda each: each.history["val_accuracy"][-1]),
         value(lambda each: each.history["accuracy"][-1]),
         value(lambda each: each.history["loss"][-1], ".3f"),
@@ -39,24 +39,22 @@ def caption(report: ComparisonReport) -> str:
     """Return what the numbers mean, in a few sentences."""
     recipes, seeds = report.comparison.variants.values(), report.comparison.seeds
     epochs = _range({_epochs(recipe) for recipe in recipes})
-    over = f"one training each, seed {seeds[0]}"
+    trainings = f"one training each, seed {seeds[0]}"
     if len(seeds) > 1:
-        over = f"means of {len(seeds)} trainings each, ± their standard deviation"
-    off = " An image that is n px off is moved n pixels to the right and down, on black."
+        trainings = f"means of {len(seeds)} trainings each, ± their standard deviation"
+    off = (
+        ' "n px off" is the test accuracy on images moved n pixels to the right and down, on black.'
+    )
     return (
         f"{report.name}: {_range({each.train_images for each in report.outcomes})} training images "
         f"of {' and '.join(sorted({recipe.data.name for recipe in recipes}))}, {epochs} "
-        f"epoch{'' if epochs == '1' else 's'}, {over}. All numbers are the last epoch's. "
-        "Parameters are those that train. Test accuracy is on all "
+        f"epoch{'' if epochs == '1' else 's'}, {trainings}. All numbers are those of the last "
+        "epoch. Parameters are the trainable ones. Test accuracy is on all "
         f"{_range({each.test_images for each in report.outcomes})} test images; "
-        "training and loss are means over the epoch, with its augmentation and dropout; s/epoch "
-        f"on {report.hardware['cores']} cores ({report.hardware['processor']})."
+        "training accuracy and loss are averaged over the epoch, with augmentation and dropout; "
+        f"s/epoch on {report.hardware['cores']} cores ({report.hardware['processor']})."
         f"{off if _shifts(report) else ''}"
     )
-
-
-def _epochs(recipe: Recipe) -> int:
-    return recipe.train.epochs + (recipe.transfer.head_epochs if recipe.transfer else 0)
 
 
 def markdown(report: ComparisonReport) -> str:
@@ -68,17 +66,21 @@ def markdown(report: ComparisonReport) -> str:
 
 
 def document(report: ComparisonReport, picture: str) -> str:
-    """Return the comparison on one Markdown page: question, table, caption and picture."""
+    """Return the comparison as a page of Markdown: question, table, caption and picture."""
     question = report.comparison.question
     return f"# {question}\n\n{markdown(report)}\n\n{caption(report)}\n\n![{question}]({picture})\n"
 
 
-def _test(report: ComparisonReport, variant: str) -> str:
-    accuracies = [outcome.test_accuracy for outcome in report.of(variant)]
-    diverged = report.diverged(variant)
+def _epochs(recipe: Recipe) -> int:
+    return recipe.train.epochs + (recipe.transfer.head_epochs if recipe.transfer else 0)
+
+
+def _test_accuracy(report: ComparisonReport, variant: str) -> str:
+    finished = report.finished(variant)
+    accuracies = [each.test_accuracy for each in finished if each.test_accuracy is not None]
+    diverged = [each.diverged for each in report.diverged(variant) if each.diverged is not None]
     if not accuracies:
-        epochs = _range({outcome.diverged for outcome in diverged})
-        return f"diverged in epoch {epochs}" if diverged else "not trained yet"
+        return f"diverged in epoch {_range(set(diverged))}" if diverged else "not trained yet"
     cell = f"{mean(accuracies):.2%}"
     if len(accuracies) > 1:
         cell = f"{100 * mean(accuracies):.2f} ± {100 * stdev(accuracies):.2f}%"

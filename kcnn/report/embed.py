@@ -1,4 +1,4 @@
-"""Pictures as a page carries them: inside itself, with their size and a text for who cannot see."""
+"""Pictures embedded in a page, with their size and a description for readers who cannot see."""
 
 import base64
 import io
@@ -9,24 +9,29 @@ import matplotlib
 from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
-_LARGE = 300_000  # bytes; above, a picture is stored with loss, so that a page stays light
+_LARGE = 300_000  # bytes; above, a picture is compressed with loss, so that a page stays light
 _SIDE = 1600  # pixels
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture inside a page."""
+    """A picture embedded in a page.
+
+    Attributes:
+        source: a data URI.
+        width: in pixels.
+        height: in pixels.
+        alt: a description of the picture.
+    """
 
     source: str
-    """A data URI."""
     width: int
     height: int
     alt: str
-    """What is seen."""
 
 
 def embed_file(path: Path, alt: str) -> Picture:
-    """Return a picture file for a page, made smaller if it is large.
+    """Return a picture file for a page, compressed if it is large.
 
     Raises:
         ValueError: the file is no picture.
@@ -36,7 +41,7 @@ def embed_file(path: Path, alt: str) -> Picture:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             if len(content) > _LARGE:
-                content, kind = _smaller(image), "webp"
+                content, kind = _compress(image), "webp"
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise ValueError(f"{str(path)!r} is no picture: {error}.") from error
     with Image.open(io.BytesIO(content)) as image:
@@ -49,12 +54,12 @@ def embed_figure(figure: Figure, alt: str) -> Picture:
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "kcnn"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    # SVG in matplotlib has 72 points an inch, which browsers show as 96 pixels.
+    # matplotlib writes SVG at 72 points an inch; browsers show an inch as 96 pixels.
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     return Picture(_uri(buffer.getvalue(), "image/svg+xml"), width, height, alt)
 
 
-def _smaller(image: Image.Image) -> bytes:
+def _compress(image: Image.Image) -> bytes:
     image = image.convert("RGB")
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Pictures of images and what was said of them: mistakes, disagreements, heat maps side by side."""
+"""Pictures of images with captions: mistakes, disagreements, heat maps side by side."""
 
 import os
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure, SubFigure
 
-from kcnn.pictures import HEAT, save_figure
+from kcnn.pictures import HEAT, save_figure, side_by_side
 
 _TILE = 1.3  # inches, an image's width
 _LINE = 0.16  # inches, a line of text
-_LETTERS = 26  # of a caption's line; a class may have a long name
+_LETTERS = 26  # in a line of a caption; a class may have a long name
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +21,10 @@ class Gallery:
 
     Attributes:
         title: the heading.
-        tiles: uint8 [N, H, W, 1 or 3] each: the images, and what stands to their right, such as
+        tiles: uint8 [N, H, W, 1 or 3] each: the images, and what is drawn to their right, such as
             their heat maps, of the same height and width.
         captions: one per image.
-        names: of the tiles, below each; none are written if it is empty.
+        names: one per tile, written below it; empty for none.
     """
 
     title: str
@@ -45,10 +45,10 @@ def galleries_figure(galleries: Sequence[Gallery], *, heat: bool = False) -> Fig
 
     Args:
         galleries: at least one, each of at least one image.
-        heat: add the scale of heat maps, as `kcnn.explain.Heatmaps.overlay` draws them.
+        heat: add the color scale of heat maps, as `kcnn.explain.Heatmaps.overlay` draws them.
 
     Raises:
-        ValueError: there is nothing to draw, or tiles and captions do not fit one another.
+        ValueError: there is nothing to draw, or the numbers of tiles and captions differ.
 
     >>> image = np.zeros((2, 8, 8, 3), np.uint8)
     >>> figure = galleries_figure([Gallery("Mistakes", (image, image), ["a cat", "a dog"])])
@@ -56,7 +56,7 @@ def galleries_figure(galleries: Sequence[Gallery], *, heat: bool = False) -> Fig
     ['a cat', 'a dog']
     """
     if not galleries:
-        raise ValueError("Expected a gallery at least. Received: none")
+        raise ValueError("Expected at least one gallery. Received: none")
     for gallery in galleries:
         _check(gallery)
     across = max(len(gallery.tiles) for gallery in galleries)
@@ -77,7 +77,7 @@ def galleries_figure(galleries: Sequence[Gallery], *, heat: bool = False) -> Fig
 
 def _draw(part: SubFigure, gallery: Gallery, columns: int) -> np.ndarray:
     part.suptitle(gallery.title, fontsize=11, parse_math=False)
-    images = _side_by_side(gallery.tiles)
+    images = side_by_side(gallery.tiles)
     axes = part.subplots(-(-len(images) // columns), columns, squeeze=False)
     for cell in axes.flat:
         cell.set_axis_off()
@@ -91,15 +91,6 @@ def _draw(part: SubFigure, gallery: Gallery, columns: int) -> np.ndarray:
             style = {"ha": "center", "va": "top", "fontsize": 7, "parse_math": False}
             cell.text(middle, below, name, **style)
     return axes
-
-
-def _side_by_side(tiles: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return [N, H, W', 3], the tiles with white strips between them."""
-    rgb = [np.broadcast_to(each, (*each.shape[:3], 3)) for each in tiles]
-    count, height, width, _ = rgb[0].shape
-    strip = np.full((count, height, max(1, width // 20), 3), 255, np.uint8)
-    parts = [part for each in rgb for part in (strip, each)]
-    return np.concatenate(parts[1:], axis=2)
 
 
 def _shortened(line: str) -> str:
@@ -120,7 +111,7 @@ def _check(gallery: Gallery) -> None:
     )
     if not fits or not len(gallery.captions) == len(gallery.tiles[0]) > 0:
         raise ValueError(
-            "Expected an image at least, a caption for each, and tiles [N, H, W, 1 or 3] of one "
+            "Expected at least one image, a caption for each, and tiles [N, H, W, 1 or 3] of one "
             f"size. Received: {len(gallery.captions)} captions, shapes "
             f"{[each.shape for each in gallery.tiles]}"
         )

@@ -2,21 +2,25 @@
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
 
 Content = TypeVar("Content")
 
 
-def formerly(name: str, old: str) -> FieldInfo:
-    """Return the annotation of a field `name` that files of older versions call `old`."""
+def formerly(name: str, old: str) -> Any:
+    """Return the annotation of a field called `name`, which files of older versions call `old`."""
     return Field(validation_alias=AliasChoices(name, old))
 
 
 def read(adapter: TypeAdapter[Content], path: str | os.PathLike, kind: str) -> Content:
-    """Return what a file holds; `kind` names it in the message of an error.
+    """Return what a file holds.
+
+    Args:
+        adapter: of the type that was written.
+        path: the file.
+        kind: what the file is called in the message of an error.
 
     Raises:
         ValueError: there is no such file, or it holds something else.

@@ -4,11 +4,10 @@ import os
 
 from matplotlib.figure import Figure
 
-from kcnn.pictures import save_figure
+from kcnn.pictures import PALETTE, clean_axes, save_figure
 from kcnn.training import LearningRateCurve
 
-# Of Okabe and Ito's palette: told apart with any colour vision.
-_LOSS, _SUGGESTION = "#0072B2", "#D55E00"
+_LOSS, _SUGGESTION = PALETTE[:2]
 _HEADROOM = 1.25  # above the highest loss before the lowest one; an explosion leaves the picture
 
 
@@ -39,7 +38,5 @@ def learning_rates_figure(curve: LearningRateCurve) -> Figure:
     axes.set_xlabel("learning rate")
     axes.set_ylabel("training loss")
     axes.set_title(f"Learning-rate range test: try {curve.suggestion:.2g}", fontsize=11)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, framealpha=0.9)
+    clean_axes(axes, legend=True)
     return figure

@@ -1,4 +1,4 @@
-"""The receipts: what each variant of a model is worth, where and with what it was measured."""
+"""The receipts of a run: score, size and speed of each variant; the content of `report.json`."""
 
 import dataclasses
 import gzip
@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import TypeAdapter
 
@@ -23,7 +23,31 @@ CONTROL = "control, no teacher"
 
 @dataclass(frozen=True)
 class Receipt:
-    """One variant of the model: its score on the whole test set, its size and its speed."""
+    """One variant of the model: its score on the whole test set, its size and its speed.
+
+    Attributes:
+        name: the variant's: "float", "pruned 50%", "int8" and so on.
+        file: the name of its file in the run's folder.
+        accuracy: the share of test images that it predicts correctly, 0 to 1.
+        top5_accuracy: the share of test images whose class is among its five most probable ones.
+        loss: mean cross-entropy, in nats.
+        count: the number of test images.
+        bytes: the size of the file.
+        gzip_bytes: the size of the file compressed by gzip, as a download is.
+        ms_per_image: milliseconds in LiteRT, one image at a time on one thread of this machine, the
+            median; a Keras model is timed as a float32 file. None where LiteRT was not run, as in a
+            run on JAX.
+        sparsity: the share of zeros among the weights of convolutions and dense layers; for a
+            `.tflite` file, among those of the Keras model that it was made from.
+        parameters: all numbers of the Keras model, including the statistics of batch norms and the
+            ranges that training for int8 learns.
+        macs: multiply-accumulates for an image.
+        arena_bytes: memory for activations in TensorFlow Lite Micro; None where that is not
+            installed or lacks one of the file's operators.
+        ms_two_threads: as `ms_per_image`, on two threads.
+        tool_ms: as `ms_per_image`, measured by LiteRT's own benchmark tool; None below 0.05 ms, for
+            which the tool is too coarse.
+    """
 
     name: str
     file: str
@@ -34,29 +58,33 @@ class Receipt:
     bytes: int
     gzip_bytes: int
     ms_per_image: float | None
-    """One image at a time on one thread of this machine, in LiteRT, the median; Keras models as
-    float32. None where LiteRT was not asked, as in a run on JAX."""
     sparsity: float
-    """Fraction of zeros among the convolutions' and dense layers' weights; of a .tflite file,
-    those of the Keras model it was made from."""
     parameters: int | None = None
-    """All numbers of the Keras model: batch norms' statistics too, and the ranges that training for
-    int8 learns."""
     macs: int | None = None
-    """Multiply-accumulates for an image."""
     arena_bytes: int | None = None
-    """Memory for activations in TensorFlow Lite Micro, where that was installed and has all of the
-    file's operators."""
     ms_two_threads: float | None = None
-    """The same as `ms_per_image` on two threads."""
     tool_ms: float | None = None
-    """The same as `ms_per_image`, measured by LiteRT's own benchmark tool; None below 0.05 ms, for
-    which the tool is too coarse."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The receipts of one run and everything needed to judge them."""
+    """The receipts of one run and everything needed to judge them.
+
+    Attributes:
+        recipe: the name of the recipe.
+        model: the name of the model.
+        parameters: the number of its trainable parameters.
+        dataset: the name of the data set.
+        train_images: the number of images that it was trained on.
+        receipts: one for each variant, the trained model's first.
+        training: epochs, seconds, best epoch, precision and why the training stopped; or the file
+            of the trained model that the run began with.
+        seed: of all random numbers.
+        git_commit: of the code, with a "+" if it had uncommitted changes; None outside a checkout.
+        created: when the report was made, in UTC.
+        hardware: processor, cores and system.
+        versions: of Python and the libraries.
+    """
 
     recipe: str
     model: str
@@ -81,16 +109,23 @@ _REPORT = TypeAdapter(Report)
 
 
 def load(path: str | os.PathLike) -> Report:
-    """Read a `report.json`.
+    """Read a `report.json`, also one of an older version.
 
     Raises:
-        ValueError: there is none, or it is not a report.
+        ValueError: there is no such file, or it is not a report.
     """
     return json_files.read(_REPORT, path, "report")
 
 
-def receipt(name: str, file: Path, evaluation: "Evaluation", **measured: float | None) -> Receipt:
-    """Return the receipt for a model file, its score and what else was measured of it."""
+def receipt(name: str, file: Path, evaluation: "Evaluation", **measured: Any) -> Receipt:
+    """Return the receipt for a model file.
+
+    Args:
+        name: the variant's.
+        file: its file, whose size is measured here.
+        evaluation: its score.
+        measured: everything else that a `Receipt` says, by the names of its attributes.
+    """
     content = file.read_bytes()
     return Receipt(
         name=name,

@@ -1,4 +1,4 @@
-"""What a run left in its folder, read back without TensorFlow, data or models."""
+"""The files in a run's folder, read back without TensorFlow, data or models."""
 
 import csv
 from dataclasses import dataclass
@@ -16,13 +16,21 @@ History = dict[str, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run as its files tell it; what an older or shorter run has not is None."""
+    """The files of a run; a file that an older or shorter run lacks is None.
+
+    Attributes:
+        run_dir: the run's folder.
+        report: its receipts.
+        recipe: what was run.
+        history: one value an epoch under each of `loss`, `accuracy`, `val_loss`, `val_accuracy` and
+            `learning_rate`.
+        analysis: its mistakes.
+    """
 
     run_dir: RunDir
     report: Report
     recipe: Recipe | None = None
     history: History | None = None
-    """One value an epoch under each of loss, accuracy, val_loss, val_accuracy, learning_rate."""
     analysis: Analysis | None = None
 
 
@@ -30,7 +38,7 @@ def read_run(folder: Path) -> RunFiles:
     """Read the folder of a run.
 
     Raises:
-        ValueError: it is no run's folder, or a file in it is damaged.
+        ValueError: the folder holds no run, or one of its files is damaged.
     """
     run_dir = RunDir(folder)
     if (folder / "results.json").is_file() and not run_dir.report.is_file():
@@ -59,7 +67,7 @@ def _read_recipe(path: Path) -> Recipe | None:
 
 
 def _read_history(path: Path) -> History | None:
-    """Return the columns of the CSV file, or None where there is none or no epoch in it."""
+    """Return the columns of the CSV file, or None if the file or its first epoch is missing."""
     if not path.is_file():
         return None
     try:

@@ -13,10 +13,9 @@ from kcnn.explain.checks.randomization import Cascade
 from kcnn.explain.checks.score import Score
 from kcnn.explain.methods import METHODS
 from kcnn.intervals import bootstrap
-from kcnn.pictures import save_figure
+from kcnn.pictures import GRAY, PALETTE, clean_axes, save_figure
 
-# Of Okabe and Ito's palette: told apart with any color vision.
-_COLORS = {"own": "#0072B2", "random": "#666666", "edges": "#D55E00"}
+_COLORS = {"own": PALETTE[0], "random": GRAY, "edges": PALETTE[1]}
 _STYLES = {"own": "-", "random": ":", "edges": "--"}
 
 
@@ -78,8 +77,7 @@ class Check:
         _draw_cascade(axes[1, 0], self.randomization)
         _draw_places(axes[1, 1], self.scores[-4:])
         for cell in axes.flat:
-            cell.grid(alpha=0.25)
-            cell.spines[["top", "right"]].set_visible(False)
+            clean_axes(cell)
         title = f"{self.title}\nmeans and their 95 % intervals"
         figure.suptitle(title, fontsize=11, parse_math=False)
         return figure

@@ -1,6 +1,6 @@
 "use strict";
 
-// Tables sort by the column whose heading is pressed; pressed again, the other way round.
+// A click on a heading sorts the table by its column; a second click reverses the order.
 const value = (row, column) => {
   const cell = row.cells[column];
   return cell.dataset.value ?? cell.textContent.trim();

@@ -1,27 +1,32 @@
-"""Runs side by side on one page."""
+"""A page with several runs side by side."""
 
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from kcnn.recipe import to_json
-from kcnn.report.course_plot import courses_figure
 from kcnn.report.embed import Picture, embed_figure
-from kcnn.report.html import render
-from kcnn.report.page import hardware_text, receipt_rows, training_text
+from kcnn.report.learning_curves import compared_curves_figure
+from kcnn.report.receipts_table import optional_columns
+from kcnn.report.render import render
 from kcnn.report.run_files import RunFiles, read_run
-from kcnn.report.table import more_columns
+from kcnn.report.run_page import hardware_text, receipt_rows, training_text
 from kcnn.run_dir import atomic
 
 
-def write_comparison(folders: Sequence[Path], out: Path) -> Path:
-    """Write a page with the receipts, the curves and the differences of runs, and return its path.
+def write_side_by_side(folders: Sequence[Path], out: Path) -> Path:
+    """Write a page with the receipts, the curves and the differences of runs; return its path.
+
+    Args:
+        folders: of two runs or more.
+        out: the page to write; it must not exist.
 
     Raises:
-        ValueError: fewer than two runs, the same one twice, a folder that holds no run, or `out`
-            exists.
+        ValueError: there are fewer than two runs, one run is given twice, a folder holds no run,
+            or `out` exists.
     """
     if out.exists():
         raise ValueError(f"{str(out)!r} exists: name another file with --out.")
@@ -39,7 +44,7 @@ def _render(runs: Sequence[RunFiles], home: Path) -> str:
     names = _names(runs)
     rows = [row for name, run in zip(names, runs, strict=True) for row in receipt_rows(run, name)]
     return render(
-        "compare.html.j2",
+        "side_by_side.html.j2",
         runs=[
             {
                 "name": name,
@@ -51,8 +56,8 @@ def _render(runs: Sequence[RunFiles], home: Path) -> str:
         ],
         unlike=len({(run.report.dataset, run.report.receipts[0].count) for run in runs}) > 1,
         receipts=rows,
-        more_columns=more_columns([row.receipt for row in rows]),
-        course=_course(names, runs),
+        optional_columns=optional_columns([row.receipt for row in rows]),
+        curves=_curves(names, runs),
         differences=_differences(runs),
     )
 
@@ -70,23 +75,23 @@ def _link(run: RunFiles, home: Path) -> str | None:
     return quote(Path(os.path.relpath(page, home)).as_posix()) if page.is_file() else None
 
 
-def _course(names: Sequence[str], runs: Sequence[RunFiles]) -> Picture | None:
+def _curves(names: Sequence[str], runs: Sequence[RunFiles]) -> Picture | None:
     histories = {name: run.history for name, run in zip(names, runs, strict=True) if run.history}
     if not histories:
         return None
-    best = [
+    text = f"Learning curves of {', '.join(histories)}."
+    last = [
         f"{name} ends at {history['val_accuracy'][-1]:.1%} after {len(history['loss'])} epochs"
         for name, history in histories.items()
         if history.get("val_accuracy")
     ]
-    alt = f"Learning curves of {', '.join(histories)}."
-    return embed_figure(
-        courses_figure(histories), f"{alt} Validation accuracy: {'; '.join(best)}." if best else alt
-    )
+    if last:
+        text += f" Validation accuracy: {'; '.join(last)}."
+    return embed_figure(compared_curves_figure(histories), text)
 
 
 def _differences(runs: Sequence[RunFiles]) -> dict[str, list[str]]:
-    """Return every setting that is not the same in all runs, with its value in each."""
+    """Return every setting that differs between the runs, with its value in each."""
     settings = [_settings(run) for run in runs]
     found = list(dict.fromkeys(key for each in settings for key in each))
     sections = [key.partition(".")[0] for key in found]
@@ -97,8 +102,8 @@ def _differences(runs: Sequence[RunFiles]) -> dict[str, list[str]]:
 
 def _settings(run: RunFiles) -> dict[str, str]:
     report = run.report
-    known = _flat(json.loads(to_json(run.recipe))) if run.recipe else {}
-    return known | {
+    recipe = _flat(json.loads(to_json(run.recipe))) if run.recipe else {}
+    return recipe | {
         "parameters": f"{report.parameters:,}",
         "hardware": hardware_text(report),
         "commit": (report.git_commit or "not known")[:12],
@@ -106,7 +111,7 @@ def _settings(run: RunFiles) -> dict[str, str]:
     }
 
 
-def _flat(values: dict[str, object], prefix: str = "") -> dict[str, str]:
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
     flat = {}
     for key, value in values.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The receipts of a comparison: what every training gave, kept in one `results.json`."""
+"""The outcomes of a comparison's trainings: the content of `results.json`."""
 
 import dataclasses
 import os
@@ -14,10 +14,23 @@ from kcnn.run_dir import atomic
 
 @dataclass(frozen=True)
 class Outcome:
-    """One training of one variant: its course, and what its last epoch's weights are worth.
+    """One training of one variant: its history, and the scores of the last epoch's weights.
 
-    Every accuracy is a fraction. A training whose loss is no longer finite ends there; it has the
-    epochs before and no test accuracy.
+    Every accuracy is 0 to 1. A training whose loss is no longer finite ends there: it has the
+    history of the epochs before, and no test accuracy.
+
+    Attributes:
+        variant: the name of the variant.
+        seed: of all its random numbers.
+        parameters: the number of trainable parameters.
+        train_images: the number of training images.
+        test_images: the number of test images.
+        history: one value an epoch under each of `loss`, `accuracy`, `val_loss`, `val_accuracy`,
+            `learning_rate` and `seconds`.
+        test_accuracy: on all test images.
+        shifted: the test accuracy by how many pixels the images are moved to the right and down.
+        diverged: the epoch, from 1, after which the loss was not finite.
+        git_commit: of the code, with a "+" if it had uncommitted changes.
     """
 
     variant: str
@@ -26,18 +39,24 @@ class Outcome:
     train_images: int
     test_images: int
     history: dict[str, tuple[float, ...]]
-    """One value an epoch: loss, accuracy, val_loss, val_accuracy, learning_rate, seconds."""
     test_accuracy: float | None = None
     shifted: dict[int, float] = dataclasses.field(default_factory=dict)
-    """Test accuracy by how many pixels the images are moved to the right and down."""
     diverged: int | None = None
-    """The epoch, from 1, after which the loss was not finite."""
     git_commit: str | None = None
 
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """The outcomes of a comparison so far and everything needed to judge them."""
+    """The outcomes of a comparison so far and everything needed to judge them.
+
+    Attributes:
+        name: of the comparison.
+        comparison: its question and its variants.
+        outcomes: one for each training that has ended.
+        created: when the comparison was begun, in UTC.
+        hardware: processor, cores and system.
+        versions: of Python and the libraries.
+    """
 
     name: str
     comparison: Comparison
@@ -54,8 +73,8 @@ class ComparisonReport:
         ]
         return [pair for pair in pairs if pair not in done]
 
-    def of(self, variant: str) -> tuple[Outcome, ...]:
-        """Return a variant's trainings that came to their end."""
+    def finished(self, variant: str) -> tuple[Outcome, ...]:
+        """Return a variant's trainings that reached their last epoch."""
         return tuple(
             each for each in self.outcomes if each.variant == variant and not each.diverged
         )
@@ -77,6 +96,6 @@ def load(path: str | os.PathLike) -> ComparisonReport:
     """Read a comparison's `results.json`.
 
     Raises:
-        ValueError: there is none, or it holds no comparison.
+        ValueError: there is no such file, or it holds no comparison.
     """
     return json_files.read(_REPORT, path, "comparison")

@@ -1,4 +1,4 @@
-"""The accuracy that finished runs have measured, model by model."""
+"""The best accuracy of each model among the runs in a folder."""
 
 import logging
 from dataclasses import dataclass
@@ -16,26 +16,31 @@ logger = logging.getLogger("kcnn")
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one run scored, with its float model on the whole test set."""
+class BestRun:
+    """The run in which a model reached its best accuracy.
+
+    Attributes:
+        accuracy: of its float model on the whole test set, 0 to 1.
+        run: the run's folder.
+    """
 
     accuracy: float
     run: Path
-    """The run's folder."""
 
 
-def accuracies(folder: Path, *, dataset: str = "cifar10") -> dict[str, Measured]:
-    """Return the best float accuracy of each model among the runs in `folder`.
+def best_runs(folder: Path, *, dataset: str = "cifar10") -> dict[str, BestRun]:
+    """Return the run of each model with the best float accuracy among the runs in `folder`.
 
-    A run counts if its network is the one that the builder makes by default, up to dropout and
-    initial weights, and if it was trained on all of the data. One that cannot be read is logged
-    and left out.
+    A run counts if its network is the one that the builder makes by default, apart from dropout and
+    initial weights, and if it was trained on the whole data set. A run that cannot be read is
+    logged and left out.
 
     Args:
         folder: holds a folder for each run, as `saved_models` does; it need not exist.
-        dataset: the runs on these data count.
+        dataset: only runs on this data set count.
     """
-    known, best = facts.read(), {}
+    known = facts.read()
+    best: dict[str, BestRun] = {}
     for file in sorted(folder.glob("*/report.json")):
         try:
             report = receipts.load(file)
@@ -46,21 +51,21 @@ def accuracies(folder: Path, *, dataset: str = "cifar10") -> dict[str, Measured]
         fact = known.get(report.model)
         if fact is None or not _is_that_of(fact, report):
             continue
-        measured = Measured(report.receipts[0].accuracy, file.parent)
-        previous = best.get(report.model, measured)
-        if _as_named(recipe, dataset) and measured.accuracy >= previous.accuracy:
-            best[report.model] = measured
+        run = BestRun(report.receipts[0].accuracy, file.parent)
+        previous = best.get(report.model, run)
+        if _is_default(recipe, dataset) and run.accuracy >= previous.accuracy:
+            best[report.model] = run
     return best
 
 
 def _is_that_of(fact: facts.Facts, report: receipts.Report) -> bool:
-    """Whether the run's network is the builder's, by its size."""
+    """Whether the run's network has the size of the builder's."""
     whole = report.receipts[0].parameters
-    if whole is None:  # a report of the first days, which counts the trainable ones only
+    if whole is None:  # reports of the first version count trainable parameters only
         return report.parameters == fact.trainable_parameters
     return whole == fact.parameters  # some may have been frozen, as speed_net's whitening is
 
 
-def _as_named(recipe: Recipe, dataset: str) -> bool:
+def _is_default(recipe: Recipe, dataset: str) -> bool:
     whole = recipe.data.name == dataset and recipe.data.limit is None and not recipe.transfer
     return whole and recipe.model.options.keys() <= _OF_TRAINING

@@ -1,4 +1,4 @@
-"""The command line that repeats a run."""
+"""The command that repeats a run."""
 
 import json
 import shlex
@@ -8,16 +8,19 @@ from kcnn import recipe_files
 from kcnn.recipe import Recipe, override, to_json
 from kcnn.report.receipts import CONTROL, Report
 
+_NOT_WORDS = ("none", "true", "false", "null")  # what the command line does not read as text
 
-def command(report: Report, recipe: Recipe) -> str | None:
-    """Return the `kcnn run` that does what was run, with the recipes of this version of kcnn.
 
-    None where the recipe is none of those: a user's own file is not known here.
+def repeat_command(report: Report, recipe: Recipe) -> str | None:
+    """Return the `kcnn run` that repeats a run with the recipes of this version of kcnn.
+
+    Returns:
+        The command, or None for a recipe that kcnn does not ship, such as a user's own file.
 
     >>> import dataclasses
     >>> shipped = recipe_files.load("quickstart").recipe
     >>> Run = dataclasses.make_dataclass("Run", ["recipe", "receipts"])
-    >>> command(Run("quickstart", ()), dataclasses.replace(shipped, seed=7))
+    >>> repeat_command(Run("quickstart", ()), dataclasses.replace(shipped, seed=7))
     'kcnn run quickstart --set seed=7'
     """
     try:
@@ -45,8 +48,7 @@ def differences(base: dict[str, Any], wanted: dict[str, Any], prefix: str = "") 
         known = base.get(key)
         if value == known and type(value) is type(known):
             continue
-        inner = isinstance(value, dict) and isinstance(known, dict)
-        if inner and value.keys() == known.keys():
+        if isinstance(value, dict) and isinstance(known, dict) and value.keys() == known.keys():
             found += differences(known, value, f"{prefix}{key}.")
         else:
             found.append(f"{prefix}{key}={_text(value)}")
@@ -56,8 +58,6 @@ def differences(base: dict[str, Any], wanted: dict[str, Any], prefix: str = "") 
 def _text(value: object) -> str:
     if value is None:
         return "none"
-    plain = isinstance(value, str) and value.isidentifier() and value.lower() not in _NOT_WORDS
-    return value if plain else json.dumps(value)
-
-
-_NOT_WORDS = ("none", "true", "false", "null")
+    if isinstance(value, str) and value.isidentifier() and value.lower() not in _NOT_WORDS:
+        return value
+    return json.dumps(value)

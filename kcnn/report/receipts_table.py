@@ -1,12 +1,13 @@
-"""The table of a run, once for the terminal and once for Markdown."""
+"""The table of a run's receipts, for the terminal and for Markdown."""
 
 from collections.abc import Sequence
 
 from kcnn.report.receipts import Receipt, Report
 
 HEADER = ("variant", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
-# What not every report has: fields of a receipt, by what their columns are called.
-_MORE = {
+"""The columns that every report has."""
+
+_OPTIONAL = {  # column -> field of a receipt that not every report has
     "ms, 2 threads": "ms_two_threads",
     "parameters": "parameters",
     "MACs": "macs",
@@ -14,23 +15,23 @@ _MORE = {
 }
 
 
-def more_columns(receipts: Sequence[Receipt]) -> dict[str, str]:
-    """Return the further columns that the receipts fill: title -> field of `Receipt`."""
+def optional_columns(receipts: Sequence[Receipt]) -> dict[str, str]:
+    """Return the optional columns that the receipts fill: title -> field of `Receipt`."""
     return {
         title: field
-        for title, field in _MORE.items()
+        for title, field in _OPTIONAL.items()
         if any(getattr(receipt, field) is not None for receipt in receipts)
     }
 
 
 def header(report: Report) -> tuple[str, ...]:
     """Return the titles of the report's columns."""
-    return (*HEADER, *more_columns(report.receipts))
+    return (*HEADER, *optional_columns(report.receipts))
 
 
 def row(receipt: Receipt, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
     """Return one receipt's cells, in the order of `titles`."""
-    numbers = [getattr(receipt, _MORE[title]) for title in titles[len(HEADER) :]]
+    optional = [getattr(receipt, _OPTIONAL[title]) for title in titles[len(HEADER) :]]
     return (
         receipt.name,
         f"{receipt.accuracy:.2%}",
@@ -38,7 +39,7 @@ def row(receipt: Receipt, titles: Sequence[str] = HEADER) -> tuple[str, ...]:
         f"{receipt.bytes:,}",
         f"{receipt.gzip_bytes:,}",
         _cell(receipt.ms_per_image),
-        *map(_cell, numbers),
+        *map(_cell, optional),
     )
 
 

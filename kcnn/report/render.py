@@ -1,4 +1,4 @@
-"""Pages: one file each that asks nothing of any network, rendered from the templates beside it."""
+"""Web pages, each one file that needs no network, rendered from the templates beside this file."""
 
 import base64
 import hashlib
@@ -11,10 +11,10 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values: object) -> str:
-    """Return a page; every value is escaped.
+    """Return a page as HTML; every value is escaped.
 
-    Its content security policy allows the page's own style and script, pictures inside it, and
-    nothing else: whatever a recipe or a class is called, no request can leave the page.
+    The page's content security policy allows its own style and script and embedded pictures, and
+    nothing else: whatever a recipe or a class is called, the page can send no request.
     """
     style, script = ((_TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
     policy = (

@@ -1,4 +1,4 @@
-"""A run on one page: `report.html`, made of the files in the run's folder alone."""
+"""The page of a run: `report.html`, made from the files in the run's folder alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,15 +6,16 @@ from urllib.parse import quote
 
 from kcnn.intervals import wilson_interval
 from kcnn.recipe import to_json
-from kcnn.report import descriptions
-from kcnn.report.command import command
-from kcnn.report.course_plot import course_figure
+from kcnn.report import alt_texts
+from kcnn.report.analysis import VariantAnalysis
 from kcnn.report.embed import Picture, embed_figure, embed_file
-from kcnn.report.events import events
-from kcnn.report.html import render
+from kcnn.report.learning_curves import NOTE, narrow_curves_figure
 from kcnn.report.receipts import Receipt, Report
+from kcnn.report.receipts_table import optional_columns
+from kcnn.report.render import render
+from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
-from kcnn.report.table import more_columns
+from kcnn.report.training_events import training_events
 from kcnn.run_dir import atomic
 
 _PICTURES = ("confusion", "reliability", "mistakes", "disagreements", "heatmaps", "grad_cam")
@@ -23,24 +24,43 @@ _FROM_ANALYSIS = ("reliability", "mistakes", "disagreements")
 
 @dataclass(frozen=True)
 class ReceiptRow:
-    """One row of a page's table of receipts."""
+    """One row of a page's table of receipts.
+
+    Attributes:
+        run: the name of the run, where the page has several.
+        receipt: of one variant.
+        low: the lower end of the accuracy's 95 % interval.
+        high: the upper end.
+        href: a link to the variant's file; None where the file is not in the run's folder.
+    """
 
     run: str
     receipt: Receipt
     low: float
-    """Lower and upper end of the accuracy's 95 % interval."""
     high: float
     href: str | None = None
-    """Of its file, where it is there."""
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """One row of a page's table of calibrations.
+
+    Attributes:
+        variant: of the model.
+        accuracy: on all test images.
+    """
+
+    variant: VariantAnalysis
+    accuracy: float
 
 
 def write_page(folder: Path) -> Path:
     """Write the folder's `report.html` and return its path.
 
-    What the run's files do not tell, such as those of an older version, is left out.
+    Sections whose files are missing, as in a run of an older version, are left out.
 
     Raises:
-        ValueError: the folder holds no run, or a file of it is damaged.
+        ValueError: the folder holds no run, or one of its files is damaged.
     """
     run = read_run(folder)
     page = render_run(run)
@@ -62,17 +82,18 @@ def render_run(run: RunFiles) -> str:
         hardware=hardware_text(report),
         commit=commit.removesuffix("+"),
         changed=commit.endswith("+"),
-        command=command(report, recipe) if recipe else None,
+        command=repeat_command(report, recipe) if recipe else None,
         recipe_text=to_json(recipe) if recipe else None,
-        course=_course(run),
-        events=events(run),
+        curves=_curves(run),
+        curves_note=NOTE,
+        events=training_events(run),
         receipts=receipt_rows(run),
-        more_columns=more_columns(report.receipts),
+        optional_columns=optional_columns(report.receipts),
         pictures=pictures,
         analysis=run.analysis,
         mistakes_known=bool(pictures["confusion"] or run.analysis),
         calibrations=_calibrations(run),
-        heat=pictures["heatmaps"] or pictures["grad_cam"],
+        heatmaps=pictures["heatmaps"] or pictures["grad_cam"],
         files=[
             {"name": file.name, "href": quote(file.name), "bytes": file.stat().st_size}
             for file in run.run_dir.files()
@@ -82,22 +103,21 @@ def render_run(run: RunFiles) -> str:
 
 
 def receipt_rows(run: RunFiles, name: str = "") -> list[ReceiptRow]:
-    """Return the rows of a run's table of receipts."""
+    """Return the rows of a run's table of receipts; `name` is the run's on a page of several."""
     rows = []
     for receipt in run.report.receipts:
-        there = (run.run_dir.path / Path(receipt.file).name).is_file()
-        href = quote(Path(receipt.file).name) if there else None
-        rows.append(
-            ReceiptRow(name, receipt, *wilson_interval(receipt.accuracy, receipt.count), href)
-        )
+        file = Path(receipt.file).name
+        href = quote(file) if (run.run_dir.path / file).is_file() else None
+        interval = wilson_interval(receipt.accuracy, receipt.count)
+        rows.append(ReceiptRow(name, receipt, *interval, href))
     return rows
 
 
 def training_text(report: Report) -> str:
-    """Return how long the training was, in words."""
+    """Return the length of the training in words, and its precision."""
     training = report.training
     if "taken_from" in training:
-        return f"none: the model of {training['taken_from']}"
+        return f"none: the run began with the trained model of {training['taken_from']}"
     epochs = training.get("epochs")
     text = f"{epochs} epoch{'' if epochs == 1 else 's'}" if epochs else "not known"
     seconds = training.get("seconds")
@@ -128,34 +148,35 @@ def _summary(report: Report) -> str:
     low, high = wilson_interval(first.accuracy, first.count)
     text = f"The {first.name} model predicts {first.accuracy:.2%} of the test images correctly "
     text += f"(95% interval {low:.2%} to {high:.2%})."
-    phone = next((receipt for receipt in report.receipts if receipt.file.endswith(".tflite")), None)
+    phone = next((each for each in report.receipts if each.file.endswith(".tflite")), None)
     if not phone or phone is first:
         return text
-    points = 100 * (phone.accuracy - first.accuracy)
-    return (
-        f"{text} As {phone.name} it has {phone.bytes / 1000:,.0f} kB instead of "
-        f"{first.bytes / 1000:,.0f}, takes {phone.ms_per_image:.2f} ms for an image instead of "
-        f"{first.ms_per_image:.2f}, and predicts {phone.accuracy:.2%} ({points:+.2f} points)."
-    ).replace("(-", "(−")
+    text += f" The {phone.name} model takes {phone.bytes / 1000:,.0f} kB instead of "
+    text += f"{first.bytes / 1000:,.0f} kB"
+    if phone.ms_per_image is not None and first.ms_per_image is not None:
+        text += f" and {phone.ms_per_image:.2f} ms per image instead of {first.ms_per_image:.2f} ms"
+    points = f"{100 * (phone.accuracy - first.accuracy):+.2f}".replace("-", "−")
+    return f"{text}; its accuracy is {phone.accuracy:.2%} ({points} points)."
 
 
-def _course(run: RunFiles) -> Picture | None:
+def _curves(run: RunFiles) -> Picture | None:
     if not run.history:
         return None
-    return embed_figure(course_figure(run.history, events(run)), descriptions.course(run))
+    figure = narrow_curves_figure(run.history, training_events(run))
+    return embed_figure(figure, alt_texts.curves_text(run.history))
 
 
 def _picture(run: RunFiles, name: str) -> Picture | None:
     path = run.run_dir.picture(name)
     if not path.is_file() or (name in _FROM_ANALYSIS and not run.analysis):
         return None
-    return embed_file(path, descriptions.describe(name, run))
+    return embed_file(path, alt_texts.picture_text(name, run))
 
 
-def _calibrations(run: RunFiles) -> list[dict[str, object]]:
+def _calibrations(run: RunFiles) -> list[CalibrationRow]:
     accuracies = {receipt.name: receipt.accuracy for receipt in run.report.receipts}
     return [
-        {"variant": variant, "accuracy": accuracies[variant.name]}
+        CalibrationRow(variant, accuracies[variant.name])
         for variant in (run.analysis.variants if run.analysis else ())
         if variant.name in accuracies
     ]
