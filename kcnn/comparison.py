@@ -25,12 +25,6 @@ from kcnn.errors import invalid
 from kcnn.recipe import Recipe
 
 
-def _training_only(recipe: Recipe) -> Recipe:
-    return dataclasses.replace(
-        recipe, prune=None, quantize=None, explain=None, tta="none", seed=Recipe.seed
-    )
-
-
 def _without_repeats(values: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(values)) < len(values):
         raise ValueError(f"a value is there twice. Received: {list(values)}")
@@ -53,18 +47,14 @@ class Comparison:
     """
 
     question: Annotated[str, Field(min_length=1)]
-    variants: Annotated[
-        dict[
-            Annotated[str, Field(min_length=1)], Annotated[Recipe, AfterValidator(_training_only)]
-        ],
-        Field(min_length=2),
-    ]
+    variants: Annotated[dict[Annotated[str, Field(min_length=1)], Recipe], Field(min_length=2)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_without_repeats)] = (0,)
     shifts: Annotated[tuple[Pixels, ...], AfterValidator(_without_repeats)] = ()
 
 
 _COMPARISON = TypeAdapter(Comparison)
 _OWN_KEYS = ("seeds", "shifts")
+_COMPARED = ("data", "model", "train", "trained", "transfer", "distill")  # of each recipe
 
 
 def to_json(comparison: Comparison) -> str:
@@ -104,6 +94,11 @@ def override(comparison: Comparison, assignments: Iterable[str]) -> Comparison:
             own[key.strip()] = _numbers(key.strip(), text)
         elif key.strip() == "seed":
             raise ValueError(f"A comparison has seeds, like seeds=[0, 1]. Received: {assignment!r}")
+        elif _is_left_out(key.strip()):
+            raise ValueError(
+                f"{key.strip()}: a comparison only trains its recipes, and leaves the section "
+                f"{key.strip().partition('.')[0]!r} out. Received: {assignment!r}"
+            )
         else:
             shared.append(assignment)
     variants = {}
@@ -116,10 +111,9 @@ def override(comparison: Comparison, assignments: Iterable[str]) -> Comparison:
     return _validated(values | own)
 
 
-def smoke(comparison: Comparison) -> Comparison:
-    """Return the same comparison in seconds: a few images, one epoch, one seed."""
-    variants = {name: recipes.smoke(recipe) for name, recipe in comparison.variants.items()}
-    return dataclasses.replace(comparison, variants=variants, seeds=comparison.seeds[:1])
+def _is_left_out(key: str) -> bool:
+    section = key.partition(".")[0]
+    return section in {field.name for field in dataclasses.fields(Recipe)} - {*_COMPARED}
 
 
 def _numbers(key: str, text: str) -> object:

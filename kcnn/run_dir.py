@@ -3,37 +3,25 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_WRITTEN = (
+# What every run may write; what its stages write is theirs to say.
+_OWN = (
     "recipe.json",
     "report.json",
     "history.csv",
     "labels.txt",
     "model.keras",
     "model_control.keras",
-    "model_int8.tflite",
-    "model_pruned*.keras",
-    "model_pruned*_int8.tflite",
-    "model_slim.keras",
-    "model_slim_int8.tflite",
-    "model_clustered.keras",
-    "model_clustered_int8.tflite",
-    "model_quantize_aware.keras",
-    "model_quantize_aware_int8.tflite",
-    "model_trained_on.keras",
-    "model_trained_on_int8.tflite",
     "curves.png",
     "confusion.png",
-    "grad_cam.png",
     "analysis.json",
     "reliability.png",
     "mistakes.png",
     "disagreements.png",
-    "heatmaps.png",
     "report.html",
 )
 
@@ -66,17 +54,28 @@ class RunDir:
                 f"{str(self.path)!r} holds a run already: pass --overwrite, or another --out."
             )
 
-    def start(self) -> None:
-        """Make the folder, without what an earlier run of kcnn left in it."""
+    def start(self, stage_files: Iterable[str] = ()) -> None:
+        """Make the folder, without what an earlier run of kcnn left in it.
+
+        Args:
+            stage_files: Patterns of the names of the files that stages wrote.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in self.files():
+        for file in self.files(stage_files):
             file.unlink()
         for folder in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
 
-    def files(self) -> list[Path]:
-        """The run's files that are there, and none of the user's own beside them."""
-        return [file for pattern in _WRITTEN for file in sorted(self.path.glob(pattern))]
+    def files(self, stage_files: Iterable[str] = ()) -> list[Path]:
+        """Return the run's files that are there, and none of the user's own beside them.
+
+        Args:
+            stage_files: Patterns of the names of the files that stages wrote.
+        """
+        found = (
+            file for pattern in (*_OWN, *stage_files) for file in sorted(self.path.glob(pattern))
+        )
+        return list(dict.fromkeys(found))
 
     @property
     def recipe(self) -> Path:
@@ -93,14 +92,9 @@ class RunDir:
         """The same model, trained without its teacher."""
         return self.path / "model_control.keras"
 
-    def pruned(self, sparsity: float, *, exported: bool) -> Path:
-        """A pruned model: the exported level has the plain name, others carry their percent."""
-        suffix = "" if exported else f"_{round(100 * sparsity)}"
-        return self.path / f"model_pruned{suffix}.keras"
-
-    def shrunk(self, how: str) -> Path:
-        """A model made smaller: "slim", "clustered", "quantize_aware"; "trained_on" to compare."""
-        return self.path / f"model_{how}.keras"
+    def variant(self, suffix: str) -> Path:
+        """A variant of the model that a stage made, such as "slim"."""
+        return self.path / f"model_{suffix}.keras"
 
     @property
     def labels(self) -> Path:

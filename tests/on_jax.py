@@ -233,7 +233,7 @@ def refusals():
             model, data, epochs=1, optimizer=optimizer, callbacks=[]
         )
     calls["strong"] = lambda: JaxData(load_arrays("digits"), augment="strong")
-    calls["compare"] = lambda: pipeline.compare(comparison, "depths", "never")
+    calls["compare"] = lambda: pipeline.run_comparison(comparison, "depths", "never")
     said = {}
     for name, call in calls.items():
         try:

@@ -14,12 +14,13 @@ from matplotlib.image import imread
 from kcnn import data as datasets
 from kcnn import recipe_files
 from kcnn.cli import main
-from kcnn.comparison import Comparison, from_json, override, smoke, to_json
-from kcnn.pipeline import compare
-from kcnn.pipeline.compare import shifted_accuracy
-from kcnn.pipeline.precision import decided_alike
+from kcnn.comparison import Comparison, from_json, override, to_json
+from kcnn.pipeline import run_comparison, smoke_comparison
+from kcnn.pipeline.comparison_run import shifted_accuracy
+from kcnn.pipeline.plan import training_only
+from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import build, callbacks_for, training_for
-from kcnn.recipe import Data, Model, Recipe, Train
+from kcnn.recipe import Cluster, Data, Model, QuantizeAware, Recipe, Slim, Train
 from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import comparison_figure
 from kcnn.report.comparison_table import caption, header, markdown, row
@@ -52,7 +53,7 @@ def tiny(**changes):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("comparison") / "tiny"
-    return folder, compare(tiny(), "tiny", folder)
+    return folder, run_comparison(tiny(), "tiny", folder)
 
 
 def without_seconds(outcome):
@@ -95,7 +96,7 @@ def test_every_variant_is_trained_from_every_seed(finished):
 def test_the_variants_of_a_seed_begin_alike(tmp_path):
     # Same weights and same images: with a rate of almost nothing, the same losses.
     twins = {"one": variant(1e-12, epochs=1), "two": variant(2e-12, epochs=1)}
-    one, two = compare(tiny(variants=twins, seeds=(3,)), "twins", tmp_path).outcomes
+    one, two = run_comparison(tiny(variants=twins, seeds=(3,)), "twins", tmp_path).outcomes
     assert one.history["loss"] == pytest.approx(two.history["loss"], rel=1e-5)
     assert one.history["val_loss"] == pytest.approx(two.history["val_loss"], rel=1e-5)
 
@@ -104,7 +105,7 @@ def test_the_report_is_read_as_it_was_written(finished):
     folder, report = finished
     loaded = reports.load(folder / "results.json")
     assert loaded == report
-    assert loaded.comparison == decided_alike(tiny())
+    assert loaded.comparison == resolve_shared_precision(training_only(tiny()))
     assert loaded.versions["keras"] and loaded.hardware["cores"] and loaded.created
 
 
@@ -153,7 +154,7 @@ def test_a_stopped_comparison_goes_on_with_the_same_answer(finished, tmp_path):
     _, report = finished
     kept = tuple(each for each in report.outcomes if (each.variant, each.seed) != ("slow", 1))
     dataclasses.replace(report, outcomes=kept).save(tmp_path / "results.json")
-    again = compare(tiny(), "tiny", tmp_path)
+    again = run_comparison(tiny(), "tiny", tmp_path)
     assert again.outcomes[:3] == kept
     assert same_training(again.outcomes[3], report.outcomes[2])
     assert not again.missing()
@@ -178,7 +179,7 @@ def test_a_finished_comparison_is_only_drawn_again(finished, tmp_path, capsys, m
     assert "epoch 1/" not in out
     assert out.count(row(report, "fast")[2]) == out.count("Other words?") == 2
     stored = reports.load(tmp_path / "out" / "results.json")
-    reworded = decided_alike(tiny(question="Other words?"))
+    reworded = resolve_shared_precision(training_only(tiny(question="Other words?")))
     assert stored == dataclasses.replace(report, comparison=reworded)
     assert (tmp_path / "out" / "comparison.png").exists()
 
@@ -194,10 +195,12 @@ def test_a_changed_comparison_is_refused_unless_overwritten(finished, tmp_path):
         tiny(variants={"fast": variant(), "other": variant(0.1)}),
     ):
         with pytest.raises(ValueError, match="--overwrite"):
-            compare(changed, "tiny", tmp_path)
+            run_comparison(changed, "tiny", tmp_path)
     assert (tmp_path / "results.json").read_bytes() == before
     one = tiny(variants={"a": variant(epochs=1), "b": variant(epochs=1)}, seeds=(5,))
-    assert [each.seed for each in compare(one, "tiny", tmp_path, overwrite=True).outcomes] == [5, 5]
+    assert [
+        each.seed for each in run_comparison(one, "tiny", tmp_path, overwrite=True).outcomes
+    ] == [5, 5]
 
 
 def test_more_seeds_add_to_what_is_there(finished):
@@ -210,18 +213,18 @@ def test_what_is_no_comparison_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     for overwrite in (False, True):
         with pytest.raises(ValueError, match="something else"):
-            compare(tiny(), "tiny", tmp_path, overwrite=overwrite)
+            run_comparison(tiny(), "tiny", tmp_path, overwrite=overwrite)
         with pytest.raises(ValueError, match="something else"):
-            compare(tiny(), "tiny", tmp_path / "thesis.txt", overwrite=overwrite)
+            run_comparison(tiny(), "tiny", tmp_path / "thesis.txt", overwrite=overwrite)
     (tmp_path / "results.json").write_text('{"outcomes": []}')
     with pytest.raises(ValueError, match="no comparison of this version"):
-        compare(tiny(), "tiny", tmp_path)
+        run_comparison(tiny(), "tiny", tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_variant_that_diverges_is_a_result(tmp_path):
     variants = {"fast": variant(epochs=1), "absurd": variant(1e30, epochs=3)}
-    report = compare(tiny(variants=variants, seeds=(0,)), "tiny", tmp_path)
+    report = run_comparison(tiny(variants=variants, seeds=(0,)), "tiny", tmp_path)
     fast, absurd = report.outcomes
     assert fast.diverged is None and fast.test_accuracy
     assert absurd.diverged and absurd.test_accuracy is None
@@ -235,9 +238,9 @@ def test_a_variant_that_diverges_is_a_result(tmp_path):
 def test_a_mistake_in_the_last_variant_comes_before_the_first_training(tmp_path):
     wrong = dataclasses.replace(variant(), model=Model(name="mlp", options={"unit": 3}))
     with pytest.raises(ValueError, match=r"wrong: .*Did you mean 'units'"):
-        compare(tiny(variants={"fast": variant(), "wrong": wrong}), "tiny", tmp_path / "new")
+        run_comparison(tiny(variants={"fast": variant(), "wrong": wrong}), "tiny", tmp_path / "new")
     with pytest.raises(ValueError, match="below the images' 32 pixels"):
-        compare(tiny(shifts=(32,)), "tiny", tmp_path / "new")
+        run_comparison(tiny(shifts=(32,)), "tiny", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -256,6 +259,24 @@ def test_shifted_images_are_moved_right_and_down_onto_black(pixels):
     expected[:, pixels:, pixels:] = images[:, : 32 - pixels, : 32 - pixels]
     np.testing.assert_array_equal(np.concatenate(seen), expected)
     assert accuracy == pytest.approx((labels == 4).mean())
+
+
+def test_a_comparison_leaves_out_whatever_its_recipes_make_of_the_trained_model():
+    full = dataclasses.replace(
+        variant(),
+        slim=Slim(),
+        cluster=Cluster(),
+        quantize_aware=QuantizeAware(),
+        tta="flip",
+        seed=7,
+    )
+    bare = dataclasses.replace(variant(), prune=None, quantize=None, explain=None)
+    comparison = tiny(variants={"full": full, "bare": bare})
+    assert from_json(to_json(comparison)) == comparison
+    assert [*training_only(comparison).variants.values()] == [bare, bare]
+    for assignment in ('slim={"macs": 0.5}', "quantize_aware=none", "tta=flip"):
+        with pytest.raises(ValueError, match="only trains its recipes"):
+            override(comparison, [assignment])
 
 
 def test_overrides_reach_every_variant():
@@ -340,8 +361,9 @@ def test_a_shipped_comparison_goes_on_with_its_committed_results(name):
     file = Path(__file__).parents[1] / "saved_models" / name / "results.json"
     if not file.is_file():
         pytest.skip("no results are committed")
-    asked = override(recipe_files.load(name).content, ["train.precision=float32"])
-    assert decided_alike(asked) == asked
+    asked = training_only(recipe_files.load(name).content)
+    asked = override(asked, ["train.precision=float32"])
+    assert resolve_shared_precision(asked) == asked
     assert asked.variants == reports.load(file).comparison.variants
 
 
@@ -349,7 +371,7 @@ def test_a_shipped_comparison_goes_on_with_its_committed_results(name):
 def test_every_variant_of_a_shipped_comparison_can_be_trained(name, digits):
     file = recipe_files.load(name)
     assert from_json(to_json(file.content)) == file.content
-    short = smoke(file.content)
+    short = smoke_comparison(file.content)
     assert len(short.seeds) == 1
     for recipe in short.variants.values():
         assert recipe.train.epochs == 1 and recipe.data.limit == 512

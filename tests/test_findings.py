@@ -15,9 +15,9 @@ from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
 from kcnn.pipeline import findings
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.receipts import receipts
+from kcnn.pipeline.receipts import receipts, score
 from kcnn.pipeline.samples import images_at, spread_images
-from kcnn.pipeline.variants import Variant, score, with_tta
+from kcnn.pipeline.variants import Variant, with_tta
 from kcnn.report import analysis
 from kcnn.report.receipts import Report
 from kcnn.run_dir import RunDir

@@ -1,6 +1,7 @@
 """What a recipe can ask of a run beside the plain story: a control, a borrowed body, TTA."""
 
 import dataclasses
+import os
 import sys
 
 import keras
@@ -9,7 +10,8 @@ import pytest
 
 from kcnn import models
 from kcnn.pipeline import run
-from kcnn.pipeline.precision import decided, fastest
+from kcnn.pipeline.plan import stage_files
+from kcnn.pipeline.precision import fastest_precision, resolve_precision
 from kcnn.pipeline.setup import build, load, training_for
 from kcnn.recipe import (
     Cluster,
@@ -25,6 +27,7 @@ from kcnn.recipe import (
     Transfer,
     from_json,
 )
+from kcnn.run_dir import RunDir
 from kcnn.training.precision import trains_in_bfloat16
 
 DIGITS = Data(name="digits", limit=60, batch_size=16, validation=0.2)
@@ -84,12 +87,12 @@ def test_a_report_says_what_was_computed_in(asked, tmp_path):
 
 def test_what_a_borrowed_body_is_compared_with_computes_as_it_does():
     alone, borrowed = Recipe(), Recipe(transfer=Transfer(base="x.keras"))
-    assert fastest([alone, alone], bfloat16=True) == "mixed_bfloat16"
-    assert fastest([alone, borrowed], bfloat16=True) == "float32"
-    assert fastest([alone, Recipe(trained="x.keras")], bfloat16=True) == "float32"
-    assert fastest([alone], bfloat16=False) == "float32"
+    assert fastest_precision([alone, alone], bfloat16=True) == "mixed_bfloat16"
+    assert fastest_precision([alone, borrowed], bfloat16=True) == "float32"
+    assert fastest_precision([alone, Recipe(trained="x.keras")], bfloat16=True) == "float32"
+    assert fastest_precision([alone], bfloat16=False) == "float32"
     for settled in (Recipe(train=Train(precision="mixed_bfloat16")), Recipe(trained="x.keras")):
-        assert decided(settled) == settled
+        assert resolve_precision(settled) == settled
 
 
 def test_a_checkpoint_in_bfloat16_is_borrowed_in_float32(tmp_path):
@@ -167,6 +170,9 @@ def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_pat
     page = (tmp_path / "run/report.html").read_text()
     assert "MACs" in page
     assert "none: the model of" in page
+    run_dir = RunDir(tmp_path / "run")  # whose files an overwriting run knows, all of them
+    run_dir.start(stage_files(shrink, run_dir))
+    assert os.listdir(run_dir.path) == []
 
 
 @pytest.mark.parametrize(

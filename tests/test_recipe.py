@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from kcnn import recipe_files
+from kcnn.pipeline import smoke
 from kcnn.recipe import (
     Cluster,
     Distill,
@@ -17,7 +18,6 @@ from kcnn.recipe import (
     Transfer,
     from_json,
     override,
-    smoke,
     to_json,
 )
 

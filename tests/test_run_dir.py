@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from kcnn.pipeline.plan import stage_files
+from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir, atomic
 
 
@@ -45,5 +47,5 @@ def test_starting_over_removes_the_old_run_and_keeps_the_users_own_notes(tmp_pat
     for name in ("recipe.json", "model.keras", "model_pruned_80.keras", "curves.png", *own):
         (tmp_path / name).write_text("")
     (tmp_path / "checkpoints").mkdir()
-    run_dir.start()
+    run_dir.start(stage_files(Recipe(), run_dir))
     assert sorted(os.listdir(tmp_path)) == own

@@ -64,31 +64,25 @@ def run(
     ] = False,
 ) -> None:
     """Do all that a recipe says with one model, or train and compare those of a comparison."""
-    from kcnn import comparison, recipe_files
+    from kcnn import comparison, pipeline, recipe_files
     from kcnn import recipe as recipes
     from kcnn.run_dir import RunDir
 
-    file = recipe_files.load(recipe)
-    single = isinstance(file.content, recipes.Recipe)
-    if control and not single:
-        raise ValueError("--control is for recipes with a teacher, not for comparisons.")
-    kind = recipes if single else comparison
-    chosen = kind.override(kind.smoke(file.content) if smoke else file.content, assignments or [])
-    folder = out or Path("saved_models") / file.name
-    if single:
+    file, changes = recipe_files.load(recipe), assignments or []
+    content, folder = file.content, out or Path("saved_models") / file.name
+    options = {"data_dir": data_dir, "overwrite": overwrite}
+    if isinstance(content, recipes.Recipe):
+        content = recipes.override(pipeline.smoke(content) if smoke else content, changes)
         RunDir(folder).check_free(overwrite=overwrite)
-    start_backend()
-    from kcnn import pipeline
-
-    if single:
-        finished = pipeline.run(
-            chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite, control=control
-        )
-        show.receipts(finished)
+        start_backend()
+        show.receipts(pipeline.run(content, file.name, folder, control=control, **options))
     else:
-        show.comparison(
-            pipeline.compare(chosen, file.name, folder, data_dir=data_dir, overwrite=overwrite)
-        )
+        if control:
+            raise ValueError("--control is for recipes with a teacher, not for comparisons.")
+        content = pipeline.smoke_comparison(content) if smoke else content
+        content = comparison.override(content, changes)
+        start_backend()
+        show.comparison(pipeline.run_comparison(content, file.name, folder, **options))
     console.print(f"\nEverything is in {folder}/")
 
 

@@ -1,15 +1,10 @@
 """From a recipe to its receipts: the only reader of a recipe's fields.
 
-`run` is the whole story on TensorFlow; on JAX, `on_device` has the part of it that needs no
-TensorFlow.
+`recipe_run` tells the whole story of a run on one page, `comparison_run` that of a comparison.
+`stages` is the table of all that can be done with a trained model, and `plan` follows it. Nothing
+here imports Keras before it is needed.
 """
 
-import keras
+import lazy_loader
 
-if keras.config.backend() == "tensorflow":
-    from kcnn.pipeline.compare import compare
-    from kcnn.pipeline.run import run
-else:
-    from kcnn.pipeline.on_device import compare, run
-
-__all__ = ["compare", "run"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

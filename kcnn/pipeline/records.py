@@ -1,4 +1,4 @@
-"""What a run writes of itself: what was asked when it begins, what came of it in its report."""
+"""What a run writes about itself: its recipe when it begins, its report when it ends."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from kcnn.recipe import Recipe, Train, to_json
+from kcnn.evaluation import Evaluation
+from kcnn.pipeline.plan import stage_files
+from kcnn.recipe import Recipe, to_json
+from kcnn.report.confusion_plot import plot_confusion
+from kcnn.report.learning_curves import plot_curves
 from kcnn.report.receipts import Receipt, Report
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
@@ -15,25 +19,40 @@ from kcnn.training import TrainResult
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
 
-Course = dict[str, float | int | str]
+Facts = dict[str, float | int | str]
 
 
 def begin(run_dir: RunDir, recipe: Recipe, class_names: Sequence[str]) -> None:
-    """Make the run's folder with its recipe and its class names."""
-    run_dir.start()
+    """Make the run's folder, without an earlier run's files, and write recipe and class names."""
+    run_dir.start(stage_files(recipe, run_dir))
     _write(run_dir.recipe, to_json(recipe))
     _write(run_dir.labels, "\n".join(class_names) + "\n")
 
 
-def course_of(trained: TrainResult, section: Train) -> Course:
-    """Return what a report says of the training."""
+def facts_of_training(recipe: Recipe, trained: TrainResult | None) -> Facts:
+    """Return what a report says of the training, or where its pretrained model came from."""
+    if trained is None:
+        return {"taken_from": recipe.trained or ""}
     return {
         "epochs": trained.epochs,
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
         "stop_reason": trained.stop_reason,
-        "precision": section.precision,
+        "precision": recipe.train.precision,
     }
+
+
+def plot_training(
+    run_dir: RunDir,
+    trained: TrainResult | None,
+    evaluation: Evaluation,
+    class_names: Sequence[str],
+) -> None:
+    """Draw the learning curves, if something was trained, and the confusion matrix."""
+    if trained:
+        curves = run_dir.picture("curves")
+        plot_curves(trained.history, curves, best_epoch=trained.best_epoch)
+    plot_confusion(evaluation.confusion, class_names, run_dir.picture("confusion"))
 
 
 def report_of(
@@ -41,7 +60,7 @@ def report_of(
     name: str,
     data: "Data | JaxData",
     model: keras.Model,
-    course: Course,
+    training: Facts,
     receipts: tuple[Receipt, ...],
     commit: str | None,
 ) -> Report:
@@ -53,7 +72,7 @@ def report_of(
         dataset=recipe.data.name,
         train_images=data.num_train,
         receipts=receipts,
-        training=course,
+        training=training,
         seed=recipe.seed,
         git_commit=commit,
     )

@@ -21,7 +21,8 @@ from kcnn.data.sources import source
 from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
-from kcnn.pipeline.precision import decided
+from kcnn.pipeline.backend import on_jax
+from kcnn.pipeline.precision import resolve_precision
 from kcnn.recipe import Distill, Recipe, Train, Transfer
 from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
@@ -34,8 +35,13 @@ _WHITENED = 5000  # training images, as in the paper of speed_net
 logger = logging.getLogger("kcnn")
 
 
-def load(recipe: Recipe, data_dir: str | None) -> "Data":
-    """Return the recipe's data, split and augmented as it says."""
+def load(recipe: Recipe, data_dir: str | None) -> "Data | JaxData":
+    """Return the recipe's data, split and augmented as it says, for Keras's backend."""
+    return load_for_jax(recipe, data_dir) if on_jax() else load_for_tensorflow(recipe, data_dir)
+
+
+def load_for_tensorflow(recipe: Recipe, data_dir: str | None) -> "Data":
+    """Return the recipe's data as `tf.data.Dataset`, split and augmented as it says."""
     section = recipe.data
     return data_room.load(
         source(section.name, image_size=section.image_size),
@@ -49,7 +55,7 @@ def load(recipe: Recipe, data_dir: str | None) -> "Data":
 
 
 def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
-    """Return the same images in the same split for a training on the JAX backend."""
+    """Return the same images in the same split as arrays, for a training on the JAX backend."""
     section = recipe.data
     arrays = data_room.load_arrays(
         source(section.name, image_size=section.image_size),
@@ -78,7 +84,7 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     known = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
     if clash := known.keys() & recipe.model.options:
         raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
-    with _precision(decided(recipe).train.precision):
+    with _precision(resolve_precision(recipe).train.precision):
         model = models.build(recipe.model.name, **recipe.model.options, **known)
     if any(layer.name == WHITENING for layer in model.layers):
         models.whiten(model, _images(data, _WHITENED))

@@ -9,7 +9,7 @@ of a command line.
 """
 
 from kcnn.recipe.compression import Cluster, Prune, Quantize, QuantizeAware, Slim
-from kcnn.recipe.sections import Data, Distill, Explain, Model, Recipe, Transfer, smoke
+from kcnn.recipe.sections import Data, Distill, Explain, Model, Recipe, Transfer
 from kcnn.recipe.text import from_json, override, to_json
 from kcnn.recipe.train import Train
 
@@ -28,6 +28,5 @@ __all__ = [
     "Transfer",
     "from_json",
     "override",
-    "smoke",
     "to_json",
 ]

@@ -1,6 +1,5 @@
 """The sections of a recipe beside `Train`, and the whole."""
 
-import dataclasses
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -128,38 +127,3 @@ class Recipe:
                 "transfer trains its base in float32: leave train.precision out. "
                 f"Received: train.precision={self.train.precision!r}"
             )
-
-
-def smoke(recipe: Recipe) -> Recipe:
-    """Return the same run in seconds: a few images and one epoch of everything."""
-    data = dataclasses.replace(
-        recipe.data, limit=512, batch_size=min(recipe.data.batch_size, 64), validation=0.2
-    )
-    shrinking = ("prune", "slim", "cluster", "quantize_aware")
-    sections = {name: getattr(recipe, name) for name in shrinking}
-    quantize = recipe.quantize and Quantize(samples=20)
-    explain = recipe.explain and Explain(images=4)
-    transfer = recipe.transfer and dataclasses.replace(
-        recipe.transfer, head_epochs=min(recipe.transfer.head_epochs, 1)
-    )
-    return dataclasses.replace(
-        recipe,
-        data=data,
-        train=recipe.train if recipe.trained else _in_one_epoch(recipe.train),
-        transfer=transfer,
-        **{
-            name: section and dataclasses.replace(section, epochs=1)
-            for name, section in sections.items()
-        },
-        quantize=quantize,
-        explain=explain,
-    )
-
-
-def _in_one_epoch(train: Train) -> Train:
-    """Return the training in one epoch, whose few steps leave no room for a rate in stairs."""
-    if train.schedule in ("step", "multi_step"):
-        stairs = {"step_epochs": Train.step_epochs, "milestones": (), "factor": Train.factor}
-        return dataclasses.replace(train, epochs=1, schedule="constant", **stairs)
-    warmup = train.warmup_epochs / train.epochs
-    return dataclasses.replace(train, epochs=1, warmup_epochs=warmup)

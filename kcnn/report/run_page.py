@@ -19,6 +19,8 @@ from kcnn.report.training_events import training_events
 from kcnn.run_dir import atomic
 
 _PICTURES = ("confusion", "reliability", "mistakes", "disagreements", "heatmaps", "grad_cam")
+# Of any stage, also of one that is not part of kcnn.
+_STAGE_FILES = ("model_*.keras", "model*_int8.tflite", "grad_cam.png", "heatmaps.png")
 _FROM_ANALYSIS = ("reliability", "mistakes", "disagreements")
 
 
@@ -96,7 +98,7 @@ def render_run(run: RunFiles) -> str:
         heatmaps=pictures["heatmaps"] or pictures["grad_cam"],
         files=[
             {"name": file.name, "href": quote(file.name), "bytes": file.stat().st_size}
-            for file in run.run_dir.files()
+            for file in run.run_dir.files(_STAGE_FILES)
             if file != run.run_dir.page
         ],
     )

@@ -6,18 +6,19 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kcnn.callbacks import MonitorGuard
 from kcnn.comparison import Comparison
-from kcnn.data import Data
 from kcnn.evaluation import PredictFn, evaluate
 from kcnn.models.files import in_float32
-from kcnn.pipeline.precision import decided_alike
-from kcnn.pipeline.setup import build, callbacks_for, load, training_for
+from kcnn.pipeline.backend import check_tensorflow
+from kcnn.pipeline.plan import training_only
+from kcnn.pipeline.precision import resolve_shared_precision
+from kcnn.pipeline.setup import build, callbacks_for, load_for_tensorflow, training_for
 from kcnn.provenance import git_commit
 from kcnn.recipe import Train
 from kcnn.report import comparison_report as reports
@@ -28,10 +29,15 @@ from kcnn.run_dir import atomic
 
 _RESULTS, _PICTURE, _TABLE = "results.json", "comparison.png", "table.md"
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kcnn.data import Data
+
 logger = logging.getLogger("kcnn")
 
 
-def compare(
+def run_comparison(
     comparison: Comparison,
     name: str,
     folder: str | os.PathLike,
@@ -60,7 +66,9 @@ def compare(
             been written then.
         RuntimeError: the data cannot be had.
     """
-    folder, comparison = Path(folder), decided_alike(comparison)
+    check_tensorflow(f"Comparisons such as {name!r} are made")
+    folder = Path(folder)
+    comparison = resolve_shared_precision(training_only(comparison))
     report = _begin(comparison, name, folder, overwrite=overwrite)
     missing, commit = report.missing(), git_commit()
     if missing:
@@ -80,14 +88,16 @@ def compare(
     return report
 
 
-def shifted_accuracy(model: keras.Model | PredictFn, data: Data, pixels: int) -> float:
+def shifted_accuracy(model: keras.Model | PredictFn, data: "Data", pixels: int) -> float:
     """Return the accuracy on all test images, each moved by `pixels` to the right and down.
 
     What is left free is black. 0 pixels give the accuracy on the images as they are.
     """
+    import tensorflow as tf
+
     height, width, _ = data.image_shape
 
-    def moved(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def moved(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         padded = tf.pad(images, [[0, 0], [pixels, 0], [pixels, 0], [0, 0]])
         return padded[:, :height, :width], labels
 
@@ -107,9 +117,9 @@ class _Watch(keras.callbacks.Callback):
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if not all(math.isfinite(logs[key]) for key in ("loss", "val_loss")):
+        if not all(math.isfinite((logs or {})[key]) for key in ("loss", "val_loss")):
             self.diverged = epoch + 1
-            self.model.stop_training = True
+            cast("keras.Model", self.model).stop_training = True
         else:
             self.seconds.append(round(time.perf_counter() - self._started, 2))
 
@@ -124,7 +134,7 @@ def _begin(comparison: Comparison, name: str, folder: Path, *, overwrite: bool) 
     if overwrite:
         return new
     stored = reports.load(results)
-    known = stored.comparison
+    known = training_only(stored.comparison)
     # The wording of the question decides no number, and more seeds leave those there are.
     same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
     if same != comparison or not set(known.seeds) <= set(comparison.seeds):
@@ -144,7 +154,7 @@ def _check(comparison: Comparison, data_dir: str | None) -> None:
         data = next((data for section, data in loaded if section == recipe.data), None)
         try:
             if data is None:
-                data = load(recipe, data_dir)
+                data = load_for_tensorflow(recipe, data_dir)
                 loaded.append((recipe.data, data))
             training_for(recipe, build(recipe, data), data)
             _callbacks(recipe.train, data, _Watch())
@@ -155,7 +165,7 @@ def _check(comparison: Comparison, data_dir: str | None) -> None:
             raise ValueError(f"{name}: {error}") from error
 
 
-def _callbacks(section: Train, data: Data, watch: _Watch) -> list[keras.callbacks.Callback]:
+def _callbacks(section: Train, data: "Data", watch: _Watch) -> list[keras.callbacks.Callback]:
     """Return the recipe's callbacks without those that choose an epoch or raise on divergence."""
     left_out = keras.callbacks.EarlyStopping | MonitorGuard
     return [
@@ -170,7 +180,7 @@ def _outcome(comparison: Comparison, variant: str, seed: int, data_dir: str | No
     keras.utils.set_random_seed(seed)
     # Loaded anew, though it takes seconds: only then do all variants see the same images in the
     # same order, and a comparison that goes on the same as one that was never stopped.
-    data = load(recipe, data_dir)
+    data = load_for_tensorflow(recipe, data_dir)
     model = build(recipe, data)
     watch = _Watch()
     trained = training_for(recipe, model, data)(callbacks=_callbacks(recipe.train, data, watch))

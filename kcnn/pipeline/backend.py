@@ -1,0 +1,67 @@
+"""What Keras computes with, and what a run leaves out on JAX."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+
+from kcnn.pipeline.plan import Planned
+from kcnn.recipe import Recipe
+
+USE_TENSORFLOW = "set KERAS_BACKEND=tensorflow where TensorFlow is installed"
+
+_TIMES = "times in LiteRT"
+
+logger = logging.getLogger("kcnn")
+
+
+def on_jax() -> bool:
+    """Return whether Keras computes with JAX."""
+    return keras.config.backend() == "jax"
+
+
+def check_tensorflow(what: str) -> None:
+    """Refuse what only TensorFlow can do, such as "Comparisons are made"."""
+    if keras.config.backend() != "tensorflow":
+        raise ValueError(f"{what} by TensorFlow only: {USE_TENSORFLOW}.")
+
+
+def check_backend(recipe: Recipe, *, control: bool) -> None:
+    """Refuse a training that Keras's backend cannot do.
+
+    Raises:
+        ValueError: The backend is neither TensorFlow nor JAX, or the recipe needs TensorFlow.
+    """
+    backend = keras.config.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise ValueError(f"kcnn runs on the backends tensorflow and jax. Received: {backend!r}")
+    if not on_jax():
+        return
+    if recipe.distill or control:
+        raise ValueError(f"Training with a teacher (distill) needs TensorFlow: {USE_TENSORFLOW}.")
+    if recipe.train.tensorboard:
+        raise ValueError(f"Keras writes for TensorBoard with TensorFlow only: {USE_TENSORFLOW}.")
+
+
+def split_plan(plan: Iterable[Planned]) -> tuple[list[Planned], list[Planned]]:
+    """Return the stages that can be done on Keras's backend, and those that cannot."""
+    plan = list(plan)
+    left_out = [each for each in plan if on_jax() and each.stage.not_on_jax]
+    return [each for each in plan if each not in left_out], left_out
+
+
+def facts_of_backend(left_out: Iterable[Planned], model_file: Path) -> dict[str, str]:
+    """Return what a report says of a backend that leaves something out, and log it with reasons."""
+    if not on_jax():
+        return {}
+    names = ", ".join([*(each.stage.name for each in left_out), _TIMES])
+    logger.info(
+        "on the JAX backend this run leaves out: %s; with TensorFlow, what was trained here goes "
+        "on: KERAS_BACKEND=tensorflow kcnn export %s",
+        names,
+        model_file,
+    )
+    for stage, _ in left_out:
+        logger.info("  %s: %s", stage.name, stage.not_on_jax)
+    return {"backend": keras.config.backend(), "left_out": names}

@@ -1,0 +1,45 @@
+"""The control of a run with a teacher: the same training without it."""
+
+import dataclasses
+import logging
+
+from kcnn import models
+from kcnn.arithmetic import model_arithmetic
+from kcnn.models.files import in_float32
+from kcnn.pipeline.prepare import prepare
+from kcnn.pipeline.receipts import receipts, score
+from kcnn.pipeline.setup import callbacks_for
+from kcnn.pipeline.variants import Variant
+from kcnn.recipe import Recipe
+from kcnn.report.run_page import write_page
+from kcnn.report.receipts import CONTROL, Report
+from kcnn.run_dir import RunDir
+
+logger = logging.getLogger("kcnn")
+
+
+def check_control(recipe: Recipe, *, control: bool) -> None:
+    """Refuse a control of a run that has no teacher."""
+    if control and not recipe.distill:
+        raise ValueError("A control is a run without teacher: this recipe has no distill section.")
+
+
+def add_control(report: Report, recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Report:
+    """Train the same model on the same batches from the same start, without the teacher.
+
+    Returns:
+        The report with one more receipt, which is in the run's folder already.
+    """
+    logger.info("control: the same training without the teacher")
+    section = dataclasses.replace(recipe.train, tensorboard=False)
+    alone = dataclasses.replace(recipe, train=section, distill=None)
+    prepared = prepare(alone, data_dir)
+    trained = prepared.training(callbacks=callbacks_for(section, prepared.data, None))
+    model = in_float32(trained.model)
+    file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
+    variant = Variant(CONTROL, file, model, macs)
+    last = receipts([variant], [score(variant, prepared.data)])
+    report = dataclasses.replace(report, receipts=(*report.receipts, *last))
+    report.save(run_dir.report)
+    write_page(run_dir.path)
+    return report

@@ -1,0 +1,42 @@
+"""All that a training needs, made from a recipe; it can refuse the recipe, and writes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import keras
+
+from kcnn.pipeline.setup import build, load, training_for
+from kcnn.recipe import Recipe
+from kcnn.training import TrainResult
+
+if TYPE_CHECKING:
+    from kcnn.data import Data, JaxData
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training that can begin.
+
+    Attributes:
+        data: The images, split as the recipe says.
+        model: The network, untrained or pretrained.
+        training: Trains `model`; takes `callbacks`.
+    """
+
+    data: "Data | JaxData"
+    model: keras.Model
+    training: Callable[..., TrainResult]
+
+
+def prepare(recipe: Recipe, data_dir: str | None) -> Prepared:
+    """Set Keras's random seed, load the data, build the model and its optimizer.
+
+    Raises:
+        ValueError: The recipe cannot be trained.
+        RuntimeError: The data cannot be had.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    data = load(recipe, data_dir)
+    model = build(recipe, data)
+    return Prepared(data, model, training_for(recipe, model, data))

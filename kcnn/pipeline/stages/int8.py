@@ -1,0 +1,45 @@
+"""The stage `quantize`: int8 files for phones and microcontrollers."""
+
+import dataclasses
+
+from kcnn.pipeline.stages.stage import RunContext, Stage, logger
+from kcnn.pipeline.variants import Variant
+from kcnn.recipe import Quantize
+
+
+def make(section: Quantize, context: RunContext) -> list[Variant]:
+    """Export the trained model and what earlier stages made of it."""
+    return [
+        export_int8(variant, _name(variant, context), section, context)
+        for variant in context.variants
+        if variant.int8
+    ]
+
+
+def export_int8(variant: Variant, name: str, section: Quantize, context: RunContext) -> Variant:
+    """Write a variant as an int8 file beside its own and return that as a variant called `name`."""
+    from kcnn import export
+
+    logger.info("writing the int8 file: %s", name)
+    result = export.export_tflite(
+        variant.model,
+        variant.file.with_name(f"{variant.file.stem}_int8.tflite"),
+        calibration=context.data.calibration,
+        samples=section.samples,
+        labels=context.data.class_names,
+    )
+    return dataclasses.replace(variant, name=name, file=result.path, int8=False)
+
+
+def _name(variant: Variant, context: RunContext) -> str:
+    return "int8" if variant is context.trained else f"{variant.name}, int8"
+
+
+INT8 = Stage(
+    name="quantize",
+    section=Quantize,
+    make=make,
+    files=("model_int8.tflite",),
+    shorten=lambda section: Quantize(samples=20),
+    not_on_jax="the converter to LiteRT is part of TensorFlow",
+)
