@@ -90,7 +90,7 @@ def test_times_of_tta_and_of_a_tool_too_coarse(
     def measured(models, *, threads, **_):
         return [Latency(name, count, 0.1 / count, tool) for count in threads for name in models]
 
-    monkeypatch.setattr("kcnn.pipeline.receipts.latency", measured)
+    monkeypatch.setattr("kcnn.pipeline.litert_times.latency", measured)
     evaluation = found[1][0]
     plain, flipped = receipts(
         [variants[0], with_tta(variants[0], "flip")], [evaluation, evaluation]
