@@ -11,8 +11,8 @@ from kcnn.pipeline.receipts import receipts, score
 from kcnn.pipeline.setup import callbacks_for
 from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe
-from kcnn.report.run_page import write_page
 from kcnn.report.receipts import CONTROL, Report
+from kcnn.report.run_page import write_page
 from kcnn.run_dir import RunDir
 
 logger = logging.getLogger("kcnn")

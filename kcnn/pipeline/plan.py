@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kcnn.comparison import Comparison
 from kcnn.pipeline.stages import STAGES, RunContext, Stage
@@ -14,7 +14,7 @@ from kcnn.run_dir import RunDir
 if TYPE_CHECKING:
     import keras
 
-    from kcnn.data import Data
+    from kcnn.data import Data, JaxData
 
 
 class Planned(NamedTuple):
@@ -46,7 +46,7 @@ def stage_files(recipe: Recipe, run_dir: RunDir) -> list[str]:
     return [pattern for stage in STAGES for pattern in stage.files]
 
 
-def check_stages(plan: Iterable[Planned], model: "keras.Model", data: "Data") -> None:
+def check_stages(plan: Iterable[Planned], model: "keras.Model", data: "Data | JaxData") -> None:
     """Refuse, before hours of training, what a stage would refuse after them.
 
     Raises:
@@ -56,11 +56,15 @@ def check_stages(plan: Iterable[Planned], model: "keras.Model", data: "Data") ->
 
     model = in_float32(model)
     for stage, section in plan:
-        stage.check(section, model, data)
+        stage.check(section, model, cast("Data", data))
 
 
 def make_variants(
-    plan: Iterable[Planned], recipe: Recipe, model: "keras.Model", data: "Data", run_dir: RunDir
+    plan: Iterable[Planned],
+    recipe: Recipe,
+    model: "keras.Model",
+    data: "Data | JaxData",
+    run_dir: RunDir,
 ) -> list[Variant]:
     """Save the trained model, go through the stages and return all variants, that model first."""
     from kcnn import models
@@ -69,6 +73,6 @@ def make_variants(
     file, macs = models.save(model, run_dir.model), model_arithmetic(model).macs
     made: dict[str, tuple[Variant, ...]] = {TRAINED: (Variant("float", file, model, macs),)}
     for stage, section in plan:
-        context = RunContext(recipe, data, run_dir, dict(made))
+        context = RunContext(recipe, cast("Data", data), run_dir, dict(made))
         made[stage.name] = tuple(stage.make(section, context))
-    return RunContext(recipe, data, run_dir, made).variants
+    return [variant for variants in made.values() for variant in variants]

@@ -33,7 +33,7 @@ class RunContext:
 
     Attributes:
         recipe: The whole recipe.
-        data: The images that the model was trained on.
+        data: The images that the model was trained on; on JAX a `kcnn.data.JaxData`.
         run_dir: The run's folder.
         made: The variants of each earlier stage, by its name, behind the trained model.
     """
