@@ -1,5 +1,6 @@
-"""grad_cam's arguments, its default layer, and what it tells of the images as a whole."""
+"""grad_cam's arguments, its default layer, and which warnings it logs."""
 
+import inspect
 import logging
 
 import keras
@@ -19,6 +20,7 @@ from explained import (
 from narrow import build_narrow
 
 import kcnn.models
+from kcnn import explain
 from kcnn.explain import grad_cam
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.trace import recorded
@@ -287,3 +289,22 @@ def test_a_model_full_of_nans_is_refused():
     model.get_layer("logits").bias.assign([np.nan] * 5)
     with pytest.raises(ValueError, match="not finite"):
         grad_cam(model, images())
+
+
+@pytest.mark.parametrize(
+    ("function", "positional"),
+    [
+        (explain.grad_cam, ["model", "images", "class_index"]),
+        (explain.tflite_cam, ["path", "images", "class_index"]),
+        (explain.drift, ["reference", "others"]),
+        (explain.check, ["model", "images", "labels"]),
+        (explain.feature_maps, ["model", "images"]),
+        (explain.filters, ["model"]),
+        (explain.maximize, ["model", "class_index"]),
+        (explain.edge_response, ["image"]),
+        (explain.plot_edge_response, ["image"]),
+    ],
+)
+def test_only_what_a_function_is_about_is_given_by_position(function, positional):
+    parameters = inspect.signature(function).parameters.values()
+    assert [each.name for each in parameters if each.kind != each.KEYWORD_ONLY] == positional

@@ -32,7 +32,7 @@ def test_maps_are_what_numpy_computes():
         for x in range(7):
             window = batch[:, y : y + 3, x : x + 3].astype("float64")
             expected[:, y, x] = np.tensordot(window, kernel, axes=3) + 0.5
-    seen = feature_maps(model, batch, ["c0", "r0"])
+    seen = feature_maps(model, batch, layers=["c0", "r0"])
     np.testing.assert_allclose(seen["c0"], expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(seen["r0"], np.maximum(expected, 0), rtol=1e-4, atol=1e-4)
     assert seen["r0"].dtype == np.float32 and (expected < 0).any()
@@ -43,7 +43,7 @@ def test_every_layer_of_a_functional_model_gives_what_its_sub_model_gives():
     layers = [layer for layer in model.layers[1:] if len(layer.output.shape) == 4]
     part = keras.Model(model.inputs[0], [layer.output for layer in layers])
     expected, before = part(batch.astype("float32"), training=False), snapshot(model)
-    seen = feature_maps(model, batch, [layer.name for layer in layers])
+    seen = feature_maps(model, batch, layers=[layer.name for layer in layers])
     assert snapshot(model) == before
     assert list(seen) == [layer.name for layer in layers] and len(seen) == len(layers) > 20
     for (name, maps), own in zip(seen.items(), expected, strict=True):
@@ -116,9 +116,9 @@ def test_mirrored_kernels_see_mirrored_images_mirrored():
     rng = np.random.default_rng(1)
     kernels = [rng.normal(0, 0.05, shape) for shape in ((3, 3, 3, 4), (5, 5, 4, 2))]
     batch = images(3, size=9)
-    seen = feature_maps(relu_net(kernels), batch, ["r0", "r1"])
+    seen = feature_maps(relu_net(kernels), batch, layers=["r0", "r1"])
     mirrored = relu_net([kernel[:, ::-1] for kernel in kernels])
-    turned = feature_maps(mirrored, batch[:, :, ::-1], ["r0", "r1"])
+    turned = feature_maps(mirrored, batch[:, :, ::-1], layers=["r0", "r1"])
     for name, maps in seen.items():
         np.testing.assert_allclose(turned[name][:, :, ::-1], maps, rtol=1e-4, atol=1e-4)
         assert not np.allclose(turned[name], maps)
@@ -137,7 +137,7 @@ def test_a_layer_used_twice_stands_for_its_last_use():
     relu, image = LAYERS.ReLU(name="relu"), keras.Input((12, 12, 3))
     model = keras.Model(image, relu(LAYERS.Conv2D(5, 3)(relu(LAYERS.Conv2D(4, 3)(image)))))
     batch = images(70)
-    seen = feature_maps(model, batch, "relu")["relu"]
+    seen = feature_maps(model, batch, layers="relu")["relu"]
     np.testing.assert_allclose(seen, model(batch.astype("float32")), rtol=1e-5, atol=1e-3)
 
 
@@ -146,12 +146,12 @@ def test_a_layer_used_twice_stands_for_its_last_use():
     [
         ("rellu", r"Unknown layer 'rellu'. Did you mean 'relu'\? Known: bn, conv, relu, rescale"),
         (["conv", "logits"], r"'logits' has no spatial output.*conv, bn"),
-        ([], "a layer at least"),
+        ([], "at least one layer"),
     ],
 )
 def test_wrong_layers_are_refused(layers, message):
     with pytest.raises(ValueError, match=message):
-        feature_maps(gap_model(), images(), layers)
+        feature_maps(gap_model(), images(), layers=layers)
 
 
 def test_models_and_images_that_do_not_fit_are_refused():
@@ -212,7 +212,7 @@ def test_a_channel_silent_in_one_image_is_not_dead():
 
 
 def test_channels_are_drawn_as_they_are():
-    seen = feature_maps(gap_model(), images(), ["conv", "relu"])
+    seen = feature_maps(gap_model(), images(), layers=["conv", "relu"])
     figure = seen.plot(1, channels=[4, 0, 99])
     drawn = [axes for axes in figure.axes if axes.images][1:]
     assert [axes.get_title().split(":")[0] for axes in drawn] == ["4", "0", "4", "0"]
@@ -231,7 +231,7 @@ def test_channels_are_drawn_as_they_are():
 
 @pytest.mark.parametrize("wrong", [{"image": 4}, {"image": -1}, {"channels": 0}, {"channels": [6]}])
 def test_nothing_to_draw_is_refused(wrong):
-    with pytest.raises(ValueError, match="Expected (image from 0 to 3|a channel)"):
+    with pytest.raises(ValueError, match="Expected (image from 0 to 3|at least one channel)"):
         feature_maps(gap_model(), images()).plot(**wrong)
 
 

@@ -19,7 +19,7 @@ def test_filters_are_the_kernel_of_the_first_convolution_or_of_the_one_named():
     model = two_convolutions()
     before = snapshot(model)
     for asked, name in ((None, "first"), ("second", "second")):
-        seen = filters(model, asked)
+        seen = filters(model, layer=asked)
         assert seen.layer == name and seen.is_rgb == (name == "first")
         np.testing.assert_array_equal(seen.kernels, model.get_layer(name).kernel.numpy())
     assert snapshot(model) == before
@@ -29,7 +29,7 @@ def test_filters_inside_a_nested_model_are_found():
     plain = gap_model(size=8)
     model = pooled_backbone(plain)
     for asked in (None, "conv", "backbone/conv"):
-        seen = filters(model, asked)
+        seen = filters(model, layer=asked)
         assert seen.layer == "backbone/conv"
         np.testing.assert_array_equal(seen.kernels, plain.get_layer("conv").kernel.numpy())
 
@@ -71,7 +71,7 @@ def without_convolutions():
 )
 def test_what_has_no_such_filters_is_refused(model, layer, message):
     with pytest.raises(ValueError, match=message):
-        filters(model(), layer)
+        filters(model(), layer=layer)
 
 
 def test_rgb_filters_are_color_pictures_with_gray_for_zero():
@@ -105,13 +105,13 @@ def test_deeper_filters_are_drawn_by_channel_on_one_scale():
     assert np.isnan(mosaic).sum() == mosaic.size - 3 * 5 * 6
     np.testing.assert_allclose(axes.images[0].get_clim(), (-peak, peak))
     assert axes.get_ylabel() == "input channel (of 4)" and bar.get_ylabel() == "weight"
-    with pytest.raises(ValueError, match="at least 1 filter"):
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
         Filters(kernels, "conv").plot(filters=0)
 
 
 def test_pictures_of_filters_are_written_whole_or_not_at_all(tmp_path):
     for name, layer in (("rgb.png", "first"), ("deep.png", "second")):
-        filters(two_convolutions(), layer).save(tmp_path / name)
+        filters(two_convolutions(), layer=layer).save(tmp_path / name)
         assert imread(tmp_path / name).shape[1] > 300
     with pytest.raises(ValueError, match="Unknown kind of picture"):
         filters(two_convolutions()).save(tmp_path / "filters.words")

@@ -134,7 +134,7 @@ def whole_numbers():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (whole_numbers, "No gradient gets from the logits"),
+        (whole_numbers, "No gradient reaches the image"),
         (lambda: color_model(channels=4), r"with 1 or 3 channels. Received: \(12, 9, 4\)"),
         (lambda: "model.keras", "needs a Keras 3 model"),
         (lambda: keras.Sequential([keras.Input((6, 6, 3)), LAYERS.ReLU()]), r"\[N, classes\]"),

@@ -1,4 +1,8 @@
-"""Which part of an image speaks for a class, and what a model sees and looks for."""
+"""What a model sees: where the evidence for a class lies, what its layers answer, what they seek.
+
+What a function is about (a model, its images, their classes) is given by position; how it does it
+(a layer, a method, a number of steps) by keyword.
+"""
 
 from kcnn.explain.checks import Check, check
 from kcnn.explain.drift import Drift, drift

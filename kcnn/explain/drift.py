@@ -22,18 +22,18 @@ Explained = keras.Model | str | os.PathLike | Heatmaps
 class Drift:
     """How far one model's heat maps lie from the reference's, for the same images and classes.
 
-    Each is a mean over images and its 95 % interval.
+    Each number is a mean over the images with its 95 % interval.
 
     Attributes:
-        correlation: Pearson's, between the values of the two maps: 1 for maps of one shape,
-            whatever their strength.
-        overlap: intersection over union of the strongest fifth of the two maps, 0-1. What is zero
-            is never part of it.
+        correlation: Pearson's correlation of the values of the two maps, -1 to 1. Maps of the same
+            shape have 1, whatever their strength.
+        overlap: intersection over union of the strongest fifth of the two maps, 0-1. Zeros are
+            never part of it.
         shift: how far the peak moved, in pixels of the image.
-        changed: the share of images for which the models tell different classes, 0-1; None for
-            ready heat maps, which do not say.
-        left_out: how many images only `changed` counts, because one of their two maps is the same
-            everywhere, such as empty, and so has no place to compare.
+        changed: the share of images for which the two models predict different classes, 0-1; None
+            where one of them was given as ready heat maps, which do not hold its predictions.
+        left_out: how many images count for `changed` only. One of their two maps is constant, for
+            example empty, and so has no place to compare.
     """
 
     correlation: Estimate
@@ -44,26 +44,27 @@ class Drift:
 
 
 def drift(reference: Explained, *others: Explained, images: np.ndarray) -> tuple[Drift, ...]:
-    """Report how far the heat maps of compressed models moved away from those of the original.
+    """Measure how far the heat maps of compressed models moved away from those of the original.
 
-    Use it after pruning or quantization: accuracy can stay while the evidence moves. Explained is,
-    for every model, the class that the reference tells. Keras models are explained by Grad-CAM,
-    which is the exact CAM where they end in global average pooling, as files are.
+    Use it after pruning or quantization: accuracy can stay the same while the evidence moves. All
+    maps explain the classes that the reference predicts. Keras models are explained by Grad-CAM,
+    `.tflite` files by CAM; for a model that ends in global average pooling the two are the same.
 
-    The intervals are bootstrapped over the images, that of `changed` is Wilson's: they tell how
-    much depends on the choice of images.
+    The intervals show how much each number depends on the choice of images: bootstrap intervals,
+    and for `changed` Wilson's.
 
     Args:
         reference: the model before compression: a Keras model, the path of a `.tflite` file, see
             `tflite_cam`, or ready heat maps of the images.
-        others: the models after it, of any of these kinds.
+        others: the models after compression, each of any of these kinds.
         images: uint8 [N, H, W, C], at least two; a hundred or more give narrow intervals.
 
     Returns:
         One `Drift` for each of `others`.
 
     Raises:
-        ValueError: a model cannot be explained on the images, or the maps of two do not compare.
+        ValueError: a model cannot be explained on the images, or two heat maps have different
+            sizes or explain different classes.
 
     >>> left, right = np.zeros((2, 2, 4, 4), "float32")
     >>> left[:, 1, 0], right[:, 1, 2] = 1, 1
@@ -77,13 +78,13 @@ def drift(reference: Explained, *others: Explained, images: np.ndarray) -> tuple
         raise ValueError(
             f"A drift needs at least two images [N, H, W, C]. Received: shape {images.shape}."
         )
-    first, told = _explained(reference, images)
+    first, predicted = _explained(reference, images)
     drifts = []
     for other in others:
         second, answers = _explained(other, images, first.class_index)
         _check(first, second, len(images))
-        known = told is not None and answers is not None
-        changed = _share(told != answers) if known else None
+        known = predicted is not None and answers is not None
+        changed = _share(predicted != answers) if known else None
         drifts.append(_drift(first.raw, second.raw, images.shape[1:3], changed))
     return tuple(drifts)
 
@@ -91,15 +92,18 @@ def drift(reference: Explained, *others: Explained, images: np.ndarray) -> tuple
 def _explained(
     model: Explained, images: np.ndarray, wanted: np.ndarray | None = None
 ) -> tuple[Heatmaps, np.ndarray | None]:
-    """Return the maps of the wanted classes, or of those told, and the classes told if known."""
+    """Return the heat maps of the wanted classes and, where known, the predicted classes.
+
+    By default the predicted classes are explained.
+    """
     if isinstance(model, Heatmaps):
         return model, None
     explain = _explainer(model)
     heatmaps = explain(images)
-    told = heatmaps.class_index
-    if wanted is None or np.array_equal(wanted, told):
-        return heatmaps, told
-    return explain(images, wanted), told
+    predicted = heatmaps.class_index
+    if wanted is None or np.array_equal(wanted, predicted):
+        return heatmaps, predicted
+    return explain(images, wanted), predicted
 
 
 def _explainer(model: keras.Model | str | os.PathLike) -> Callable[..., Heatmaps]:
@@ -124,14 +128,19 @@ def _check(first: Heatmaps, second: Heatmaps, count: int) -> None:
 
 
 def _drift(
-    first: np.ndarray, second: np.ndarray, size: tuple[int, int], changed: Estimate | None
+    first: np.ndarray, second: np.ndarray, size: tuple[int, ...], changed: Estimate | None
 ) -> Drift:
     """Compare maps [N, h, w] of images of `size`."""
     shaped = [raw.min(axis=(1, 2)) < raw.max(axis=(1, 2)) for raw in (first, second)]
     both = shaped[0] & shaped[1]
     first, second = (raw[both].astype(np.float64) for raw in (first, second))
-    measures = (_correlation(first, second), _overlap(first, second), _shift(first, second, size))
-    return Drift(*map(bootstrap, measures), changed, left_out=int((~both).sum()))
+    return Drift(
+        correlation=bootstrap(_correlation(first, second)),
+        overlap=bootstrap(_overlap(first, second)),
+        shift=bootstrap(_shift(first, second, size)),
+        changed=changed,
+        left_out=int((~both).sum()),
+    )
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -151,7 +160,7 @@ def _strongest(raw: np.ndarray) -> np.ndarray:
     return (raw >= weakest) & (raw > 0)
 
 
-def _shift(first: np.ndarray, second: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _shift(first: np.ndarray, second: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     peaks = [
         np.stack(np.unravel_index(_flat(raw).argmax(axis=1), raw.shape[1:]))
         for raw in (first, second)
@@ -165,6 +174,6 @@ def _flat(raw: np.ndarray) -> np.ndarray:
 
 
 def _share(chosen: np.ndarray) -> Estimate:
-    """Return Wilson's interval, which stays honest where the share is nought."""
+    """Return a share with Wilson's interval, which is right for a share of 0 too."""
     share, count = float(chosen.mean()), len(chosen)
     return Estimate(share, *wilson_interval(share, count), count)

@@ -1,9 +1,10 @@
-"""What each stage of a model sees in an image: the outputs of its layers, channel by channel."""
+"""What each stage of a model sees in an image: the output of its layers, channel by channel."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ _COLUMNS = 8
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps(Mapping[str, np.ndarray]):
-    """A mapping of layers' names to their maps of N images, float32 [N, h, w, channels].
+    """The feature maps of N images by the name of the layer: float32 [N, h, w, channels] each.
 
     Attributes:
         images: [N, H, W, C], as they were given.
@@ -39,15 +40,20 @@ class FeatureMaps(Mapping[str, np.ndarray]):
     images: np.ndarray
     maps: Mapping[str, np.ndarray]
 
-    # Arrays do not compare to one truth value, as `Mapping` would have it.
-    __eq__, __hash__ = object.__eq__, object.__hash__
+    def __eq__(self, other: object) -> bool:
+        """Compare by identity: `Mapping` would ask arrays for one truth value."""
+        return self is other
+
+    def __hash__(self) -> int:
+        """Hash by identity, as `__eq__` compares."""
+        return id(self)
 
     def __getitem__(self, layer: str) -> np.ndarray:
         """Return the maps of a layer, float32 [N, h, w, channels]."""
         return self.maps[layer]
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the layers' names."""
+        """Iterate over the layers' names."""
         return iter(self.maps)
 
     def __len__(self) -> int:
@@ -55,25 +61,29 @@ class FeatureMaps(Mapping[str, np.ndarray]):
         return len(self.maps)
 
     def silent(self, layer: str, image: int | None = None) -> list[int]:
-        """Return a layer's channels that are zero everywhere, in one image or in all of them.
+        """Return the channels of a layer that are zero everywhere.
 
-        A channel that is silent in some hundred images of all classes is dead: after a ReLU it has
-        no gradient any more, and pruning may take it away.
+        A channel that is silent in some hundred images of all classes is dead: after a ReLU it no
+        longer has a gradient, and pruning can remove it.
+
+        Args:
+            layer: a name in this mapping.
+            image: the index of one image; None for channels that are silent in all images.
         """
         maps = self.maps[layer] if image is None else self.maps[layer][[image]]
         return np.flatnonzero(~maps.any(axis=(0, 1, 2))).tolist()
 
-    def plot(self, image: int = 0, channels: int | Sequence[int] = 16) -> Figure:
-        """Return a picture of one image's maps, a block of channels for each layer.
+    def plot(self, image: int = 0, *, channels: int | Sequence[int] = 16) -> Figure:
+        """Draw the maps of one image, a block of channels for each layer.
 
-        Each channel has its own scale, from zero to the value written above it: black to yellow
-        where nothing is negative, else from blue (negative) over white (zero) to red. One that is
-        zero everywhere is crossed out, and named in the title.
+        Each channel has its own scale, from zero to the value written above it. The colors go from
+        black to yellow where nothing is negative, else from blue (negative) over white (zero) to
+        red. A channel that is zero everywhere is crossed out, and its number is in the title.
 
         Args:
-            image: its index.
-            channels: how many of each layer, from its first on; or the numbers of some, of which
-                a layer shows those it has; one that has none is left out.
+            image: the index of the image.
+            channels: how many channels of each layer, from the first on; or their numbers. A layer
+                shows those that it has, and is left out if it has none of them.
 
         Raises:
             ValueError: there is no such image, or nothing to draw.
@@ -85,13 +95,13 @@ class FeatureMaps(Mapping[str, np.ndarray]):
         chosen = {name: _chosen(channels, maps.shape[-1]) for name, maps in self.items()}
         chosen = {name: numbers for name, numbers in chosen.items() if numbers}
         if not chosen:
-            raise ValueError(f"Expected a channel at least of some layer. Received: {channels!r}")
+            raise ValueError(f"Expected at least one channel of a layer. Received: {channels!r}")
         heights = [0.45 + 1.15 * -(-len(each) // _COLUMNS) for each in chosen.values()]
         size = (1.0 * _COLUMNS + 2.3, sum(heights) + 0.35)
         figure = Figure(figsize=size, dpi=130, layout="constrained")
         title = "Each channel on its own scale; above it, its number and largest value"
         figure.suptitle(title, fontsize=10)
-        left, right = figure.subfigures(1, 2, width_ratios=[2.1, _COLUMNS])
+        left, right = figure.subfigures(1, 2, width_ratios=[2.1, _COLUMNS], squeeze=False)[0]
         _draw_image(left, self.images[image], f"image {image}")
         blocks = right.subfigures(len(chosen), 1, height_ratios=heights, squeeze=False)[:, 0]
         for block, (name, numbers) in zip(blocks, chosen.items(), strict=True):
@@ -101,27 +111,27 @@ class FeatureMaps(Mapping[str, np.ndarray]):
         return figure
 
     def save(
-        self, path: str | os.PathLike, image: int = 0, channels: int | Sequence[int] = 16
+        self, path: str | os.PathLike, image: int = 0, *, channels: int | Sequence[int] = 16
     ) -> None:
-        """Write `plot(image, channels)` to a picture file; its suffix names the format."""
-        save_figure(self.plot(image, channels), path)
+        """Write `plot(image, channels=channels)` to a picture file; its suffix names the format."""
+        save_figure(self.plot(image, channels=channels), path)
 
 
 def feature_maps(
-    model: keras.Model, images: np.ndarray, layers: str | Sequence[str] | None = None
+    model: keras.Model, images: np.ndarray, *, layers: str | Sequence[str] | None = None
 ) -> FeatureMaps:
     """Return what the stages of a model see in images: how each layer's channels answer.
 
-    Use it to see what is computed on the way: edges and colors at first, then parts, and at the
-    end few coarse spots that stand for a class (Zeiler and Fergus 2013,
-    https://arxiv.org/abs/1311.2901). A channel tells where something is, not what: for that see
-    `kcnn.explain.maximize` and `kcnn.explain.grad_cam`. Any Keras model of one image will do, also
-    one without a head; it is left as it was.
+    Use it to see what is computed on the way to an answer: edges and colors first, then parts, and
+    at the end a few coarse spots that stand for a class (Zeiler and Fergus 2013,
+    https://arxiv.org/abs/1311.2901). A channel shows where something is, not what it is: for that
+    see `kcnn.explain.maximize` and `kcnn.explain.grad_cam`. Any Keras model of one image works,
+    also one without a head. The model is not changed.
 
     Args:
         model: a built model with one image input.
-        images: [N, H, W, C] or [H, W, C], uint8 or float, of the range that the model takes.
-        layers: the names of layers whose output is spatial, "backbone/relu" where it is inside a
+        images: [N, H, W, C] or [H, W, C], uint8 or float, in the range that the model takes.
+        layers: the names of layers whose output is spatial; "backbone/relu" for a layer inside a
             nested model. By default the last map at each resolution, which is what a stage gives
             after its normalization and activation.
 
@@ -148,11 +158,11 @@ def feature_maps(
         wanted = [layers] if isinstance(layers, str) else layers
         names = list(dict.fromkeys(spatial_layer(calls, layer) for layer in wanted))
     if not names:
-        raise ValueError("Expected the name of a layer at least. Received: none")
+        raise ValueError(f"Expected the name of at least one layer. Received: layers={layers!r}")
     operations = {name: calls[name].operation for name in names}
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for part in parts(images):
-        last: dict[str, object] = {}  # of a layer used twice, as `spatial_layer` has it
+        last: dict[str, Any] = {}  # a layer used twice stands for its last use
         with hooked(operations, last.__setitem__):
             _run(model, images[part])
         for name in names:
@@ -160,7 +170,9 @@ def feature_maps(
     maps = {name: np.concatenate(each) for name, each in found.items()}
     for name, each in maps.items():
         if not np.isfinite(each).all():
-            raise ValueError(f"Layer {name!r} gives NaNs or infinities: so do weights or images.")
+            raise ValueError(
+                f"Layer {name!r} gives NaNs or infinities: its weights or the images hold some."
+            )
     return FeatureMaps(images, maps)
 
 
@@ -180,12 +192,12 @@ def _stages(calls: Mapping[str, Call]) -> list[str]:
     return sorted(names, key=list(calls).index)
 
 
-def _size(output: object) -> tuple[int, ...]:
+def _size(output: Any) -> tuple[int, ...]:
     return tuple(getattr(output, "shape", ())[1:3])
 
 
 def _chosen(channels: int | Sequence[int], count: int) -> list[int]:
-    wanted = channels if np.ndim(channels) else range(channels)
+    wanted = range(channels) if isinstance(channels, int) else channels
     return [channel for channel in wanted if 0 <= channel < count]
 
 
@@ -203,9 +215,9 @@ def _draw_image(part: SubFigure, image: np.ndarray, title: str) -> None:
     cell.set_anchor("N")
     cell.set_title(f"{title}: {' x '.join(map(str, image.shape))}", fontsize=9)
     if image.shape[-1] not in (1, 3):
-        image = image.mean(axis=-1, keepdims=True)  # of many bands, their mean
+        image = image.mean(axis=-1, keepdims=True)  # many bands: their mean
     low, high = image.min(), image.max()
-    if not (low >= 0 and 1 < high <= 255):  # of another range: stretched
+    if not (low >= 0 and 1 < high <= 255):  # another range: stretched to 0-255
         image = 255 * (image - low) / max(high - low, 1e-12)
     cell.imshow(np.broadcast_to(np.rint(image), (*image.shape[:2], 3)).astype("uint8"))
 

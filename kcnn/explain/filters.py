@@ -1,4 +1,4 @@
-"""What convolutions look for: pictures of their kernels, and the vertical edge as an example."""
+"""What convolutions look for: pictures of their kernels, and a vertical edge as an example."""
 
 import os
 from collections.abc import Mapping
@@ -9,15 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kcnn.checks import check_count
+from kcnn.color import LUMA
 from kcnn.explain.inputs import check_model
 from kcnn.explain.layers import full_name
 from kcnn.explain.trace import operations
 from kcnn.pictures import save_figure
 
 VERTICAL_EDGE: tuple[tuple[int, ...], ...] = ((1, 0, -1),) * 3
-LUMA = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue, by ITU-R BT.601
 
-_SIGNED = "RdBu_r"  # even in lightness on both sides of its white zero
+_SIGNED = "RdBu_r"  # equally light on both sides of its white zero
 _COLUMNS = 8
 
 
@@ -26,8 +27,8 @@ class Filters:
     """The filters of one convolution.
 
     Attributes:
-        kernels: float32 [kh, kw, in, out], as Keras lays a `Conv2D`'s kernel out. Of a grouped
-            convolution, `in` are the channels of one group; of a depthwise one it is 1.
+        kernels: float32 [kh, kw, in, out], the layout of a Keras `Conv2D`. For a grouped
+            convolution `in` counts the channels of one group, for a depthwise one it is 1.
         layer: the name of the convolution.
 
     >>> kernels = np.zeros((3, 3, 3, 16), "float32")
@@ -40,29 +41,26 @@ class Filters:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether each filter has three input channels, and so can be drawn as a color picture."""
+        """Whether each filter has three input channels, so that it can be drawn in color."""
         return self.kernels.shape[2] == 3
 
-    def plot(self, filters: int = 32, channels: int = 16) -> Figure:
-        """Return a picture of the filters, from the first on.
+    def plot(self, *, filters: int = 32, channels: int = 16) -> Figure:
+        """Draw the filters, from the first on.
 
         With three input channels each filter is a color picture on its own scale: gray is zero,
-        and the value above it is what full brightness or black stands for; a color is that of the
-        pixels which the filter answers to. Otherwise each filter is a column of its input
-        channels' weights: red positive, blue negative, white zero, on one scale for all.
+        and full brightness or black is the value written above it. A filter answers to pixels of
+        the colors that it shows. Otherwise each filter is a column of its input channels' weights:
+        red positive, blue negative, white zero, on one scale for all.
 
         Args:
-            filters: how many at most.
-            channels: how many input channels at most, where the filters are drawn by channel.
+            filters: the largest number of filters to draw.
+            channels: the largest number of input channels to draw, where each is drawn by itself.
 
         Raises:
-            ValueError: one of the numbers is not at least 1.
+            ValueError: one of the numbers is not an integer of at least 1.
         """
-        if filters < 1 or channels < 1:
-            raise ValueError(
-                "Expected at least 1 filter and 1 channel. Received: "
-                f"filters={filters!r}, channels={channels!r}"
-            )
+        check_count("filters", filters)
+        check_count("channels", channels)
         figure = self._pictures(filters) if self.is_rgb else self._columns(filters, channels)
         height, width, depth, count = self.kernels.shape
         shown = f", the first {filters} of them" if count > filters else ""
@@ -70,9 +68,9 @@ class Filters:
         figure.suptitle(title, fontsize=10, parse_math=False)
         return figure
 
-    def save(self, path: str | os.PathLike, filters: int = 32, channels: int = 16) -> None:
-        """Write `plot(filters, channels)` to a picture file; its suffix names the format."""
-        save_figure(self.plot(filters, channels), path)
+    def save(self, path: str | os.PathLike, *, filters: int = 32, channels: int = 16) -> None:
+        """Write `plot` with these numbers to a picture file; its suffix names the format."""
+        save_figure(self.plot(filters=filters, channels=channels), path)
 
     def _pictures(self, filters: int) -> Figure:
         kernels = np.moveaxis(self.kernels[..., :filters], -1, 0)
@@ -91,17 +89,17 @@ class Filters:
     def _columns(self, filters: int, channels: int) -> Figure:
         kernels = self.kernels[:, :, :channels, :filters]
         height, width, depth, count = kernels.shape
-        # One pixel between kernels, of no value and so of no color.
+        # One pixel without a value, and so without a color, between two kernels.
         mosaic = np.full((depth, height + 1, count, width + 1), np.nan, "float32")
         mosaic[:, :height, :, :width] = kernels.transpose(2, 0, 3, 1)
         mosaic = mosaic.reshape(depth * (height + 1), count * (width + 1))[:-1, :-1]
-        size = (0.26 * count + 2.3, 0.26 * depth * height / width + 1.0)
-        figure = Figure(figsize=np.maximum(size, (4.5, 1.6)), dpi=150, layout="constrained")
+        size = max(0.26 * count + 2.3, 4.5), max(0.26 * depth * height / width + 1.0, 1.6)
+        figure = Figure(figsize=size, dpi=150, layout="constrained")
         cell = figure.subplots()
         peak = np.abs(kernels).max() or 1.0
         _draw_signed(cell, mosaic, peak)
-        cell.set_xticks((width - 1) / 2 + (width + 1) * np.arange(count), range(count))
-        cell.set_yticks((height - 1) / 2 + (height + 1) * np.arange(depth), range(depth))
+        cell.set_xticks((width - 1) / 2 + (width + 1) * np.arange(count), _numbers(count))
+        cell.set_yticks((height - 1) / 2 + (height + 1) * np.arange(depth), _numbers(depth))
         cell.tick_params(labelsize=6, length=0)
         cell.set_xlabel("filter", fontsize=8)
         total = self.kernels.shape[2]
@@ -114,18 +112,18 @@ class Filters:
         return figure
 
 
-def filters(model: keras.Model, layer: str | None = None) -> Filters:
+def filters(model: keras.Model, *, layer: str | None = None) -> Filters:
     """Return the filters of a convolution of a model: what it looks for in its input.
 
     Use it on the first layer, whose filters are small color pictures: edges, bars and patches of
-    color in a trained network, noise in one that was not trained (Krizhevsky et al. 2012, figure
-    3, https://papers.nips.cc/paper/4824). Deeper filters see channels, no colors, and say little
-    by themselves; look at `feature_maps` there.
+    color in a trained network, noise in an untrained one (Krizhevsky et al. 2012, figure 3,
+    https://papers.nips.cc/paper/4824). Deeper filters see channels, not colors, and say little by
+    themselves; look at `feature_maps` there.
 
     Args:
-        model: a built model with one image input; it is left as it was.
-        layer: the name of a `Conv2D` or `DepthwiseConv2D`, "backbone/conv" where it is inside a
-            nested model. Defaults to the first.
+        model: a built model with one image input. It is not changed.
+        layer: the name of a `Conv2D` or `DepthwiseConv2D`; "backbone/conv" for one inside a nested
+            model. Defaults to the first convolution.
 
     Raises:
         ValueError: the model has no convolution, or none of this name.
@@ -140,9 +138,9 @@ def filters(model: keras.Model, layer: str | None = None) -> Filters:
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     found = {n: o for n, o in operations(model).items() if isinstance(o, kinds)}
     name = _named(layer, found, model)
-    kernel = keras.ops.convert_to_numpy(found[name].kernel).astype("float32")
+    kernel = np.asarray(keras.ops.convert_to_numpy(found[name].kernel), "float32")
     if isinstance(found[name], keras.layers.DepthwiseConv2D):
-        kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # each filter has one channel of its own
+        kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # each filter has one input channel
     return Filters(kernel, name)
 
 
@@ -157,18 +155,18 @@ def _named(layer: str | None, found: Mapping[str, keras.Operation], model: keras
 def edge_response(image: np.ndarray) -> np.ndarray:
     """Return the answer of the vertical edge filter `[[1, 0, -1]] * 3` to an image.
 
-    It is the plainest filter there is: at each pixel, three pixels of the column to the left less
-    three of the column to the right. So it is positive where the left is brighter than the right,
-    negative where the right is brighter, and zero on plain areas and along horizontal edges. The
-    sum is a cross-correlation, as Keras's `Conv2D` computes it; the convolution of mathematics
-    turns the filter around first, which here would change the sign and nothing else.
+    The filter subtracts, at each pixel, the three pixels of the column to the right from the three
+    of the column to the left. The answer is positive where the left is brighter, negative where the
+    right is brighter, and zero on plain areas and along horizontal edges. The sum is a
+    cross-correlation, as in Keras's `Conv2D`; the convolution of mathematics turns the filter
+    around first, which here changes only the sign.
 
     Args:
-        image: [H, W] or [H, W, 1 or 3], numbers of any range; of colors, the brightness (luma of
-            ITU-R BT.601) is taken. At least 3x3 pixels.
+        image: [H, W] or [H, W, 1 or 3], numbers of any range, at least 3x3 pixels. Colors are
+            converted to brightness (luma of ITU-R BT.601).
 
     Returns:
-        float32 [H - 2, W - 2], of images of 0-255 from -765 to 765.
+        float32 [H - 2, W - 2]; from -765 to 765 for an image of 0-255.
 
     Raises:
         ValueError: the image has another shape.
@@ -184,14 +182,14 @@ def edge_response(image: np.ndarray) -> np.ndarray:
             f"{image.shape}"
         )
     if image.ndim == 3:
-        image = image @ (LUMA if image.shape[2] == 3 else np.ones(1, "float32"))
+        image = image @ np.array(LUMA if image.shape[2] == 3 else [1], "float32")
     kernel = np.array(VERTICAL_EDGE, "float32")
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
     return np.einsum("hwij,ij->hw", windows, kernel)
 
 
 def plot_edge_response(image: np.ndarray) -> Figure:
-    """Return a picture of an image, the vertical edge filter, and the filter's signed answer.
+    """Draw an image, the vertical edge filter, and the filter's signed answer.
 
     Args:
         image: as `edge_response` takes it, 0-255.
@@ -224,6 +222,10 @@ def plot_edge_response(image: np.ndarray) -> Figure:
         cell.set_xticks([])
         cell.set_yticks([])
     return figure
+
+
+def _numbers(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
 
 
 def _draw_signed(cell: Axes, values: np.ndarray, peak: float) -> None:

@@ -1,4 +1,4 @@
-"""Grad-CAM and its relatives: where in an image the evidence for a class lies."""
+"""Grad-CAM and related methods: where in an image the evidence for a class lies."""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kcnn.errors import unknown
-from kcnn.explain.heads import logits
+from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.heatmaps import Heatmaps
 from kcnn.explain.inputs import check_model, image_batch
 from kcnn.explain.layers import spatial_layer
@@ -15,7 +15,7 @@ from kcnn.explain.methods import METHODS
 from kcnn.explain.observation import Site, observe, parts, site
 from kcnn.explain.trace import recorded
 
-_log = logging.getLogger("kcnn")
+logger = logging.getLogger("kcnn")
 
 ClassIndex = int | tuple[int, int] | Sequence[int] | Sequence[tuple[int, int]] | np.ndarray
 
@@ -24,39 +24,44 @@ def grad_cam(
     model: keras.Model,
     images: np.ndarray,
     class_index: ClassIndex | None = None,
+    *,
     layer: str | None = None,
     method: str = "gradcam",
 ) -> Heatmaps:
     """Explain what a model sees: where the evidence for a class lies in each image.
 
-    Use it to see whether a model looks at the object or at its background. It is a coarse map,
-    not a proof: its resolution is the layer's, and it shows only evidence that speaks for the
-    class. Any Keras classifier will do: Sequential, functional, nested, a class of your own. It is
-    left as it was, and every image's map is independent of the others. The methods:
+    Use it to see whether a model looks at the object or at its background. The map is coarse and
+    not a proof: it has the resolution of the layer, and it shows only evidence for the class, none
+    against it. Any Keras classifier works: Sequential, functional, nested, or a class of your own.
+    The model is not changed, and the map of an image does not depend on the other images.
 
-    * `"gradcam"` weights each channel of the feature map by the mean over space of the class
-      logit's gradient (Selvaraju et al., https://arxiv.org/abs/1610.02391).
-    * `"hirescam"` takes each value times its own gradient instead: with a Flatten head of one Dense
-      layer only this map adds up to the logit (Draelos and Carin, https://arxiv.org/abs/2011.08891).
-    * `"gradcam++"` finds several objects of the class more evenly; for layers after a ReLU
+    The methods:
+
+    * `"gradcam"` weights each channel of the feature map by the mean over space of the gradient of
+      the class's logit (Selvaraju et al., https://arxiv.org/abs/1610.02391).
+    * `"hirescam"` multiplies each value by its own gradient instead. For a head of Flatten and one
+      Dense layer, only this map adds up to the logit (Draelos and Carin,
+      https://arxiv.org/abs/2011.08891).
+    * `"gradcam++"` finds several objects of the class more evenly. It needs a layer after a ReLU
       (Chattopadhyay et al., https://arxiv.org/abs/1710.11063).
     * `"layercam"` also suits early, finer layers (Jiang et al.,
       https://doi.org/10.1109/TIP.2021.3089943).
-    * `"scorecam"` asks the model about masked images, black where a channel is silent, and needs no
-      gradient; one forward pass a channel (Wang et al., https://arxiv.org/abs/1910.01279).
-    * `"cam"` reads the weights of a global-average-pooling head (Zhou et al.,
-      https://arxiv.org/abs/1512.04150). There, Grad-CAM and HiResCAM are exactly the same map.
+    * `"scorecam"` scores images that are masked by each channel, black where the channel is zero.
+      It needs no gradient, but one forward pass for each channel (Wang et al.,
+      https://arxiv.org/abs/1910.01279).
+    * `"cam"` reads the weights of a head with global average pooling (Zhou et al.,
+      https://arxiv.org/abs/1512.04150). For such a head Grad-CAM and HiResCAM give the same map.
 
     Args:
         model: a built classifier with one image input and one output of shape [N, classes]. Its
             logits are explained, also where it ends in a softmax or sigmoid.
-        images: [N, H, W, C] or [H, W, C], uint8 or float, of the range that the model takes.
+        images: [N, H, W, C] or [H, W, C], uint8 or float, in the range that the model takes.
         class_index: the class to explain: None for the one that the model predicts; an integer for
             all images; a tuple `(a, b)` for "why a rather than b", the evidence for the difference
             of their logits; or a list or array of integers, or of such pairs, one per image.
-        layer: the layer whose output is explained, "backbone/relu" where it is inside a nested
-            model. Defaults to the last feature map before the head, usually the last ReLU; see
-            `Heatmaps.layer` for its name.
+        layer: the layer whose output is explained; "backbone/relu" for one inside a nested model.
+            Defaults to the last feature map before the head, usually the last ReLU.
+            `Heatmaps.layer` has its name.
         method: one of the above.
 
     Raises:
@@ -77,32 +82,40 @@ def grad_cam(
     check_model(model)
     images = image_batch(images, model)
     with recorded(model) as calls:
-        num_classes = logits(model, images[:1].astype("float32")).shape[-1]
+        num_classes = static_shape(logits(model, images[:1].astype("float32")))[-1]
     wanted = class_indices(class_index, len(images), num_classes)
     place = site(model, calls, spatial_layer(calls, layer))
     heatmaps = heatmaps_at(place, images, wanted, method)
-    tell_empty(heatmaps)
+    warn_of_empty(heatmaps)
     return heatmaps
 
 
 def heatmaps_at(
     place: Site, images: np.ndarray, class_index: np.ndarray | None, method: str
 ) -> Heatmaps:
-    """Return the maps of images [N, H, W, C], N > 0, for classes as `class_indices` gives them."""
+    """Return the heat maps of images [N, H, W, C], at least one.
+
+    Args:
+        place: where the model is observed.
+        images: as the model takes them.
+        class_index: as `class_indices` returns it.
+        method: a key of `METHODS`.
+    """
     maps, chosen, scores = [], [], []
     for part in parts(images):
         seen = observe(place, images[part], None if class_index is None else class_index[part])
         maps.append(np.maximum(METHODS[method].maps(seen), 0))
         chosen.append(np.asarray(seen.class_index))
         scores.append(seen.score.numpy())
-    return Heatmaps(*map(np.concatenate, (maps, chosen, scores)), place.layer, method)
+    raw, explained, score = (np.concatenate(each) for each in (maps, chosen, scores))
+    return Heatmaps(raw, explained, score, place.layer, method)
 
 
-def tell_empty(heatmaps: Heatmaps) -> None:
-    """Log which maps hold nothing: they are not to be taken for a finding."""
+def warn_of_empty(heatmaps: Heatmaps) -> None:
+    """Log which heat maps are empty, so that nobody takes them for a finding."""
     empty = np.flatnonzero(heatmaps.is_empty).tolist()
     if empty:
-        _log.warning(
+        logger.warning(
             "Empty heat maps: nothing at layer %r speaks for the class in %d of %d images (%s).",
             heatmaps.layer,
             len(empty),
@@ -114,14 +127,19 @@ def tell_empty(heatmaps: Heatmaps) -> None:
 def class_indices(
     class_index: ClassIndex | None, count: int, num_classes: int
 ) -> np.ndarray | None:
-    """Return the classes [N] or pairs of them [N, 2] of all images."""
+    """Return the class to explain in each of `count` images, [N], or a pair of classes, [N, 2].
+
+    Raises:
+        ValueError: `class_index` is none of the kinds that `grad_cam` takes, or has a class that
+            the model lacks.
+    """
     if class_index is None:
         return None
     try:
         received = np.asarray(class_index)
-    except ValueError:  # of lists of different lengths
+    except ValueError:  # lists of different lengths
         received = np.empty(0)
-    # A list of two integers is one for each of two images; only a tuple is a pair.
+    # A list of two integers has one for each of two images; only a tuple is a pair.
     expected = {(2,)} if isinstance(class_index, tuple) else {(), (count,), (count, 2)}
     pairs = isinstance(class_index, tuple) or received.ndim == 2
     if (

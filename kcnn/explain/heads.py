@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import wraps
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -15,19 +16,19 @@ from kcnn.prediction.probabilities import are_probabilities
 _SQUASHING = frozenset({"softmax", "log_softmax", "sigmoid", "log_sigmoid"})
 
 
-def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
-    """Return the scores float32 [N, classes] of images, before any squashing.
+def logits(model: keras.Model, images: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Return the scores float32 [N, classes] of images, before any softmax or sigmoid.
 
-    The gradients of squashed scores mislead: they vanish where the model is sure, and one class's
-    depends on all the others.
+    The gradients of squashed scores mislead: they vanish where the model is confident, and the
+    gradient of one class depends on all the others.
 
     Args:
         model: with one image input; it runs in inference mode.
         images: [N, H, W, C], as the model takes them.
 
     Raises:
-        ValueError: the model gives something other than [N, classes], its scores are not finite, or
-            it squashes them where they cannot be seen.
+        ValueError: the output is not [N, classes], the scores are not finite, or the model squashes
+            them with something other than an activation of Keras.
 
     >>> head = keras.layers.Dense(2, activation="softmax", bias_initializer="ones")
     >>> model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), head])
@@ -38,7 +39,7 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
         for operation in operations(model).values():
             activation = vars(operation).get("activation")
             if getattr(activation, "__name__", "").removesuffix("_v2") in _SQUASHING:
-                changes.enter_context(replaced(operation, "activation", _telling))
+                changes.enter_context(replaced(operation, "activation", _with_argument))
         outputs = model(as_declared(model, images), training=False)
     if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
         received = getattr(outputs, "shape", type(outputs).__name__)
@@ -51,14 +52,19 @@ def logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
     return scores
 
 
-def _telling(activation: Callable) -> Callable:
-    """Let an activation hang its argument on its result.
+def static_shape(tensor: tf.Tensor) -> tuple[int, ...]:
+    """Return the shape of a tensor that has values, so that every size is known."""
+    return cast("tuple[int, ...]", tuple(tensor.shape))
 
-    Keras's softmax and sigmoid do that, for its own losses; `tf.nn.softmax` does not.
+
+def _with_argument(activation: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an activation attach its argument to its result, as `_keras_logits`.
+
+    Keras's own softmax and sigmoid do so already, for Keras's losses; `tf.nn.softmax` does not.
     """
 
     @wraps(activation)
-    def squash(argument: tf.Tensor, *args, **kwargs) -> tf.Tensor:
+    def squash(argument: tf.Tensor, *args: Any, **kwargs: Any) -> Any:
         result = activation(argument, *args, **kwargs)
         result._keras_logits = argument
         return result

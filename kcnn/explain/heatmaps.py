@@ -1,14 +1,16 @@
-"""Class heat maps of images: their numbers, and how they are drawn."""
+"""Heat maps of images: their numbers, and how they are drawn."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import matplotlib
 import numpy as np
 import tensorflow as tf
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from kcnn.explain.methods import METHODS
 from kcnn.pictures import HEAT, save_figure, side_by_side
@@ -19,13 +21,13 @@ class Heatmaps:
     """Where the evidence for a class lies in each of N images.
 
     Attributes:
-        raw: float32 [N, h, w], at least zero, at the layer's resolution. Comparable between
-            images. Of "cam", "gradcam" and "hirescam" in units of the logit: with a
-            global-average-pooling head a map's sum is the logit less its bias, where no evidence
-            speaks against the class.
-        class_index: int [N], the class that each map explains, or [N, 2], the class and the one
-            that it is set against.
-        score: float32 [N], the model's logit of that class, or the difference of the two.
+        raw: float32 [N, h, w], zero or positive, at the layer's resolution. Values compare between
+            images. Those of "cam", "gradcam" and "hirescam" are in units of the logit: after global
+            average pooling, a map adds up to the logit minus its bias, unless there was evidence
+            against the class.
+        class_index: int [N], the class that each map explains; or [N, 2], that class and the one
+            that it is compared with.
+        score: float32 [N], the model's logit of that class, or the difference of the two logits.
         layer: the name of the layer whose output was explained.
         method: the key of the method in `kcnn.explain.METHODS`.
 
@@ -49,12 +51,12 @@ class Heatmaps:
 
     @property
     def is_empty(self) -> np.ndarray:
-        """Bool [N]: nothing in the image speaks for the class, so its map is zero everywhere."""
-        return ~self.raw.any(axis=(1, 2))
+        """Bool [N]: the map is zero everywhere, since nothing in the image speaks for the class."""
+        return np.logical_not(self.raw.any(axis=(1, 2)))
 
     @property
     def normalized(self) -> np.ndarray:
-        """Float32 [N, h, w]: each map divided by its own maximum, 0-1; an empty map stays zero."""
+        """Float32 [N, h, w], 0-1: each map divided by its own maximum; an empty map stays zero."""
         peaks = self.raw.max(axis=(1, 2), keepdims=True)
         return self.raw / np.where(peaks > 0, peaks, 1)
 
@@ -62,22 +64,22 @@ class Heatmaps:
     def coverage(self) -> np.ndarray:
         """Float [N], 0-1: the share of the map that is above half of its maximum.
 
-        Small where the evidence lies in one spot, large where it is spread over the image; zero for
-        an empty map.
+        It is small where the evidence lies in one spot, large where it is spread over the image,
+        and zero for an empty map.
         """
         return (self.normalized > 0.5).mean(axis=(1, 2))
 
-    def overlay(self, images: np.ndarray, alpha: float = 0.5) -> np.ndarray:
+    def overlay(self, images: np.ndarray, *, alpha: float = 0.5) -> np.ndarray:
         """Return the images with their heat maps over them, uint8 RGB [N, H, W, 3].
 
-        An empty map leaves its image as it is, so that it does not look like weak evidence.
+        An empty map leaves its image unchanged, so that it does not look like weak evidence.
 
         Args:
-            images: [N, H, W, C] or [H, W, C], 0-255, uint8 or float, of 1 or 3 channels.
-            alpha: the map's share of the mixture, 0-1.
+            images: [N, H, W, C] or [H, W, C], 0-255, uint8 or float, with 1 or 3 channels.
+            alpha: the opacity of the heat map, 0-1.
 
         Raises:
-            ValueError: the images or `alpha` are of the wrong shape or range.
+            ValueError: the images or `alpha` have the wrong shape or range.
         """
         if not 0 <= alpha <= 1:
             raise ValueError(f"Expected alpha from 0 to 1. Received: {alpha!r}")
@@ -88,12 +90,12 @@ class Heatmaps:
         return np.rint(share * colors + (1 - share) * images).astype("uint8")
 
     def plot(self, images: np.ndarray, titles: Sequence[str] | None = None) -> Figure:
-        """Return a grid of pictures: each image beside itself under its heat map.
+        """Draw a grid of the images, each beside a copy of itself under its heat map.
 
         Args:
             images: as `overlay` takes them.
             titles: one per image, for example its true and its predicted class. Defaults to the
-                index and the logit of the class explained.
+                index and the logit of the explained class.
 
         Raises:
             ValueError: the images or the number of titles do not fit the maps.
@@ -107,7 +109,7 @@ class Heatmaps:
         height = 3.0 * pairs.shape[1] / pairs.shape[2] + 0.17 * lines + 0.15  # inches, of a row
         width, height = 3.2 * columns + 0.8, height * rows + (0.6 if columns == 1 else 0.4)
         figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-        figure.get_layout_engine().set(wspace=0.06)
+        cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(wspace=0.06)
         axes = figure.subplots(rows, columns, squeeze=False)
         for cell in axes.flat:
             cell.set_axis_off()
@@ -117,7 +119,7 @@ class Heatmaps:
         bar = figure.colorbar(ScalarMappable(cmap=HEAT), ax=axes, aspect=12 * rows, pad=0.02)
         bar.set_label("evidence for the class\n(1 = the map's own peak)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
-        # A nested layer's long name needs a line of its own above a single picture.
+        # Above a single picture, a nested layer's long name needs a line of its own.
         space = "\n" if columns == 1 else " "
         title = f"{METHODS[self.method].title}{space}at layer {self.layer!r}"
         figure.suptitle(title, fontsize=11, parse_math=False)

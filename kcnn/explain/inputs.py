@@ -1,4 +1,4 @@
-"""What may be explained: models of one image input, and the images that fit them."""
+"""What can be explained: models with one image input, and images that fit them."""
 
 import keras
 import numpy as np
@@ -8,10 +8,10 @@ from kcnn.models.interface import image_shape
 
 
 def check_model(model: keras.Model) -> None:
-    """Refuse what is not a built model of one image input [N, H, W, C].
+    """Refuse anything but a built model with one image input [N, H, W, C].
 
     Raises:
-        ValueError: it is no Keras model, has no weights yet, takes something else, or convolves
+        ValueError: it is not a Keras model, has no weights yet, has other inputs, or convolves
             images [N, C, H, W].
     """
     if not isinstance(model, keras.Model):
@@ -29,13 +29,13 @@ def check_model(model: keras.Model) -> None:
             f"{shapes}"
         )
     for name, operation in operations(model).items():
-        convolves = hasattr(operation, "kernel")  # others may use it to reach the channels
+        convolves = hasattr(operation, "kernel")  # other layers may well use channels_first
         if convolves and getattr(operation, "data_format", None) == "channels_first":
             raise ValueError(f"Layer {name!r} is channels_first; only channels_last is explained.")
 
 
 def image_batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
-    """Return images [N, H, W, C] of one image or several.
+    """Return one image or several as [N, H, W, C].
 
     Raises:
         ValueError: the model does not take such images.

@@ -1,6 +1,7 @@
-"""Which layer of a model to explain: its spatial feature maps and the best one among them."""
+"""Which layer of a model to explain: its spatial feature maps, and the best one among them."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -8,8 +9,8 @@ import tensorflow as tf
 from kcnn.errors import unknown
 from kcnn.explain.trace import Call
 
-# They move, thin out or blank activations without computing new ones, so the map before them
-# shows the same evidence at a finer resolution. (Dropout returns its very input in inference.)
+# They move, subsample or blank activations without computing new ones, so the map before them
+# shows the same evidence at a finer resolution. (In inference, dropout returns its input itself.)
 _PASSIVE = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
@@ -28,14 +29,14 @@ def spatial_layer(calls: Mapping[str, Call], layer: str | None = None) -> str:
 
     By default it is the last feature map before the head: the last spatial output, larger than
     1x1, of a layer that computes something (a convolution, a normalization, an activation, a sum
-    of branches) and not of one that pools, drops, pads or reshapes. In a usual CNN that is the
-    last ReLU, also where it lies inside a nested model. A layer that the model uses more than once
+    of branches). Layers that pool, drop, pad or reshape do not count. In most CNNs that is the
+    last ReLU, also where it is inside a nested model. A layer that the model uses more than once
     stands for its last use.
 
     Args:
-        calls: what each operation gave for an image, from `kcnn.explain.trace.recorded`.
-        layer: the name of a layer whose output is [N, height, width, channels], or None. One
-            inside a nested model is "backbone/relu", or just "relu" where no other is called so.
+        calls: the last call of each operation, from `kcnn.explain.trace.recorded`.
+        layer: the name of a layer whose output is [N, height, width, channels], or None. A layer
+            inside a nested model is "backbone/relu", or just "relu" if no other has that name.
 
     Raises:
         ValueError: `layer` is unknown, ambiguous or not spatial, or there is no feature map.
@@ -65,10 +66,16 @@ def spatial_layer(calls: Mapping[str, Call], layer: str | None = None) -> str:
 
 
 def full_name(layer: str, names: Collection[str], kind: str, known: Iterable[str]) -> str:
-    """Return which of the names is meant by `layer`, itself or its end: "backbone/relu" by "relu".
+    """Return the name that `layer` stands for: itself, or the one that ends in it after a slash.
+
+    Args:
+        layer: "backbone/relu", or just "relu".
+        names: all names.
+        kind: what has the names, for the error.
+        known: the names that the error lists.
 
     Raises:
-        ValueError: none is, or several are; `kind` and the `known` names are for the first error.
+        ValueError: `layer` stands for no name, or for several.
     """
     matches = [layer] if layer in names else [n for n in names if n.endswith(f"/{layer}")]
     if not matches:
@@ -79,13 +86,13 @@ def full_name(layer: str, names: Collection[str], kind: str, known: Iterable[str
 
 
 def _last_feature_map(calls: Mapping[str, Call]) -> str:
-    # What comes before the first kernel is preprocessing, no feature map.
+    # Outputs before the first kernel are preprocessed images, not feature maps.
     names = list(calls)
     first = next((i for i, name in enumerate(names) if _has_kernel(calls[name].operation)), None)
-    by_output = {}
+    by_output: dict[int, str] = {}
     for name in names if first is not None else []:
-        # A model within the model gives what its last layer gave, and dropout what it was given:
-        # the first to give a tensor is the one that computed it.
+        # A nested model returns the tensor of its last layer, and dropout the tensor that it was
+        # given: the first operation that returned a tensor is the one that computed it.
         by_output.setdefault(id(calls[name].output), name)
     for name in reversed(names[first:]):
         call = calls[name]
@@ -99,11 +106,11 @@ def _last_feature_map(calls: Mapping[str, Call]) -> str:
 
 
 def _has_kernel(operation: keras.Operation) -> bool:
-    """Whether the operation owns weights of rank 3 or more, as convolutions of any kind do."""
+    """Tell whether an operation owns weights of rank 3 or more, as convolutions of any kind do."""
     return any(len(weight.shape) >= 3 for weight in getattr(operation, "weights", ()))
 
 
-def _is_spatial(output: object) -> bool:
-    # Inside a user's tf.function a tensor has no value.
+def _is_spatial(output: Any) -> bool:
+    # A tensor inside a user's tf.function has no value.
     eager = tf.is_tensor(output) and not tf.is_symbolic_tensor(output)
     return eager and output.shape.rank == 4 and tuple(output.shape[1:3]) != (1, 1)

@@ -1,15 +1,17 @@
-"""Images that a model takes for the best examples of its classes, found by gradient ascent."""
+"""Images that maximize the logit of a class, found by gradient ascent."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from kcnn.explain.heads import logits
+from kcnn.checks import check_count, check_positive
+from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.inputs import check_model
 from kcnn.explain.observation import batch_size
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
@@ -17,18 +19,18 @@ from kcnn.models.interface import image_shape
 from kcnn.pictures import save_figure
 
 _COLUMNS = 5
-_L2 = 30.0  # pale colors where the class does not ask for strong ones
+_L2 = 30.0  # keeps colors pale where strong ones do not raise the logit
 
 
 @dataclass(frozen=True, eq=False)
 class Maximized:
-    """Images that were changed until a class's logit was high.
+    """Images that were changed until the logit of a class was high.
 
     Attributes:
         images: uint8 [N, H, W, C].
-        class_index: int64 [N], the class of each.
-        before: float32 [N], the class's logit for the noise at the start.
-        after: float32 [N], the class's logit for `images`, rounded to 0-255 as they are.
+        class_index: int64 [N], the class of each image.
+        before: float32 [N], the logit of the class for the noise at the start.
+        after: float32 [N], the logit of the class for `images`, which are rounded to integers.
 
     >>> image = np.zeros((1, 8, 8, 3), "uint8")
     >>> found = Maximized(image, np.array([3]), np.array([0.1]), np.array([20.0]))
@@ -42,13 +44,13 @@ class Maximized:
     after: np.ndarray
 
     def plot(self, titles: Sequence[str] | None = None) -> Figure:
-        """Return the images in a grid, each with its class and the logit before and after.
+        """Draw the images in a grid, each with its class and the logit before and after.
 
         Args:
             titles: one per image, for example the names of the classes.
 
         Raises:
-            ValueError: the number of titles is not that of the images.
+            ValueError: there are more or fewer titles than images.
         """
         titles = [f"class {index}" for index in self.class_index] if titles is None else titles
         if len(titles) != len(self.images):
@@ -75,58 +77,62 @@ class Maximized:
 def maximize(
     model: keras.Model,
     class_index: int | Sequence[int] | None = None,
+    *,
     steps: int = 64,
     learning_rate: float = 0.05,
     variation: float = 30.0,
     size: tuple[int, int] | None = None,
     seed: int = 0,
 ) -> Maximized:
-    """Make images that a model takes for the best examples of classes, by gradient ascent.
+    """Make an image with a high logit for each class, by gradient ascent.
 
-    Use it to see what drives a class's logit (Erhan et al. 2009, "Visualizing Higher-Layer
-    Features of a Deep Network"; Simonyan et al. 2013, https://arxiv.org/abs/1312.6034). From gray
-    noise on, the image is changed so that the logit before any softmax rises. What keeps the
-    result from being invisible noise is that of Olah et al. 2017,
-    https://doi.org/10.23915/distill.00007: the ascent is in the image's frequencies, scaled as
-    those of photographs are, and in colors that vary as theirs do; at every step the image is
-    shifted by up to an eighth of its size; and a penalty on the differences between neighbors
-    (total variation) and one on the distance from gray (L2) hold down what the logit does not need.
+    Use it to see what drives the logit of a class (Erhan et al. 2009, "Visualizing Higher-Layer
+    Features of a Deep Network"; Simonyan et al. 2013, https://arxiv.org/abs/1312.6034). The ascent
+    starts from gray noise and raises the logit before any softmax. Three measures of Olah et al.
+    2017, https://doi.org/10.23915/distill.00007, keep the result from being noise that nobody can
+    see: the ascent changes the frequencies of the image, scaled as in photographs, and its colors
+    vary as in photographs; every step shifts the image by up to an eighth of its size; penalties
+    on the differences between neighbors (total variation) and on the distance from gray (L2)
+    suppress whatever does not raise the logit.
 
-    What such a picture shows: colors, textures and parts that the class's logit adds up, often
-    several times over and in no place of their own, and backgrounds where the model relies on them.
-    What it does not show: a typical image of the class, how sure the model is of real ones (the
-    logit lies far above theirs), or that nothing else counts. It depends on the regularization as
-    much as on the model; another seed gives another picture.
+    What such an image shows: colors, textures and parts that add to the logit, often several times
+    over and anywhere in the image, and backgrounds that the model relies on. What it does not show:
+    a typical image of the class, how confident the model is about real images (their logits are far
+    lower), or that nothing else matters. The regularization shapes it as much as the model does,
+    and another seed gives another image.
 
     Args:
         model: a built classifier of images of 0-255 with 1 or 3 channels and an output [N,
-            classes]; it is left as it was.
-        class_index: a class or several, also one several times, which gives several pictures of it.
-            By default all classes. A class's picture does not depend on what else is asked for.
-        steps: of gradient ascent, at least 1. 64 make the figures plain, more add detail.
+            classes]. It is not changed.
+        class_index: one class or several; repeat a class for several images of it. By default all
+            classes. The image of a class does not depend on the other classes.
+        steps: of gradient ascent, at least 1. 64 steps show the main figures, more add detail.
         learning_rate: of Adam, above 0.
-        variation: weight of the total variation: of the mean difference between neighbors, of
-            pixels scaled to 0-1, against a logit of some tens. 0 for crisp and colorful images,
-            300 for smooth and pale ones.
-        size: (height, width) of the images, for a model that takes any.
+        variation: weight of the total variation: of the mean difference between neighbors, for
+            pixels scaled to 0-1, against a logit of some tens. 0 gives crisp and colorful images,
+            300 smooth and pale ones.
+        size: (height, width) of the images, for a model that takes any size.
         seed: of the noise and of the shifts.
 
     Raises:
-        ValueError: an argument does not fit the model or is out of its range, or no gradient gets
-            to the image.
+        ValueError: an argument does not fit the model or is out of its range, or no gradient
+            reaches the image.
 
     >>> model = keras.Sequential([
     ...     keras.Input((8, 8, 3)),
     ...     keras.layers.Rescaling(1 / 255),
     ...     keras.layers.GlobalAveragePooling2D(),
-    ...     keras.layers.Dense(3, kernel_initializer="identity"),  # tells red, green and blue
+    ...     keras.layers.Dense(3, kernel_initializer="identity"),  # red, green and blue
     ... ])
     >>> found = maximize(model, 0, steps=8)
     >>> found.images.shape, bool(found.after > found.before)
     ((1, 8, 8, 3), True)
     """
     check_model(model)
-    _check_numbers(steps, learning_rate, variation)
+    check_count("steps", steps)
+    check_positive("learning_rate", learning_rate)
+    if not variation >= 0:
+        raise ValueError(f"variation must be at least 0. Received: variation={variation!r}")
     shape = _shape(model, size)
     classes = _classes(class_index, _count_classes(model, shape))
     noise, shifts = start_spectra(classes, shape, seed), draw_shifts(shape, steps, seed)
@@ -141,7 +147,14 @@ def maximize(
 
 @dataclass(frozen=True, eq=False)
 class _Ascent:
-    """Gradient ascent on the logits of classes [n], each in an image of its own."""
+    """Gradient ascent on the logits of classes [n], with one image for each.
+
+    Attributes:
+        model: the classifier.
+        classes: int64 [n].
+        size: (height, width) of the images.
+        variation: weight of the total variation.
+    """
 
     model: keras.Model
     classes: np.ndarray
@@ -152,7 +165,8 @@ class _Ascent:
         self, noise: np.ndarray, shifts: np.ndarray, learning_rate: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the images uint8 [n, H, W, C] and the logits [n] before and after."""
-        spectrum, optimizer = tf.Variable(noise), keras.optimizers.Adam(learning_rate)
+        spectrum = tf.Variable(tf.convert_to_tensor(noise))
+        optimizer = keras.optimizers.Adam(learning_rate)
         first = self.rounded(spectrum)
         for shift in shifts:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -163,29 +177,21 @@ class _Ascent:
         return last, self.scores(first).numpy(), self.scores(last).numpy()
 
     def loss(self, images: tf.Tensor, shift: np.ndarray) -> tf.Tensor:
-        """Return what is to fall: the sum over images of the penalties less the logit."""
-        rough = tf.image.total_variation(images) / np.prod(images.shape[1:])
+        """Return the loss to minimize: the sum over the images of the penalties minus the logit."""
+        rough = tf.image.total_variation(images) / np.prod(static_shape(images)[1:])
         pale = tf.reduce_mean((images - 0.5) ** 2, axis=(1, 2, 3))
         scores = self.scores(shifted(255 * images, shift))
-        # A sum over images, and no mean: none depends on how many others there are.
+        # A sum, not a mean: the gradient of an image must not depend on the number of images.
         return tf.reduce_sum(self.variation * rough + _L2 * pale - scores)
 
     def scores(self, images: tf.Tensor | np.ndarray) -> tf.Tensor:
-        """Return each image's logit of its own class, float32 [n]."""
+        """Return the logit of each image's own class, float32 [n]."""
         scores = logits(self.model, tf.cast(images, "float32"))
         return tf.gather(scores, self.classes, batch_dims=1)
 
     def rounded(self, spectrum: tf.Variable) -> np.ndarray:
-        """Return the images as files have them, uint8."""
+        """Return the images rounded to uint8, as files hold them."""
         return np.rint(255 * images_of(spectrum, self.size)).astype("uint8")
-
-
-def _check_numbers(steps: int, learning_rate: float, variation: float) -> None:
-    if not (steps >= 1 and learning_rate > 0 and variation >= 0):
-        raise ValueError(
-            "Expected steps of at least 1, a learning_rate above 0 and a variation of at least 0. "
-            f"Received: steps={steps!r}, learning_rate={learning_rate!r}, variation={variation!r}"
-        )
 
 
 def _shape(model: keras.Model, size: tuple[int, int] | None) -> tuple[int, int, int]:
@@ -195,8 +201,8 @@ def _shape(model: keras.Model, size: tuple[int, int] | None) -> tuple[int, int, 
         raise ValueError(
             f"Model {model.name!r} takes images of any size: say which, as size=(height, width)."
         )
-    shape = (*(size or (height, width)), channels or 3)
-    fits = all(own in (None, asked) for own, asked in zip((height, width), shape, strict=False))
+    shape = (*cast("tuple[int, int]", size or (height, width)), channels or 3)
+    fits = all(own in (None, given) for own, given in zip((height, width), shape, strict=False))
     if not fits or shape[2] not in (1, 3) or min(shape) < 1:
         raise ValueError(
             f"Expected images of {height} x {width} pixels with 1 or 3 channels. Received: {shape}"
@@ -211,10 +217,10 @@ def _count_classes(model: keras.Model, shape: tuple[int, int, int]) -> int:
         scores = logits(model, image)
     if tape.gradient(scores, image) is None:
         raise ValueError(
-            f"No gradient gets from the logits of model {model.name!r} to its image: it takes "
-            "integers, or something in it has no gradient."
+            f"No gradient reaches the image of model {model.name!r} from its logits: the model "
+            "takes integers, or one of its layers has no gradient."
         )
-    return scores.shape[1]
+    return static_shape(scores)[1]
 
 
 def _classes(class_index: int | Sequence[int] | None, num_classes: int) -> np.ndarray:

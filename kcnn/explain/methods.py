@@ -1,29 +1,30 @@
-"""The methods of explanation: each makes signed or rectified maps [n, h, w] of an observation.
+"""The methods of explanation: each computes maps [n, h, w] from an observation.
 
-What speaks against the class is negative; `grad_cam` cuts it off.
+Evidence against the class is negative; `grad_cam` sets it to zero.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import tensorflow as tf
 
-from kcnn.explain.heads import logits
+from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.observation import Observation, batch_size
 
 
 def gradcam(seen: Observation) -> tf.Tensor:
-    """Each channel weighted by the mean over space of its gradient, summed."""
+    """Sum the channels, each weighted by the mean over space of its gradient."""
     weights = tf.reduce_mean(seen.gradients(), axis=(1, 2), keepdims=True)
     return tf.reduce_sum(weights * seen.features, axis=-1)
 
 
 def gradcam_plus_plus(seen: Observation) -> tf.Tensor:
-    """Channels weighted by their positive gradients, each divided by what its channel adds up to.
+    """Sum the channels A, each weighted by its positive gradients; strong channels count less.
 
-    That is the paper's closed form, with G the gradient of the logit: the weight of a channel is
-    the sum over space of alpha relu(G), alpha = G^2 / (2 G^2 + sum(A) G^3). The paper's factor
-    exp(score), one number for the whole map, is left out: it would overflow.
+    This is the paper's closed form. With G the gradient of the logit, the weight of a channel is
+    the sum over space of alpha relu(G), where alpha = G^2 / (2 G^2 + sum(A) G^3). The paper's
+    factor exp(score) is left out: it is one number for the whole map, and it would overflow.
     """
     slopes = tf.nn.relu(seen.gradients())
     total = tf.reduce_sum(seen.features, axis=(1, 2), keepdims=True)
@@ -32,20 +33,20 @@ def gradcam_plus_plus(seen: Observation) -> tf.Tensor:
 
 
 def hirescam(seen: Observation) -> tf.Tensor:
-    """Each value times its own gradient, summed over the channels."""
+    """Multiply each value by its own gradient, and sum over the channels."""
     return tf.reduce_sum(seen.gradients() * seen.features, axis=-1)
 
 
 def layercam(seen: Observation) -> tf.Tensor:
-    """Each value times its own gradient where that is positive, summed over the channels."""
+    """Multiply each value by its own gradient where that is positive, and sum over the channels."""
     return tf.reduce_sum(tf.nn.relu(seen.gradients()) * seen.features, axis=-1)
 
 
 def scorecam(seen: Observation) -> tf.Tensor:
-    """Each channel weighted by the score that the image keeps when the channel masks it.
+    """Sum the channels, each weighted by the score of the image that the channel masks.
 
-    A channel, stretched to the image's size and to 0-1, multiplies the image; the weights are the
-    softmax over the channels of the scores that the model gives to these images. No gradients.
+    To mask the image, a channel is resized to it, scaled to 0-1 and multiplied with it. The weights
+    are the softmax, over the channels, of the scores of these masked images. No gradients.
     """
     return tf.stack([_scorecam(seen, n) for n in range(len(seen.images))])
 
@@ -53,12 +54,12 @@ def scorecam(seen: Observation) -> tf.Tensor:
 def _scorecam(seen: Observation, n: int) -> tf.Tensor:
     image, maps = seen.images[n], tf.transpose(seen.features[n], (2, 0, 1))
     low, high = tf.reduce_min(maps, (1, 2)), tf.reduce_max(maps, (1, 2))
-    maps = maps[low < high]  # a constant channel says nothing about where
+    maps = maps[low < high]  # a constant channel marks no place
     if not len(maps):
         return tf.zeros(seen.features.shape[1:3])
-    scores, size = [], batch_size(seen.images.shape)
+    scores, size = [], batch_size(static_shape(seen.images))
     for start in range(0, len(maps), size):
-        masks = tf.image.resize(maps[start : start + size, ..., None], image.shape[:2])
+        masks = tf.image.resize(tf.expand_dims(maps[start : start + size], -1), image.shape[:2])
         low = tf.reduce_min(masks, (1, 2), keepdims=True)
         span = tf.reduce_max(masks, (1, 2), keepdims=True) - low
         masked = tf.math.divide_no_nan(masks - low, span) * image
@@ -68,36 +69,38 @@ def _scorecam(seen: Observation, n: int) -> tf.Tensor:
 
 
 def cam(seen: Observation) -> tf.Tensor:
-    """Each channel weighted by the head's own weight, divided by the number of positions.
+    """Sum the channels, each weighted by the head's own weight over the number of positions.
 
-    So a map's sum, before it is cut at zero, is the logit less the bias. It is refused where the
-    logits are anything but the weighted means of the layer's channels.
+    Before its negative values are set to zero, a map adds up to the logit minus the bias.
+
+    Raises:
+        ValueError: the logits are not weighted means of the layer's channels.
     """
     features = seen.features
     kernel, bias = _head(seen)
     means = tf.reduce_mean(features, axis=(1, 2))
     if kernel.shape[0] != means.shape[1] or kernel.shape[1] != seen.logits.shape[1]:
         raise _not_pooled(seen)
-    # By value, so that it does not matter how the model writes the mean.
+    # The values are compared, so it does not matter how the model computes the mean.
     rounding = 1e-4 if seen.output.dtype == tf.float32 else 0.05
     size = tf.abs(means) @ tf.abs(kernel) + tf.abs(bias)
     error = tf.abs(means @ kernel + bias - seen.logits)
     if tf.reduce_any(error > rounding * size):
         raise _not_pooled(seen)
     weights = tf.matmul(seen.target, kernel, transpose_b=True)
-    positions = features.shape[1] * features.shape[2]
-    return tf.einsum("nhwk,nk->nhw", features, weights) / positions
+    _, height, width, _ = static_shape(features)
+    return tf.einsum("nhwk,nk->nhw", features, weights) / (height * width)
 
 
 def _head(seen: Observation) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the kernel [k, classes] and bias after the layer, as the model computes with them."""
-    head = seen.site.head
-    if head is None:  # the channels' means are the logits, as in Network in Network
-        return tf.eye(seen.features.shape[-1]), tf.zeros(())
+    """Return the kernel [k, classes] and the bias after the layer, in the model's precision."""
+    head = cast("Any", seen.site.head)
+    if head is None:  # the means of the channels are the logits, as in Network in Network
+        return tf.eye(static_shape(seen.features)[-1]), tf.zeros(())
     kernel = tf.cast(tf.cast(head.kernel, head.compute_dtype), "float32")
     bias = getattr(head, "bias", None)
     return (
-        tf.reshape(kernel, (-1, kernel.shape[-1])),  # also of a convolution of 1x1
+        tf.reshape(kernel, (-1, kernel.shape[-1])),  # a 1x1 convolution is a dense layer
         tf.zeros(()) if bias is None else tf.cast(bias, "float32"),
     )
 
@@ -112,7 +115,13 @@ def _not_pooled(seen: Observation) -> ValueError:
 
 @dataclass(frozen=True)
 class Method:
-    """A method's name as its paper writes it, where that is, and what computes its maps."""
+    """A method of explanation.
+
+    Attributes:
+        title: its name, as its paper writes it.
+        paper: the address of the paper.
+        maps: the function that computes its maps [n, h, w] from an observation.
+    """
 
     title: str
     paper: str

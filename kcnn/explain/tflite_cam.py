@@ -1,10 +1,11 @@
-"""Heat maps from the very file that goes on the phone."""
+"""Heat maps from the file that runs on the phone."""
 
 import os
+from typing import cast
 
 import numpy as np
 
-from kcnn.explain.grad_cam import ClassIndex, class_indices, tell_empty
+from kcnn.explain.grad_cam import ClassIndex, class_indices, warn_of_empty
 from kcnn.explain.heatmaps import Heatmaps
 from kcnn.explain.observation import target_of
 from kcnn.litert import TFLiteClassifier
@@ -18,18 +19,18 @@ def tflite_cam(
     """Explain what an exported model sees: its class activation maps, as a phone computes them.
 
     Use it to see whether quantization moved the evidence. The map is exact (Zhou et al.,
-    https://arxiv.org/abs/1512.04150): it is made of the file's own feature map and the file's own
-    weights, with one matrix product; for a float file it equals `grad_cam(model, images)`. An app
-    does the same with a file exported with `feature_map=True`; here any file will do.
+    https://arxiv.org/abs/1512.04150): one matrix product of the file's own feature map and the
+    file's own weights. For a float file it equals `grad_cam(model, images)`. An app needs a file
+    that was exported with `feature_map=True`; here any file works.
 
     Args:
         path: a `.tflite` file of a classifier that ends in global average pooling and at most one
             dense layer of logits.
         images: uint8 [N, H, W, C] or [H, W, C], raw pixels 0-255.
-        class_index: the class to explain, as in `grad_cam`: None for the one that the file tells.
+        class_index: the class to explain, as in `grad_cam`; None for the predicted one.
 
     Raises:
-        ValueError: the file is no such classifier, or the images or classes do not fit it.
+        ValueError: the file is not such a classifier, or the images or classes do not fit it.
 
     >>> import keras, tempfile
     >>> from kcnn.export import export_tflite
@@ -45,16 +46,17 @@ def tflite_cam(
     images = np.asarray(images)
     images = images[None] if images.ndim == 3 else images
     wanted = class_indices(class_index, len(images), classifier.num_classes)
+    class_weights = cast("np.ndarray", classifier.class_weights)  # it was read for them
     parts = []
     for start in range(0, max(1, len(images)), _CHUNK):
         part = slice(start, start + _CHUNK)
         logits, features = classifier.with_feature_maps(images[part])
-        told = logits.argmax(axis=1) if wanted is None else wanted[part]
-        target = target_of(told, classifier.num_classes).numpy()
-        weights = target @ classifier.class_weights.T
+        explained = logits.argmax(axis=1) if wanted is None else wanted[part]
+        target = target_of(explained, classifier.num_classes).numpy()
+        weights = target @ class_weights.T
         signed = np.einsum("nhwk,nk->nhw", features, weights) / np.prod(features.shape[1:3])
-        parts.append((np.maximum(signed, 0), told, (logits * target).sum(axis=1)))
-    raw, told, score = map(np.concatenate, zip(*parts, strict=True))
-    heatmaps = Heatmaps(raw.astype(np.float32), told, score, "feature_map", "cam")
-    tell_empty(heatmaps)
+        parts.append((np.maximum(signed, 0), explained, (logits * target).sum(axis=1)))
+    raw, explained, score = map(np.concatenate, zip(*parts, strict=True))
+    heatmaps = Heatmaps(raw.astype(np.float32), explained, score, "feature_map", "cam")
+    warn_of_empty(heatmaps)
     return heatmaps

@@ -1,7 +1,7 @@
-"""What every operation of a model gives while the model answers, however the model is made.
+"""The output of every operation of a model, watched while the model runs.
 
-Sequential, functional, nested and subclassed models run alike, so they are watched while they run;
-their graphs, where they have any, are never rebuilt or added to.
+Sequential, functional, nested and subclassed models all run in the same way, so watching works for
+any of them. Their graphs, where they have one, are neither rebuilt nor extended.
 """
 
 import threading
@@ -9,26 +9,32 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from typing import Any
 
 import keras
 
-# One thread at a time may replace attributes, or they would be put back in the wrong order.
+# Only one thread at a time may replace attributes: two could restore them in the wrong order.
 _LOCK = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """The last call of one operation and what it gave: a tensor, or a structure of them."""
+    """The last call of one operation.
+
+    Attributes:
+        operation: a layer, or an operation of `keras.ops`.
+        output: what it returned: a tensor, or a structure of tensors.
+    """
 
     operation: keras.Operation
-    output: object
+    output: Any
 
 
 def operations(model: keras.Model) -> dict[str, keras.Operation]:
-    """Return all operations of a model by name, those of nested models and layers after theirs.
+    """Return all operations of a model by name, those inside an operation after it.
 
-    What lies inside a model or a layer of the user's own bears its name in front: "backbone/relu".
-    Stock Keras layers are taken whole.
+    An operation inside a nested model, or inside a layer of the user's own class, has the name of
+    that in front: "backbone/relu". Layers of Keras count as one operation each.
 
     >>> image = keras.Input((8, 8, 3))
     >>> backbone = keras.Sequential([image, keras.layers.ReLU(name="relu")], name="backbone")
@@ -44,7 +50,7 @@ def operations(model: keras.Model) -> dict[str, keras.Operation]:
                 continue
             seen.add(id(operation))
             name = prefix + operation.name
-            while name in found:  # only a subclassed model may use one name twice
+            while name in found:  # only a subclassed model can use one name twice
                 name += "'"
             found[name] = operation
             visit(operation, f"{name}/")
@@ -64,9 +70,9 @@ def _children(parent: keras.Operation) -> list[keras.Operation]:
 
 @contextmanager
 def hooked(
-    watched: Mapping[str, keras.Operation], see: Callable[[str, object], None]
+    watched: Mapping[str, keras.Operation], see: Callable[[str, Any], None]
 ) -> Iterator[None]:
-    """While inside, call `see(name, output)` after each call of a watched operation."""
+    """Call `see(name, output)` after each call of a watched operation, inside the `with` block."""
     thread = threading.get_ident()
 
     def hook(name: str) -> Callable[[Callable], Callable]:
@@ -74,7 +80,7 @@ def hooked(
             @wraps(call)
             def seen_call(*args, **kwargs):
                 output = call(*args, **kwargs)
-                if threading.get_ident() == thread:  # others may be using the model meanwhile
+                if threading.get_ident() == thread:  # other threads may use the model too
                     see(name, output)
                 return output
 
@@ -90,7 +96,7 @@ def hooked(
 
 @contextmanager
 def recorded(model: keras.Model) -> Iterator[dict[str, Call]]:
-    """While inside, keep the last call of each operation by name, in order of completion.
+    """Record the last call of each operation by name, in the order in which the calls end.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")])
     >>> with recorded(model) as calls:
@@ -101,8 +107,8 @@ def recorded(model: keras.Model) -> Iterator[dict[str, Call]]:
     known = operations(model)
     calls: dict[str, Call] = {}
 
-    def keep(name: str, output: object) -> None:
-        calls.pop(name, None)  # the last use of a layer stands at its own place in the order
+    def keep(name: str, output: Any) -> None:
+        calls.pop(name, None)  # so that the last use of a layer has its own place in the order
         calls[name] = Call(known[name], output)
 
     with hooked(known, keep):
@@ -113,9 +119,9 @@ def recorded(model: keras.Model) -> Iterator[dict[str, Call]]:
 def replaced(
     operation: keras.Operation, attribute: str, change: Callable[[Callable], Callable]
 ) -> Iterator[None]:
-    """While inside, give an operation `change(attribute)` for its attribute.
+    """Replace an attribute of an operation by `change(attribute)` inside the `with` block.
 
-    It goes past Keras's own tracking of attributes, and leaves no trace.
+    Keras's own tracking of attributes does not see it, and nothing of it is left afterwards.
     """
     with _LOCK:
         own = vars(operation)

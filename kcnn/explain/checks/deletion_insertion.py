@@ -1,4 +1,4 @@
-"""Deletion and insertion: does the prediction hang on the pixels that the map calls important?"""
+"""Deletion and insertion: does the prediction depend on the pixels that the map marks?"""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ _STEPS = 16
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """How the probability of the class moves as an image is changed, hottest pixels first.
+    """How the probability of the class changes as an image is changed, hottest pixels first.
 
     Attributes:
-        shares: float [s], 0-1, the share of the pixels changed.
-        probability: float [N, s] under each of "own", "random" and "edges".
+        shares: float [s], 0-1, the share of the pixels that are changed.
+        probability: float [N, s] for each of "own", "random" and "edges".
         score: the area under each curve, 0-1.
     """
 
@@ -30,21 +30,21 @@ class Curves:
 def deletion_insertion(
     subject: Subject, images: np.ndarray, heatmaps: Heatmaps, rng: np.random.Generator
 ) -> tuple[Curves, Curves]:
-    """Return the courses of deletion and of insertion (RISE, https://arxiv.org/abs/1806.07421).
+    """Return the curves of deletion and of insertion (RISE, https://arxiv.org/abs/1806.07421).
 
     Deletion paints pixels with the mean color of all images: the sooner the probability falls, the
     better. Insertion uncovers them in a blurred image: the sooner it rises, the better.
 
-    It shows whether the model's answer hangs on what the map marks, with no ground truth needed. It
-    cannot show that the map is right: half-painted images are unlike any that the model learned
-    from, so part of every fall is mere damage. Read it against the random map, which does the same
-    kind of damage, and not as a number of its own.
+    The test shows whether the model's answer depends on what the map marks, and needs no ground
+    truth. It cannot show that the map is right: the model has never seen half-painted images, so
+    part of every fall is mere damage. Compare the result with the random map, which does the same
+    kind of damage; the number by itself means little.
 
     Args:
-        subject: makes the maps.
+        subject: the method, model and layer.
         images: float32 [N, H, W, C].
-        heatmaps: of these images and the classes to follow.
-        rng: draws the random maps, and the order of pixels that a map holds equal.
+        heatmaps: of these images and of the classes to follow.
+        rng: draws the random maps, and the order of pixels with equal heat.
     """
     maps = with_baselines(heatmaps.raw, images, rng)
     ranks = {name: ranking(raw, images.shape[1:3], rng) for name, raw in maps.items()}
@@ -54,7 +54,7 @@ def deletion_insertion(
     curves = []
     for name, (start, end) in tests.items():
         probability = {
-            which: _course(subject, start, end, rank, heatmaps.class_index)
+            which: _probabilities(subject, (start, end), rank, heatmaps.class_index)
             for which, rank in ranks.items()
         }
         areas = {which: np.trapezoid(p, shares, axis=-1) for which, p in probability.items()}
@@ -64,21 +64,21 @@ def deletion_insertion(
 
 
 def ranking(raw: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Return each pixel's place in its image, int [N, H, W], 0 for the hottest.
+    """Return the rank of each pixel in its image, int [N, H, W], 0 for the hottest.
 
-    Maps are stretched to the images as they are shown. Where one is constant, as where it is zero,
-    a random map of the same resolution decides.
+    Maps are resized to the images, as for a picture of them. Among pixels of equal heat, for
+    example where a map is zero, a random map of the same resolution decides.
     """
-    stretched = [
+    resized = [
         tf.image.resize(each[..., None].astype("float32"), size).numpy().reshape(len(raw), -1)
         for each in (rng.random(raw.shape), raw)
     ]
-    hottest_first = np.lexsort([-heat for heat in stretched], axis=-1)
+    hottest_first = np.lexsort([-heat for heat in resized], axis=-1)
     return hottest_first.argsort(axis=-1).reshape(-1, *size)
 
 
 def blurred(images: np.ndarray) -> np.ndarray:
-    """Return the images under a Gaussian of an eighth of their size: colors, but no shapes."""
+    """Blur images with a Gaussian of an eighth of their size, which leaves colors but no shapes."""
     height, width = images.shape[1:3]
     rows = np.einsum("ij,njwc->niwc", _gaussian(height), images)
     return np.einsum("ij,nhjc->nhic", _gaussian(width), rows).astype("float32")
@@ -90,18 +90,20 @@ def _gaussian(size: int) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _course(
+def _probabilities(
     subject: Subject,
-    start: np.ndarray,
-    end: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
     ranks: np.ndarray,
     class_index: np.ndarray,
 ) -> np.ndarray:
-    """Return the probability [N, steps + 1] of the classes while `start` turns into `end`."""
+    """Return the probability [N, steps + 1] of the classes while the first end becomes the second.
+
+    Both `ends` are images [N, H, W, C]; pixels change in the order of `ranks`.
+    """
     pixels, images = ranks[0].size, np.arange(len(ranks))
-    course = []
+    found = []
     for step in range(_STEPS + 1):
         changed = (ranks < round(step / _STEPS * pixels))[..., None]
-        scores = subject.logits(np.where(changed, end, start).astype("float32"))
-        course.append(tf.nn.softmax(scores).numpy()[images, class_index])
-    return np.stack(course, axis=-1)
+        scores = subject.logits(np.where(changed, ends[1], ends[0]).astype("float32"))
+        found.append(tf.nn.softmax(scores).numpy()[images, class_index])
+    return np.stack(found, axis=-1)

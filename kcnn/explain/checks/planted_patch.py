@@ -1,4 +1,4 @@
-"""The planted patch: does the map find what alone has changed the model's mind?"""
+"""The planted patch: does the map find the patch that alone changed the model's prediction?"""
 
 import numpy as np
 import tensorflow as tf
@@ -14,25 +14,25 @@ def planted_patch(
 ) -> Localization:
     """Plant the middle of one image in another of a different class, and explain the new class.
 
-    The patch is the middle half, by height and width, of an image that the model is right and
-    among its surer half about; it lands anywhere. That it is the cause is shown by experiment: an
-    image counts only if the model tells the patch's class with it, and neither without it nor with
-    the mean color in its place. Each image has several patches tried on it, and the first that
-    decides is kept, whatever its map looks like.
+    The patch is the middle half, by height and width, of an image that the model predicts
+    correctly and with at least its median confidence. It is planted anywhere. An experiment
+    confirms that it is the cause: an image counts only if the model predicts the patch's class
+    with it, but neither without it nor with the mean color in its place. Several patches are tried
+    on each image, and the first that decides is kept, whatever its map looks like.
 
-    It shows whether the map finds what the answer hangs on. It cannot show how the map does on
-    natural images, where evidence has no sharp border. Nor is 1 always within reach: the rest of
-    the image may hold weaker evidence for the class, and a deep layer's cells see far beyond
-    themselves.
+    The test shows whether the map finds what the answer depends on. It does not show how good the
+    map is on natural images, where evidence has no sharp border. A score of 1 is not always
+    possible: the rest of the image may hold weaker evidence for the class, and the cells of a deep
+    layer see far beyond their own area.
 
     Args:
-        subject: makes the maps.
+        subject: the method, model and layer.
         images: float32 [N, H, W, C].
         labels: the true classes [N].
         rng: draws patches and places.
     """
     scores = subject.logits(images)
-    told, donors = scores.argmax(axis=-1), _donors(scores, labels)
+    predicted, donors = scores.argmax(axis=-1), _donors(scores, labels)
     planted, classes = images.copy(), labels.copy()
     region, decided = np.zeros(images.shape[:3], bool), np.zeros(len(images), bool)
     for _ in range(_TRIES if len(donors) else 0):
@@ -42,8 +42,8 @@ def planted_patch(
         donor = rng.choice(donors, len(hosts))
         with_patch, blank, where = _plant(images, hosts, donor, rng)
         wanted = labels[donor]
-        decides = (subject.told(with_patch) == wanted) & (subject.told(blank) != wanted)
-        decides &= (told[hosts] != wanted) & (labels[hosts] != wanted)
+        decides = (subject.predict(with_patch) == wanted) & (subject.predict(blank) != wanted)
+        decides &= (predicted[hosts] != wanted) & (labels[hosts] != wanted)
         chosen = hosts[decides]
         planted[chosen], region[chosen] = with_patch[decides], where[decides]
         classes[chosen], decided[chosen] = wanted[decides], True
@@ -52,16 +52,16 @@ def planted_patch(
 
 
 def _donors(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the images that the model is right about, the surer half of them."""
-    sureness = tf.nn.softmax(scores).numpy()[np.arange(len(labels)), labels]
+    """Return the correctly predicted images with at least the median confidence among them."""
+    confidence = tf.nn.softmax(scores).numpy()[np.arange(len(labels)), labels]
     right = np.flatnonzero(scores.argmax(axis=-1) == labels)
-    return right[sureness[right] >= np.median(sureness[right])] if len(right) else right
+    return right[confidence[right] >= np.median(confidence[right])] if len(right) else right
 
 
 def _plant(
     images: np.ndarray, hosts: np.ndarray, donors: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the hosts with the donors' middles, with the mean color instead, and where."""
+    """Return the hosts with the donors' middles, with the mean color instead, and the places."""
     sizes = images.shape[1:3]
     height, width = (max(1, size // 2) for size in sizes)
     top, left = ((size - part) // 2 for size, part in zip(sizes, (height, width), strict=True))

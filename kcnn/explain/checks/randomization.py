@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,13 +19,14 @@ _DEPTHS = 8
 
 @dataclass(frozen=True, eq=False)
 class Cascade:
-    """How like the trained model's maps those of a model are whose top layers are random.
+    """How similar the maps of a model with random top layers are to those of the trained model.
 
     Attributes:
-        layers: names [d], from the logits down: with the first, it and all above it are random;
-            with the last, the whole model.
-        correlation: float [d, n], Spearman's, -1 to 1, of the n images whose map is not empty.
-        score: that of the last row. A random map has 0, an edge map, which no weight moves, 1.
+        layers: names [d], from the logits down. At each, it and all layers above it are random; at
+            the last, the whole model is.
+        correlation: float [d, n], Spearman's rank correlation, -1 to 1, for the n images whose map
+            is not empty.
+        score: of the last row. A random map has 0; an edge map, which no weight changes, has 1.
     """
 
     layers: tuple[str, ...]
@@ -37,20 +39,20 @@ def randomization(
 ) -> Cascade:
     """Return how the maps change as the layers are randomized one after the other from the top.
 
-    The cascade of Adebayo et al., https://arxiv.org/abs/1810.03292. Kernels are drawn anew from a
-    normal distribution of their own root mean square; vectors (biases, scales, statistics) are
-    shuffled; what a subclassed model owns beside its layers comes last. The model gets its own
+    The cascade of Adebayo et al., https://arxiv.org/abs/1810.03292. Kernels are replaced by normal
+    noise of the same root mean square, and vectors (biases, scales, statistics) are shuffled. The
+    weights that a subclassed model owns beside its layers come last. The model gets its own
     weights back, also after an error.
 
-    It shows whether the map is about the model: one that stays the same would be the same for a
-    model that knows nothing, however well it fits the object. It cannot show that the map is right,
-    as noise passes it. Nor need the correlation reach zero: random filters too answer more to a
-    textured object than to an empty sky.
+    The test shows whether the map depends on the model: a map that stays the same would be the
+    same for a model that has learned nothing, however well it fits the object. It cannot show that
+    the map is right: noise passes it. Nor does the correlation have to reach zero: random filters,
+    too, answer more to a textured object than to an empty sky.
 
     Args:
-        subject: makes the maps. Nothing else may use its model meanwhile.
+        subject: the method, model and layer. Nothing else may use its model meanwhile.
         images: float32 [N, H, W, C].
-        heatmaps: of these images with the model as it is.
+        heatmaps: of these images, with the trained weights.
         rng: draws the weights.
     """
     counted = ~heatmaps.is_empty
@@ -73,8 +75,8 @@ def randomization(
 
 @contextmanager
 def restored(weights: list[keras.Variable]) -> Iterator[None]:
-    """Give weights their values back at the end, bit by bit."""
-    values = [np.array(weight.numpy()) for weight in weights]
+    """Restore the exact values of weights at the end of the `with` block."""
+    values = [np.array(_values(weight)) for weight in weights]
     try:
         yield
     finally:
@@ -83,7 +85,7 @@ def restored(weights: list[keras.Variable]) -> Iterator[None]:
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the rank correlation [N] of maps [N, h, w]; 0 where one of the two is constant.
+    """Return the rank correlation [N] of two maps [N, h, w] each; 0 where one is constant.
 
     >>> rising = np.array([[[1, 2, 3]]])
     >>> spearman(rising, rising**3), spearman(rising, -rising), spearman(rising, 0 * rising)
@@ -95,38 +97,43 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks less their mean; equal values share the mean of theirs."""
+    """Return centered ranks; equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = counts.cumsum() - (counts - 1) / 2
     return ranks[inverse.ravel()] - (inverse.size + 1) / 2
 
 
 def _layers_from_the_top(subject: Subject, images: np.ndarray) -> dict[str, list[keras.Variable]]:
-    """Return the float weights by layer, the logits' first and the model's own last."""
+    """Return the float weights by layer, from the logits down; those of no layer come last."""
     with recorded(subject.site.model) as calls:
         logits(subject.site.model, images[:1])
-    seen, groups = set(), {}
-    for name, call in calls.items():  # a layer before the model or block that it lies in
+    seen: set[int] = set()
+    groups: dict[str, list[keras.Variable]] = {}
+    for name, call in calls.items():  # a layer comes before the model or block that contains it
         weights = [w for w in getattr(call.operation, "weights", ()) if id(w) not in seen]
         seen.update(map(id, weights))
         floats = [weight for weight in weights if "float" in weight.dtype]
         if floats:
             groups[name] = floats
     groups = dict(reversed(groups.items()))
-    model = subject.site.model  # a subclassed one may own weights that are no layer's
+    model = subject.site.model  # a subclassed model can own weights beside those of its layers
     own = [w for w in model.weights if id(w) not in seen and "float" in w.dtype]
     return groups | ({f"({model.name})": own} if own else {})
 
 
 def _stops(groups: dict[str, list[keras.Variable]]) -> tuple[str, ...]:
-    """Return after which layers to look: some of those with a kernel, the first and the last."""
+    """Return the layers at which to compare maps: some of those with a kernel, and the last."""
     names = [name for name, weights in groups.items() if any(len(w.shape) > 1 for w in weights)]
     chosen = np.linspace(0, len(names) - 1, min(_DEPTHS, len(names))).round().astype(int)
     return (*(names[index] for index in chosen[:-1]), list(groups)[-1])
 
 
 def _random(weight: keras.Variable, rng: np.random.Generator) -> np.ndarray:
-    values = weight.numpy().astype("float32")
+    values = _values(weight).astype("float32")
     if values.ndim == 1:
         return rng.permutation(values)
     return rng.normal(0, np.sqrt(np.mean(values**2)), values.shape)
+
+
+def _values(weight: Any) -> np.ndarray:
+    return weight.numpy()

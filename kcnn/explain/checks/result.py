@@ -1,4 +1,4 @@
-"""What a check found: its numbers as a table, and its curves as a picture."""
+"""The result of a check: its numbers as a table, and its curves as a picture."""
 
 import os
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ _STYLES = {"own": "-", "random": ":", "edges": "--"}
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """How a method's heat maps did in every test; print it for a table.
+    """The scores of a method's heat maps in every test; print it for a table.
 
     Attributes:
         method: the key of the method in `kcnn.explain.METHODS`.
         layer: the name of the layer whose output was explained.
         count: the number of images N.
-        deletion: the probability as the hottest pixels vanish.
-        insertion: the probability as the hottest pixels appear.
-        randomization: the maps' likeness to those of ever more random models.
+        deletion: the probability of the class as the hottest pixels vanish.
+        insertion: the probability of the class as the hottest pixels appear.
+        randomization: how similar the maps stay as more and more layers are random.
         planted_patch: where the heat lies when a patch decides.
-        mosaic: where the heat lies among four pictures.
+        mosaic: where the heat lies among four images.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Check:
 
     @property
     def scores(self) -> tuple[Score, ...]:
-        """What the rows of the table show."""
+        """The score of each row of the table."""
         places = [s for test in (self.planted_patch, self.mosaic) for s in (test.heat, test.peak)]
         return (self.deletion.score, self.insertion.score, self.randomization.score, *places)
 
@@ -57,8 +57,8 @@ class Check:
     def table(self) -> str:
         """Return each score's mean and 95 % interval as lines of text.
 
-        `beats` names the maps that the method's own is better than: the interval of the difference,
-        image by image, does not reach zero. `images` are those that count.
+        `beats` names the maps that the method's own map is better than: the interval of the
+        difference, image by image, does not include zero. `images` is the number that counts.
         """
         header = ["test", "better", "this map", "random", "edges", "chance", "perfect", "beats"]
         rows = [[*header, "images"], *(_row(score) for score in self.scores)]
@@ -69,7 +69,7 @@ class Check:
     __str__ = table
 
     def plot(self) -> Figure:
-        """Return the curves of deletion, insertion and randomization, and the heat's places."""
+        """Draw the curves of deletion, insertion and randomization, and the scores of location."""
         figure = Figure(figsize=(9.6, 7.2), dpi=150, layout="constrained")
         axes = figure.subplots(2, 2)
         _draw_curves(axes[0, 0], self.deletion, "Deletion: lower is better", "deleted")
@@ -134,7 +134,7 @@ def _draw_places(axes: Axes, scores: tuple[Score, ...]) -> None:
         axes.errorbar(places, means, spread, fmt="o", ms=4, color=color, label=_label(name))
     for place, score in enumerate(scores):
         if score.chance is not None:
-            label = None if place else "chance"
+            label = "" if place else "chance"
             axes.hlines(score.chance, place - 0.4, place + 0.4, "black", lw=0.8, label=label)
     names = [score.name.replace(": ", "\n").replace(" in the right place", "") for score in scores]
     counts = [score.estimates["own"].count for score in scores]

@@ -1,4 +1,4 @@
-"""What is checked, one method of explanation at one layer of a model, and what it is held to."""
+"""What is checked, a method at one layer of a model, and the maps that it is compared with."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,22 @@ from kcnn.explain.observation import Site, parts
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A method of `kcnn.explain.METHODS` at a site of a model; its maps are of `size`, (h, w)."""
+    """A method of explanation at one layer of a model.
+
+    Attributes:
+        site: the model and the layer.
+        method: a key of `kcnn.explain.METHODS`.
+        size: (h, w) of the maps.
+    """
 
     site: Site
     method: str
-    size: tuple[int, int]
+    size: tuple[int, ...]
 
     def explain(self, images: np.ndarray, class_index: np.ndarray) -> Heatmaps:
-        """Return the maps of images [N, H, W, C] for the classes [N].
+        """Return the heat maps of images [N, H, W, C] for the classes [N].
 
-        As `grad_cam` does, but an empty map is no news here: it is counted as what it is.
+        They are those of `grad_cam`, but empty maps are not logged: the scores take them in.
         """
         if not len(images):
             maps, scores = np.zeros((0, *self.size), "float32"), np.zeros(0, "float32")
@@ -30,12 +36,12 @@ class Subject:
         return heatmaps_at(self.site, images, class_index, self.method)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Return the scores [N, classes] of images [N, H, W, C] before any squashing."""
+        """Return the logits [N, classes] of images [N, H, W, C]."""
         return np.concatenate(
             [logits(self.site.model, tf.constant(images[part])).numpy() for part in parts(images)]
         )
 
-    def told(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the classes [N] that the model predicts for images [N, H, W, C]."""
         return self.logits(images).argmax(axis=-1)
 
@@ -45,8 +51,8 @@ def with_baselines(
 ) -> dict[str, np.ndarray]:
     """Return the maps to compare, [N, h, w] each: "own", "random" and "edges".
 
-    The two others know nothing of the model. They have the resolution of its own maps, because to
-    delete scattered pixels disturbs a model more than to delete regions, whatever they show.
+    The last two ignore the model. They have the resolution of its own maps, because deleting
+    scattered pixels disturbs a model more than deleting regions, whatever these show.
 
     >>> image = np.zeros((1, 8, 8, 3), "float32")
     >>> image[:, :, 4:] = 255  # the edge lies between the columns 3 and 4
@@ -57,7 +63,7 @@ def with_baselines(
     return {"own": raw, "random": rng.random(raw.shape), "edges": edges(images, raw.shape[1:])}
 
 
-def edges(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def edges(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Return the Sobel magnitude of the images' mean channel, averaged to maps [N, h, w]."""
     if not len(images):
         return np.zeros((0, *size), "float32")

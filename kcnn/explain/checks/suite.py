@@ -10,7 +10,7 @@ from kcnn.explain.checks.randomization import randomization
 from kcnn.explain.checks.result import Check
 from kcnn.explain.checks.subject import Subject
 from kcnn.explain.grad_cam import grad_cam
-from kcnn.explain.heads import logits
+from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.observation import site
 from kcnn.explain.trace import recorded
 
@@ -26,30 +26,30 @@ def check(
 ) -> Check:
     """Test whether a method's heat maps show what a model sees, before anyone trusts them.
 
-    A heat map always looks plausible. These tests hold it to two maps that know nothing of the
-    model, a random one and the image's edges (Sobel), and to the truth where that is known:
+    A heat map always looks plausible. These tests compare it with two maps that ignore the model, a
+    random one and the edges of the image (Sobel), and with the truth where it is known:
 
-    * deletion and insertion: the answer must hang on the hottest pixels (no ground truth; part of
+    * deletion and insertion: the answer must depend on the hottest pixels (no ground truth; part of
       every effect is mere damage to the image);
-    * randomized weights: the map must change when the model forgets what it has learned (a map that
-      does may still be wrong; one that does not shows the image, not the model);
-    * planted patch: the map must find the patch that alone has changed the model's mind;
-    * mosaic: among four pictures in one, the map must find the one of the class.
+    * randomized weights: the map must change when the model loses what it has learned (a map that
+      changes can still be wrong; one that does not shows the image, not the model);
+    * planted patch: the map must find the patch that alone changed the model's prediction;
+    * mosaic: of four images in one, the map must find the one that shows the class.
 
-    The last two have ground truth that is made by experiment on the model itself, so that it needs
+    The ground truth of the last two comes from experiments on the model itself, and so needs
     neither annotated boxes nor training. Images on which the experiment fails do not count.
 
-    Some 64 test images give intervals of +-0.05 or so, and take a minute with a small CNN on two
-    cores; "scorecam" takes far longer. The model is left as it was, bit by bit, but its weights are
-    random for a while: nothing else may use it meanwhile.
+    64 test images give intervals of about ±0.05, and take a minute with a small CNN on two cores;
+    "scorecam" takes far longer. Afterwards the model has exactly its own weights again, but during
+    the test they are random: nothing else may use the model meanwhile.
 
     Args:
         model: a classifier with two classes or more, as `grad_cam` takes it.
-        images: [N, H, W, C], uint8 or float, that it was not trained on.
-        labels: the true classes [N], integers; of two classes or more.
+        images: [N, H, W, C], uint8 or float, that the model was not trained on.
+        labels: the true classes [N], integers, at least two different ones.
         method: a key of `kcnn.explain.METHODS`.
         layer: the layer whose output is explained, as for `grad_cam`.
-        seed: draws all that is random.
+        seed: of everything that is random.
 
     Raises:
         ValueError: an argument does not fit the model.
@@ -69,7 +69,7 @@ def check(
     """
     images = np.asarray(images)
     labels = _labels(labels, images)
-    heatmaps = grad_cam(model, images, None, layer, method)
+    heatmaps = grad_cam(model, images, layer=layer, method=method)
     if heatmaps.is_empty.all():
         raise ValueError(
             f"There is nothing to check: at layer {heatmaps.layer!r} every map of method "
@@ -77,7 +77,7 @@ def check(
         )
     images = images.astype("float32")
     with recorded(model) as calls:
-        num_classes = logits(model, images[:1]).shape[-1]
+        num_classes = static_shape(logits(model, images[:1]))[-1]
     if labels.max() >= num_classes:
         raise ValueError(
             f"Expected labels below {num_classes}, the number of the model's logits. Received: "
