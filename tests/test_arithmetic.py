@@ -58,10 +58,10 @@ def test_same_padding_keeps_the_size():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: output_size(0, 3), "size must be a whole number of at least 1"),
+        (lambda: output_size(0, 3), "size must be an integer of at least 1"),
         (lambda: output_size(8, 3, stride=0), "stride must be"),
         (lambda: output_size(8, 3, padding="sane"), "Did you mean 'same'"),
-        (lambda: output_size(8, 3, padding=-1), "padding must be at least 0"),
+        (lambda: output_size(8, 3, padding=-1), "padding must be an integer of at least 0"),
         (lambda: same_padding(2.0), "kernel must be"),
         (lambda: conv_parameters(6, 4, 3, groups=4), "groups must divide 6 channels"),
         (lambda: conv_macs(6, 4, 3, (8, 0)), "outputs must be"),

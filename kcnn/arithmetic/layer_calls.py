@@ -1,4 +1,4 @@
-"""The calls of which a model consists, in order of computation, models within it opened."""
+"""The layer calls of a model in order of computation, including those of models inside it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,39 @@ import keras
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One tensor that flows through a model, equal to itself alone."""
+    """One tensor that flows through a model. It is equal to itself only.
+
+    Attributes:
+        shape: with the batch, as Keras has it.
+    """
 
     shape: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One use of one layer, named as the models around it, "/", and the layer itself."""
+    """One call of one layer.
+
+    Attributes:
+        name: of the layer, after those of the models around it: "inner/conv".
+        layer: the Keras layer, or an operation such as `x + y`.
+        inputs: the tensors that it gets; none for an input layer.
+        outputs: the tensors that it returns.
+    """
 
     name: str
-    layer: keras.Operation
+    layer: Any
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
 
 def calls(model: keras.Model) -> list[Call]:
-    """Return every call of a layer in `model`, each after those that it depends on.
+    """Return every layer call in `model`, each after those that it depends on.
 
-    The first ones are the calls of the input layers, with no inputs of their own.
+    The calls of the input layers come first; they have no inputs themselves.
+
+    Args:
+        model: a built Sequential or functional model.
 
     Raises:
         ValueError: the model, or one within it, is not a built graph of layers.
@@ -39,20 +53,23 @@ def calls(model: keras.Model) -> list[Call]:
     [('image', (None, 8, 8, 3)), ('inner/conv', (None, 6, 6, 4)), ('flatten', (None, 144))]
     """
     found: list[Call] = []
-    _open(model, (), "", found)
+    _collect(model, (), "", found)
     return found
 
 
-def _open(
+def _collect(
     model: keras.Model, inputs: Sequence[Tensor], prefix: str, found: list[Call]
 ) -> list[Tensor]:
-    """Append the calls of `model`, fed with `inputs` if there are any, and return its outputs."""
+    """Append the calls of `model` to `found` and return its output tensors.
+
+    `inputs` are what a model inside another one gets; the outermost one makes its own.
+    """
     if not getattr(model, "inputs", None):
         raise ValueError(
             f"Model {model.name!r} must be a built graph, of keras.Sequential with an Input or of "
-            "keras.Model(inputs, outputs): a class of its own hides which layers it calls."
+            "keras.Model(inputs, outputs): a model class of your own hides which layers it calls."
         )
-    # The same layers seen as a graph, which a Sequential is not.
+    # A functional model of the same layers: a Sequential has no record of its calls.
     graph = keras.Model(model.inputs, model.outputs, name="graph")
     tensors = {id(end): tensor for end, tensor in zip(graph.inputs, inputs, strict=False)}
     for node in _nodes(graph):
@@ -61,15 +78,15 @@ def _open(
         layer, name = node.operation, f"{prefix}{node.operation.name}"
         given = tuple(tensors[id(tensor)] for tensor in node.input_tensors)
         if isinstance(layer, keras.Model):
-            made = _open(layer, given, f"{name}/", found)
+            made = _collect(layer, given, f"{name}/", found)
         else:
-            made = tuple(Tensor(tensor.shape) for tensor in node.outputs)
-            found.append(Call(name, layer, given, made))
+            made = [Tensor(tensor.shape) for tensor in node.outputs]
+            found.append(Call(name, layer, given, tuple(made)))
         tensors |= {id(end): tensor for end, tensor in zip(node.outputs, made, strict=True)}
     return [tensors[id(end)] for end in graph.outputs]
 
 
-def _nodes(graph: keras.Model) -> Iterator[Any]:
-    """Yield Keras's record of every call, each after those that it depends on."""
+def _nodes(graph: Any) -> Iterator[Any]:
+    """Yield Keras's own record of each call, each after those that it depends on."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         yield from graph._nodes_by_depth[depth]

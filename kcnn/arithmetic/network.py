@@ -1,7 +1,9 @@
 """Parameters, multiply-accumulates and receptive field of a whole Keras model."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import keras
 
@@ -24,7 +26,7 @@ _TRANSPOSED = (
     keras.layers.Conv2DTranspose,
     keras.layers.Conv3DTranspose,
 )
-# They may have weights of rank 2 or more, but sum no products over channels.
+# Layers whose weights may have two or more axes, but which sum no products over channels.
 _ELEMENTWISE = (
     keras.layers.Embedding,
     keras.layers.GroupNormalization,
@@ -32,7 +34,8 @@ _ELEMENTWISE = (
     keras.layers.PReLU,
     keras.layers.RMSNormalization,
 )
-# Products of two activations, by the names of their classes in keras.layers and keras.ops.
+# Operations on two activations, or on a kernel that is no layer's weight: class names in
+# keras.layers and keras.ops.
 _PRODUCTS = frozenset(
     "AdditiveAttention Attention Conv DepthwiseConv Dot DotProductAttention Einsum Inner Matmul "
     "Outer SeparableConv Tensordot Vdot".split()
@@ -43,47 +46,59 @@ _PRODUCTS = frozenset(
 class LayerArithmetic:
     """What one layer costs, for one image.
 
-    A layer that is called again has a row for each call; only the first one counts its parameters.
+    A layer that is called several times has a row for each call; only the first counts its
+    parameters.
+
+    Attributes:
+        name: of the layer, after those of the models around it: "inner/conv".
+        kind: its class.
+        output_shape: with the batch, as Keras has it.
+        parameters: of its weights, trainable or not.
+        macs: multiply-accumulates for one image.
     """
 
     name: str
     kind: str
     output_shape: tuple[int | None, ...]
-    """With the batch, as Keras has it."""
     parameters: int
     macs: int
 
 
 @dataclass(frozen=True)
 class ModelArithmetic:
-    """What a model costs and how far it sees."""
+    """What a model costs and how far it sees.
+
+    Attributes:
+        parameters: of all its weights.
+        trainable_parameters: of those that train.
+        macs: multiply-accumulates for one image.
+        receptive_field: pixels along each axis of the image that one unit of the last spatial map
+            can see, the largest over all paths; it may exceed the image. None if the model has no
+            such map (a multilayer perceptron), or enlarges its maps on the way.
+        layers: in order of computation. `parameters` and `macs` are the sums over them.
+    """
 
     parameters: int
     trainable_parameters: int
     macs: int
-    """Multiply-accumulates for one image."""
     receptive_field: tuple[int, ...] | None
-    """Pixels along each axis of the image that one unit of the last spatial map can see, the
-    largest over all paths; it may exceed the image. None where the model has no such map (a
-    multilayer perceptron), or enlarges its maps on the way."""
     layers: tuple[LayerArithmetic, ...]
-    """In order of computation. Parameters and MACs are the sums of theirs."""
 
 
 def model_arithmetic(model: keras.Model) -> ModelArithmetic:
     """Return the parameters, MACs and receptive field of a model, and what each layer adds.
 
     Use it to compare networks at equal cost. One MAC is one weight multiplied and added at one
-    position, two FLOPs. As in the papers, those of convolutions (also grouped,
-    depthwise, separable, transposed) and dense layers count, as if padding were image; biases,
-    normalisation, pooling, activations and sums count zero.
+    position, two FLOPs. As in the papers, convolutions (also grouped, depthwise, separable,
+    transposed) and dense layers count, and padding counts as if it were part of the image. Biases,
+    normalization, pooling, activations and sums count zero.
 
     Args:
         model: Sequential or functional, built with a full input shape; models within it count.
 
     Raises:
-        ValueError: the model is not a built graph of layers, one of them is of a kind whose MACs
-            are not known here, or works on maps of unknown size.
+        ValueError: the model is not a built graph of layers, or the MACs of a layer are not known:
+            because of its class, or because its maps have no fixed size.
 
     >>> image = keras.Input((32, 32, 3))
     >>> x = keras.layers.Conv2D(16, 3, padding="same", use_bias=False)(image)
@@ -123,7 +138,7 @@ def _rows(found: list[Call]) -> tuple[LayerArithmetic, ...]:
     return tuple(rows)
 
 
-def _count(weights: list[keras.Variable]) -> int:
+def _count(weights: Iterable[Any]) -> int:
     return sum(prod(weight.shape) for weight in weights)
 
 
@@ -132,29 +147,29 @@ def _macs(call: Call) -> int:
     layer = call.layer
     if isinstance(layer, _TRANSPOSED):
         # Every pixel of the input spreads its products over the output.
-        return _positions(call, call.inputs[0]) * prod(layer.kernel.shape)
+        return _positions(call, call.inputs[0]) * _count([layer.kernel])
     if isinstance(layer, _SEPARABLE):
         kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
         return _positions(call, call.outputs[0]) * _count(kernels)
     if isinstance(layer, _WITH_KERNEL):
-        return _positions(call, call.outputs[0]) * prod(layer.kernel.shape)
+        return _positions(call, call.outputs[0]) * _count([layer.kernel])
     many = any(len(weight.shape) > 1 for weight in getattr(layer, "weights", ()))
     if layer.__class__.__name__ in _PRODUCTS or (many and not isinstance(layer, _ELEMENTWISE)):
         raise ValueError(
-            f"Layer {call.name!r} is a {layer.__class__.__name__}, whose MACs are not known here: "
-            "known are convolutions and dense layers of Keras and of kcnn."
+            f"Layer {call.name!r} is a {layer.__class__.__name__}, whose MACs kcnn cannot count. "
+            "It counts those of convolutions and dense layers of Keras and of kcnn."
         )
     return 0
 
 
 def _positions(call: Call, tensor: Tensor) -> int:
-    """Return at how many positions of `tensor` a kernel stands."""
+    """Return the number of positions of `tensor` at which the kernel is applied."""
     if getattr(call.layer, "data_format", "channels_last") != "channels_last":
         raise ValueError(
             f"Layer {call.name!r} must have channels last. Received: data_format='channels_first'"
         )
-    positions = tensor.shape[1:-1]
-    if None in positions:
+    positions = [size for size in tensor.shape[1:-1] if size is not None]
+    if len(positions) < len(tensor.shape) - 2:
         raise ValueError(
             f"Layer {call.name!r} works on maps of unknown size {tensor.shape}: give the model's "
             "Input its full shape."

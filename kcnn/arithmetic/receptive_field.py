@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from kcnn.arithmetic.layer_calls import Call, Tensor
 
-# They change the size of a map, not what its units see.
+# Layers that change the size of a map, but not what its units see.
 _BORDERS = (
     keras.layers.ZeroPadding1D,
     keras.layers.ZeroPadding2D,
@@ -28,21 +29,29 @@ _ENLARGING = (
 
 @dataclass(frozen=True)
 class _Field:
-    """Along each axis: pixels that a unit sees, and pixels from it to the next unit."""
+    """What the units of one feature map see of the image, along each axis.
+
+    Attributes:
+        sizes: pixels that one unit sees.
+        steps: pixels from one unit to the next.
+    """
 
     sizes: tuple[int, ...]
     steps: tuple[int, ...]
 
 
 def receptive_field(calls: Iterable[Call]) -> tuple[int, ...] | None:
-    """Return the pixels along each axis that a unit of the last spatial map sees, the most of all.
+    """Return the pixels along each axis that one unit of the last spatial map can see.
 
     A window of k pixels, d apart, over a map whose units are j pixels apart adds d(k - 1)j, and a
-    stride multiplies j. Where paths meet, the larger field counts. What lies behind a flattening
-    or a global pooling sees everything and is left out.
+    stride multiplies j. Where paths meet, the larger field counts. Layers after a flattening or a
+    global pooling see everything and are left out.
+
+    Args:
+        calls: from `kcnn.arithmetic.layer_calls.calls`.
 
     Returns:
-        None if no layer looks through a window, or one enlarges its map.
+        None if no layer has a window, or one enlarges its map.
     """
     fields: dict[Tensor, _Field] = {}
     seen = []
@@ -56,7 +65,7 @@ def receptive_field(calls: Iterable[Call]) -> tuple[int, ...] | None:
 
 
 def _field(call: Call, fields: dict[Tensor, _Field]) -> _Field | None:
-    """Return what the units of a call's output see, None if it is no map."""
+    """Return what the units of a call's output see, None if that is no map."""
     shape = call.outputs[0].shape
     if not call.inputs:
         axes = len(shape) - 2
@@ -82,8 +91,8 @@ def _largest(fields: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(max(axis) for axis in zip(*fields, strict=True))
 
 
-def _window(layer: keras.Operation, axes: int) -> list[tuple[int, ...]] | None:
-    """Return kernel sizes, strides and dilations of a convolution or pooling, an axis each."""
+def _window(layer: Any, axes: int) -> list[tuple[int, ...]] | None:
+    """Return kernel sizes, strides and dilations of a convolution or pooling, one per axis."""
     kernel = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if kernel is None:
         return None
