@@ -1,6 +1,6 @@
-"""Size, cost and view of every model as it is built by default, known without building any.
+"""Parameters, MACs and receptive field of every model, known without building it.
 
-`facts.json` is written by `python docs/update_models.py`; a test holds it equal to the models.
+`python docs/update_models.py` writes `facts.json`; a test compares it with the models.
 """
 
 import json
@@ -12,14 +12,20 @@ FILE = Path(__file__).with_name("facts.json")
 
 @dataclass(frozen=True)
 class Facts:
-    """One model at its builder's defaults: 32x32 RGB images, 10 classes."""
+    """One model at its builder's defaults: 32x32 RGB images, 10 classes.
+
+    Attributes:
+        parameters: of all its weights.
+        trainable_parameters: of those that train.
+        macs: multiply-accumulates for one image, see `kcnn.arithmetic.model_arithmetic`.
+        receptive_field: pixels along each axis that one unit of the last map can see; None without
+            maps.
+    """
 
     parameters: int
     trainable_parameters: int
     macs: int
-    """Multiply-accumulates for one image, see `kcnn.arithmetic.model_arithmetic`."""
     receptive_field: tuple[int, ...] | None
-    """Pixels along each axis that one unit of the last map can see; None without maps."""
 
 
 def read() -> dict[str, Facts]:
@@ -35,4 +41,4 @@ def read() -> dict[str, Facts]:
 
 
 def _tuple(sizes: list[int] | None) -> tuple[int, ...] | None:
-    return sizes and tuple(sizes)
+    return None if sizes is None else tuple(sizes)

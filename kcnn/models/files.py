@@ -1,30 +1,37 @@
-"""Models on disk: written whole or not at all, and read with a true reason when that fails."""
+"""Models on disk: written completely or not at all; an error names the reason."""
 
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 
-import kcnn.layers  # noqa: F401  a file may hold its layers, which Keras finds by this import
+import kcnn.layers  # noqa: F401  registers the layers with Keras, in case the file has them
 from kcnn.errors import one_line
 from kcnn.run_dir import atomic
 
 
-def save(model: keras.Model, path: str | os.PathLike) -> Path:
+def save(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     """Write `model` for inference: architecture and weights, no optimizer.
 
-    Any Keras 3 loads the file, without kcnn unless the model has one of the layers that Keras
-    lacks (`kcnn.layers`). A failed write leaves an older file as it was.
+    Any Keras 3 loads the file. It needs kcnn only if the model has one of the layers that Keras
+    lacks (`kcnn.layers`). A failed write does not change an existing file.
+
+    Args:
+        model: any Keras model that has a configuration.
+        path: of the file; it ends in `.keras`.
+
+    Returns:
+        The path.
 
     Raises:
         ValueError: the path does not end in `.keras`.
     """
     path = Path(path)
     if path.suffix != ".keras":
-        raise ValueError(f"A model is saved as a .keras file. Received: {str(path)!r}")
-    # A compiled model, or its clone, would carry its optimizer along.
+        raise ValueError(f"path must end in .keras. Received: path={str(path)!r}")
+    # A compiled model, or its clone, would be saved with its optimizer.
     bare = model.__class__.from_config(model.get_config())
     bare.set_weights(model.get_weights())
     with atomic(path) as temporary:
@@ -32,11 +39,14 @@ def save(model: keras.Model, path: str | os.PathLike) -> Path:
     return path
 
 
-def load(path: str | os.PathLike) -> keras.Model:
-    """Read a `.keras` file, refusing code hidden in it (Keras's `safe_mode`).
+def load(path: str | os.PathLike[str]) -> keras.Model:
+    """Read a `.keras` file without running code from it (Keras's `safe_mode`).
+
+    Returns:
+        The model for inference, not compiled.
 
     Raises:
-        ValueError: there is no such file, or it is not a whole `.keras` file.
+        ValueError: there is no such file, or it is not a complete `.keras` file.
 
     >>> load("nowhere.keras")
     Traceback (most recent call last):
@@ -48,17 +58,17 @@ def load(path: str | os.PathLike) -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"{str(path)!r} is not a .keras model (damaged, or another format).")
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises all kinds, over many lines
+        return cast(keras.Model, keras.models.load_model(path, compile=False, safe_mode=True))
+    except Exception as error:  # Keras raises many kinds of errors, with text of many lines
         reason = one_line(error)
         raise ValueError(f"{str(path)!r} cannot be loaded: {reason}") from error
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """Return `model`, or where it computes in mixed precision, a float32 copy with its weights.
+    """Return `model`, or if it computes in mixed precision, a float32 copy with its weights.
 
-    For what comes after training: TF-MOT and LiteRT know float32 only, and a `.keras` file in
-    mixed precision would compute that way wherever it is loaded.
+    Use it after training: TF-MOT and LiteRT know float32 only, and a `.keras` file in mixed
+    precision would compute that way wherever it is loaded.
 
     >>> with_policy = keras.layers.Dense(2, dtype="mixed_bfloat16")
     >>> model = keras.Sequential([keras.Input((3,)), with_policy])
@@ -72,7 +82,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     copy = model.__class__.from_config(replaced)
     copy.set_weights(model.get_weights())
     for ours, theirs in zip(copy.weights, model.weights, strict=True):
-        ours.trainable = theirs.trainable  # the configuration knows of whole layers only
+        ours.trainable = theirs.trainable  # the configuration only has that of whole layers
     return copy
 
 

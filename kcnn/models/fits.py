@@ -1,4 +1,4 @@
-"""Whether a model fits the data: asked before every hour of training."""
+"""Check that a model fits the data, before training starts."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ import keras
 def check_fit(
     model: keras.Model, image_shape: Sequence[int], num_classes: int, *, called: str = "model"
 ) -> None:
-    """Refuse a model that does not take such images, or does not answer with logits for them.
+    """Refuse a model that does not take such images, or does not return one logit per class.
 
     Args:
         model: with one input and one output.
         image_shape: (height, width, channels) of the data.
         num_classes: of the data.
-        called: what the model is in the message, such as "teacher".
+        called: what the message calls the model, such as "teacher".
 
     Raises:
-        ValueError: the model takes images of another shape, tells another number of classes, or
-            ends in an activation that makes probabilities of the logits.
+        ValueError: the model takes images of another shape, predicts another number of classes, or
+            ends in an activation that turns the logits into probabilities.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     >>> check_fit(model, (8, 8, 3), 10)
@@ -45,5 +45,5 @@ def check_fit(
     if activation in ("softmax", "log_softmax", "sigmoid"):
         raise ValueError(
             f"The {called} must end in logits, but its last layer {last.name!r} applies "
-            f"{activation}: leave the activation out."
+            f"{activation}: remove the activation."
         )

@@ -82,7 +82,7 @@ MODELS: Mapping[str, Builder] = _Builders()
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all models, from the simplest family on.
+    """Return the names of all models, those of the simplest family first.
 
     >>> "resnet20" in names()
     True

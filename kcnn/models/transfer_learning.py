@@ -1,5 +1,7 @@
 """Transfer learning: the body of a trained network under a new head."""
 
+from typing import Any, cast
+
 import keras
 
 from kcnn.errors import unknown
@@ -13,7 +15,7 @@ _DROPOUTS = (
     keras.layers.SpatialDropout3D,
 )
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
-# What may stand between a convolution that makes a map of each class and the answer.
+# Layers that may follow a convolution with one map per class, up to the model's output.
 _AFTER_CLASS_MAPS = (
     keras.layers.Activation,
     keras.layers.ELU,
@@ -40,25 +42,25 @@ def transfer(
 ) -> keras.Model:
     """Return a classifier of other classes: a copy of the body of `base` and a new, untrained head.
 
-    Use it where labels are few: train the head on the frozen body, then let the last layers follow
-    with `fine_tune_from` at a smaller learning rate. Batch norms that are frozen keep their
-    statistics, also in training.
+    Use it where labels are few: train the head on the frozen body, then call `fine_tune_from` and
+    train the last layers too, at a smaller learning rate. Frozen batch norms keep their statistics,
+    also in training.
 
-    The body is all that feeds the last dense layer, without a dropout right before it. Where the
-    network ends in a map for each class instead (a 1x1 convolution, global average pooling), the
-    body is what feeds this convolution. A base that ends in feature maps (`include_top=False`) is
-    all body. Maps are averaged over their pixels; the new head is then one dense layer of logits.
-    The copy takes the inputs that `base` takes; its weights are its own, and `base` is not changed.
+    The body is everything that feeds the last dense layer, without a dropout right before it. If
+    the network ends in one map per class instead (a 1x1 convolution and global average pooling),
+    the body is what feeds this convolution. A base that ends in feature maps (`include_top=False`)
+    is body only. Feature maps are averaged over their pixels; the new head is one dense layer of
+    logits. The result takes the inputs that `base` takes and has weights of its own.
 
     Args:
-        base: any Sequential or functional model with one input. Models within it are opened, so
-            that all layers of the result lie side by side.
-        num_classes: how many classes the new head tells apart.
+        base: any Sequential or functional model with one input and one output. It is not changed.
+            Layers of models inside it become layers of the result.
+        num_classes: of the new head.
         trainable_from: name of the first layer that trains, see `fine_tune_from`; None for the
-            head alone.
-        features: name of the layer whose output feeds the new head, where it is not to be found
-            as told above.
-        dropout: share of the features that are dropped in training.
+            head only.
+        features: name of the layer whose output feeds the new head; needed where the rules above
+            do not find it.
+        dropout: share of the features to drop in training.
         name: of the result.
 
     Paper: Yosinski et al., "How transferable are features in deep neural networks?" (2014),
@@ -74,8 +76,8 @@ def transfer(
     """
     blocks.check_rate("dropout", dropout)
     body = _copy(base)
-    x = _features(body, base.name) if features is None else _layer(body, features).output
-    head = [blocks.logits(num_classes)]
+    x = _features(body, base.name) if features is None else _output(_layer(body, features))
+    head: list[keras.layers.Layer] = [blocks.logits(num_classes)]
     if dropout:
         head.insert(0, blocks.dropout(dropout, name="head_dropout"))
     if len(x.shape) > 2:
@@ -86,10 +88,10 @@ def transfer(
 
 
 def fine_tune_from(model: keras.Model, layer: str) -> None:
-    """Let `layer` and all layers after it train, and freeze those before it.
+    """Make `layer` and all layers after it trainable, and freeze those before it.
 
-    Call it between two trainings; a model that was compiled must be compiled again, as
-    `kcnn.train` does.
+    Call it between two trainings. A compiled model must then be compiled again; `kcnn.train` does
+    so.
 
     Args:
         model: changed in place.
@@ -117,23 +119,27 @@ def _layer(model: keras.Model, name: str) -> keras.layers.Layer:
     return layers[name]
 
 
+def _output(layer: keras.layers.Layer) -> keras.KerasTensor:
+    return cast(keras.KerasTensor, layer.output)
+
+
 def _copy(base: keras.Model) -> keras.Model:
-    """Return `base` as a graph of layers of its own, none of them a model."""
+    """Return a functional copy of `base` with new layers, none of which is a model."""
     ends = [len(getattr(base, end, None) or ()) for end in ("inputs", "outputs")]
     if ends != [1, 1]:
         raise ValueError(
             f"Model {base.name!r} must be a built graph with one input and one output, of "
             f"keras.Sequential or keras.Model(inputs, outputs). Received: {ends[0]} and {ends[1]}."
         )
-    # Seen as a graph, a Sequential is cloned like all others.
+    # As a functional model of the same layers, a Sequential is cloned like all others.
     copy = _clone(keras.Model(base.inputs[0], base.outputs[0], name=base.name))
     if not _has_models(copy):
         return copy
     while _has_models(copy):
         copy = keras.models.clone_model(
-            copy, clone_function=lambda layer: layer, call_function=_call_opened
+            copy, clone_function=lambda layer: layer, call_function=_call_inner_layers
         )
-    # Its layers have been called before; a user who asks one for its output means the last time.
+    # These layers were called more than once; a clone's have a single output each.
     return _clone(copy)
 
 
@@ -147,14 +153,14 @@ def _has_models(model: keras.Model) -> bool:
     return any(isinstance(layer, keras.Model) for layer in model.layers)
 
 
-def _call_opened(layer: keras.Operation, *args: object, **kwargs: object) -> object:
-    # Called by its method, a model within the model runs its layers one by one.
+def _call_inner_layers(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    # The method `call` of a model inside the model runs its layers one by one.
     return layer.call(*args) if isinstance(layer, keras.Model) else layer(*args, **kwargs)
 
 
 def _features(body: keras.Model, name: str) -> keras.KerasTensor:
     """Return the tensor that feeds the head."""
-    x = body.outputs[0]
+    x = cast(keras.KerasTensor, body.outputs[0])
     if len(x.shape) > 2:
         return x
     between = []
@@ -164,7 +170,7 @@ def _features(body: keras.Model, name: str) -> keras.KerasTensor:
             break
         if len(before) != 1 or getattr(layer, "weights", ()):
             raise ValueError(
-                f"Model {name!r} ends in {layer.name!r}, not in a dense layer or a map of each "
+                f"Model {name!r} ends in {layer.name!r}, not in a dense layer or one map per "
                 "class: name the layer that feeds the new head, features='...'."
             )
         between.append(layer)
@@ -175,13 +181,13 @@ def _features(body: keras.Model, name: str) -> keras.KerasTensor:
     return x
 
 
-def _maker(x: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
-    """Return the layer that makes `x`, and what it makes it from."""
+def _maker(x: Any) -> tuple[Any, list[keras.KerasTensor]]:
+    """Return the layer that computes `x`, and the layer's inputs."""
     layer, node, _ = x._keras_history
     return layer, layer._inbound_nodes[node].input_tensors
 
 
-def _makes_class_maps(layer: keras.Operation, between: list[keras.Operation]) -> bool:
+def _makes_class_maps(layer: Any, between: list[Any]) -> bool:
     return (
         isinstance(layer, _CONVOLUTIONS)
         and set(layer.kernel_size) == {1}

@@ -1,7 +1,7 @@
-"""The pieces that the model families share, each usable alone in a notebook.
+"""The pieces that the model families share. Each can be used alone in a notebook.
 
-A piece is a short list of named layers. `keras.Sequential` takes lists as they are (`*piece`);
-a functional graph sends a tensor through with `apply(piece, x)`.
+A piece is a short list of named layers. `keras.Sequential([*piece, ...])` takes them as they are;
+in a functional model, `apply(piece, x)` sends a tensor through them.
 
 >>> import keras
 >>> image = keras.Input((32, 32, 3))
@@ -10,6 +10,7 @@ a functional graph sends a tensor through with `apply(piece, x)`.
 (None, 16, 16, 16)
 """
 
+from kcnn.checks import check_count
 from kcnn.models.blocks.activations import (
     ACTIVATIONS,
     INITIALIZERS,
@@ -19,7 +20,7 @@ from kcnn.models.blocks.activations import (
     initializer,
     scaled_tanh,
 )
-from kcnn.models.blocks.checks import check_count, check_flag, check_rank, check_rate
+from kcnn.models.blocks.checks import check_flag, check_rank, check_rate
 from kcnn.models.blocks.convolutions import (
     BATCH_NORM_MOMENTUM,
     apply,

@@ -1,14 +1,15 @@
 """Activations, and the initial weights and the dropout that suit each of them."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import keras
 
 from kcnn.errors import unknown
 from kcnn.models.blocks.checks import check_rate
 
-# Activation -> the initialiser that keeps the variance of its signals from layer to layer: He for
-# the rectifiers and their smooth kin, LeCun as the paper of SELU demands, Glorot for tanh.
+# Activation -> the initializer that keeps the variance of the signals from layer to layer: He for
+# ReLU and its smooth relatives, LeCun as the paper of SELU demands, Glorot for tanh.
 _AUTOMATIC = {
     "relu": "he_normal",
     "leaky_relu": "he_normal",
@@ -34,15 +35,17 @@ INITIALIZERS = (
 # The slope of most published networks and of PyTorch; Keras's own default is 0.3.
 LEAKY_SLOPE = 0.01
 
-Initializer = str | Mapping | keras.initializers.Initializer
+Initializer = str | Mapping[str, Any] | keras.initializers.Initializer
 
 
 def activation(kind: str, *, name: str) -> list[keras.layers.Layer]:
-    """Return the activation `name`_`kind`, a layer of its own so that Grad-CAM can name its map.
+    """Return the activation layer `name`_`kind`.
+
+    It is a layer of its own so that Grad-CAM can name its feature map.
 
     Args:
         kind: one of `ACTIVATIONS`. "leaky_relu" has a slope of 0.01, "swish" is x * sigmoid(x).
-        name: of the layer that is activated.
+        name: of the layer before it.
 
     Raises:
         ValueError: `kind` is unknown.
@@ -74,7 +77,7 @@ def scaled_tanh(name: str) -> list[keras.layers.Layer]:
     >>> round(float(x[0, 0]), 4)
     1.0
     """
-    # Of stock layers: a file with an activation function of our own would not load in plain Keras.
+    # Keras's own layers: a file with an activation function of kcnn would not load in plain Keras.
     return [
         keras.layers.Rescaling(2 / 3, name=f"{name}_slope"),
         keras.layers.Activation("tanh", name=f"{name}_tanh"),
@@ -85,11 +88,11 @@ def scaled_tanh(name: str) -> list[keras.layers.Layer]:
 def initializer(
     kind: Initializer = "auto", activation: str = "relu"
 ) -> keras.initializers.Initializer:
-    """Return the initial distribution of a kernel that `activation` follows.
+    """Return the initializer of a kernel that is followed by `activation`.
 
     Args:
         kind: "auto" for the one that suits the activation, another of `INITIALIZERS`, Keras's
-            description of one as a dictionary, or an initialiser itself, such as
+            description of one as a dictionary, or an initializer object such as
             `keras.initializers.RandomNormal(mean=0.0, stddev=0.01)`.
         activation: one of `ACTIVATIONS`.
 
@@ -98,7 +101,7 @@ def initializer(
     https://arxiv.org/abs/1706.02515.
 
     Raises:
-        ValueError: one of the names is unknown, or `kind` describes no initialiser.
+        ValueError: one of the names is unknown, or `kind` describes no initializer.
 
     >>> type(initializer("auto", "selu")).__name__
     'LecunNormal'
@@ -108,9 +111,10 @@ def initializer(
     if isinstance(kind, str) and kind not in INITIALIZERS:
         raise unknown("initializer", kind, INITIALIZERS)
     if isinstance(kind, str):
-        return keras.initializers.get(_AUTOMATIC[activation] if kind == "auto" else kind)
+        found = keras.initializers.get(_AUTOMATIC[activation] if kind == "auto" else kind)
+        return cast(keras.initializers.Initializer, found)
     if isinstance(kind, keras.initializers.Initializer):
-        # A copy: two layers with one unseeded initialiser would start with the same numbers.
+        # A copy: two layers with one unseeded initializer would start with the same numbers.
         return kind.__class__.from_config(kind.get_config())
     try:
         described = keras.initializers.deserialize(dict(kind))
@@ -119,13 +123,18 @@ def initializer(
     except (KeyError, TypeError, ValueError):
         pass
     raise ValueError(
-        f"initializer must be one of {', '.join(INITIALIZERS)}, a Keras initialiser or its "
+        f"initializer must be one of {', '.join(INITIALIZERS)}, a Keras initializer or its "
         f"description as a dictionary. Received: initializer={kind!r}"
     )
 
 
 def dropout(rate: float, *, name: str, activation: str = "relu") -> keras.layers.Layer:
-    """Return a dropout layer: alpha dropout after SELU, whose mean and variance it keeps.
+    """Return a dropout layer. After SELU it is alpha dropout, which keeps mean and variance.
+
+    Args:
+        rate: share of the activations to drop in training, in [0, 1).
+        name: of the layer.
+        activation: the one before it, one of `ACTIVATIONS`.
 
     Raises:
         ValueError: `rate` is not at least 0 and below 1.

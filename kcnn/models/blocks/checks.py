@@ -1,35 +1,25 @@
-"""Checks of the builders' arguments."""
+"""Checks of the builders' arguments, beside those of `kcnn.checks`."""
 
-from numbers import Integral, Real
-
-
-def check_count(argument: str, value: int, *, minimum: int) -> None:
-    """Check that `value` is a whole number of at least `minimum`.
-
-    Raises:
-        ValueError: it is not; the message names `argument`.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ValueError(
-            f"{argument} must be an integer of at least {minimum}. Received: {argument}={value!r}"
-        )
+from numbers import Real
 
 
-def check_flag(argument: str, value: bool) -> None:
-    """Check that `value` is True or False.
+def check_flag(argument: str, value: object) -> None:
+    """Raise a ValueError that names `argument` unless `value` is True or False.
 
-    Raises:
-        ValueError: it is not; the message names `argument`.
+    >>> check_flag("batch_norm", 1)
+    Traceback (most recent call last):
+    ValueError: batch_norm must be True or False. Received: batch_norm=1
     """
     if not isinstance(value, bool):
         raise ValueError(f"{argument} must be True or False. Received: {argument}={value!r}")
 
 
-def check_rank(rank: int) -> None:
-    """Check that `rank` is 1 (series), 2 (images) or 3 (voxels).
+def check_rank(rank: object) -> None:
+    """Raise a ValueError unless `rank` is 1 (series), 2 (images) or 3 (voxels).
 
-    Raises:
-        ValueError: it is not.
+    >>> check_rank(4)
+    Traceback (most recent call last):
+    ValueError: rank must be 1 (series), 2 (images) or 3 (voxels). Received: rank=4
     """
     if rank not in (1, 2, 3):
         raise ValueError(
@@ -37,13 +27,14 @@ def check_rank(rank: int) -> None:
         )
 
 
-def check_rate(argument: str, value: float) -> None:
-    """Check that `value` is a share of units to drop: at least 0, below 1.
+def check_rate(argument: str, value: object) -> None:
+    """Raise a ValueError that names `argument` unless `value` is a share to drop: in [0, 1).
 
-    Raises:
-        ValueError: it is not; the message names `argument`.
+    >>> check_rate("dropout", 1.0)
+    Traceback (most recent call last):
+    ValueError: dropout must be at least 0 and below 1. Received: dropout=1.0
     """
-    if not isinstance(value, Real) or not 0 <= value < 1:
+    if not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise ValueError(
             f"{argument} must be at least 0 and below 1. Received: {argument}={value!r}"
         )

@@ -1,15 +1,17 @@
 """Convolutions and dense layers with what follows them: batch norm, activation, dropout."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 
+from kcnn.checks import check_count
 from kcnn.errors import unknown
 from kcnn.layers import BatchNormalization
 from kcnn.models.blocks.activations import Initializer, activation, dropout, initializer
-from kcnn.models.blocks.checks import check_count, check_rank
+from kcnn.models.blocks.checks import check_rank
 
-# Keras's 0.99 needs some 500 steps to forget its start: too slow for runs of a few epochs.
+# Keras's 0.99 needs some 500 steps to forget its initial value: too slow for runs of a few epochs.
 BATCH_NORM_MOMENTUM = 0.9
 
 PADDINGS = ("same", "valid", "full")
@@ -23,7 +25,7 @@ _ZERO_PADDINGS = {
 
 
 def apply(layers: Iterable[keras.layers.Layer], x: keras.KerasTensor) -> keras.KerasTensor:
-    """Send `x` through `layers`, one after the other."""
+    """Send `x` through `layers`, one after the other, and return the last output."""
     for layer in layers:
         x = layer(x)
     return x
@@ -37,17 +39,17 @@ def conv(
     rank: int = 2,
     padding: str = "same",
     initializer: Initializer = "auto",
-    **options,
+    **options: Any,
 ) -> list[keras.layers.Layer]:
-    """Return the convolution `name`, without a bias unless `use_bias=True` is among the options.
+    """Return the convolution `name`, without bias unless the options have `use_bias=True`.
 
     Args:
         filters: channels of the output.
         kernel_size: pixels along every axis.
         name: of the layer.
-        rank: axes that are convolved: 1 for series, 2 for images, 3 for voxels.
-        padding: "same", "valid" (none) or "full", with which every position where kernel and
-            input overlap gives an output.
+        rank: number of convolved axes: 1 for series, 2 for images, 3 for voxels.
+        padding: "same", "valid" (none) or "full" (an output at every position where kernel and
+            input overlap).
         initializer: of the kernel, as in `kcnn.models.blocks.initializer`; "auto" suits ReLU.
         **options: further options of the Keras layer: `strides`, `dilation_rate`, `use_bias`, ...
 
@@ -77,11 +79,13 @@ def conv(
 
 
 def batch_norm(name: str) -> keras.layers.BatchNormalization:
-    """Return the batch normalisation of the layer `name`: `name`_bn."""
+    """Return the batch normalization of the layer `name`: `name`_bn."""
     return BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")
 
 
-def conv_bn(filters: int, kernel_size: int, *, name: str, **options) -> list[keras.layers.Layer]:
+def conv_bn(
+    filters: int, kernel_size: int, *, name: str, **options: Any
+) -> list[keras.layers.Layer]:
     """Return the convolution `name`, with the options of `conv`, and its batch norm."""
     return [*conv(filters, kernel_size, name=name, **options), batch_norm(name)]
 
@@ -94,7 +98,7 @@ def conv_block(
     activation: str = "relu",
     normalized: bool = True,
     dropout: float = 0.0,
-    **options,
+    **options: Any,
 ) -> list[keras.layers.Layer]:
     """Return convolution -> batch norm -> activation -> dropout, in this order.
 
@@ -104,8 +108,8 @@ def conv_block(
         name: of the convolution; the others are `name`_bn, `name`_`activation`, `name`_dropout.
         activation: one of `ACTIVATIONS`.
         normalized: whether there is a batch norm.
-        dropout: share of the activations that are dropped in training; 0 leaves the layer out.
-        **options: options of `conv`; here, its `initializer` "auto" suits the activation.
+        dropout: share of the activations to drop in training; 0 leaves the layer out.
+        **options: options of `conv`; here its `initializer` "auto" suits the activation.
 
     Raises:
         ValueError: an argument is unknown or out of its range.
@@ -131,7 +135,14 @@ def dense_block(
     initializer: Initializer = "auto",
     dropout: float = 0.0,
 ) -> list[keras.layers.Layer]:
-    """Return dense layer `name` -> activation -> dropout; arguments as in `conv_block`.
+    """Return dense layer `name` -> activation -> dropout.
+
+    Args:
+        units: of the dense layer.
+        name: of the dense layer; the others are `name`_`activation` and `name`_dropout.
+        activation: one of `ACTIVATIONS`.
+        initializer: of the kernel; "auto" suits the activation.
+        dropout: share of the activations to drop in training; 0 leaves the layer out.
 
     Raises:
         ValueError: an argument is unknown or out of its range.
@@ -139,8 +150,10 @@ def dense_block(
     >>> [layer.name for layer in dense_block(8, name="dense", dropout=0.5)]
     ['dense', 'dense_relu', 'dense_dropout']
     """
-    kernel = _initializer(initializer, activation)
-    layers = [keras.layers.Dense(units, kernel_initializer=kernel, name=name)]
+    kernel: Any = _initializer(initializer, activation)
+    layers: list[keras.layers.Layer] = [
+        keras.layers.Dense(units, kernel_initializer=kernel, name=name)
+    ]
     layers += _activation(activation, name=name)
     if dropout:
         layers.append(_dropout(dropout, name=f"{name}_dropout", activation=activation))
@@ -148,12 +161,20 @@ def dense_block(
 
 
 def grouped_conv(
-    x: keras.KerasTensor, filters: int, kernel_size: int, *, groups: int, name: str, **options
+    x: keras.KerasTensor, filters: int, kernel_size: int, *, groups: int, name: str, **options: Any
 ) -> keras.KerasTensor:
-    """Convolve each of `groups` equal parts of the channels on its own, then join the results.
+    """Convolve each of `groups` equal parts of the channels separately, then join the results.
 
-    The same as `keras.layers.Conv2D(groups=groups)`, for which TensorFlow has no kernel on a CPU.
-    The convolutions are `name`_group1, `name`_group2, ...; `options` are those of `conv`.
+    It computes the same as `keras.layers.Conv2D(groups=groups)`, for which TensorFlow has no kernel
+    on a CPU.
+
+    Args:
+        x: maps [N, H, W, C].
+        filters: channels of the output.
+        kernel_size: pixels along every axis.
+        groups: parts of the channels.
+        name: of the joined result; the convolutions are `name`_group1, `name`_group2, ...
+        **options: of `conv`.
 
     Raises:
         ValueError: the channels of `x` or the `filters` do not divide by `groups`.
@@ -162,7 +183,7 @@ def grouped_conv(
     >>> grouped_conv(x, 6, 3, groups=2, name="conv").shape
     (None, 8, 8, 6)
     """
-    check_count("groups", groups, minimum=1)
+    check_count("groups", groups)
     channels = x.shape[-1]
     if channels % groups or filters % groups:
         raise ValueError(
@@ -172,19 +193,19 @@ def grouped_conv(
     size, parts = channels // groups, []
     for group in range(groups):
         part_name = f"{name}_group{group + 1}"
-        # "channels_first" makes a cropping of (height, width) one of the last two axes, which are
-        # (width, channels) here: a stock layer takes channels out.
+        # With "channels_first" Cropping2D crops the last two axes, which are (width, channels)
+        # here: so one of Keras's own layers can select channels.
         crop = keras.layers.Cropping2D(
             ((0, 0), (group * size, channels - (group + 1) * size)),
             data_format="channels_first",
             name=f"{part_name}_channels",
         )
-        # One initialiser for both would give them the same numbers.
+        # A shared initializer would give all groups the same numbers.
         own = {**options, "initializer": _initializer(options.get("initializer", "he_normal"))}
         convolution = conv(filters // groups, kernel_size, name=part_name, **own)
         parts.append(apply([crop, *convolution], x))
     return keras.layers.Concatenate(name=name)(parts) if groups > 1 else parts[0]
 
 
-# The arguments above have the names that users know.
+# Some functions above have an argument that hides the function of the same name.
 _activation, _initializer, _dropout = activation, initializer, dropout

@@ -1,17 +1,18 @@
-"""Where every model begins and ends: raw pixels, their normalisation, logits."""
+"""Where every model begins and ends: raw pixels, their normalization, logits."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from typing import cast
 
 import keras
 
-from kcnn.models.blocks.checks import check_count
+from kcnn.checks import check_count
 
-# Of the 50,000 CIFAR-10 training images, per channel (red, green, blue), in units of 0-255.
+# Of the 50,000 CIFAR-10 training images, per channel (red, green, blue), for pixels 0-255.
 CIFAR10_MEAN = (0.4914 * 255, 0.4822 * 255, 0.4465 * 255)
 CIFAR10_STD = (0.2470 * 255, 0.2435 * 255, 0.2616 * 255)
 
-# Rank -> the input's name, its shape in words, what its axes count, and what pads them.
+# Rank -> the input's name, its shape in words, what its axes count, and the layer that pads them.
 _INPUTS = {
     1: ("series", "two positive integers (steps, channels)", "steps", keras.layers.ZeroPadding1D),
     2: (
@@ -32,13 +33,17 @@ _INPUTS = {
 def image_input(
     input_shape: Sequence[int], *, minimum_size: int, ranks: Sequence[int] = (2,)
 ) -> keras.KerasTensor:
-    """Return the input for raw pixels 0-255 of `input_shape`, channels last.
+    """Return the model's input for raw pixels 0-255, channels last.
 
-    It is called "image"; if `ranks` allows 1 or 3 axes, "series" or "voxels".
+    Its name is "image", or with another rank "series" or "voxels".
+
+    Args:
+        input_shape: without the batch, such as (height, width, channels).
+        minimum_size: the smallest size along every axis but the channels.
+        ranks: the allowed numbers of these axes: 1 for series, 2 for images, 3 for voxels.
 
     Raises:
-        ValueError: `input_shape` is no shape of one of the `ranks`, or is smaller than
-            `minimum_size` along an axis.
+        ValueError: `input_shape` has another rank or a size that is too small.
 
     >>> image_input((32, 32, 3), minimum_size=4).name
     'image'
@@ -54,22 +59,30 @@ def image_input(
             f"input_shape must be at least {size} {_INPUTS[rank][2]} for this network. "
             f"Received: input_shape={shape}"
         )
-    return keras.Input(shape, name=_INPUTS[rank][0])
+    return cast(keras.KerasTensor, keras.Input(shape, name=_INPUTS[rank][0]))
 
 
 def normalize(channels: int, *, padding: int, rank: int = 2) -> list[keras.layers.Layer]:
     """Pad raw pixels with black, then shift and scale them to about zero mean and unit variance.
 
-    The border comes first and the convolution that follows is "valid": only then is each of its
-    outputs linear in raw pixels everywhere, so that export can fold the normalisation into its
-    weights exactly. Colour images get CIFAR-10's mean and standard deviation per channel, other
-    channel counts the average over the three colours. The constants add no weights.
+    The padding comes first, and the convolution that follows must be "valid": only then is each of
+    its outputs linear in raw pixels everywhere, so that export can fold the normalization into its
+    weights exactly. The constants add no weights.
+
+    Args:
+        channels: of the input. Three (RGB) get CIFAR-10's mean and standard deviation per channel,
+            any other number the average over the three colors.
+        padding: black pixels on every side; 0 leaves the layer out.
+        rank: axes that are padded: 1 for series, 2 for images, 3 for voxels.
+
+    >>> [layer.name for layer in normalize(3, padding=1)]
+    ['pad', 'normalize']
     """
     mean, std = CIFAR10_MEAN, CIFAR10_STD
     if channels != len(mean):
         mean = [sum(mean) / len(mean)] * channels
         std = [sum(std) / len(std)] * channels
-    layers = [
+    layers: list[keras.layers.Layer] = [
         keras.layers.Normalization(
             mean=list(mean), variance=[value**2 for value in std], name="normalize"
         )
@@ -78,10 +91,13 @@ def normalize(channels: int, *, padding: int, rank: int = 2) -> list[keras.layer
 
 
 def logits(num_classes: int) -> keras.layers.Dense:
-    """Return the last layer: one float32 logit a class, no activation.
+    """Return the last layer: one float32 logit per class, no activation.
 
     Raises:
-        ValueError: `num_classes` is not a whole number of at least 2.
+        ValueError: `num_classes` is not an integer of at least 2.
+
+    >>> logits(10).units
+    10
     """
     check_count("num_classes", num_classes, minimum=2)
     # float32 also under a mixed precision policy: the loss needs it.

@@ -1,5 +1,7 @@
 """Pooling: the largest, the average or the smallest value of a window or of a whole map."""
 
+from typing import Any
+
 import keras
 
 from kcnn.errors import unknown
@@ -34,15 +36,15 @@ _WHOLE_MAPS = {
 
 
 def pool(
-    kind: str, size: int = 2, *, name: str, rank: int = 2, **options
+    kind: str, size: int = 2, *, name: str, rank: int = 2, **options: Any
 ) -> list[keras.layers.Layer]:
-    """Return a pooling over windows of `size` along each axis, with strides of `size`.
+    """Return a pooling over windows of `size` along each axis, with strides equal to `size`.
 
     Args:
         kind: one of `POOLINGS`.
         size: pixels along every axis.
         name: of the pooling layer.
-        rank: axes that are pooled: 1 for series, 2 for images, 3 for voxels.
+        rank: number of pooled axes: 1 for series, 2 for images, 3 for voxels.
         **options: further options of the Keras layer: `strides`, `padding`.
 
     Raises:
@@ -64,7 +66,12 @@ def pool(
 
 
 def global_pool(kind: str, *, name: str, rank: int = 2) -> list[keras.layers.Layer]:
-    """Return a pooling over whole maps: one value a channel.
+    """Return a pooling over whole maps: one value per channel.
+
+    Args:
+        kind: one of `POOLINGS`.
+        name: of the pooling layer.
+        rank: number of pooled axes: 1 for series, 2 for images, 3 for voxels.
 
     Raises:
         ValueError: `kind` or `rank` is unknown.
@@ -81,7 +88,7 @@ def global_pool(kind: str, *, name: str, rank: int = 2) -> list[keras.layers.Lay
 
 
 def _of_negative(layers: list[keras.layers.Layer], name: str) -> list[keras.layers.Layer]:
-    """The smallest value is the largest of the negative ones, negated; Keras has no such layer."""
+    """Return min pooling, which Keras lacks: the negative of the largest negative value."""
     return [
         keras.layers.Rescaling(-1.0, name=f"{name}_negated"),
         *layers,

@@ -1,4 +1,6 @@
-"""AlexNet, as in the paper and cut to the size of CIFAR images."""
+"""AlexNet, as in the paper and for images as small as CIFAR's."""
+
+from typing import Any
 
 import keras
 
@@ -19,30 +21,30 @@ def alexnet(
 ) -> keras.Model:
     """Build AlexNet: five convolutions, overlapping pooling, two hidden dense layers with dropout.
 
-    In both variants the convolutions have 96, 256, 384, 384 and 256 filters, the second, fourth
-    and fifth in two groups, as the paper's two graphics cards wanted it; ReLU, local response
-    normalisation and max pooling of 3x3 with strides of 2 follow the first and the second, in this
-    order, and such a pooling the fifth. Groups are a split, a convolution each and a
-    concatenation: TensorFlow has no grouped convolution on a CPU.
+    In both variants the convolutions have 96, 256, 384, 384 and 256 filters; the second, fourth
+    and fifth have two groups, because the paper's authors split the network over two graphics
+    cards. ReLU, local response normalization and 3x3 max pooling with strides of 2 follow the first
+    and the second convolution in this order; such a pooling also follows the fifth. A grouped
+    convolution is built as a split, one convolution per group and a concatenation, because
+    TensorFlow has none on a CPU.
 
-    "paper" is for 227x227 (the paper says 224, with which its own numbers do not work out): a
-    first convolution of 11x11 with strides of 4 and no padding, dense layers of 4,096; 60,965,224
-    parameters for 1,000 classes. All but the logits start as in the paper. Images are at least
-    67x67.
+    "paper" is for 227x227 pixels (the paper says 224, but its own numbers only fit 227): a first
+    convolution of 11x11 with strides of 4 and no padding, dense layers of 4,096 units; 60,965,224
+    parameters for 1,000 classes. All layers but the logits are initialized as in the paper. Images
+    are at least 67x67.
 
-    "cifar" is for 32x32, which have no pixels to spare: a first convolution of 5x5 without
-    strides, dense layers of 1,024, He's initial weights; 5,726,602 parameters for 10 classes.
-    Images are at least 15x15.
+    "cifar" is for 32x32 pixels: a first convolution of 5x5 without strides, dense layers of 1,024
+    units, He initialization; 5,726,602 parameters for 10 classes. Images are at least 15x15.
 
     Paper: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks"
     (2012).
 
     Args:
-        input_shape: `(height, width, channels)` of an image.
-        num_classes: logits of an answer.
+        input_shape: (height, width, channels).
+        num_classes: number of logits.
         variant: "cifar" or "paper".
-        dropout: share of the units of both hidden dense layers that are dropped in training.
-        dense_units: of each hidden dense layer; None for the variant's own.
+        dropout: share of the units of both hidden dense layers to drop in training.
+        dense_units: of each hidden dense layer; None for the variant's default.
         name: of the model.
 
     Raises:
@@ -56,7 +58,7 @@ def alexnet(
     paper = variant == "paper"
     if dense_units is None:
         dense_units = 4096 if paper else 1024
-    blocks.check_count("dense_units", dense_units, minimum=1)
+    blocks.check_count("dense_units", dense_units)
     image = blocks.image_input(input_shape, minimum_size=67 if paper else 15)
     x = blocks.apply(blocks.normalize(image.shape[-1], padding=0 if paper else 2), image)
     size, strides = (11, 4) if paper else (5, 1)
@@ -70,7 +72,7 @@ def alexnet(
     x = _overlapping_pool(x, "pool5")
     x = keras.layers.Flatten(name="flatten")(x)
     for dense in ("dense1", "dense2"):
-        kernel, bias = _start(dense, paper)
+        kernel, bias = _initializers(dense, paper)
         x = keras.layers.Dense(
             dense_units, kernel_initializer=kernel, bias_initializer=bias, name=dense
         )(x)
@@ -79,10 +81,10 @@ def alexnet(
     return keras.Model(image, blocks.logits(num_classes)(x), name=name)
 
 
-def _start(name: str, paper: bool) -> tuple[str | dict, str]:
-    """Return the initialisers of the kernel and of the bias of layer `name`.
+def _initializers(name: str, paper: bool) -> tuple[Any, str]:
+    """Return descriptions of the initializers of the kernel and of the bias of layer `name`.
 
-    Descriptions, not initialisers: one of these in both groups would draw the same numbers twice.
+    A single initializer object for both groups of a convolution would draw the same numbers twice.
     """
     if not paper:
         return "he_normal", "zeros"
@@ -91,9 +93,9 @@ def _start(name: str, paper: bool) -> tuple[str | dict, str]:
 
 
 def _conv(
-    x: keras.KerasTensor, filters: int, size: int, *, name: str, paper: bool, **options
+    x: keras.KerasTensor, filters: int, size: int, *, name: str, paper: bool, **options: Any
 ) -> keras.KerasTensor:
-    kernel, bias = _start(name, paper)
+    kernel, bias = _initializers(name, paper)
     options |= {"use_bias": True, "initializer": kernel, "bias_initializer": bias}
     if "groups" in options:
         x = blocks.grouped_conv(x, filters, size, name=name, **options)

@@ -1,5 +1,7 @@
 """LeNet-5, the first convolutional network in wide use."""
 
+from typing import Any
+
 import keras
 
 from kcnn.errors import unknown
@@ -25,18 +27,19 @@ def lenet5(
     initializer: blocks.Initializer = "auto",
     name: str = "lenet5",
 ) -> keras.Sequential:
-    """Build LeNet-5, as in the paper or in the form in which it is taught today.
+    """Build LeNet-5, as in the paper or as it is taught today.
 
-    Layers bear the paper's names: convolutions C1 (6 of 5x5) and C3 (16 of 5x5), both without
-    padding, each followed by a subsampling S2, S4; C5 (120) and F6 (84), dense since S4 is 5x5;
-    then the logits. Images are at least 16x16.
+    Layers have the paper's names: convolutions C1 (6 filters of 5x5) and C3 (16 of 5x5), both
+    without padding, each followed by a subsampling (S2, S4); C5 (120 units) and F6 (84), which are
+    dense layers since S4 is 5x5; then the logits.
 
     "paper": S2 and S4 give each map a trainable coefficient and bias (of the average of the 2x2
-    pixels, not of their sum: the coefficient is four times the paper's), C3 sees some maps of S2
-    only (table I), and the scaled tanh follows every layer. 60,000 trainable parameters up to F6
-    for grey images, 60,300 for RGB. Two things are not the paper's: the logits are a dense layer
-    (its radial basis units compare with bitmaps of the ten digits, drawn by hand), and the weights
-    start as in its authors' "Efficient BackProp" of the same year (C3's as if it saw all maps).
+    pixels, not of their sum: the coefficient is four times the paper's), each map of C3 sees only
+    some maps of S2 (table I), and the scaled tanh follows every layer. 60,000 trainable parameters
+    up to F6 for gray images, 60,300 for RGB. Two things differ from the paper: the logits are a
+    dense layer (the paper's radial basis units compare with hand-drawn bitmaps of the ten digits),
+    and the weights start as in its authors' "Efficient BackProp" of the same year (C3's as if it
+    saw all maps).
 
     "modern": max pooling, a C3 that sees all maps, ReLU or another activation. 62,006 trainable
     parameters for RGB and 10 classes.
@@ -45,15 +48,15 @@ def lenet5(
     https://doi.org/10.1109/5.726791.
 
     Args:
-        input_shape: `(height, width, channels)` of an image.
-        num_classes: logits of an answer.
+        input_shape: (height, width, channels), at least 16x16 pixels.
+        num_classes: number of logits.
         variant: "paper" or "modern".
-        activation: of the modern variant, one of `kcnn.models.blocks.ACTIVATIONS`.
-        initializer: of the modern variant, as in `kcnn.models.blocks.initializer`.
+        activation: for the modern variant only, one of `kcnn.models.blocks.ACTIVATIONS`.
+        initializer: for the modern variant only, as in `kcnn.models.blocks.initializer`.
         name: of the model.
 
     Raises:
-        ValueError: an argument is out of its range, or is not meant for the variant.
+        ValueError: an argument is out of its range, or the variant has no such option.
 
     >>> lenet5((32, 32, 1)).get_layer("c3").count_params()
     1516
@@ -103,8 +106,8 @@ def _subsampling(name: str) -> list[keras.layers.Layer]:
 
 
 def _modern(activation: str, initializer: blocks.Initializer) -> list[keras.layers.Layer]:
-    shared = {"activation": activation, "initializer": initializer}
-    conv = {"padding": "valid", "use_bias": True, "normalized": False}
+    shared: dict[str, Any] = {"activation": activation, "initializer": initializer}
+    conv: dict[str, Any] = {"padding": "valid", "use_bias": True, "normalized": False}
     return [
         *blocks.conv_block(6, 5, name="c1", **conv, **shared),
         *blocks.pool("max", name="s2"),

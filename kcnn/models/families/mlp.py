@@ -1,11 +1,13 @@
-"""The multilayer perceptron, the network without convolutions that a CNN is compared with."""
+"""The multilayer perceptron: the network without convolutions to compare a CNN with."""
+
+from typing import Any
 
 import keras
 
 from kcnn.models import blocks
 
 
-def mlp(  # noqa: PLR0913  one argument for each choice there is
+def mlp(  # noqa: PLR0913  one argument per choice
     input_shape: tuple[int, ...] = (32, 32, 3),
     num_classes: int = 10,
     units: int = 512,
@@ -15,11 +17,11 @@ def mlp(  # noqa: PLR0913  one argument for each choice there is
     dropout: float = 0.2,
     name: str = "mlp",
 ) -> keras.Sequential:
-    """Build a multilayer perceptron: pixels in a row, hidden dense layers, logits.
+    """Build a multilayer perceptron: flattened pixels, hidden dense layers, logits.
 
-    Use it as the baseline that shows what convolutions are worth: every pixel has a weight of its
-    own for every unit, so it has more parameters than most networks here, and an image moved by
-    one pixel is another image to it. 1,841,162 trainable parameters.
+    Use it as the baseline that shows what convolutions are worth. Each unit of the first layer has
+    a weight for every pixel, so the network has more parameters than most others here, and an image
+    shifted by one pixel is a different input. 1,841,162 trainable parameters.
 
     Paper: Rumelhart et al., "Learning representations by back-propagating errors" (1986),
     https://doi.org/10.1038/323533a0.
@@ -27,12 +29,12 @@ def mlp(  # noqa: PLR0913  one argument for each choice there is
     Args:
         input_shape: (steps, channels), (height, width, channels) or (depth, height, width,
             channels).
-        num_classes: logits of the answer.
+        num_classes: number of logits.
         units: of every hidden layer.
         depth: hidden layers.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
-        dropout: share of every hidden layer's units that is dropped in training.
+        dropout: share of every hidden layer's units to drop in training.
         name: of the model.
 
     Raises:
@@ -42,9 +44,13 @@ def mlp(  # noqa: PLR0913  one argument for each choice there is
     197322
     """
     image = blocks.image_input(input_shape, minimum_size=1, ranks=(1, 2, 3))
-    blocks.check_count("units", units, minimum=1)
-    blocks.check_count("depth", depth, minimum=1)
-    style = {"activation": activation, "initializer": initializer, "dropout": dropout}
+    blocks.check_count("units", units)
+    blocks.check_count("depth", depth)
+    style: dict[str, Any] = {
+        "activation": activation,
+        "initializer": initializer,
+        "dropout": dropout,
+    }
     hidden = [
         layer
         for number in range(1, depth + 1)

@@ -1,11 +1,13 @@
-"""Network in Network: 1x1 convolutions between the others, and no dense layer at all."""
+"""Network in Network: 1x1 convolutions between the others, and no dense layer."""
+
+from typing import Any
 
 import keras
 
 from kcnn.models import blocks
 
 
-def nin(  # noqa: PLR0913  one argument for each choice there is
+def nin(  # noqa: PLR0913  one argument per choice
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
     batch_norm: bool = False,
@@ -17,20 +19,19 @@ def nin(  # noqa: PLR0913  one argument for each choice there is
 ) -> keras.Sequential:
     """Build Network in Network for CIFAR: where 1x1 convolutions and global pooling come from.
 
-    Three blocks of one convolution (5x5, 5x5, 3x3) and two of 1x1, a small perceptron over the
-    channels of every pixel. The last one has a map for each class, whose average is the logit: as
-    in the paper, the activation comes before the average, so with ReLU no logit is negative.
-    Overlapping 3x3 poolings with strides of 2, the first of the maximum, the second of the average,
-    and dropout lie between the blocks. 966,986 trainable parameters.
+    Three blocks, each of one convolution (5x5, 5x5, 3x3) and two 1x1 convolutions, which act as a
+    small perceptron over the channels of every pixel. The last convolution makes one map per class;
+    the average of a map is the logit. As in the paper, the activation comes before the average, so
+    with ReLU no logit is negative. Between the blocks are overlapping 3x3 poolings with strides of
+    2 (max, then average) and dropout. 966,986 trainable parameters.
 
     Paper: Lin et al., "Network In Network" (2013), https://arxiv.org/abs/1312.4400.
 
     Args:
         input_shape: (height, width, channels), at least 4x4 pixels.
-        num_classes: logits of the answer.
-        batch_norm: whether batch norm follows every convolution; the paper, older than it, has
-            none.
-        dropout: share of a pooling's outputs that is dropped in training.
+        num_classes: number of logits.
+        batch_norm: whether batch norm follows every convolution; the paper is older and has none.
+        dropout: share of a pooling's outputs to drop in training.
         width: filters of the widest convolutions; the others have 5/6 and 1/2 of it.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
@@ -46,16 +47,20 @@ def nin(  # noqa: PLR0913  one argument for each choice there is
     blocks.check_flag("batch_norm", batch_norm)
     blocks.check_count("width", width, minimum=2)
     blocks.check_count("num_classes", num_classes, minimum=2)
-    style = {"activation": activation, "initializer": initializer, "normalized": batch_norm}
+    style: dict[str, Any] = {
+        "activation": activation,
+        "initializer": initializer,
+        "normalized": batch_norm,
+    }
 
     def convolutions(
         filters: tuple[int, int, int], kernel_size: int, name: str, padding: str = "same"
     ) -> list[keras.layers.Layer]:
         first, second, third = filters
-        options = {"use_bias": True, **style}
-        # The paper leaves the initial values open. With a bias of 0 on a class's map, ReLU may
-        # switch the class off for all images at the start, and then no gradient revives it.
-        last = {"bias_initializer": "ones"} if name == "block3" else {}
+        options: dict[str, Any] = {"use_bias": True, **style}
+        # The paper does not give the initial values. With a bias of 0 on the map of a class, ReLU
+        # may be zero for all images at the start, and then no gradient ever changes that.
+        last: dict[str, Any] = {"bias_initializer": "ones"} if name == "block3" else {}
         return [
             *blocks.conv_block(
                 first, kernel_size, padding=padding, name=f"{name}_conv1", **options
@@ -74,7 +79,7 @@ def nin(  # noqa: PLR0913  one argument for each choice there is
         [
             image,
             *blocks.normalize(image.shape[-1], padding=2),
-            # The image is padded before it is normalised: see `blocks.normalize`.
+            # The image is padded before it is normalized: see `blocks.normalize`.
             *convolutions((width, width * 5 // 6, width // 2), 5, "block1", padding="valid"),
             *pool("max", "block1"),
             *convolutions((width, width, width), 5, "block2"),

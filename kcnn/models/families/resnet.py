@@ -30,7 +30,7 @@ class ResNetOptions(TypedDict, total=False):
     initializer: blocks.Initializer
 
 
-def resnet(  # noqa: PLR0913  one argument for each choice there is
+def resnet(  # noqa: PLR0913  one argument per choice
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
@@ -47,8 +47,8 @@ def resnet(  # noqa: PLR0913  one argument for each choice there is
     A 3x3 convolution, then three stages of n residual units with `width`, 2 `width` and
     4 `width` filters, the second and third at half the resolution of the one before, then global
     average pooling and the logits. Strided convolutions pad as Keras's "same" does, below and on
-    the right, and batch norm has Keras's epsilon of 1e-3: with weights from PyTorch, which pads
-    all around and has 1e-5, answers are close but not equal.
+    the right, and batch norm has Keras's epsilon of 1e-3. PyTorch pads on all sides and has 1e-5:
+    with weights from there, outputs are close but not equal.
 
     Papers: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385; with
     `preactivation`, He et al., "Identity Mappings in Deep Residual Networks" (2016),
@@ -57,16 +57,17 @@ def resnet(  # noqa: PLR0913  one argument for each choice there is
     Args:
         depth: weight layers: 6n + 2.
         input_shape: (height, width, channels), at least 4x4 pixels.
-        num_classes: logits of the answer.
-        shortcut: what a unit that changes the size of its input adds to its output. "A" subsamples
-            the input and fills the new channels with zeros: no parameters, the paper's choice for
-            CIFAR-10. "B" projects it with a 1x1 convolution. All other units add their input as it
-            is. "none" leaves every shortcut out: the plain network that the paper compares with.
+        num_classes: number of logits.
+        shortcut: the shortcut of a unit whose output has another size than its input. "A"
+            subsamples the input and fills the new channels with zeros: no parameters, the paper's
+            choice for CIFAR-10. "B" projects it with a 1x1 convolution. All other units add their
+            input unchanged. "none" leaves every shortcut out: the plain network that the paper
+            compares with.
         width: filters of the first stage.
-        preactivation: batch norm and activation before each convolution, so that nothing but sums
-            lies on the way from the first unit to the last. As in the authors' code, the first
-            unit of a stage also normalises and activates what its shortcut gets, and a projection
-            has no batch norm of its own.
+        preactivation: batch norm and activation before each convolution, so that the path through
+            the shortcuts from the first unit to the last contains only sums. As in the authors'
+            code, the first unit of a stage also normalizes and activates the input of its
+            shortcut, and a projection has no batch norm.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
         name: of the model.
@@ -79,7 +80,7 @@ def resnet(  # noqa: PLR0913  one argument for each choice there is
     """
     if not isinstance(depth, Integral) or depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth must be 6n + 2: 8, 14, 20, ... Received: depth={depth!r}")
-    blocks.check_count("width", width, minimum=1)
+    blocks.check_count("width", width)
     blocks.check_flag("preactivation", preactivation)
     if shortcut not in SHORTCUTS:
         raise unknown("shortcut", shortcut, SHORTCUTS)
@@ -88,7 +89,7 @@ def resnet(  # noqa: PLR0913  one argument for each choice there is
     kernel = blocks.initializer(initializer, activation)
     style = _Style(shortcut, activation, kernel, preactivation)
     x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
-    # The image is padded before it is normalised: see `blocks.normalize`.
+    # The image is padded before it is normalized: see `blocks.normalize`.
     stem = blocks.conv(width, 3, padding="valid", initializer=kernel, name="stem_conv")
     x = blocks.apply(stem, x)
     if not preactivation:
@@ -106,7 +107,7 @@ def resnet(  # noqa: PLR0913  one argument for each choice there is
 def _unit(
     x: keras.KerasTensor, filters: int, stage: int, block: int, style: _Style
 ) -> keras.KerasTensor:
-    """Add two 3x3 convolutions to the shortcut; the activation follows the sum."""
+    """Add the output of two 3x3 convolutions to the shortcut; the activation follows the sum."""
     name, strides = f"stage{stage}_block{block}", _strides(stage, block)
     first, second = _convolutions(filters, strides, name, style)
     residual = _normalize_and_activate(blocks.apply(first, x), f"{name}_conv1", style)
@@ -118,7 +119,7 @@ def _unit(
 def _preactivated_unit(
     x: keras.KerasTensor, filters: int, stage: int, block: int, style: _Style
 ) -> keras.KerasTensor:
-    """Add two activated and then convolved maps to the shortcut; nothing follows the sum."""
+    """Like `_unit`, but activate before each convolution and not after the sum."""
     name, strides = f"stage{stage}_block{block}", _strides(stage, block)
     first, second = _convolutions(filters, strides, name, style)
     activated = _normalize_and_activate(x, f"{name}_conv1", style)
@@ -132,11 +133,13 @@ def _strides(stage: int, block: int) -> int:
     return 2 if stage > 1 and block == 1 else 1
 
 
-def _convolutions(filters: int, strides: int, name: str, style: _Style) -> tuple[list, list]:
-    options = {"initializer": style.kernel}
+def _convolutions(
+    filters: int, strides: int, name: str, style: _Style
+) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
+    kernel = style.kernel
     return (
-        blocks.conv(filters, 3, strides=strides, name=f"{name}_conv1", **options),
-        blocks.conv(filters, 3, name=f"{name}_conv2", **options),
+        blocks.conv(filters, 3, strides=strides, initializer=kernel, name=f"{name}_conv1"),
+        blocks.conv(filters, 3, initializer=kernel, name=f"{name}_conv2"),
     )
 
 
@@ -162,11 +165,10 @@ def _subsample_and_pad(
 ) -> list[keras.layers.Layer]:
     new = filters - channels
     return [
-        # Pooling over one pixel with strides takes every second pixel, unchanged.
+        # Pooling over one pixel with strides keeps every second pixel unchanged.
         keras.layers.AveragePooling2D(1, strides=strides, name=f"{name}_subsample"),
-        # "channels_first" makes a padding of (height, width) one of the last two axes, which are
-        # (width, channels) here: the stock layer pads channels, and no Lambda is needed, which a
-        # saved file could not carry safely.
+        # With "channels_first" ZeroPadding2D pads the last two axes, which are (width, channels)
+        # here: so no Lambda layer is needed, which could not be loaded safely.
         keras.layers.ZeroPadding2D(
             ((0, 0), (new // 2, new - new // 2)),
             data_format="channels_first",

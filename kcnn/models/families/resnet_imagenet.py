@@ -1,6 +1,6 @@
 """The residual networks of He et al. 2015, table 1, with a stem for small images."""
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import keras
 
@@ -33,13 +33,13 @@ def resnet_imagenet(
     initializer: blocks.Initializer = "auto",
     name: str | None = None,
 ) -> keras.Model:
-    """Build one of the paper's networks for ImageNet as it is in use for CIFAR.
+    """Build one of the paper's networks for ImageNet, adapted to CIFAR as is usual.
 
-    Use it where accuracy counts more than size. The stem is a single 3x3 convolution, where the
-    paper has one of 7x7 with strides of 2 and a max pooling: 32x32 pixels have none to spare. Then
-    four stages of residual units, the last three at half the resolution of the one before, global
-    average pooling and the logits. Units of two 3x3 convolutions (depths 18 and 34), or
-    bottlenecks of 1x1, 3x3 and 1x1 (depth 50) with their strides in the 3x3. Where a unit changes
+    Use it where accuracy counts more than size. The stem is a single 3x3 convolution: the paper's
+    7x7 convolution with strides of 2 and max pooling would leave too few of 32x32 pixels. Then
+    come four stages of residual units, the last three at half the resolution of the one before,
+    global average pooling and the logits. A unit has two 3x3 convolutions (depths 18 and 34), or is
+    a bottleneck of 1x1, 3x3 and 1x1 (depth 50) with its strides in the 3x3. Where a unit changes
     the size of its input, a 1x1 convolution with batch norm projects the shortcut.
 
     Paper: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385.
@@ -47,7 +47,7 @@ def resnet_imagenet(
     Args:
         depth: weight layers: 18, 34 or 50.
         input_shape: (height, width, channels), at least 8x8 pixels.
-        num_classes: logits of the answer.
+        num_classes: number of logits.
         width: filters of the 3x3 convolutions in the first stage; each later stage has twice as
             many as the one before, and a bottleneck ends in 4 times as many.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
@@ -63,12 +63,13 @@ def resnet_imagenet(
     if depth not in CONFIGURATIONS:
         raise unknown("ResNet depth", depth, map(str, CONFIGURATIONS))
     bottleneck, repeats = CONFIGURATIONS[depth]
-    blocks.check_count("width", width, minimum=1)
+    blocks.check_count("width", width)
     image = blocks.image_input(input_shape, minimum_size=8)
     logits = blocks.logits(num_classes)
-    style = {"activation": activation, "initializer": blocks.initializer(initializer, activation)}
+    kernel = blocks.initializer(initializer, activation)
+    style: dict[str, Any] = {"activation": activation, "initializer": kernel}
     x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
-    # The image is padded before it is normalised: see `blocks.normalize`.
+    # The image is padded before it is normalized: see `blocks.normalize`.
     x = blocks.apply(blocks.conv_block(width, 3, padding="valid", name="stem_conv", **style), x)
     for stage, count in enumerate(repeats):
         filters = width * 2**stage
@@ -90,7 +91,8 @@ def _unit(
     initializer: keras.initializers.Initializer,
 ) -> keras.KerasTensor:
     """Add the convolutions of `path` (filters, kernel size, strides) to the shortcut."""
-    layers, shrinkage = [], 1
+    layers: list[keras.layers.Layer] = []
+    total_strides = 1
     for number, (filters, kernel_size, strides) in enumerate(path, start=1):
         piece = f"{name}_conv{number}"
         layers += blocks.conv_bn(
@@ -98,13 +100,13 @@ def _unit(
         )
         if number < len(path):
             layers += blocks.activation(activation, name=piece)
-        shrinkage *= strides
+        total_strides *= strides
     residual = blocks.apply(layers, x)
     if x.shape != residual.shape:
         project = blocks.conv_bn(
             residual.shape[-1],
             1,
-            strides=shrinkage,
+            strides=total_strides,
             initializer=initializer,
             name=f"{name}_project",
         )

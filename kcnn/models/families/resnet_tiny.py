@@ -1,4 +1,6 @@
-"""The residual network by which microcontrollers are measured."""
+"""ResNet-8, the residual network that benchmarks of microcontrollers use."""
+
+from typing import Any
 
 import keras
 
@@ -16,20 +18,20 @@ def resnet8(
     """Build ResNet-8, the image classification network of the benchmark MLPerf Tiny.
 
     Use it to compare with results published for phones and microcontrollers. A 3x3 convolution,
-    three residual units, global average pooling and the logits. It is not the paper's family
-    `kcnn.models.families.resnet` at a depth of 8: every convolution has a bias, and units two and
-    three project their shortcut with a 1x1 convolution without batch norm. 78,186 trainable
-    parameters, with the batch norms' moving averages 78,666. One thing differs from the benchmark:
-    its network reads raw pixels, this one normalises them first, which export folds away.
+    three residual units, global average pooling and the logits. It differs from
+    `kcnn.models.families.resnet` at a depth of 8: every convolution has a bias, and the second and
+    third unit project their shortcut with a 1x1 convolution without batch norm. 78,186 trainable
+    parameters, 78,666 with the batch norms' moving averages. One thing differs from the benchmark:
+    its network reads raw pixels, this one normalizes them first, which export folds away.
 
     Paper: Banbury et al., "MLPerf Tiny Benchmark" (2021), https://arxiv.org/abs/2106.07597; exact
     layers: https://github.com/mlcommons/tiny, image_classification/keras_model.py.
 
     Args:
         input_shape: (height, width, channels), at least 4x4 pixels.
-        num_classes: logits of the answer.
+        num_classes: number of logits.
         width: filters of the first unit; the second has 2 times, the third 4 times as many.
-            The benchmark's own larger network has a width of 40.
+            The benchmark's larger network has a width of 40.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
         name: of the model.
@@ -40,11 +42,11 @@ def resnet8(
     >>> resnet8().count_params()
     78666
     """
-    blocks.check_count("width", width, minimum=1)
+    blocks.check_count("width", width)
     image = blocks.image_input(input_shape, minimum_size=4)
     logits = blocks.logits(num_classes)
     kernel = blocks.initializer(initializer, activation)
-    options = {"use_bias": True, "initializer": kernel}
+    options: dict[str, Any] = {"use_bias": True, "initializer": kernel}
 
     def unit(x: keras.KerasTensor, filters: int, strides: int, name: str) -> keras.KerasTensor:
         first = blocks.conv_block(
@@ -59,7 +61,7 @@ def resnet8(
         return blocks.apply(blocks.activation(activation, name=name), x)
 
     x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
-    # The image is padded before it is normalised: see `blocks.normalize`.
+    # The image is padded before it is normalized: see `blocks.normalize`.
     stem = blocks.conv_block(
         width, 3, padding="valid", activation=activation, name="stem_conv", **options
     )

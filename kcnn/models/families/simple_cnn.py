@@ -1,5 +1,7 @@
 """A first convolutional network: two convolutions and a hidden dense layer."""
 
+from typing import Any
+
 import keras
 
 from kcnn.models import blocks
@@ -22,17 +24,17 @@ def simple_cnn(
 ) -> keras.Sequential:
     """Build the network to start with: small, quick to train, easy to read.
 
-    Twice convolution - batch norm - activation - max pooling - spatial dropout, with 16 and 32
-    filters of 3x3, then a dense layer of 128 and the logits. 268,746 trainable parameters, nearly
-    all of them the dense layer's.
+    Two blocks of convolution, batch norm, activation, max pooling and spatial dropout, with 16 and
+    32 filters of 3x3; then a dense layer of 128 units, dropout and the logits. 268,746 trainable
+    parameters, nearly all of them in the dense layer.
 
     Args:
         input_shape: (height, width, channels) of images, (steps, channels) of series or (depth,
-            height, width, channels) of voxels, at least 4 along each axis; the convolutions and
-            poolings get as many dimensions.
-        num_classes: logits of the answer.
-        spatial_dropout: share of the convolutions' maps that is dropped in training.
-        dropout: share of the dense layer's units that is dropped in training.
+            height, width, channels) of voxels, at least 4 along each axis; convolutions and
+            poolings are 2D, 1D or 3D to match.
+        num_classes: number of logits.
+        spatial_dropout: share of the convolutions' maps to drop in training.
+        dropout: share of the dense layer's units to drop in training.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
         name: of the model.
@@ -48,10 +50,10 @@ def simple_cnn(
     image = blocks.image_input(input_shape, minimum_size=4, ranks=(1, 2, 3))
     rank = len(image.shape) - 2
     blocks.check_rate("spatial_dropout", spatial_dropout)
-    style = {"activation": activation, "initializer": initializer}
+    style: dict[str, Any] = {"activation": activation, "initializer": initializer}
 
     def block(filters: int, padding: str, name: str) -> list[keras.layers.Layer]:
-        options = {"rank": rank, "padding": padding, "use_bias": True, **style}
+        options: dict[str, Any] = {"rank": rank, "padding": padding, "use_bias": True, **style}
         return [
             *blocks.conv_block(filters, 3, name=f"{name}_conv", **options),
             *blocks.pool("max", rank=rank, name=f"{name}_pool"),
@@ -62,7 +64,7 @@ def simple_cnn(
         [
             image,
             *blocks.normalize(image.shape[-1], padding=1, rank=rank),
-            # The image is padded before it is normalised: see `blocks.normalize`.
+            # The image is padded before it is normalized: see `blocks.normalize`.
             *block(16, "valid", "block1"),
             *block(32, "same", "block2"),
             keras.layers.Flatten(name="flatten"),

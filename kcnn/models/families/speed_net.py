@@ -1,19 +1,21 @@
 """The network that reaches 94 % on CIFAR-10 with little arithmetic."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from kcnn.layers import BatchNormalization
 from kcnn.models import blocks
 
-# Of the moving averages: the paper's runs have some 500 steps in all.
+# Of the moving averages: the paper's runs have only some 500 steps.
 _MOMENTUM = 0.6
-# The paper's is 1e-12; TensorFlow's fused kernel takes none below 1.001e-5.
+# The paper's is 1e-12; TensorFlow's fused kernel takes nothing below 1.001e-5.
 _EPSILON = 2e-5
 _TEMPERATURE = 9.0
 _ACTIVATION = "gelu"
 # PyTorch's default, which the paper keeps: uniform within 1 / sqrt(fan in).
-_UNIFORM = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
+_UNIFORM: dict[str, Any] = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
 
 
 def speed_net(
@@ -23,23 +25,24 @@ def speed_net(
     multiple: int = 4,
     name: str = "speed_net",
 ) -> keras.Model:
-    """Build the network of airbench, the speed records on CIFAR-10.
+    """Build the network of airbench, which holds speed records on CIFAR-10.
 
     Use it where the time to a good accuracy counts: `kcnn run speedrun94`. A 2x2 convolution that
     whitens (see `kcnn.models.whiten`), three groups of convolution, max pooling, batch norm, GELU,
-    convolution, batch norm, GELU, then the maximum of each map and a dense layer without bias. The
-    3x3 convolutions start as the identity, as far as their inputs reach. 1,971,640 trainable
-    parameters with a width of 64 and a multiple of 4 (airbench94); (64, 2) is airbench93's network,
-    (128, 3) airbench95's. The paper divides the logits by 9, here what they are made of is.
+    convolution, batch norm and GELU, then the maximum of each map and a dense layer without bias.
+    The first filters of each 3x3 convolution start as the identity: each passes one input channel
+    on. 1,971,640 trainable parameters with a width of 64 and a multiple of 4 (airbench94); (64, 2)
+    is airbench93's network, (128, 3) airbench95's. The paper divides the logits by 9; this network
+    divides the inputs of the last layer instead.
 
     Paper: Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (2024),
     https://arxiv.org/abs/2404.00498.
 
     Args:
         input_shape: (height, width, channels), at least 9x9 pixels.
-        num_classes: logits of the answer.
+        num_classes: number of logits.
         width: filters of the first group.
-        multiple: how many times as many the other two have.
+        multiple: the other two groups have this many times as many filters.
         name: of the model.
 
     Raises:
@@ -48,13 +51,13 @@ def speed_net(
     >>> speed_net(multiple=2).count_params()
     570296
     """
-    blocks.check_count("width", width, minimum=1)
-    blocks.check_count("multiple", multiple, minimum=1)
+    blocks.check_count("width", width)
+    blocks.check_count("multiple", multiple)
     blocks.check_count("num_classes", num_classes, minimum=2)
     image = blocks.image_input(input_shape, minimum_size=9)
     channels = image.shape[-1]
     x = blocks.apply(blocks.normalize(channels, padding=0), image)
-    # Each direction of a patch in which pixels vary, and its opposite.
+    # One filter for each eigenvector of the pixels of a patch, and one for its opposite.
     whiten = blocks.conv(
         2 * 4 * channels, 2, padding="valid", use_bias=True, initializer=_uniform(), name="whiten"
     )
@@ -62,7 +65,7 @@ def speed_net(
     for group, filters in enumerate((width, width * multiple, width * multiple), start=1):
         for number in (1, 2):
             title = f"group{group}_conv{number}"
-            x = _identity(filters, title, x)
+            x = _identity_conv(filters, title, x)
             if number == 1:
                 x = blocks.apply(blocks.pool("max", name=f"group{group}_pool"), x)
             x = blocks.apply([_batch_norm(title), *blocks.activation(_ACTIVATION, name=title)], x)
@@ -78,7 +81,7 @@ def speed_net(
     return keras.Model(image, logits(x), name=name)
 
 
-def _uniform() -> keras.initializers.Initializer:
+def _uniform() -> Any:
     return keras.initializers.VarianceScaling(**_UNIFORM)
 
 
@@ -86,12 +89,13 @@ def _batch_norm(name: str) -> keras.layers.BatchNormalization:
     return BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON, scale=False, name=f"{name}_bn")
 
 
-def _identity(filters: int, name: str, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Apply a 3x3 convolution whose first filters hand on one input channel each.
+def _identity_conv(filters: int, name: str, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Apply a 3x3 convolution whose first filters pass one input channel on each.
 
-    The kernel is set, not described by an initialiser: Keras has none for this, and the file of a
-    model would name one that plain Keras cannot load.
+    The kernel is assigned rather than initialized: Keras has no such initializer, and plain Keras
+    could not load the file of a model with one of kcnn.
     """
+    layer: Any
     (layer,) = blocks.conv(filters, 3, initializer=_uniform(), name=name)
     outputs = layer(x)
     kernel = np.array(layer.kernel)

@@ -1,14 +1,14 @@
-"""VGG: stacks of 3x3 convolutions (Simonyan and Zisserman 2014), with two heads to choose from."""
+"""VGG: stacks of 3x3 convolutions (Simonyan and Zisserman 2014), with a choice of two heads."""
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import keras
 
 from kcnn.errors import unknown
 from kcnn.models import blocks
 
-# Weight layers -> convolutions in each of the five blocks. The paper's table 1 calls the rows
-# A, B, D and E; C differs from D by its 1x1 convolutions and is not used.
+# Weight layers -> convolutions in each of the five blocks. They are configurations A, B, D and E
+# of the paper's table 1; C, which differs from D by its 1x1 convolutions, is not in use.
 CONFIGURATIONS = {
     11: (1, 1, 2, 2, 2),
     13: (2, 2, 2, 2, 2),
@@ -33,7 +33,7 @@ class VGGOptions(TypedDict, total=False):
     initializer: blocks.Initializer
 
 
-def vgg(  # noqa: PLR0913  one argument for each choice there is
+def vgg(  # noqa: PLR0913  one argument per choice
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
@@ -48,8 +48,8 @@ def vgg(  # noqa: PLR0913  one argument for each choice there is
 ) -> keras.Sequential:
     """Build the VGG of `depth` weight layers as the paper counts them: 11, 13, 16 or 19.
 
-    Five blocks of 3x3 convolutions with a 2x2 max pooling each, then one of two heads. The network
-    of the paper is `vgg16((224, 224, 3), 1000, batch_norm=False, head="paper")`: 138,357,544
+    Five blocks of 3x3 convolutions, each followed by a 2x2 max pooling, then one of two heads. The
+    paper's network is `vgg16((224, 224, 3), 1000, batch_norm=False, head="paper")`: 138,357,544
     parameters.
 
     Paper: Simonyan and Zisserman, "Very Deep Convolutional Networks" (2014),
@@ -58,15 +58,14 @@ def vgg(  # noqa: PLR0913  one argument for each choice there is
     Args:
         depth: weight layers with the paper's head: 11, 13, 16 or 19.
         input_shape: (height, width, channels), at least 32x32 pixels.
-        num_classes: logits of the answer.
-        batch_norm: whether batch norm follows every convolution; the paper, older than it, has
-            none.
-        dropout: share of the units that is dropped in training: in the head for CIFAR, of the
-            pooled maps; in the paper's, of both hidden dense layers.
+        num_classes: number of logits.
+        batch_norm: whether batch norm follows every convolution; the paper is older and has none.
+        dropout: share of the units to drop in training: of the pooled maps with the head "cifar",
+            of both hidden dense layers with the head "paper".
         width: filters in the first block; the last one has 8 times as many.
-        head: "cifar" for the one in use for small images: global average pooling (of the one pixel
-            that 32x32 leaves), dropout and a single dense layer; "paper" for the paper's three
-            dense layers, two of 64 times `width` (4,096) units and the logits.
+        head: "cifar", usual for small images: global average pooling (32x32 pixels leave a single
+            one), dropout and one dense layer; or "paper": three dense layers, two of 64 times
+            `width` (4,096) units and the logits.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
         name: of the model.
@@ -82,18 +81,18 @@ def vgg(  # noqa: PLR0913  one argument for each choice there is
     if head not in HEADS:
         raise unknown("head", head, HEADS)
     blocks.check_flag("batch_norm", batch_norm)
-    blocks.check_count("width", width, minimum=1)
+    blocks.check_count("width", width)
     image = blocks.image_input(input_shape, minimum_size=32)
-    style = {"activation": activation, "initializer": initializer}
-    layers = [image, *blocks.normalize(image.shape[-1], padding=1)]
+    style: dict[str, Any] = {"activation": activation, "initializer": initializer}
+    layers: list[Any] = [image, *blocks.normalize(image.shape[-1], padding=1)]
     for block, repeats in enumerate(CONFIGURATIONS[depth], start=1):
         for number in range(1, repeats + 1):
             layers += blocks.conv_block(
                 width * MULTIPLES[block - 1],
                 3,
-                # The image is padded before it is normalised: see `blocks.normalize`.
+                # The image is padded before it is normalized: see `blocks.normalize`.
                 padding="valid" if block == number == 1 else "same",
-                # Idle before a batch norm, but published parameter counts include it.
+                # Has no effect before a batch norm, but published parameter counts include it.
                 use_bias=True,
                 normalized=batch_norm,
                 name=f"block{block}_conv{number}",
@@ -104,14 +103,14 @@ def vgg(  # noqa: PLR0913  one argument for each choice there is
     return keras.Sequential(layers, name=name or f"vgg{depth}")
 
 
-def _cifar_head(width: int, dropout: float, style: dict) -> list[keras.layers.Layer]:
+def _cifar_head(width: int, dropout: float, style: dict[str, Any]) -> list[keras.layers.Layer]:
     return [
         *blocks.global_pool("average", name="pool"),
         blocks.dropout(dropout, name="dropout", activation=style["activation"]),
     ]
 
 
-def _paper_head(width: int, dropout: float, style: dict) -> list[keras.layers.Layer]:
+def _paper_head(width: int, dropout: float, style: dict[str, Any]) -> list[keras.layers.Layer]:
     units = width * DENSE_MULTIPLE
     return [
         keras.layers.Flatten(name="flatten"),
