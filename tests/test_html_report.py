@@ -19,10 +19,10 @@ from kcnn.cli import report as cli
 from kcnn.recipe import Recipe, Train, override, to_json
 from kcnn.recipe_files import load as load_recipe
 from kcnn.report.analysis import HeatmapDrift, Interval
-from kcnn.report.analyze import analyze
 from kcnn.report.calibration_plot import plot_reliability
 from kcnn.report.confusion_plot import plot_confusion
 from kcnn.report.galleries import Gallery, plot_galleries
+from kcnn.report.mistakes import analyze
 from kcnn.report.receipts import Receipt, Report
 from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run

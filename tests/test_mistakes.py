@@ -11,7 +11,6 @@ from kcnn.explain import Heatmaps
 from kcnn.intervals import wilson_interval
 from kcnn.report import analysis
 from kcnn.report.analysis import Answer
-from kcnn.report.analyze import analyze
 from kcnn.report.calibration_plot import reliability_figure
 from kcnn.report.confusion_plot import confusion_figure, plot_confusion
 from kcnn.report.galleries import Gallery, galleries_figure, plot_galleries
@@ -21,6 +20,7 @@ from kcnn.report.metrics import (
     confused_pairs,
     probabilities,
 )
+from kcnn.report.mistakes import analyze
 
 NAMES = ("cat", "dog", "frog", "ship")
 

@@ -7,8 +7,15 @@ import pytest
 from matplotlib.image import imread
 
 from kcnn.explain import Heatmaps
+from kcnn.pictures import side_by_side
 from kcnn.report.confusion_plot import confusion_figure, plot_confusion
-from kcnn.report.learning_curves import curves_figure, plot_curves
+from kcnn.report.learning_curves import (
+    compared_curves_figure,
+    curves_figure,
+    narrow_curves_figure,
+    plot_curves,
+)
+from kcnn.report.training_events import Event
 
 EPOCHS = 4
 HISTORY = {
@@ -258,3 +265,38 @@ def test_images_that_cannot_be_drawn_are_refused_and_nothing_is_left(batch, mess
 def test_heatmaps_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         heatmaps_of(np.ones((1, 2, 2))).layer = "other"
+
+
+def test_tiles_lie_side_by_side_with_white_between_them():
+    gray, color = images(2)[..., :1], images(2)
+    joined = side_by_side([gray, color])
+    np.testing.assert_array_equal(joined[:, :, :32], np.repeat(gray, 3, axis=-1))
+    np.testing.assert_array_equal(joined[:, :, -32:], color)
+    assert joined.shape == (2, 32, 66, 3) and (joined[:, :, 32:34] == 255).all()
+
+
+def test_curves_of_several_runs_are_told_apart_in_every_panel():
+    shorter = {key: values[:2] for key, values in HISTORY.items() if not key.startswith("val_")}
+    histories = {f"run {n}": HISTORY for n in range(8)} | {"short": shorter}
+    loss, accuracy, rate = compared_curves_figure(histories).axes
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == (
+        "validation loss",
+        "validation accuracy (%)",
+    )
+    for axes, key in ((loss, "val_loss"), (accuracy, "val_accuracy"), (rate, "learning_rate")):
+        drawn = lines(axes)
+        assert list(drawn) == list(histories)
+        assert len({(line.get_color(), line.get_linestyle()) for line in drawn.values()}) == 9
+        np.testing.assert_array_equal(drawn["run 7"].get_ydata(), HISTORY[key])
+        np.testing.assert_array_equal(drawn["short"].get_ydata(), shorter[key.removeprefix("val_")])
+        assert not axes.spines["top"].get_visible() and axes.get_xlim() == (0.5, 4.5)
+
+
+def test_events_are_marked_in_every_panel_and_named_once():
+    events = [Event(2, "rate", ""), Event(3, "rate", ""), Event(2, "best", ""), Event(4, "end", "")]
+    for axes in narrow_curves_figure(HISTORY, events).axes:
+        marks = [line for line in axes.lines if len(set(line.get_xdata())) == 1]
+        assert [line.get_xdata()[0] for line in marks] == [1.5, 2.5, 2]
+        names = [line.get_label() for line in marks]
+        assert names[0] == "learning rate reduced" and names[2] == "best epoch: 2"
+        assert names[1].startswith("_")  # matplotlib leaves it out of the legend

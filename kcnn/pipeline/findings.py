@@ -11,9 +11,9 @@ from kcnn.evaluation import Evaluation
 from kcnn.pipeline.samples import images_at, spread_images
 from kcnn.pipeline.variants import Variant
 from kcnn.report.analysis import Analysis, Case, Disagreement, HeatmapDrift, Interval
-from kcnn.report.analyze import analyze
 from kcnn.report.calibration_plot import plot_reliability
 from kcnn.report.galleries import Gallery, plot_galleries
+from kcnn.report.mistakes import analyze
 from kcnn.report.run_page import write_page
 from kcnn.run_dir import RunDir
 
@@ -226,4 +226,4 @@ def _interval(estimate: "Estimate | None") -> Interval | None:
 
 def _percent(case: Case, answer: int = 0) -> str:
     given = case.answers[answer]
-    return f"{given.predicted} {given.probability:.1%}"
+    return f"{given.predicted} ({given.probability:.1%})"

@@ -11,10 +11,12 @@ _SPOKEN = 6  # cases that are described; a screen reader reads all of it aloud
 
 def picture_text(picture: str, run: RunFiles) -> str:
     """Return the description of one of a run's pictures, by its name in `RunDir.picture`."""
-    first = run.report.receipts[0]
-    if picture in _OF_ANALYSIS:
-        return _OF_ANALYSIS[picture](first, run.analysis) if run.analysis else ""
-    return {"confusion": _confusion, "heatmaps": _heatmaps, "grad_cam": _grad_cam}[picture](run)
+    first, analysis = run.report.receipts[0], run.analysis
+    if picture == "confusion":
+        return _confusion(first, analysis)
+    if picture in ("heatmaps", "grad_cam"):
+        return _heatmaps(first, analysis if picture == "heatmaps" else None)
+    return _OF_ANALYSIS[picture](first, analysis) if analysis else ""
 
 
 def curves_text(history: History) -> str:
@@ -33,13 +35,12 @@ def curves_text(history: History) -> str:
     return f"Curves over {epochs} epoch{'' if epochs == 1 else 's'}: {'; '.join(parts)}."
 
 
-def _confusion(run: RunFiles) -> str:
-    first = run.report.receipts[0]
+def _confusion(first: Receipt, analysis: Analysis | None) -> str:
     text = (
         f"Confusion matrix of the {first.name} model on {first.count:,} test images, true classes "
         f"down, predicted classes across: {first.accuracy:.2%} lie on the diagonal."
     )
-    pairs = run.analysis.variants[0].confused if run.analysis else ()
+    pairs = analysis.variants[0].confused if analysis else ()
     often = [f"{pair.truth} predicted as {pair.predicted} ({pair.count})" for pair in pairs[:3]]
     return f"{text} Most often confused: {', '.join(often)}." if often else text
 
@@ -73,33 +74,28 @@ def _disagreements(_: Receipt, analysis: Analysis) -> str:
     return " ".join(texts)
 
 
-def _heatmaps(run: RunFiles) -> str:
-    pairs = run.analysis.disagreements[:1] if run.analysis else ()
-    measured = {drift.variant for drift in run.analysis.drifts} if run.analysis else set()
+def _heatmaps(first: Receipt, analysis: Analysis | None) -> str:
+    pairs = analysis.disagreements[:1] if analysis else ()
+    measured = {drift.variant for drift in analysis.drifts} if analysis else set()
     others = "".join(f", then the heat map of {p.second}" for p in pairs if p.second in measured)
     return (
-        f"Test images, each beside the {run.report.receipts[0].name} model's heat map of the class "
-        f"that it predicts{others}: the brighter, the more evidence."
+        f"Test images, each beside the {first.name} model's heat map of the class that it "
+        f"predicts{others}: the brighter, the more evidence."
     )
 
 
-def _grad_cam(run: RunFiles) -> str:
-    return (
-        f"Test images, each beside the {run.report.receipts[0].name} model's heat map of the class "
-        "that it predicts: the brighter, the more evidence."
-    )
-
-
-def _spoken(cases: Sequence[Case], variants: Sequence[str] = ("",)) -> str:
-    texts = []
-    for case in cases[:_SPOKEN]:
-        answers = (
-            f"{variant} {answer.predicted} {answer.probability:.1%}".strip()
-            for variant, answer in zip(variants, case.answers, strict=True)
-        )
-        texts.append(f"{case.truth}, predicted {' and '.join(answers)}")
+def _spoken(cases: Sequence[Case], variants: Sequence[str] = ()) -> str:
+    texts = [_case(case, variants) for case in cases[:_SPOKEN]]
     more = len(cases) - len(texts)
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _case(case: Case, variants: Sequence[str]) -> str:
+    predicted = [f"predicted {each.predicted} ({each.probability:.1%})" for each in case.answers]
+    if variants:
+        pairs = zip(predicted, variants, strict=True)
+        predicted = [f"{prediction} by {variant}" for prediction, variant in pairs]
+    return ", ".join([case.truth, *predicted])
 
 
 _OF_ANALYSIS: dict[str, Callable[[Receipt, Analysis], str]] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kcnn.pictures import GRAY
 from kcnn.report.training_events import Event
@@ -60,7 +60,7 @@ def draw_panel(axes: Axes, panel: str, curves: Sequence[Curve], *, epochs: int =
         _draw(axes, curve, steps=panel == "learning_rate")
     axes.set_ylabel(PANELS[panel])
     if panel == "accuracy":
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}"))
     if panel == "learning_rate" and all(min(curve.values) > 0 for curve in curves):
         axes.set_yscale("log")
     if epochs:
