@@ -167,7 +167,7 @@ def test_averaged_statistics_refuse():
         AveragedStatistics(1.0)
     assert AveragedStatistics(0.9, every=np.int64(3)).every == 3
     for every in (0, 2.5, None):
-        with pytest.raises(ValueError, match=f"every must be a whole.*Received: every={every}"):
+        with pytest.raises(ValueError, match=f"every must be an integer.*Received: every={every}"):
             AveragedStatistics(0.9, every=every)
 
 

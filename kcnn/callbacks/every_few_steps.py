@@ -1,23 +1,25 @@
 """What callbacks share that act every few steps of a training."""
 
-from numbers import Integral
+from typing import Any
 
 import keras
 
+from kcnn.checks import check_count
+
 
 class EveryFewSteps(keras.callbacks.Callback):
-    """Count the steps of a training, of which a callback may be told several at once.
+    """Counts the steps of a training, for callbacks that act on every few of them.
 
-    A subclass writes `on_steps`, and calls `super()` where it overrides another method. With
-    `steps_per_execution` Keras tells of the last batch alone; on the JAX backend `kcnn.train` stops
-    the device for each `every`-th step and for the last one of an epoch, where any other callback
-    that looks at batches makes it wait for all of them.
+    A subclass writes `on_steps`, and calls `super()` where it overrides another method. One call
+    may report several steps: with `steps_per_execution` Keras reports the last batch alone, and on
+    the JAX backend `kcnn.train` stops the accelerator for each `every`-th step and for the last one
+    of an epoch only. Any other callback that looks at batches makes it wait for all of them.
 
     Args:
         every: how many steps lie between two that matter.
 
     Raises:
-        ValueError: `every` is no whole number, or below 1.
+        ValueError: `every` is not an integer of at least 1.
 
     >>> class Say(EveryFewSteps):
     ...     def on_steps(self, before, now):
@@ -31,9 +33,8 @@ class EveryFewSteps(keras.callbacks.Callback):
 
     def __init__(self, every: int) -> None:
         super().__init__()
-        if not isinstance(every, Integral) or every < 1:
-            raise ValueError(f"every must be a whole number, at least 1. Received: every={every}")
-        self.every = every
+        check_count("every", every)
+        self.every = int(every)
         self._done, self._last_batch = 0, -1
 
     def on_steps(self, before: int, now: int) -> None:
@@ -57,3 +58,11 @@ class EveryFewSteps(keras.callbacks.Callback):
         before, self._done = self._done, self._done + batch - self._last_batch
         self._last_batch = batch
         self.on_steps(before, self._done)
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {"done": self._done, "last_batch": self._last_batch}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on counting from what `state` returned."""
+        self._done, self._last_batch = state["done"], state["last_batch"]

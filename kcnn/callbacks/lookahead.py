@@ -1,25 +1,29 @@
-"""Weights that look back: every few steps, part of the way to where they were."""
+"""Slow weights: every few steps, the weights move part of the way back to their average."""
+
+from typing import Any
 
 import keras
 
 from kcnn.callbacks.every_few_steps import EveryFewSteps
+from kcnn.checks import check_count
 from kcnn.layers.fast import moving_statistics
 
 
 class Lookahead(EveryFewSteps):
-    """Pull the weights towards a slow average of themselves, ever more as training goes on.
+    """Pulls the weights towards a slow average of themselves, more strongly as training goes on.
 
     Use it in short runs with high learning rates, such as `kcnn run speedrun94`. Every `every`
-    steps the slow weights move to `share * slow + (1 - share) * fast`, and the fast ones start
-    again from there; `share` grows with the cube of the progress, from 0 to `strength`. The last
-    step leaves the slow weights. Moving averages of batch norms take part, frozen weights do not.
+    steps the slow weights become `share * slow + (1 - share) * fast`, and the fast weights continue
+    from there; `share` grows with the cube of the progress, from 0 to `strength`. The last step
+    leaves the slow weights in the model. The moving statistics of batch norms take part, frozen
+    weights do not.
 
     Paper: Zhang et al., "Lookahead Optimizer" (2019), https://arxiv.org/abs/1907.08610, in the form
     of Jordan (2024), https://arxiv.org/abs/2404.00498, section 3.4.
 
     Args:
-        steps: of the whole training.
-        every: how many steps the fast weights go alone.
+        steps: number of steps of the whole training.
+        every: number of steps between two updates of the slow weights.
         strength: the largest share of the slow weights, reached at the end.
 
     Raises:
@@ -31,8 +35,7 @@ class Lookahead(EveryFewSteps):
 
     def __init__(self, steps: int, *, every: int = 5, strength: float = 0.95**5) -> None:
         super().__init__(every)
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1. Received: steps={steps}")
+        check_count("steps", steps)
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must lie between 0 and 1. Received: strength={strength}")
         self.steps, self.strength = steps, strength
@@ -59,6 +62,16 @@ class Lookahead(EveryFewSteps):
             self._move(share=self.share(now))
         if before < self.steps <= now:
             self._move(share=1.0)
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts and the slow weights."""
+        slow = [keras.ops.convert_to_numpy(value) for value in self._slow]
+        return super().state() | {"slow": slow}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        super().restore(state)
+        self._slow = [keras.ops.convert_to_tensor(value) for value in state["slow"]]
 
     def _move(self, share: float) -> None:
         self._slow = [

@@ -1,23 +1,11 @@
-"""Training: compile and fit, with the optimizers, schedules and checks that a run of hours wants.
+"""Training: one loop, for every loss, on TensorFlow and on JAX.
 
-To be read in this order: `schedules` and `optimizers` are what `fit` puts together; `labels` is how
-it feeds the loss; `distillation` and `lr_finder` are two other ways to train.
+Read in this order: `schedules` and `optimizers` make the optimizer; `objective` is the loss; `run`
+puts them together and starts `loop`, whose steps are those of `loop_tensorflow` or `loop_jax`;
+`state` is what a training needs to go on; `distillation` and `lr_finder` train in other ways.
 """
 
-from kcnn.training import schedules
-from kcnn.training.distillation import distill
-from kcnn.training.fit import TrainResult, train
-from kcnn.training.lr_finder import LearningRateCurve, find_learning_rate
-from kcnn.training.optimizers import make_optimizer
-from kcnn.training.schedules import cosine
+import lazy_loader
 
-__all__ = [
-    "LearningRateCurve",
-    "TrainResult",
-    "cosine",
-    "distill",
-    "find_learning_rate",
-    "make_optimizer",
-    "schedules",
-    "train",
-]
+# Lazy, because the process in which TF-MOT runs uses `objective` and must not load Keras 3.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import keras
 
-from kcnn.data.jax_augment import augmentation
 from kcnn.data.jax_data import JaxData
+from kcnn.data.jax_augment import augmentation
+from kcnn.training.objective import Objective, cross_entropy
 
 Examples = tuple[jax.Array, jax.Array]
 """All images and labels, on the device."""
@@ -27,20 +28,28 @@ class State(NamedTuple):
 Carry = tuple[State, Measured]
 
 
-def training_step(model: keras.Model, data: JaxData, label_smoothing: float) -> Callable:
+def training_step(
+    model: keras.Model,
+    data: JaxData,
+    objective: Objective,
+    teacher: keras.Model | None = None,
+) -> Callable[[jax.Array, Carry, Examples, Draws], Carry]:
     """Return the body of a loop over steps: (number, carry, examples, draws) -> carry.
 
-    What is carried is the state, and the sums of what was measured.
+    It carries the state and the sums of the loss and the accuracy.
     """
     classes = len(data.class_names)
     augment = augmentation(data.augment, mirror=data.arrays.mirror, num_classes=classes)
-    differentiate = jax.value_and_grad(_loss(model, training=True), has_aux=True)
+    loss_of = _loss(model, objective, teacher, training=True)
+    differentiate = jax.value_and_grad(loss_of, has_aux=True)
 
     def step(number: jax.Array, carry: Carry, examples: Examples, draws: Draws) -> Carry:
         (state, sums), (images, labels), (order, keys, turned) = carry, examples, draws
         now = order[number]
         batch, targets = augment(images[now], labels[now], keys[number], turned[number])
-        targets = _smoothed(targets, classes, label_smoothing)
+        targets = objective.targets(
+            targets, classes, soft_labels=targets.ndim == 2, one_hot=jax.nn.one_hot
+        )
         (loss, (accuracy, non_trainable)), gradients = differentiate(
             state.trainable, state.non_trainable, batch, targets
         )
@@ -53,12 +62,12 @@ def training_step(model: keras.Model, data: JaxData, label_smoothing: float) -> 
     return step
 
 
-def judge(model: keras.Model, batch_size: int) -> Callable:
+def validation(model: keras.Model, batch_size: int) -> Callable[[State, Examples], Measured]:
     """Return the function (state, examples) -> accuracy and loss on all of them."""
-    answer = _loss(model, training=False)
+    loss_of = _loss(model, Objective(), None, training=False)
 
     def measure(state: State, images: jax.Array, labels: jax.Array) -> Measured:
-        loss, (accuracy, _) = answer(state.trainable, state.non_trainable, images, labels)
+        loss, (accuracy, _) = loss_of(state.trainable, state.non_trainable, images, labels)
         return {"accuracy": accuracy * len(labels), "loss": loss * len(labels)}
 
     def batch(number: jax.Array, carry: Carry, examples: Examples) -> Carry:
@@ -111,30 +120,26 @@ def _added(sums: Measured, found: Measured) -> Measured:
     return {name: value + found[name] for name, value in sums.items()}
 
 
-def _loss(model: keras.Model, *, training: bool) -> Callable:
+def _loss(
+    model: keras.Model, objective: Objective, teacher: keras.Model | None, *, training: bool
+) -> Callable:
     """Return the function of variables and a batch -> (loss, (accuracy, non-trainable ones))."""
 
-    def of(
+    def loss_of(
         trainable: list[jax.Array], non_trainable: list[jax.Array], images: Any, targets: Any
     ) -> tuple[jax.Array, tuple[jax.Array, list[jax.Array]]]:
         logits, non_trainable, penalties = model.stateless_call(
             trainable, non_trainable, images, training=training, return_losses=True
         )
         soft = targets.ndim == 2
-        entropy = keras.losses.categorical_crossentropy
-        right = keras.metrics.categorical_accuracy
-        if not soft:
-            entropy = keras.losses.sparse_categorical_crossentropy
-            right = keras.metrics.sparse_categorical_accuracy
-        loss = keras.ops.mean(entropy(targets, logits, from_logits=True)) + sum(penalties)
+        loss = cross_entropy(keras.losses, probabilities=soft)(targets, logits)
+        if teacher is not None:
+            wanted = jax.lax.stop_gradient(teacher(images, training=False))
+            distillation = objective.distillation_loss(wanted, logits, keras.ops)
+            loss = objective.add_teacher(loss, keras.ops.mean(distillation))
+        metrics = keras.metrics
+        right = metrics.categorical_accuracy if soft else metrics.sparse_categorical_accuracy
         accuracy = keras.ops.mean(keras.ops.cast(right(targets, logits), "float32"))
-        return loss, (accuracy, non_trainable)
+        return loss + sum(penalties), (accuracy, non_trainable)
 
-    return of
-
-
-def _smoothed(targets: jax.Array, classes: int, share: float) -> jax.Array:
-    if not share:
-        return targets
-    shares = targets if targets.ndim == 2 else jax.nn.one_hot(targets, classes)
-    return shares * (1 - share) + share / classes
+    return loss_of

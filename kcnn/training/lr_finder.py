@@ -1,7 +1,6 @@
 """The learning-rate range test: one short training whose rate rises until it fails."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,14 @@ import numpy as np
 
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
-from kcnn.training.labels import labelled
+from kcnn.training.loop import Training, fit
+from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
+from kcnn.training.run import callback_list, compile_steps
 from kcnn.training.schedules import is_scheduled
 
 if TYPE_CHECKING:
-    from kcnn.data import Data
+    from kcnn.data import Data, JaxData
 
 _SMOOTHING = 0.9  # of an exponential average over about ten batches
 _EXPLOSION = 4.0  # times the lowest smoothed loss, as in fastai
@@ -36,7 +37,7 @@ class LearningRateCurve:
 
 def find_learning_rate(
     model: keras.Model,
-    data: "Data",
+    data: "Data | JaxData",
     *,
     optimizer: str | keras.optimizers.Optimizer = "sgd",
     smallest: float = 1e-5,
@@ -97,31 +98,46 @@ def find_learning_rate(
 
 
 def _range_test(
-    model: keras.Model, data: "Data", optimizer: keras.optimizers.Optimizer, rates: np.ndarray
+    model: keras.Model,
+    data: "Data | JaxData",
+    optimizer: keras.optimizers.Optimizer,
+    rates: np.ndarray,
 ) -> tuple[list[float], list[float]]:
     """Return the loss at each rate, raw and smoothed, up to where it explodes."""
-    training, _, loss = labelled(data)
-    # The same layers under another roof: the caller's model keeps what it was compiled with.
-    trainer = keras.Model(model.inputs[0], model.outputs[0])
-    trainer.compile(optimizer, loss)
-    with fast_training(trainer):
-        return _losses(trainer, training.take(len(rates)), rates)
+    # A second model of the same layers: the caller's keeps what it was compiled with.
+    trainee = keras.Model(model.inputs[0], model.outputs[0])
+    trainee, steps = compile_steps(trainee, data, Objective(), optimizer)
+    rising, epochs = _RisingRate(rates), math.ceil(len(rates) / data.steps_per_epoch)
+    callbacks = callback_list([rising], trainee, epochs, data.steps_per_epoch)
+    with fast_training(trainee):
+        fit(Training(trainee, callbacks, steps, epochs, validates=False))
+    return rising.losses, rising.smoothed
 
 
-def _losses(
-    trainer: keras.Model, batches: Iterable, rates: np.ndarray
-) -> tuple[list[float], list[float]]:
-    losses: list[float] = []
-    smoothed: list[float] = []
-    average = 0.0
-    for rate, (images, labels) in zip(rates, batches, strict=True):
-        trainer.optimizer.learning_rate = rate
-        value = float(trainer.train_on_batch(images, labels, return_dict=True)["loss"])
-        average = _SMOOTHING * average + (1 - _SMOOTHING) * value
-        if not math.isfinite(average):
-            break
-        losses.append(value)
-        smoothed.append(average / (1 - _SMOOTHING ** len(losses)))
-        if smoothed[-1] > _EXPLOSION * min(smoothed):
-            break
-    return losses, smoothed
+class _RisingRate(keras.callbacks.Callback):
+    """Sets the rate before each batch, and stops after the last one or when the loss explodes."""
+
+    def __init__(self, rates: np.ndarray) -> None:
+        super().__init__()
+        self.losses: list[float] = []
+        self.smoothed: list[float] = []
+        self._rates, self._average, self._sum = rates, 0.0, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._sum = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self.model.optimizer.learning_rate = self._rates[len(self.losses)]
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        # The loss that Keras hands over is the mean of the epoch's batches so far.
+        total = (logs or {})["loss"] * (batch + 1)
+        value, self._sum = total - self._sum, total
+        self._average = _SMOOTHING * self._average + (1 - _SMOOTHING) * value
+        if not math.isfinite(self._average):
+            self.model.stop_training = True
+            return
+        self.losses.append(value)
+        self.smoothed.append(self._average / (1 - _SMOOTHING ** len(self.losses)))
+        exploded = self.smoothed[-1] > _EXPLOSION * min(self.smoothed)
+        self.model.stop_training = exploded or len(self.losses) == len(self._rates)

@@ -1,0 +1,148 @@
+"""The one training loop: epochs, validation, callbacks, and a state that can be kept.
+
+What depends on the backend is a `Steps`: `loop_tensorflow` and `loop_jax` have one each. The
+callbacks are called as Keras's own `fit` calls them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from kcnn.training.state import TrainingState
+
+Logs = dict[str, float]
+
+
+class Steps(Protocol):
+    """The part of the loop that depends on the backend: it takes steps and validates."""
+
+    def begin(self, epoch: int, step: int) -> None:
+        """Prepare to take the steps from `step` of `epoch` on; called once."""
+        ...
+
+    def reset(self) -> None:
+        """Set the sums of the loss and the metrics to zero: an epoch begins."""
+        ...
+
+    def run(self, training: "Training") -> Logs:
+        """Take the steps that are left of the epoch, and return the epoch's loss and metrics.
+
+        It calls the callbacks for batches, and `training.count` after the steps it has taken.
+        """
+        ...
+
+    def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
+        """Return loss and metrics on the validation images; calls the callbacks for tests."""
+        ...
+
+    def sums(self) -> list[np.ndarray]:
+        """Return the sums of the running epoch."""
+        ...
+
+    def restore_sums(self, sums: list[np.ndarray]) -> None:
+        """Go on from these sums."""
+        ...
+
+
+@dataclass(frozen=True)
+class Saver:
+    """Where the state of a training is kept while it goes on.
+
+    Attributes:
+        path: a `.npz` file, replaced at every save.
+        every: also save after this many steps of an epoch; None saves after each epoch only.
+    """
+
+    path: Path
+    every: int | None = None
+
+    def due(self, step: int) -> bool:
+        """Return whether to save after this step of an epoch, counted from 1."""
+        return self.every is not None and step % self.every == 0
+
+
+@dataclass
+class Training:
+    """A training in progress.
+
+    Attributes:
+        model: the compiled model.
+        callbacks: all of them, History and progress bar included.
+        steps: how its steps are taken.
+        epochs: how many there will be.
+        saver: keeps the state, if there is one.
+        validates: whether every epoch ends with the loss and the metrics of the validation images.
+        epoch: the running epoch, from 0.
+        step: the steps of it that are done.
+        first_epoch: the epoch with which the callbacks began to count steps.
+    """
+
+    model: keras.Model
+    callbacks: keras.callbacks.CallbackList
+    steps: Steps
+    epochs: int
+    saver: Saver | None = None
+    validates: bool = True
+    epoch: int = 0
+    step: int = 0
+    first_epoch: int = 0
+
+    def each_callback(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield the callbacks in the order in which they are called."""
+        yield from self.callbacks.callbacks
+
+    def count(self, step: int) -> None:
+        """Note that so many steps of the epoch are done, and save if it is time."""
+        self.step = step
+        if self.saver and self.saver.due(step):
+            self.save()
+
+    def save(self) -> None:
+        """Save the state now, if it is kept at all."""
+        if self.saver:
+            TrainingState.of(self).save(self.saver.path)
+
+
+def fit(training: Training, start: TrainingState | None = None) -> None:
+    """Train to the last epoch, or until a callback sets `model.stop_training`.
+
+    Without `start` the training begins where `model._initial_epoch` says after `on_train_begin`:
+    Keras's `BackupAndRestore` sets it when it takes up a training.
+    """
+    model, callbacks, logs = training.model, training.callbacks, {}
+    model.optimizer.build(model.trainable_variables)
+    model.stop_training, model._initial_epoch = False, None
+    callbacks.on_train_begin()
+    if start:
+        start.restore(training)
+    else:
+        training.epoch = training.first_epoch = model._initial_epoch or 0
+    training.steps.begin(training.epoch, training.step)
+    while training.epoch < training.epochs and not (start and start.stopped):
+        logs = _epoch(training, start if training.step else None)
+        training.epoch, training.step = training.epoch + 1, 0
+        training.save()
+        if model.stop_training:
+            break
+    model.optimizer.finalize_variable_values(model.trainable_weights)
+    callbacks.on_train_end(logs)
+
+
+def _epoch(training: Training, within: TrainingState | None) -> Logs:
+    """Train one epoch, or what is left of it after the state `within`, and validate."""
+    steps, callbacks = training.steps, training.callbacks
+    steps.reset()
+    callbacks.on_epoch_begin(training.epoch)
+    if within:
+        # on_epoch_begin may have set counters back that belong to the steps already done.
+        within.restore(training)
+        steps.restore_sums(within.sums)
+    logs = steps.run(training)
+    if training.validates:
+        logs |= {f"val_{name}": value for name, value in steps.validate(callbacks).items()}
+    callbacks.on_epoch_end(training.epoch, logs)
+    return logs

@@ -1,0 +1,200 @@
+"""The steps of a training on JAX: one compiled step over data in the accelerator's memory.
+
+Keras's own `fit` hands over every batch and waits for every step's result. Here the data lie in the
+accelerator's memory, where batches are drawn and augmented inside the step; on a GPU many steps are
+one compiled loop. Python waits once an epoch, unless a callback wants to see more.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import keras
+import numpy as np
+
+from kcnn.callbacks import EveryFewSteps
+from kcnn.data.jax_data import JaxData
+from kcnn.data.labelled import LabelledImages
+from kcnn.training.devices import to_accelerator
+from kcnn.training.jax_steps import (
+    Draws,
+    Examples,
+    Measured,
+    State,
+    no_sums,
+    repeated,
+    training_step,
+    validation,
+)
+from kcnn.training.loop import Logs, Training
+from kcnn.training.objective import Objective
+
+_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+class JaxSteps:
+    """The steps of a compiled model on `JaxData`.
+
+    The model's variables have their values whenever a callback runs; whatever it assigns to them
+    (a learning rate, averaged or restored weights) is what training goes on with. Callbacks that
+    look at batches make the accelerator wait, `kcnn.callbacks.EveryFewSteps` less often. No
+    callback is called for the batches of validation images.
+
+    Raises:
+        ValueError: the model has a training step or a loss of its own, or the optimizer scales
+            the loss, which these steps would leave out.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: JaxData,
+        objective: Objective,
+        teacher: keras.Model | None = None,
+    ) -> None:
+        check_model(model)
+        self._model, self._steps = model, data.steps_per_epoch
+        self._loop = repeated(training_step(model, data, objective, teacher))
+        self._draw = jax.jit(partial(draws_of_an_epoch, data))
+        self._train = _in_memory(data.arrays.train)
+        self._validation = _in_memory(data.arrays.validation)
+        self._validate = validation(model, data.batch_size)
+        self._sums = no_sums()
+
+    def begin(self, epoch: int, step: int) -> None:
+        """Do nothing: every epoch is drawn when it comes."""
+
+    def reset(self) -> None:
+        """Set the sums to zero."""
+        self._sums = no_sums()
+
+    def run(self, training: Training) -> Logs:
+        """Take the steps that are left of the epoch, many at a time where no callback looks."""
+        model, epoch, stop = self._model, training.epoch, training.step
+        watching = _watching(training.callbacks)
+        every = _interval(watching)
+        draws = self._draw(self._train[1], epoch)
+        while stop < self._steps:
+            start, stop = stop, self._next_stop(training, every, stop)
+            for each in watching:
+                each.on_train_batch_begin(start, logs={})
+            carry = (_read(model), self._sums)
+            state, self._sums = self._loop(start, stop, carry, self._train, draws)
+            _write(model, state)
+            logs = _means(self._sums, stop) if every == 1 else {}  # which waits for the device
+            for each in watching:
+                each.on_train_batch_end(stop - 1, logs=logs)
+            training.count(stop)
+            if watching and model.stop_training:
+                break
+        return _means(self._sums, stop)
+
+    def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
+        """Return loss and accuracy on the validation images."""
+        callbacks.on_test_begin()  # puts averaged weights in their place, if there are any
+        measured = self._validate(_read(self._model), self._validation)
+        logs = {name: float(value) for name, value in measured.items()}
+        callbacks.on_test_end(logs)
+        return logs
+
+    def sums(self) -> list[np.ndarray]:
+        """Return the sums of the running epoch."""
+        return [np.array(value) for value in self._sums.values()]
+
+    def restore_sums(self, sums: list[np.ndarray]) -> None:
+        """Go on from these sums."""
+        self._sums = dict(zip(no_sums(), map(jax.numpy.asarray, sums), strict=True))
+
+    def _next_stop(self, training: Training, every: int, start: int) -> int:
+        """Return the step after which a callback or the saver looks at the model again."""
+        stops = [self._steps]
+        if every:  # in steps since the training began
+            done = (training.epoch - training.first_epoch) * self._steps + start
+            stops.append(start + every - done % every)
+        if training.saver and training.saver.every:  # in steps of the epoch
+            stops.append(start + training.saver.every - start % training.saver.every)
+        return min(stops)
+
+
+def check_model(model: keras.Model) -> None:
+    """Refuse a model or an optimizer whose own way to train these steps would leave out."""
+    own = [
+        name
+        for name in ("train_step", "compute_loss", "compute_loss_and_updates")
+        if getattr(type(model), name) is not getattr(keras.Model, name)
+    ]
+    if own:
+        raise ValueError(
+            f"A model with its own {own[0]} is trained by TensorFlow: set "
+            "KERAS_BACKEND=tensorflow."
+        )
+    scaling = getattr(model.optimizer, "loss_scale_factor", None)
+    if scaling or isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            "Scaled losses, as mixed_float16 has them, are trained by TensorFlow: take "
+            "mixed_bfloat16, which needs none, or set KERAS_BACKEND=tensorflow."
+        )
+
+
+def _interval(watching: list[keras.callbacks.Callback]) -> int:
+    """Return after how many steps a callback looks at the model, 0 if none does."""
+    return math.gcd(*(each.every if isinstance(each, EveryFewSteps) else 1 for each in watching))
+
+
+def _watching(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.Callback]:
+    """Return those callbacks that look at batches for more than a progress bar."""
+    stock = keras.callbacks.Callback()
+    savers = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
+
+    def looks(each: keras.callbacks.Callback) -> bool:
+        if isinstance(each, keras.callbacks.ProgbarLogger):
+            return False
+        if type(each) in savers and each.save_freq == "epoch":
+            return False
+        # A LambdaCallback's are functions of its own.
+        mine, theirs = ([_function(getattr(of, h)) for h in _HOOKS] for of in (each, stock))
+        return mine != theirs
+
+    return [each for each in callbacks.callbacks if looks(each)]
+
+
+def _function(method: Callable) -> Callable:
+    return getattr(method, "__func__", method)
+
+
+def _means(sums: Measured, count: int) -> Logs:
+    return {name: float(value) / count for name, value in sums.items()}
+
+
+def draws_of_an_epoch(data: JaxData, labels: jax.Array, epoch: jax.Array) -> Draws:
+    """Draw an epoch: all its randomness but dropout's follows from (seed, epoch, step)."""
+    steps = data.steps_per_epoch
+    sides_key, epochs_key = jax.random.split(jax.random.key(data.seed))
+    order_key, steps_key = jax.random.split(jax.random.fold_in(epochs_key, epoch))
+    order = jax.random.permutation(order_key, len(labels))[: steps * data.batch_size]
+    sides = jax.random.bernoulli(sides_key, shape=(len(labels),))
+    return (
+        order.reshape(steps, -1),
+        jax.random.split(steps_key, steps),
+        (sides ^ (epoch % 2 == 1))[order].reshape(steps, -1),
+    )
+
+
+def _in_memory(part: LabelledImages) -> Examples:
+    images, labels = to_accelerator(part.images, part.labels.astype(np.int32))
+    return images, labels
+
+
+def _read(model: keras.Model) -> State:
+    return State(*([variable.value for variable in each] for each in _variables(model)))
+
+
+def _write(model: keras.Model, state: State) -> None:
+    for variables, values in zip(_variables(model), state, strict=True):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def _variables(model: keras.Model) -> tuple[list[keras.Variable], ...]:
+    return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables

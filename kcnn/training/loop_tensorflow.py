@@ -1,0 +1,134 @@
+"""The steps of a training on TensorFlow: Keras's own compiled training step, one at a time."""
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from kcnn.training.devices import distribute
+from kcnn.training.loop import Logs, Training
+from kcnn.training.objective import Objective, cross_entropy
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kcnn.data import Data
+
+
+def compile_for(
+    model: keras.Model,
+    data: "Data",
+    objective: Objective,
+    optimizer: keras.optimizers.Optimizer,
+) -> None:
+    """Compile `model` with the objective's loss and the accuracy."""
+    probabilities = objective.needs_probabilities(soft_labels=has_soft_labels(data))
+    loss = cross_entropy(keras.losses, probabilities=probabilities)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+
+
+def has_soft_labels(data: "Data") -> bool:
+    """Return whether the training labels are probabilities, as mixup and cutmix make them."""
+    return data.train.element_spec[1].shape.rank == 2
+
+
+class TensorFlowSteps:
+    """The steps of a compiled model on the batches of `data`."""
+
+    def __init__(self, model: keras.Model, data: "Data", objective: Objective) -> None:
+        self._model, self._data, self._objective = model, data, objective
+        self._soft = has_soft_labels(data)
+        self._validation = self._with_targets(data.validation, training=False)
+        self._batches: Any = None
+
+    def begin(self, epoch: int, step: int) -> None:
+        """Open the batches. One iterator serves all epochs, because making one takes seconds."""
+        batches = self._with_targets(self._data.batches(epoch, step), training=True)
+        self._batches = iter(distribute(batches, self._model))
+        self._model.make_train_function()
+
+    def reset(self) -> None:
+        """Reset Keras's metrics."""
+        self._model.reset_metrics()
+
+    def run(self, training: Training) -> Logs:
+        """Take the steps that are left of the epoch."""
+        model, callbacks, logs = self._model, training.callbacks, {}
+        for number in range(training.step, self._data.steps_per_epoch):
+            callbacks.on_train_batch_begin(number)
+            logs = model.train_function(self._batches)
+            callbacks.on_train_batch_end(number, logs)
+            training.count(number + 1)
+            if model.stop_training:
+                break
+        # Those of a training step of the user's own, where they are not the compiled metrics.
+        logs = model._get_metrics_result_or_logs(logs)
+        return {name: float(value) for name, value in logs.items()}
+
+    def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
+        """Return loss and metrics on the validation images."""
+        return self._model.evaluate(
+            self._validation, callbacks=callbacks, return_dict=True, verbose=0
+        )
+
+    def sums(self) -> list[np.ndarray]:
+        """Return the values of Keras's metrics."""
+        return [np.array(each) for each in self._model.metrics_variables]
+
+    def restore_sums(self, sums: list[np.ndarray]) -> None:
+        """Assign the values of Keras's metrics, which first have to be built."""
+        batch = self._with_targets(self._data.train, training=True).element_spec
+        self._model._symbolic_build(data_batch=batch)
+        for variable, value in zip(self._model.metrics_variables, sums, strict=True):
+            variable.assign(value)
+
+    def _with_targets(self, dataset: "tf.data.Dataset", *, training: bool) -> "tf.data.Dataset":
+        import tensorflow as tf
+
+        objective, classes = self._objective, len(self._data.class_names)
+        if not objective.needs_probabilities(soft_labels=self._soft):
+            return dataset
+
+        def prepare(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+            if not training:
+                return images, tf.one_hot(labels, classes)
+            targets = objective.targets(
+                labels, classes, soft_labels=self._soft, one_hot=tf.one_hot
+            )
+            return images, targets
+
+        return dataset.map(prepare)
+
+
+class Student(keras.Model):
+    """The student's own layers, trained with a teacher in the loss."""
+
+    def __init__(self, student: keras.Model, teacher: keras.Model, objective: Objective) -> None:
+        super().__init__(student.inputs[0], student.outputs[0], name=student.name)
+        self._objective = objective
+        # As functions, because Keras would track models among the attributes as layers.
+        self._predict_by_teacher = lambda images: teacher(images, training=False)
+        self._save_student = student.save
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of the labels; in training, mixed with the distillation loss."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not training:
+            return loss
+        logits = keras.ops.stop_gradient(self._predict_by_teacher(x))
+        distillation = keras.ops.mean(
+            self._objective.distillation_loss(logits, y_pred, keras.ops)
+        )
+        # Penalties of the student's layers, such as L2, are part of `loss` and stay whole.
+        return self._objective.add_teacher(loss, distillation + sum(self.losses))
+
+    def save(self, filepath: Any, overwrite: bool = True, **options: Any) -> None:
+        """Save the student, which stock Keras can load."""
+        self._save_student(filepath, overwrite=overwrite, **options)

@@ -1,0 +1,201 @@
+"""The state of a training: all that it needs to go on as if it had never stopped.
+
+All randomness of the data follows from (seed, epoch, step), and dropout's from variables of the
+model, so the position and the variables are enough.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+
+from kcnn.callbacks.memory import memory_of, restore_memory
+from kcnn.run_dir import atomic
+
+if TYPE_CHECKING:
+    from kcnn.training.loop import Training
+
+_INDEX = "index"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one callback remembers."""
+
+    callback: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a training stands, with the value of everything that it changes.
+
+    Attributes:
+        epoch: the epoch in which the training goes on, from 0.
+        step: the steps of that epoch that are done.
+        first_epoch: the epoch with which the callbacks began to count steps.
+        stopped: whether a callback ended the training.
+        model: values of all variables of the model, the state of random draws included.
+        optimizer: values of all variables of the optimizer, its averages and its rate included.
+        sums: what the running epoch has added up of its loss and metrics.
+        memories: of the callbacks that have a memory, in their order; `History` is one of them.
+    """
+
+    epoch: int
+    step: int
+    first_epoch: int
+    stopped: bool
+    model: list[np.ndarray]
+    optimizer: list[np.ndarray]
+    sums: list[np.ndarray] = field(default_factory=list)
+    memories: list[Memory] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, training: "Training") -> "TrainingState":
+        """Return the state of a running training."""
+        remembered = (
+            (type(callback).__name__, memory_of(callback)) for callback in training.each_callback()
+        )
+        return cls(
+            epoch=training.epoch,
+            step=training.step,
+            first_epoch=training.first_epoch,
+            stopped=bool(training.model.stop_training),
+            model=_values(training.model.variables),
+            optimizer=_values(training.model.optimizer.variables),
+            sums=training.steps.sums() if training.step else [],
+            memories=[Memory(name, values) for name, values in remembered if values is not None],
+        )
+
+    def restore(self, training: "Training") -> None:
+        """Bring a training that has just begun to this state.
+
+        Raises:
+            ValueError: its model, optimizer or callbacks are not those of the state.
+        """
+        _assign("model", training.model.variables, self.model)
+        _assign("optimizer", training.model.optimizer.variables, self.optimizer)
+        self.restore_memories(training)
+        training.epoch, training.step = self.epoch, self.step
+        training.first_epoch = self.first_epoch
+        training.model.stop_training = self.stopped
+
+    def restore_memories(self, training: "Training") -> None:
+        """Give the callbacks their memories back.
+
+        Raises:
+            ValueError: the callbacks with a memory are not those of the state.
+        """
+        callbacks = [each for each in training.each_callback() if memory_of(each) is not None]
+        names, wanted = (
+            [type(each).__name__ for each in callbacks],
+            [memory.callback for memory in self.memories],
+        )
+        if names != wanted:
+            raise ValueError(
+                "The callbacks are not those with which this training began. "
+                f"Received: {', '.join(names)}. Expected: {', '.join(wanted)}."
+            )
+        for callback, memory in zip(callbacks, self.memories, strict=True):
+            restore_memory(callback, memory.values)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the state to one `.npz` file, whole or not at all; no pickles."""
+        arrays: dict[str, np.ndarray] = {}
+        content = {
+            "format": _FORMAT,
+            "epoch": self.epoch,
+            "step": self.step,
+            "first_epoch": self.first_epoch,
+            "stopped": self.stopped,
+            "model": _pack(self.model, arrays),
+            "optimizer": _pack(self.optimizer, arrays),
+            "sums": _pack(self.sums, arrays),
+            "memories": [
+                {"callback": each.callback, "values": _pack(each.values, arrays)}
+                for each in self.memories
+            ],
+        }
+        arrays[_INDEX] = np.frombuffer(json.dumps(content).encode(), np.uint8)
+        with atomic(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - its stub is too narrow
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "TrainingState":
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: there is no such file, or it is no state of a training.
+        """
+        if not Path(path).is_file():
+            raise ValueError(f"There is no training state {str(path)!r}.")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                content = json.loads(bytes(arrays[_INDEX]))
+                if content.pop("format") != _FORMAT:
+                    raise ValueError("another version of kcnn wrote it")
+                parts = {name: _unpack(content.pop(name), arrays) for name in _PARTS}
+                memories = [
+                    Memory(each["callback"], _unpack(each["values"], arrays))
+                    for each in content.pop("memories")
+                ]
+        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
+            raise ValueError(f"{str(path)!r} is no state of a training: {error}") from error
+        return cls(**content, **parts, memories=memories)
+
+
+_PARTS = ("model", "optimizer", "sums")
+
+
+def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    # A copy: on a CPU the array may share its memory with a variable that training overwrites.
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def _assign(
+    owner: str, variables: Sequence[keras.Variable], values: Sequence[np.ndarray]
+) -> None:
+    shapes, wanted = [tuple(each.shape) for each in variables], [each.shape for each in values]
+    if shapes != wanted:
+        raise ValueError(
+            f"The {owner} is not the one with which this training began: "
+            f"its {len(shapes)} variables differ in number or shape from the {len(wanted)} kept."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return `value` as plain JSON, with each array moved to `arrays`."""
+    if isinstance(value, dict):
+        return {"dict": {key: _pack(each, arrays) for key, each in value.items()}}
+    if isinstance(value, list | tuple):
+        return {"list": [_pack(each, arrays) for each in value]}
+    if isinstance(value, np.generic):
+        return {"value": value.item()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return {"value": value}
+    array = np.asarray(keras.ops.convert_to_numpy(value))
+    name, dtype = str(len(arrays)), array.dtype.name
+    # NumPy's format has no bfloat16: its bits are kept as integers.
+    plain = array.dtype.kind in "biuf"
+    arrays[name] = array if plain else array.view(f"u{array.dtype.itemsize}")
+    return {"array": name, "dtype": dtype}
+
+
+def _unpack(packed: dict[str, Any], arrays: Any) -> Any:
+    if "dict" in packed:
+        return {key: _unpack(each, arrays) for key, each in packed["dict"].items()}
+    if "list" in packed:
+        return [_unpack(each, arrays) for each in packed["list"]]
+    if "value" in packed:
+        return packed["value"]
+    array, dtype = arrays[packed["array"]], np.dtype(packed["dtype"])
+    return array if array.dtype == dtype else array.view(dtype)

@@ -1,0 +1,166 @@
+"""Trainings that are stopped and taken up again: what tests/test_state.py has a process do.
+
+Every training has dropout, batch norm, averaged weights and statistics, slow weights, early
+stopping and a plateau, so that nothing of it can be forgotten unnoticed. A process that is given a
+folder does all of them and writes what came of it there, as JSON, with arrays as hexadecimal text.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import kcnn
+from kcnn.callbacks import Lookahead
+from kcnn.callbacks.memory import memory_of
+from kcnn.training import Objective, Saver, TrainingState, make_optimizer
+from kcnn.training.run import run_training
+
+EPOCHS, STEPS = 12, 8
+STOPS = {"in the first epoch": 3, "between epochs": 2 * STEPS, "in a later epoch": 3 * STEPS + 5}
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Raises in the step after the state was saved."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.after:
+            raise InterruptedError
+
+
+class Own(keras.callbacks.Callback):
+    """A callback with a memory of its own, from outside the package."""
+
+    def on_train_begin(self, logs=None):
+        self.total = 0.0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.total += logs["loss"]
+
+    def state(self):
+        return {"total": self.total}
+
+    def restore(self, state):
+        self.total = state["total"]
+
+
+def network(units=12):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 4, strides=4),
+            keras.layers.BatchNormalization(momentum=0.8),
+            keras.layers.ReLU(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(units, "relu"),
+            keras.layers.Dropout(0.4),
+            keras.layers.Dense(10, name="logits"),
+        ]
+    )
+
+
+def callbacks():
+    return [
+        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
+        kcnn.callbacks.AveragedStatistics(0.6, every=3),
+        Lookahead(EPOCHS * STEPS, every=5),
+        Own(),
+        *kcnn.callbacks.standard(patience=2),
+    ]
+
+
+def train(*, start=None, saver=None, units=12, optimizer=None, **options):
+    """Return the result of the training, and its callbacks."""
+    if keras.config.backend() == "jax":
+        data = kcnn.data.JaxData(kcnn.data.load_arrays("digits", limit=200, seed=1), 22, seed=1)
+    else:
+        data = kcnn.data.load("digits", limit=200, batch_size=22, seed=1)
+    assert data.steps_per_epoch == STEPS
+    used = options.pop("callbacks", None)
+    used = callbacks() if used is None else used
+    result = run_training(
+        network(units),
+        data,
+        Objective(label_smoothing=0.1),
+        epochs=EPOCHS,
+        optimizer=optimizer or make_optimizer("sgd", 0.3, ema=0.7),
+        callbacks=[*used, *options.pop("more", [])],
+        start=start,
+        saver=saver,
+    )
+    return result, used
+
+
+def save_after(steps, file):
+    """Return the state after so many steps of a training that is interrupted then."""
+    within = steps % STEPS
+    try:
+        train(saver=Saver(file, every=within or None), more=[Interrupt(steps)])
+    except InterruptedError:
+        pass
+    else:
+        raise RuntimeError("The training was not interrupted.")
+    return TrainingState.load(file)
+
+
+def found(result, used):
+    """Return everything that must be equal, as plain JSON."""
+    model = result.model
+    return {
+        "history": result.history,
+        "best_epoch": result.best_epoch,
+        "stop_reason": result.stop_reason,
+        "weights": [_digest(weight) for weight in model.variables],
+        "optimizer": [_digest(weight) for weight in model.optimizer.variables],
+        "memories": [
+            json.loads(json.dumps(memory, default=_digest)) for memory in map(memory_of, used)
+        ],
+    }
+
+
+def _digest(array):
+    array = np.asarray(keras.ops.convert_to_numpy(array))
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def main(folder):
+    """Do all of it."""
+    folder = Path(folder)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    done = {"whole": found(*train())}
+    for name, steps in STOPS.items():
+        state = save_after(steps, folder / "state.npz")
+        place = state.epoch * STEPS + state.step
+        done[name] = found(*train(start=state)) | {"interrupted": place == steps}
+    # What would be lost without the state's parts shows that the test can fail.
+    draws = [np.array(value) if value.dtype != np.uint32 else value * 0 for value in state.model]
+    changed = TrainingState(**(vars(state) | {"model": draws}))
+    done["without dropout's draws"] = found(*train(start=changed))["weights"]
+    done["without the callbacks' memory"] = found(*train(start=_forgetful(state)))["memories"]
+    (folder / "done.json").write_text(json.dumps(done))
+
+
+def _forgetful(state):
+    fresh = [memory_of(each) for each in callbacks()]
+    memories = [
+        type(memory)(memory.callback, memory.values | ({"wait": 0} if "wait" in memory.values else {}))
+        for memory in state.memories
+    ]
+    assert fresh
+    return TrainingState(**(vars(state) | {"memories": memories}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,117 @@
+"""A training that is taken up from its state ends where it would have ended, bit for bit."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kcnn
+from kcnn.callbacks.memory import memory_of
+from kcnn.training import TrainingState
+from tests import interrupted
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "jax"])
+def done(request, tmp_path_factory):
+    """What a process on that backend found; see tests/interrupted.py."""
+    folder = tmp_path_factory.mktemp(request.param)
+    environment = os.environ | {"KERAS_BACKEND": request.param, "TF_DETERMINISTIC_OPS": "1"}
+    command = [sys.executable, "-m", "tests.interrupted", str(folder)]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return json.loads((folder / "done.json").read_text())
+
+
+@pytest.mark.parametrize("stop", interrupted.STOPS)
+def test_a_training_that_is_taken_up_ends_with_equal_bits(done, stop):
+    whole, resumed = done["whole"], done[stop]
+    assert resumed["interrupted"]
+    assert resumed["history"] == whole["history"]
+    assert resumed["best_epoch"] == whole["best_epoch"]
+    assert resumed["stop_reason"] == whole["stop_reason"]
+    assert resumed["memories"] == whole["memories"]
+    assert resumed["weights"] == whole["weights"]
+    assert resumed["optimizer"] == whole["optimizer"]
+
+
+def test_the_tested_training_uses_what_it_has_to_remember(done):
+    """Dropout, averages, slow weights, an early stop and a lower rate all took part."""
+    whole = done["whole"]
+    assert whole["stop_reason"].startswith("val_loss was no better")
+    assert whole["best_epoch"] < len(whole["history"]["loss"])
+    rates = whole["history"]["learning_rate"]
+    assert rates[-1] < rates[0]
+    assert done["without dropout's draws"] != whole["weights"]
+    assert done["without the callbacks' memory"] != whole["memories"]
+
+
+def test_a_state_is_what_was_saved(tmp_path):
+    bits = np.array([1.5, -2.0], "float32").astype("bfloat16")
+    memories = [kcnn.training.state.Memory("Own", {"best": None, "list": [1, 2.5, bits, np.inf]})]
+    state = TrainingState(
+        epoch=3,
+        step=2,
+        first_epoch=0,
+        stopped=False,
+        model=[np.arange(3.0)],
+        optimizer=[np.array(7)],
+        sums=[np.array(0.25, "float32")],
+        memories=memories,
+    )
+    state.save(tmp_path / "state.npz")
+    again = TrainingState.load(tmp_path / "state.npz")
+    assert (again.epoch, again.step, again.stopped) == (3, 2, False)
+    np.testing.assert_array_equal(again.model[0], [0, 1, 2])
+    assert again.sums[0].dtype == np.float32
+    (memory,) = again.memories
+    assert memory.values["best"] is None
+    assert memory.values["list"][:2] == [1, 2.5]
+    assert memory.values["list"][2].dtype == bits.dtype
+    np.testing.assert_array_equal(memory.values["list"][2], bits)
+    assert memory.values["list"][3] == np.inf
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zip at all", None])
+def test_a_damaged_state_is_refused(tmp_path, damage):
+    file = tmp_path / "state.npz"
+    TrainingState(0, 0, 0, False, [np.zeros(100)], []).save(file)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    with pytest.raises(ValueError, match="is no state of a training"):
+        TrainingState.load(file)
+    with pytest.raises(ValueError, match="There is no training state"):
+        TrainingState.load(tmp_path / "other.npz")
+
+
+def test_a_state_of_another_training_is_refused(tmp_path):
+    """Another model, optimizer or list of callbacks: each is named."""
+    saved = interrupted.save_after(1, tmp_path / "state.npz")
+    for change, message in (
+        ({"units": 7}, "The model is not the one"),
+        ({"optimizer": keras.optimizers.RMSprop()}, "The optimizer is not the one"),
+        ({"callbacks": []}, "The callbacks are not those.*Received: History. Expected: .*Early"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            interrupted.train(start=saved, **change)
+
+
+def test_a_callback_of_ones_own_is_remembered():
+    class Own(keras.callbacks.Callback):
+        seen = 0
+
+        def state(self):
+            return {"seen": self.seen}
+
+        def restore(self, state):
+            self.seen = state["seen"]
+
+    class Stopping(keras.callbacks.EarlyStopping):
+        pass
+
+    assert memory_of(Own()) == {"seen": 0}
+    assert memory_of(Stopping())["wait"] == 0
+    assert memory_of(keras.callbacks.TerminateOnNaN()) is None
