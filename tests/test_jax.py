@@ -139,7 +139,7 @@ def test_one_seed_gives_one_training(done):
 
 
 def test_an_image_alternates_between_itself_and_its_mirror_image():
-    from kcnn.training.on_device import draws_of_an_epoch
+    from kcnn.training.loop_jax import draws_of_an_epoch
 
     data = JaxData(load_arrays("digits", limit=200), 20, "alternating", seed=5)
     sides = []

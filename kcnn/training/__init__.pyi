@@ -3,10 +3,13 @@ from .distillation import distill as distill
 from .loop import Saver as Saver
 from .lr_finder import (
     LearningRateCurve as LearningRateCurve,
+)
+from .lr_finder import (
     find_learning_rate as find_learning_rate,
 )
 from .objective import Objective as Objective
 from .optimizers import make_optimizer as make_optimizer
-from .run import TrainResult as TrainResult, train as train
+from .run import TrainResult as TrainResult
+from .run import train as train
 from .schedules import cosine as cosine
 from .state import TrainingState as TrainingState

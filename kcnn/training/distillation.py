@@ -56,9 +56,5 @@ def distill(
     objective = Objective(smoothing, temperature=float(temperature), alpha=float(alpha))
     for called, model in (("student", student), ("teacher", teacher)):
         check_fit(model, data.image_shape, len(data.class_names), called=called)
-    optimizer = make_optimizer(
-        options.pop("optimizer", "adam"), options.pop("learning_rate", 1e-3)
-    )
-    return run_training(
-        student, data, objective, optimizer=optimizer, teacher=teacher, **options
-    )
+    optimizer = make_optimizer(options.pop("optimizer", "adam"), options.pop("learning_rate", 1e-3))
+    return run_training(student, data, objective, optimizer=optimizer, teacher=teacher, **options)

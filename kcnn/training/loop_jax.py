@@ -126,8 +126,7 @@ def check_model(model: keras.Model) -> None:
     ]
     if own:
         raise ValueError(
-            f"A model with its own {own[0]} is trained by TensorFlow: set "
-            "KERAS_BACKEND=tensorflow."
+            f"A model with its own {own[0]} is trained by TensorFlow: set KERAS_BACKEND=tensorflow."
         )
     scaling = getattr(model.optimizer, "loss_scale_factor", None)
     if scaling or isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):

@@ -92,9 +92,7 @@ class TensorFlowSteps:
         def prepare(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             if not training:
                 return images, tf.one_hot(labels, classes)
-            targets = objective.targets(
-                labels, classes, soft_labels=self._soft, one_hot=tf.one_hot
-            )
+            targets = objective.targets(labels, classes, soft_labels=self._soft, one_hot=tf.one_hot)
             return images, targets
 
         return dataset.map(prepare)
@@ -123,9 +121,7 @@ class Student(keras.Model):
         if not training:
             return loss
         logits = keras.ops.stop_gradient(self._predict_by_teacher(x))
-        distillation = keras.ops.mean(
-            self._objective.distillation_loss(logits, y_pred, keras.ops)
-        )
+        distillation = keras.ops.mean(self._objective.distillation_loss(logits, y_pred, keras.ops))
         # Penalties of the student's layers, such as L2, are part of `loss` and stay whole.
         return self._objective.add_teacher(loss, distillation + sum(self.losses))
 

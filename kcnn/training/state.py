@@ -4,6 +4,7 @@ All randomness of the data follows from (seed, epoch, step), and dropout's from 
 model, so the position and the variables are enough.
 """
 
+import copy
 import json
 import os
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ class TrainingState:
                 f"Received: {', '.join(names)}. Expected: {', '.join(wanted)}."
             )
         for callback, memory in zip(callbacks, self.memories, strict=True):
-            restore_memory(callback, memory.values)
+            # A copy: the callback goes on to change its lists.
+            restore_memory(callback, copy.deepcopy(memory.values))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the state to one `.npz` file, whole or not at all; no pickles."""
@@ -137,7 +139,7 @@ class TrainingState:
         if not Path(path).is_file():
             raise ValueError(f"There is no training state {str(path)!r}.")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 content = json.loads(bytes(arrays[_INDEX]))
                 if content.pop("format") != _FORMAT:
                     raise ValueError("another version of kcnn wrote it")
@@ -159,9 +161,7 @@ def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 
 
-def _assign(
-    owner: str, variables: Sequence[keras.Variable], values: Sequence[np.ndarray]
-) -> None:
+def _assign(owner: str, variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     shapes, wanted = [tuple(each.shape) for each in variables], [each.shape for each in values]
     if shapes != wanted:
         raise ValueError(
