@@ -86,7 +86,7 @@ def callbacks():
 def train(*, start=None, saver=None, units=24, optimizer=None, **options):
     """Return the result of the training, and its callbacks."""
     if keras.config.backend() == "jax":
-        data = kcnn.data.DeviceData(kcnn.data.load_arrays("digits", limit=200, seed=1), 22, seed=1)
+        data = kcnn.data.JaxData(kcnn.data.load_arrays("digits", limit=200, seed=1), 22, seed=1)
     else:
         data = kcnn.data.load("digits", limit=200, batch_size=22, seed=1)
     assert data.steps_per_epoch == STEPS
