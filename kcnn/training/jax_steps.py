@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import keras
 
-from kcnn.data.jax_data import JaxData
 from kcnn.data.jax_augment import augmentation
+from kcnn.data.jax_data import JaxData
 from kcnn.training.objective import Objective, cross_entropy
 
 Examples = tuple[jax.Array, jax.Array]
