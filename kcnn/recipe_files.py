@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from kcnn.comparison import Comparison
 from kcnn.errors import one_line, unknown
+from kcnn.own_code import importable
 from kcnn.recipe import Recipe
 
 
@@ -80,7 +81,8 @@ def _content_of(path: Path) -> Recipe | Comparison:
     spec = importlib.util.spec_from_file_location(f"_kcnn_recipe_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with importable(path.parent):  # as for a script
+            spec.loader.exec_module(module)
     except ValidationError as error:
         raise ValueError(f"{path}: {one_line(error)}") from error
     except Exception as error:

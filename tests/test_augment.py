@@ -9,7 +9,9 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance
 
 from kcnn.data import AUGMENTATIONS
-from kcnn.data.augment import BORDER, adjust_colour, augmentation, centres, crop, cutout, rotate
+from kcnn.data.augment import augmentation
+from kcnn.data.operations import BORDER
+from kcnn.data.pixels import adjust_color, centers, crop, cutout, rotate
 
 WINDOWS = 2 * BORDER + 1
 
@@ -83,7 +85,7 @@ def test_each_colour_step_agrees_with_pillow(step, enhance):
     factors = np.ones((3, 20), np.float32)
     factors[step] = np.linspace(0.8, 1.2, 20)
     images = noise(20, 16, 16, 3)
-    received = adjust_colour(tf.constant(images, tf.float32), *factors).numpy()
+    received = adjust_color(tf.constant(images, tf.float32), *factors).numpy()
     for i, image in enumerate(images):
         expected = enhance(Image.fromarray(image)).enhance(factors[step, i])
         # Pillow rounds the grey it mixes in and truncates the result.
@@ -96,14 +98,14 @@ def test_colour_steps_follow_each_other():
     factors = np.random.default_rng(1).uniform(0.8, 1.2, (3, 20)).astype(np.float32)
     expected = images
     for step in range(3):
-        expected = adjust_colour(expected, *(factors[k] if k == step else one for k in range(3)))
-    np.testing.assert_allclose(adjust_colour(images, *factors), expected, atol=1e-3)
+        expected = adjust_color(expected, *(factors[k] if k == step else one for k in range(3)))
+    np.testing.assert_allclose(adjust_color(images, *factors), expected, atol=1e-3)
 
 
 def test_saturation_leaves_grey_images_alone():
     grey = tf.constant(noise(4, 8, 8, 1), tf.float32)
     one = tf.ones(4)
-    np.testing.assert_allclose(adjust_colour(grey, one, one, 0.8 * one), grey, atol=1e-3)
+    np.testing.assert_allclose(adjust_color(grey, one, one, 0.8 * one), grey, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -145,7 +147,7 @@ def test_cutout_is_that_of_the_papers_code(shape):
 def test_holes_fall_on_every_pixel_alike():
     count, height, width = 20_000, 8, 12
     images = tf.fill([count, height, width, 1], tf.constant(255, tf.uint8))
-    rows, columns = centres(images, seed(5)).numpy()
+    rows, columns = centers(images, seed(5)).numpy()
     drawn = np.bincount(rows * width + columns, minlength=height * width)
     expected = count / (height * width)
     assert (np.abs(drawn - expected) < 5 * math.sqrt(expected)).all()

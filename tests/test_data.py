@@ -1,5 +1,6 @@
 """The data room: what is loaded, how it is cut, in which order it comes, and what is refused."""
 
+import dataclasses
 import os
 import shutil
 import socket
@@ -12,10 +13,11 @@ import keras
 import numpy as np
 import pytest
 import sklearn.datasets
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from kcnn.data import Folder, labelled, load, read_image, source
+from kcnn.data import Folder, ImageReader, Opened, labelled, load, read_image, source
 from kcnn.data.splits import stratified_order
 
 NUM_CLASSES = 3
@@ -292,6 +294,57 @@ def test_train_is_one_epoch_in_a_fresh_order_each_time(load_source):
         assert [known[image] for image in order] == labels.tolist()
         orders.add(order)
     assert len(orders) == 4
+
+
+def taken(dataset, count):
+    return [(images.numpy(), labels.numpy()) for images, labels in dataset.take(count)]
+
+
+def test_batches_begin_at_any_step_and_never_end(load_source):
+    data = load_source("folder", augment="strong")
+    steps = data.steps_per_epoch
+    expected = taken(data.batches(), 3 * steps)
+    assert data.batches().cardinality() == tf.data.INFINITE_CARDINALITY
+    assert_same(expected, batches(data.train.repeat(3)))  # which begins with epoch 0
+    assert_same(taken(data.batches(1), steps), expected[steps : 2 * steps])
+    assert_same(taken(data.batches(1, 3), 4), expected[steps + 3 :][:4])
+    assert_same(taken(data.batches(step=steps + 3), 4), expected[steps + 3 :][:4])
+    assert_same(taken(data.batches(), steps), expected[:steps])
+
+
+def test_a_start_in_the_middle_reads_no_skipped_image(monkeypatch):
+    read = []
+
+    class Counted:
+        mirror = True
+
+        def open(self, data_dir):
+            def images_at(indices):
+                read.extend(indices)
+                return np.zeros((len(indices), 8, 8, 3), np.uint8)
+
+            return Opened(ImageReader(np.arange(1000) % 2, (8, 8, 3), images_at), None, ("a", "b"))
+
+    monkeypatch.setattr(labelled, "RAM_LIMIT", 0)
+    data = load(Counted(), batch_size=10, augment="none")
+    read.clear()
+    taken(data.batches(2, data.steps_per_epoch - 1), 1)
+    assert 10 <= len(read) <= 60  # prefetched ones, too
+    assert data.steps_per_epoch > 60
+
+
+def test_a_train_set_of_your_own_is_repeated(load_source):
+    data = load_source("folder", augment="none")
+    own = dataclasses.replace(data, train=data.calibration.take(3))
+    expected = batches(data.calibration.take(3))
+    assert_same(taken(own.batches(4), 5), [*expected, *expected[:2]])
+    assert_same(taken(own.batches(step=2), 3), [expected[2], *expected[:2]])
+
+
+@pytest.mark.parametrize(("argument", "value"), [("epoch", -1), ("step", -1), ("step", 0.5)])
+def test_a_place_in_a_training_is_a_count(load_source, argument, value):
+    with pytest.raises(ValueError, match=f"{argument} must be an integer of at least 0"):
+        load_source("folder").batches(**{argument: value})
 
 
 def test_labels_stay_with_their_images_under_augmentation(load_source):

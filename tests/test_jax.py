@@ -221,7 +221,7 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
         ("own step", "A model with its own train_step"),
         ("scaled", "take mixed_bfloat16, which needs none"),
         ("tensorboard", "with TensorFlow only"),
-        ("strong", "'strong' is made by TensorFlow only"),
+        ("strong", "'strong' runs on tensorflow only"),
         ("compare", "made by TensorFlow only"),
     ],
 )

@@ -26,6 +26,7 @@ from kcnn.cli.shared import (
 )
 from kcnn.cli.show import console
 from kcnn.cli.verify import verify
+from kcnn.own_code import importable
 
 app = typer.Typer(
     help="Classic CNNs in Keras, from CIFAR-10 to a verified int8 model on a phone.",
@@ -75,14 +76,18 @@ def run(
         content = recipes.override(pipeline.smoke(content) if smoke else content, changes)
         RunDir(folder).check_free(overwrite=overwrite)
         start_backend()
-        show.receipts(pipeline.run(content, file.name, folder, control=control, **options))
+        with importable(file.path.parent):  # the user's own code may lie beside the recipe
+            finished = pipeline.run(content, file.name, folder, control=control, **options)
+        show.receipts(finished)
     else:
         if control:
             raise ValueError("--control is for recipes with a teacher, not for comparisons.")
         content = pipeline.smoke_comparison(content) if smoke else content
         content = comparison.override(content, changes)
         start_backend()
-        show.comparison(pipeline.run_comparison(content, file.name, folder, **options))
+        with importable(file.path.parent):
+            finished = pipeline.run_comparison(content, file.name, folder, **options)
+        show.comparison(finished)
     console.print(f"\nEverything is in {folder}/")
 
 

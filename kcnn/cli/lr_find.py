@@ -7,6 +7,7 @@ import typer
 
 from kcnn.cli.shared import DataDir, check_new, start_tensorflow
 from kcnn.cli.show import console
+from kcnn.own_code import importable
 
 
 def lr_find(
@@ -24,7 +25,8 @@ def lr_find(
     from kcnn import recipe_files
     from kcnn.recipe import override
 
-    chosen = override(recipe_files.load(recipe).recipe, assignments or [])
+    file = recipe_files.load(recipe)
+    chosen = override(file.recipe, assignments or [])
     start_tensorflow()
     import keras
 
@@ -33,13 +35,14 @@ def lr_find(
     from kcnn.training import find_learning_rate
 
     keras.utils.set_random_seed(chosen.seed)
-    data = setup.load(chosen, data_dir)
-    curve = find_learning_rate(
-        setup.build(chosen, data),
-        data,
-        optimizer=setup.optimizer_at(chosen.train, chosen.train.learning_rate),
-        steps=steps,
-    )
+    with importable(file.path.parent):  # the user's own code may lie beside the recipe
+        data = setup.load(chosen, data_dir)
+        curve = find_learning_rate(
+            setup.build(chosen, data),
+            data,
+            optimizer=setup.optimizer_at(chosen.train, chosen.train.learning_rate),
+            steps=steps,
+        )
     plot_learning_rates(curve, out)
     console.print(f"suggested learning rate: {curve.suggestion:.2g}")
     console.print(f"{out}: the loss of {len(curve.rates)} batches")

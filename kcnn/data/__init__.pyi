@@ -1,7 +1,6 @@
 from .array_file import ArrayFile as ArrayFile
 from .arrays import Arrays as Arrays
 from .arrays import load_arrays as load_arrays
-from .catalogue import AUGMENTATIONS as AUGMENTATIONS
 from .catalogue import SOURCES as SOURCES
 from .catalogue import names as names
 from .digits import Digits as Digits
@@ -13,6 +12,9 @@ from .labelled import ImageReader as ImageReader
 from .labelled import LabelledImages as LabelledImages
 from .opened import Opened as Opened
 from .opened import Source as Source
+from .operations import AUGMENTATIONS as AUGMENTATIONS
+from .operations import OPERATIONS as OPERATIONS
+from .operations import Operation as Operation
 from .pipeline import Data as Data
 from .pipeline import load as load
 from .sources import source as source

@@ -1,223 +1,163 @@
-"""Random changes to whole batches of images, with a draw for every image.
+"""Random changes to whole batches of images in TensorFlow, with a draw for every image.
 
 All are pure functions of the images and of a seed, so that a run can be repeated exactly. They
-are vectorised by hand: Keras's random layers work in float32 image by image or draw one crop for
-the whole batch.
+work on the whole batch at once, because Keras's random layers work in float32 image by image or
+draw one crop for the whole batch.
 """
 
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from kcnn.data.catalogue import AUGMENTATIONS, BORDER, NARROW_BORDER
-from kcnn.errors import unknown
+from kcnn.data.operations import BORDER, NARROW_BORDER, Augment, Step, chain
+from kcnn.data.pixels import adjust_color, centers, crop, cutout, rotate
 
 DEGREES = 15.0
 STRENGTH = 0.2
 
-_LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision and Pillow weigh RGB.
-
 Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+"""(images uint8 [B, H, W, C], seed int64 [2], turned bool [B]) -> images."""
 
 
-def augmentation(name: str, *, mirror: bool = True) -> Augmentation:
+class _Draw(NamedTuple):
+    """What an operation may draw from: its seed, and who is mirrored by "alternating"."""
+
+    seed: tf.Tensor
+    turned: tf.Tensor
+    mirror: bool
+
+
+def augmentation(augment: Augment, *, mirror: bool = True) -> Augmentation:
     """Return the function (images uint8 [B, H, W, C], seed int64 [2], turned bool [B]) -> images.
 
-    What "mixup" and "cutmix" do beyond "standard" is in `kcnn.data.mixing`. `turned` says which
-    images "alternating" mirrors this time; the others draw that themselves.
+    An operation that mixes images is left out: it is in `kcnn.data.mixing`. `turned` says which
+    images "alternating" mirrors this time; the other operations draw that themselves.
 
     Args:
-        name: One of `kcnn.data.AUGMENTATIONS`.
+        augment: A name, a function of your own, or a list of them, as in `kcnn.data.load`.
         mirror: Whether a mirror image still belongs to its class; if not, nothing is mirrored.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: As `kcnn.data.operations.chain`. The returned function raises it if a function
+            of your own does not return uint8 images of the same shape.
 
     >>> augment = augmentation("standard")
     >>> images, turned = tf.zeros([2, 32, 32, 3], tf.uint8), tf.constant([True, False])
     >>> augment(images, tf.constant([0, 1], tf.int64), turned).shape
     TensorShape([2, 32, 32, 3])
     """
-    if name not in AUGMENTATIONS:
-        raise unknown("augmentation", name, AUGMENTATIONS)
+    steps = [step for step in chain(augment, "tensorflow") if not step.mixes]
 
-    def augment(images: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
-        if name == "none":
-            return images
-        seeds = tf.unstack(tf.random.split(seed, 5))
-        window_seed, mirror_seed, angle_seed, colour_seed, hole_seed = seeds
-        count = tf.shape(images)[0]
-        border = NARROW_BORDER if name == "alternating" else BORDER
-        top, left = tf.unstack(_integers([2, count], window_seed, 2 * border + 1))
-        mirrored = tf.cast(_integers([count], mirror_seed, 2), tf.bool)
-        if name == "shift" or not mirror:
-            mirrored = tf.zeros_like(mirrored)
-        elif name == "alternating":
-            mirrored = turned
-        images = crop(images, top, left, mirrored, border=border, reflect=name == "alternating")
-        if name == "strong":
-            angles = math.radians(DEGREES) * _floats([count], angle_seed)
-            factors = 1 + STRENGTH * _floats([3, count], colour_seed)
-            images = rotate(tf.cast(images, tf.float32), angles)
-            images = adjust_colour(images, *tf.unstack(factors))
-            images = tf.cast(tf.round(images), tf.uint8)
-        if name == "cutout":
-            images = cutout(images, centres(images, hole_seed))
+    def change(images: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
+        for step in steps:
+            own_seed = tf.random.fold_in(seed, step.stream) if step.stream else seed
+            if step.own is not None:
+                images = _checked(step, step.own(images, own_seed), images)
+            else:
+                images = _OPERATIONS[step.name](images, _Draw(own_seed, turned, mirror))
         return images
 
-    return augment
+    return change
 
 
-def crop(
+def check_own(augment: Augment, image_shape: tuple[int, int, int], batch_size: int) -> None:
+    """Call each function of the user's own once, on black images.
+
+    Inside a data set, TensorFlow would wrap the reason of an error in pages of its own words.
+
+    Raises:
+        ValueError: If a function does not return uint8 images of the same shape.
+    """
+    for step in chain(augment, "tensorflow"):
+        if step.own is not None:
+            images = tf.zeros([batch_size, *image_shape], tf.uint8)
+            _checked(step, step.own(images, tf.zeros([2], tf.int64)), images)
+
+
+def _checked(step: Step, changed: object, images: tf.Tensor) -> tf.Tensor:
+    """Return the result of the user's own function, which must be like the images it was given."""
+    received = type(changed).__name__
+    if isinstance(changed, tf.Tensor):
+        received = f"{changed.dtype.name} {changed.shape}"
+        if changed.dtype == tf.uint8 and changed.shape.is_compatible_with(images.shape):
+            return tf.ensure_shape(changed, images.shape)
+    raise ValueError(
+        f"Own augmentation {step.name!r} must return a tensor like its images, uint8 "
+        f"{images.shape}. Received: {received}"
+    )
+
+
+def _shift(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    return _window(images, draw.seed, tf.zeros(tf.shape(images)[:1], tf.bool))
+
+
+def _mirror(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    start = tf.zeros(tf.shape(images)[:1], tf.int32)
+    return crop(images, start, start, _mirrored(images, draw), border=0)
+
+
+def _shift_mirror(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    return _window(images, draw.seed, _mirrored(images, draw))
+
+
+def _alternating(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    mirrored = draw.turned & draw.mirror
+    return _window(images, draw.seed, mirrored, border=NARROW_BORDER, reflect=True)
+
+
+def _rotate_color(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    count = tf.shape(images)[0]
+    angles = math.radians(DEGREES) * _floats([count], _seeds(draw.seed)[2])
+    factors = 1 + STRENGTH * _floats([3, count], _seeds(draw.seed)[3])
+    changed = rotate(tf.cast(images, tf.float32), angles)
+    return tf.cast(tf.round(adjust_color(changed, *tf.unstack(factors))), tf.uint8)
+
+
+def _cutout(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    return cutout(images, centers(images, _seeds(draw.seed)[4]))
+
+
+_OPERATIONS: dict[str, Callable[[tf.Tensor, _Draw], tf.Tensor]] = {
+    "shift": _shift,
+    "mirror": _mirror,
+    "shift_mirror": _shift_mirror,
+    "alternating": _alternating,
+    "rotate_color": _rotate_color,
+    "cutout": _cutout,
+}
+
+
+def _seeds(seed: tf.Tensor) -> list[tf.Tensor]:
+    """Return the seeds of the window, of who is mirrored, of the angle, the color and the hole."""
+    return tf.unstack(tf.random.split(seed, 5))
+
+
+def _window(
     images: tf.Tensor,
-    top: tf.Tensor,
-    left: tf.Tensor,
+    seed: tf.Tensor,
     mirrored: tf.Tensor,
     *,
     border: int = BORDER,
     reflect: bool = False,
 ) -> tf.Tensor:
-    """Cut a window of the old size out of each image with a border around it.
-
-    Args:
-        images: [B, H, W, C] of any type.
-        top: int32 [B], first row of each window, 0 to 2 * border.
-        left: int32 [B], first column.
-        mirrored: bool [B], whether to mirror the window.
-        border: pixels that are added on every side, fewer than a side has.
-        reflect: whether the border shows the pixels inside it, else it is black.
-    """
-    height, width, channels = images.shape[1:]
-    count, across = tf.shape(images)[0], tf.range(width)
-    rows = top[:, tf.newaxis] + tf.range(-border, height - border)
-    columns = tf.where(mirrored[:, tf.newaxis], across[::-1], across)
-    columns += left[:, tf.newaxis] - border
-    if reflect:
-        rows, columns = _reflected(rows, height), _reflected(columns, width)
-    # No border is made: what lies outside is the one black pixel behind all others. Then one
-    # gather over all pixels of the batch does it all, in uint8.
-    pixels = tf.concat(
-        [tf.reshape(images, [-1, channels]), tf.zeros([1, channels], images.dtype)], 0
-    )
-    black = count * height * width
-    starts = (tf.range(count)[:, tf.newaxis] * height + rows) * width
-    starts = tf.where((rows >= 0) & (rows < height), starts, black)
-    columns = tf.where((columns >= 0) & (columns < width), columns, black)
-    places = starts[:, :, tf.newaxis] + columns[:, tf.newaxis, :]
-    return tf.gather(pixels, tf.minimum(places, black))
+    """Draw a window of each image with a border around it."""
+    places = _integers([2, tf.shape(images)[0]], _seeds(seed)[0], 2 * border + 1)
+    top, left = tf.unstack(places)
+    return crop(images, top, left, mirrored, border=border, reflect=reflect)
 
 
-def rotate(images: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
-    """Turn each image about its centre, bilinear, black where it had no pixels.
-
-    Args:
-        images: float32 [B, H, W, C].
-        angles: float32 [B], radians, counter-clockwise.
-    """
-    _, height, width, _ = images.shape
-    x, y = (width - 1) / 2, (height - 1) / 2
-    cos, sin = tf.cos(angles), tf.sin(angles)
-    zero = tf.zeros_like(angles)
-    # From a place in the result to the place in the image that it shows.
-    columns = [cos, -sin, x - cos * x + sin * y]
-    rows = [sin, cos, y - sin * x - cos * y]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([*columns, *rows, zero, zero], axis=1),
-        output_shape=[height, width],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+def _mirrored(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    count = tf.shape(images)[:1]
+    if not draw.mirror:
+        return tf.zeros(count, tf.bool)
+    return tf.cast(_integers(count, _seeds(draw.seed)[1], 2), tf.bool)
 
 
-def adjust_colour(
-    images: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor, saturation: tf.Tensor
-) -> tf.Tensor:
-    """Scale brightness, then contrast, then saturation by a factor for each image.
-
-    They are those of torchvision's ColorJitter: a mixture of the image with black, with its mean
-    grey, and with its grey version. (ColorJitter also shuffles the three; here the order is fixed.)
-
-    Args:
-        images: float32 [B, H, W, 1 or 3], 0 to 255.
-        brightness: float32 [B]; 1 changes nothing.
-        contrast: float32 [B].
-        saturation: float32 [B]; does nothing to grey images.
-    """
-    shape, channels = tf.shape(images), images.shape[-1]
-    luma = tf.constant(_LUMA if channels == 3 else [1.0], shape=[channels, 1])
-    brightness, contrast, saturation = (
-        factor[:, tf.newaxis, tf.newaxis] for factor in (brightness, contrast, saturation)
-    )
-    pixels = tf.reshape(images, [shape[0], -1, channels])
-    pixels = _clip(brightness * pixels)
-    mean_grey = tf.reduce_mean(pixels, axis=1, keepdims=True) @ luma
-    pixels = _clip(contrast * pixels + (1 - contrast) * mean_grey)
-    # Pixel times matrix, for broadcasting a grey picture over 3 channels takes 4 times as long.
-    pixels = _clip(pixels @ (saturation * tf.eye(channels) + (1 - saturation) * luma))
-    return tf.reshape(pixels, shape)
-
-
-def cutout(images: tf.Tensor, centre: tf.Tensor) -> tf.Tensor:
-    """Black out a square of half the shorter side in each image: 16 x 16 pixels of 32 x 32.
-
-    Paper: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with
-    Cutout" (2017), https://arxiv.org/abs/1708.04552. (Its zero is the mean colour, for it
-    normalises first; here it is black, as the border is.)
-
-    Args:
-        images: uint8 [B, H, W, C].
-        centre: int32 [2, B], row and column of the middle of each hole. What reaches beyond the
-            border is lost.
-    """
-    sizes = tf.fill(tf.shape(centre), min(images.shape[1:3]) // 2)
-    return images * (1 - rectangles(images, centre, sizes))
-
-
-def centres(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draw a pixel of each image: row and column, int32 [2, B], every pixel equally likely."""
-    count, (height, width) = tf.shape(images)[0], images.shape[1:3]
-    pixels = _integers([count], seed, height * width)
-    return tf.stack([pixels // width, pixels % width])
-
-
-def rectangles(images: tf.Tensor, centre: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Return 1 for each value of each image that lies in its rectangle, else 0: uint8 [B, H, W, C].
-
-    Numbers, for to multiply by them takes a third of the time of `tf.where`.
-
-    Args:
-        images: [B, H, W, C], of which only the shape matters.
-        centre: int32 [2, B], row and column.
-        sizes: int32 [2, B], height and width.
-    """
-    _, height, width, channels = images.shape
-    start = centre - sizes // 2
-
-    def inside(axis: int, length: int) -> tf.Tensor:
-        distance = tf.range(length) - start[axis, :, tf.newaxis]
-        return (distance >= 0) & (distance < sizes[axis, :, tf.newaxis])
-
-    # Broadcast over rows of values, not of pixels: the last axis is then long enough to be fast.
-    columns = tf.repeat(inside(1, width), channels, axis=1)
-    values = inside(0, height)[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
-    return tf.reshape(tf.cast(values, tf.uint8), tf.shape(images))
-
-
-def _reflected(places: tf.Tensor, length: int) -> tf.Tensor:
-    """Return the places inside that those outside mirror; the outermost pixel is not doubled."""
-    return length - 1 - tf.abs(length - 1 - tf.abs(places))
-
-
-def _clip(pixels: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(pixels, 0.0, 255.0)
-
-
-def _integers(shape: list[int], seed: tf.Tensor, below: int) -> tf.Tensor:
+def _integers(shape: Any, seed: tf.Tensor, below: int) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, seed, 0, below, tf.int32)
 
 
-def _floats(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
+def _floats(shape: Any, seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)

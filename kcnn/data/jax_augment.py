@@ -1,46 +1,45 @@
-"""Random changes to whole batches of images on the device, inside a compiled training step.
+"""Random changes to whole batches of images in JAX, inside a compiled training step.
 
-What `augment` and `mixing` do in TensorFlow, in JAX: pure functions of the images and of a key, a
-draw for every image, in uint8. The draws are others, for every library has its own generator.
+The operations of `augment` and `mixing`, in JAX: pure functions of the images and of a key, with a
+draw for every image, in uint8. The random numbers differ from TensorFlow's, because each library
+has its own generator.
 """
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from kcnn.data.catalogue import AUGMENTATIONS, BORDER, NARROW_BORDER
-from kcnn.errors import unknown
-
-IN_JAX = tuple(name for name in AUGMENTATIONS if name != "strong")
+from kcnn.data.operations import BORDER, NARROW_BORDER, Augment, Step, chain
 
 Augmentation = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+"""(images uint8 [B, H, W, C], labels int32 [B], key, turned bool [B]) -> images and targets."""
 
 
-def check_in_jax(name: str) -> None:
-    """Raise a ValueError unless the augmentation is known and can be done on the device."""
-    if name not in AUGMENTATIONS:
-        raise unknown("augmentation", name, AUGMENTATIONS)
-    if name not in IN_JAX:
-        raise ValueError(
-            f"Augmentation {name!r} is made by TensorFlow only; on the device there are "
-            f"{', '.join(IN_JAX)}."
-        )
+class _Draw(NamedTuple):
+    """What an operation may draw from: its key, and who is mirrored by "alternating"."""
+
+    key: jax.Array
+    turned: jax.Array
+    mirror: bool
 
 
-def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
+def augmentation(augment: Augment, *, mirror: bool, num_classes: int) -> Augmentation:
     """Return (images uint8 [B, H, W, C], labels int32 [B], key, turned bool [B]) -> both, changed.
 
     The targets of "mixup" and "cutmix" are soft, float32 [B, num_classes]; others are the labels.
-    `turned` says which images "alternating" mirrors this time; the others draw that themselves.
+    `turned` says which images "alternating" mirrors this time; the other operations draw that
+    themselves.
 
     Args:
-        name: One of `IN_JAX`.
+        augment: A name, a function of your own, or a list of them, as in `kcnn.data.JaxData`.
         mirror: Whether a mirror image still belongs to its class; if not, nothing is mirrored.
         num_classes: Number of different labels.
 
     Raises:
-        ValueError: If the name is unknown or only TensorFlow has it.
+        ValueError: As `kcnn.data.operations.chain`. The returned function raises it if a function
+            of your own does not return uint8 images of the same shape.
 
     >>> augment = augmentation("mixup", mirror=True, num_classes=3)
     >>> images, labels = jnp.zeros((2, 8, 8, 1), jnp.uint8), jnp.array([0, 2])
@@ -48,30 +47,102 @@ def augmentation(name: str, *, mirror: bool, num_classes: int) -> Augmentation:
     >>> [each.shape for each in augment(images, labels, jax.random.key(0), turned)]
     [(2, 8, 8, 1), (2, 3)]
     """
-    check_in_jax(name)
+    steps = chain(augment, "jax")
 
-    def augment(
+    def change(
         images: jax.Array, labels: jax.Array, key: jax.Array, turned: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        if name == "none":
-            return images, labels
-        window_key, mirror_key, hole_key, mixing_key = jax.random.split(key, 4)
-        count = len(images)
-        border = NARROW_BORDER if name == "alternating" else BORDER
-        top, left = jax.random.randint(window_key, (2, count), 0, 2 * border + 1)
-        mirrored = jax.random.bernoulli(mirror_key, shape=(count,))
-        if name == "shift" or not mirror:
-            mirrored = jnp.zeros_like(mirrored)
-        elif name == "alternating":
-            mirrored = turned
-        images = crop(images, top, left, mirrored, border=border, reflect=name == "alternating")
-        if name == "cutout":
-            images = cutout(images, _centres(images, hole_key))
-        if name in ("mixup", "cutmix"):
-            return _mixed(name, images, jax.nn.one_hot(labels, num_classes), mixing_key)
+        for step in steps:
+            own_key = jax.random.fold_in(key, step.stream) if step.stream else key
+            if step.own is not None:
+                images = _checked(step, step.own(images, own_key), images)
+            elif step.mixes:
+                shares = jax.nn.one_hot(labels, num_classes)
+                images, labels = _mixed(step.name, images, shares, _keys(own_key)[3])
+            else:
+                images = _OPERATIONS[step.name](images, _Draw(own_key, turned, mirror))
         return images, labels
 
-    return augment
+    return change
+
+
+def check_own(augment: Augment, image_shape: tuple[int, int, int], batch_size: int) -> None:
+    """Trace each function of the user's own once, without computing anything.
+
+    Raises:
+        ValueError: If a function does not return uint8 images of the same shape.
+    """
+    for step in chain(augment, "jax"):
+        if step.own is not None:
+            images = jax.ShapeDtypeStruct((batch_size, *image_shape), jnp.uint8)
+            _checked(step, jax.eval_shape(step.own, images, jax.random.key(0)), images)
+
+
+def _checked(step: Step, changed: Any, images: Any) -> Any:
+    """Return the result of the user's own function, which must be like the images it was given."""
+    expected, received = (
+        f"{each.dtype} {each.shape}" if hasattr(each, "dtype") else type(each).__name__
+        for each in (images, changed)
+    )
+    if received != expected:
+        raise ValueError(
+            f"Own augmentation {step.name!r} must return an array like its images, {expected}. "
+            f"Received: {received}"
+        )
+    return changed
+
+
+def _shift(images: jax.Array, draw: _Draw) -> jax.Array:
+    return _window(images, draw.key, jnp.zeros(len(images), bool))
+
+
+def _mirror(images: jax.Array, draw: _Draw) -> jax.Array:
+    return jnp.where(_mirrored(images, draw)[:, None, None, None], images[:, :, ::-1], images)
+
+
+def _shift_mirror(images: jax.Array, draw: _Draw) -> jax.Array:
+    return _window(images, draw.key, _mirrored(images, draw))
+
+
+def _alternating(images: jax.Array, draw: _Draw) -> jax.Array:
+    mirrored = draw.turned & draw.mirror
+    return _window(images, draw.key, mirrored, border=NARROW_BORDER, reflect=True)
+
+
+def _cutout(images: jax.Array, draw: _Draw) -> jax.Array:
+    return cutout(images, _centers(images, _keys(draw.key)[2]))
+
+
+_OPERATIONS: dict[str, Callable[[jax.Array, _Draw], jax.Array]] = {
+    "shift": _shift,
+    "mirror": _mirror,
+    "shift_mirror": _shift_mirror,
+    "alternating": _alternating,
+    "cutout": _cutout,
+}
+
+
+def _keys(key: jax.Array) -> jax.Array:
+    """Return the keys of the window, of who is mirrored, of the hole and of the mixing."""
+    return jax.random.split(key, 4)
+
+
+def _window(
+    images: jax.Array,
+    key: jax.Array,
+    mirrored: jax.Array,
+    *,
+    border: int = BORDER,
+    reflect: bool = False,
+) -> jax.Array:
+    """Draw a window of each image with a border around it."""
+    top, left = jax.random.randint(_keys(key)[0], (2, len(images)), 0, 2 * border + 1)
+    return crop(images, top, left, mirrored, border=border, reflect=reflect)
+
+
+def _mirrored(images: jax.Array, draw: _Draw) -> jax.Array:
+    mirrored = jax.random.bernoulli(_keys(draw.key)[1], shape=(len(images),))
+    return mirrored & draw.mirror
 
 
 def crop(
@@ -101,15 +172,15 @@ def crop(
     return jnp.where(mirrored[:, None, None, None], windows[:, :, ::-1], windows)
 
 
-def cutout(images: jax.Array, centre: jax.Array) -> jax.Array:
+def cutout(images: jax.Array, center: jax.Array) -> jax.Array:
     """Black out a square of half the shorter side in each image, as `kcnn.data.augment.cutout`.
 
     Args:
         images: uint8 [B, H, W, C].
-        centre: int32 [2, B], row and column of the middle of each hole.
+        center: int32 [2, B], row and column of the middle of each hole.
     """
-    sizes = jnp.full_like(centre, min(images.shape[1:3]) // 2)
-    return jnp.where(_rectangles(images, centre, sizes), jnp.zeros_like(images), images)
+    sizes = jnp.full_like(center, min(images.shape[1:3]) // 2)
+    return jnp.where(_rectangles(images, center, sizes), jnp.zeros_like(images), images)
 
 
 def mixup(images: jax.Array, others: jax.Array, share: jax.Array) -> jax.Array:
@@ -125,7 +196,7 @@ def mixup(images: jax.Array, others: jax.Array, share: jax.Array) -> jax.Array:
 
 
 def cutmix(
-    images: jax.Array, others: jax.Array, share: jax.Array, centre: jax.Array
+    images: jax.Array, others: jax.Array, share: jax.Array, center: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Paste a rectangle of another image into each image, as `kcnn.data.mixing.cutmix`.
 
@@ -133,7 +204,7 @@ def cutmix(
         images: uint8 [B, H, W, C].
         others: uint8 [B, H, W, C], the pixels are taken from the same place.
         share: float32 [B], what remains of the first image, 0 to 1.
-        centre: int32 [2, B], row and column of the middle of each rectangle.
+        center: int32 [2, B], row and column of the middle of each rectangle.
 
     Returns:
         The images, and the share that did remain, from the number of pixels.
@@ -141,34 +212,34 @@ def cutmix(
     height, width = images.shape[1:3]
     side = jnp.sqrt(1 - share)
     sizes = jnp.stack([side * height, side * width]).astype(jnp.int32)
-    pasted = _rectangles(images, centre, sizes)
+    pasted = _rectangles(images, center, sizes)
     return jnp.where(pasted, others, images), 1 - pasted.mean(axis=(1, 2, 3))
 
 
 def _mixed(
     name: str, images: jax.Array, shares: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    partner_key, share_key, centre_key = jax.random.split(key, 3)
+    partner_key, share_key, center_key = jax.random.split(key, 3)
     partners = jax.random.permutation(partner_key, len(images))
     others, share = images[partners], jax.random.uniform(share_key, (len(images),))
     if name == "mixup":
         images = mixup(images, others, share)
     else:
-        images, share = cutmix(images, others, share, _centres(images, centre_key))
+        images, share = cutmix(images, others, share, _centers(images, center_key))
     share = share[:, None]
     return images, share * shares + (1 - share) * shares[partners]
 
 
-def _centres(images: jax.Array, key: jax.Array) -> jax.Array:
+def _centers(images: jax.Array, key: jax.Array) -> jax.Array:
     """Draw a pixel of each image: row and column, int32 [2, B], every pixel equally likely."""
     count, height, width, _ = images.shape
     pixels = jax.random.randint(key, (count,), 0, height * width)
     return jnp.stack([pixels // width, pixels % width])
 
 
-def _rectangles(images: jax.Array, centre: jax.Array, sizes: jax.Array) -> jax.Array:
+def _rectangles(images: jax.Array, center: jax.Array, sizes: jax.Array) -> jax.Array:
     """Return which pixels of each image lie in its rectangle: bool [B, H, W, 1]."""
-    start = centre - sizes // 2
+    start = center - sizes // 2
 
     def inside(axis: int) -> jax.Array:
         distance = jnp.arange(images.shape[axis + 1]) - start[axis, :, None]

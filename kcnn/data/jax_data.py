@@ -1,4 +1,4 @@
-"""A data set for training on the device: all of it lies there, and is never copied again."""
+"""A data set for training in JAX: all of it lies on the accelerator and is copied only once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 
 from kcnn.data.arrays import Arrays
 from kcnn.data.labelled import LabelledImages
+from kcnn.data.operations import Augment, chain
 from kcnn.data.splits import check_arguments, check_batch_size
 
 
@@ -38,7 +39,10 @@ class JaxData:
     Attributes:
         arrays: What `kcnn.data.load_arrays` returns.
         batch_size: Images a batch.
-        augment: One of `kcnn.data.AUGMENTATIONS` but "strong".
+        augment: As in `kcnn.data.load`, but of the operations that run on JAX: all but
+            "rotate_color", and so "strong". A function of your own is traced inside the compiled
+            step: it is called with uint8 images [batch_size, H, W, C] and a key for `jax.random`,
+            and returns uint8 images of the same shape.
         seed: Decides the order and every random change.
 
     >>> from kcnn.data import load_arrays
@@ -49,17 +53,17 @@ class JaxData:
 
     arrays: Arrays
     batch_size: int = 128
-    augment: str = "standard"
+    augment: Augment = "standard"
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the arguments."""
-        # Imported late, as it imports JAX.
-        from kcnn.data.jax_augment import check_in_jax
-
-        check_in_jax(self.augment)
         check_arguments(seed=self.seed)
         check_batch_size(self.batch_size, self.num_train)
+        if any(step.own is not None for step in chain(self.augment, "jax")):
+            from kcnn.data.jax_augment import check_own  # imported late, because it imports JAX
+
+            check_own(self.augment, self.image_shape, self.batch_size)
 
     @property
     def validation(self) -> Batches:

@@ -8,25 +8,24 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from kcnn.data.augment import centres, rectangles
-
-MIXED = ("mixup", "cutmix")
+from kcnn.data.operations import Augment, chain
+from kcnn.data.pixels import centers, rectangles
 
 _STREAM = 1  # The seed's own numbers are what `augment` draws from.
 
 Mixing = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def mixing(name: str, num_classes: int) -> Mixing:
+def mixing(augment: Augment, num_classes: int) -> Mixing:
     """Return the function (images uint8 [B, H, W, C], labels int32 [B], seed) -> (images, labels).
 
     "mixup" and "cutmix" mix each image with another one of the batch (or, rarely, with itself) and
     make soft labels of it, float32 [B, num_classes], that sum to 1: the share of each class in the
     image. The share is drawn from Beta(1, 1), the uniform distribution, as both papers do for
-    CIFAR. Under every other name images and labels stay as they are.
+    CIFAR. With any other augmentation, images and labels stay as they are.
 
     Args:
-        name: One of `kcnn.data.AUGMENTATIONS`.
+        augment: A name, a function of your own, or a list of them, as in `kcnn.data.load`.
         num_classes: Number of different labels.
 
     >>> mix = mixing("mixup", num_classes=3)
@@ -34,19 +33,20 @@ def mixing(name: str, num_classes: int) -> Mixing:
     >>> mix(images, labels, tf.constant([0, 1], tf.int64))[1].shape
     TensorShape([2, 3])
     """
+    last = chain(augment, "tensorflow")[-1:]
+    if not last or not last[0].mixes:
+        return lambda images, labels, seed: (images, labels)
 
     def mix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if name not in MIXED:
-            return images, labels
         count = tf.shape(images)[0]
         seeds = tf.unstack(tf.random.split(tf.random.fold_in(seed, _STREAM), 3))
         partners = tf.random.experimental.stateless_shuffle(tf.range(count), seeds[0])
         others = tf.gather(images, partners)
         share = tf.random.stateless_uniform([count], seeds[1])
-        if name == "mixup":
+        if last[0].name == "mixup":
             images = mixup(images, others, share)
         else:
-            images, share = cutmix(images, others, share, centres(images, seeds[2]))
+            images, share = cutmix(images, others, share, centers(images, seeds[2]))
         labels = tf.one_hot(labels, num_classes)
         share = share[:, tf.newaxis]
         return images, share * labels + (1 - share) * tf.gather(labels, partners)
@@ -71,7 +71,7 @@ def mixup(images: tf.Tensor, others: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
 
 
 def cutmix(
-    images: tf.Tensor, others: tf.Tensor, share: tf.Tensor, centre: tf.Tensor
+    images: tf.Tensor, others: tf.Tensor, share: tf.Tensor, center: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Paste a rectangle of another image, of the image's own proportions, into each image.
 
@@ -83,7 +83,7 @@ def cutmix(
         images: uint8 [B, H, W, C].
         others: uint8 [B, H, W, C], the pixels are taken from the same place.
         share: float32 [B], what remains of the first image, 0 to 1.
-        centre: int32 [2, B], row and column of the middle of each rectangle. What reaches beyond
+        center: int32 [2, B], row and column of the middle of each rectangle. What reaches beyond
             the border is lost.
 
     Returns:
@@ -91,6 +91,6 @@ def cutmix(
     """
     side = tf.sqrt(1 - share)
     sizes = [tf.cast(side * length, tf.int32) for length in images.shape[1:3]]
-    pasted = rectangles(images, centre, tf.stack(sizes))
+    pasted = rectangles(images, center, tf.stack(sizes))
     remaining = 1 - tf.reduce_mean(tf.cast(pasted, tf.float32), axis=[1, 2, 3])
     return images * (1 - pasted) + others * pasted, remaining

@@ -9,11 +9,12 @@ import tensorflow as tf
 
 from kcnn.checks import check_count
 from kcnn.data import labelled
-from kcnn.data.augment import augmentation
+from kcnn.data.augment import augmentation, check_own
 from kcnn.data.examples import as_examples
 from kcnn.data.feed import Shuffled, in_order
 from kcnn.data.mixing import mixing
 from kcnn.data.opened import Source
+from kcnn.data.operations import Augment
 from kcnn.data.sources import source
 from kcnn.data.splits import check_arguments, check_batch_size, split
 
@@ -94,7 +95,7 @@ def load(
     name: str | Source = "cifar10",
     *,
     batch_size: int = 128,
-    augment: str = "standard",
+    augment: Augment = "standard",
     validation: float = 0.1,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
@@ -112,9 +113,14 @@ def load(
             `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
             two, or `kcnn.data.source(name, image_size=(height, width))`.
         batch_size: Images a batch.
-        augment: One of `kcnn.data.AUGMENTATIONS`. None mirrors a source whose `mirror` is False,
-            such as digits. "mixup" and "cutmix" make soft labels, float32 [batch_size, classes],
-            in `train`: its loss is CategoricalCrossentropy.
+        augment: One of `kcnn.data.AUGMENTATIONS`; a function of your own, or its place as
+            "module:function"; or a list of functions, places and `kcnn.data.OPERATIONS`, which
+            follow each other: ("strong", "cutout"). A function is called with uint8 images
+            [batch_size, H, W, C] and an int64 seed [2] for `tf.random.stateless_*`, and returns
+            uint8 images of the same shape. The seed follows from (seed, epoch, step).
+            "mixup" and "cutmix" make soft labels, float32 [batch_size, classes], in `train`,
+            whose loss is CategoricalCrossentropy; in a list they come last. A source whose
+            `mirror` is False, such as digits, is never mirrored.
         validation: Share of the training images to cut off as validation set, above 0 and below
             0.5, with the same share of every class.
         seed: Decides the validation set, the order and every random change.
@@ -137,12 +143,13 @@ def load(
     check_batch_size(batch_size)
     check_arguments(validation=validation, seed=seed, limit=limit)
     origin = name if isinstance(name, Source) else source(name)
-    change = augmentation(augment, mirror=origin.mirror)
+    change = augmentation(augment, mirror=origin.mirror)  # raises before anything is read
     opened = origin.open(data_dir)
     parts = split(opened, validation, seed, limit)
     check_batch_size(batch_size, len(parts[0]))
     held = sum(part.num_bytes for part in parts) <= labelled.RAM_LIMIT
     train, held_out, test = (as_examples(part.decoded() if held else part) for part in parts)
+    check_own(augment, train.image_shape, batch_size)
     mix = mixing(augment, len(opened.class_names))
     order = np.random.default_rng(seed).permutation(len(train))
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from kcnn.recipe.compression import Cluster, Prune, Quantize, QuantizeAware, Slim
@@ -10,16 +10,30 @@ from kcnn.recipe.ranges import CONFIG, Count, Fraction, Positive
 from kcnn.recipe.train import Train
 
 
+def _names(augment: object) -> object:
+    """Refuse a function, which a recipe's JSON could not hold."""
+    parts = augment if isinstance(augment, list | tuple) else (augment,)
+    for part in parts:
+        if not isinstance(part, str):
+            raise ValueError(
+                "give names, and a function of your own as 'module:function', which a recipe can "
+                f"be saved with. Received: {part!r}"
+            )
+    return augment
+
+
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Data:
     """Which images, and how they are fed; see `kcnn.data.load`.
 
-    `image_size` (height, width) is needed only where a set's images differ in size.
+    `augment` is a name, an augmentation of your own as "module:function", or a list of them that
+    follow each other. `image_size` (height, width) is needed only where a set's images differ in
+    size.
     """
 
     name: str = "cifar10"
     batch_size: Count = 128
-    augment: str = "standard"
+    augment: Annotated[str | tuple[str, ...], BeforeValidator(_names)] = "standard"
     validation: Fraction = 0.1
     limit: Count | None = None
     image_size: tuple[Count, Count] | None = None
