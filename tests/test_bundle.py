@@ -16,18 +16,18 @@ from ai_edge_litert import schema_py_generated as schema
 from sklearn.datasets import load_digits
 
 from kcnn import models
-from kcnn.bundle import Result, Score, Verification, read, verify, write_bundle
+from kcnn.bundle import Result, Verification, read, verify, write_bundle
 from kcnn.bundle.snippets import micro_operators, write_snippets
-from kcnn.data import load_arrays
+from kcnn.data import Examples, Opened, load, load_arrays
 from kcnn.layers import LocalResponseNormalization
 from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.metadata import read_metadata
-from kcnn.runtimes import RUNTIMES
+from kcnn.runtimes import RUNTIMES, Runtime, find_runtime, litert
 
 layers = keras.layers
 LABELS = ("zero", 'a "quoted" one', "two\\three $x", "four")
-LITERT = ("litert", "litert-optimised", "litert-reference")
+LITERT = ("litert", "litert-optimized", "litert-reference")
 
 
 KCNN = Path(sys.executable).with_name("kcnn")
@@ -54,17 +54,23 @@ def tiny(*extra, channels=3):
     )
 
 
+class Noise:
+    """A source of 40 training images and 30 test images."""
+
+    mirror = False
+
+    def open(self, data_dir):
+        train, test = (
+            Examples.from_arrays(noise(count, seed), np.arange(count) % 4)
+            for count, seed in ((40, 5), (30, 6))
+        )
+        return Opened(train, test, LABELS)
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
-    write_bundle(
-        tiny(),
-        folder,
-        calibration=noise(32),
-        golden=noise(10),
-        labels=LABELS,
-        score=lambda path: Score(0.9, summarize(path).operators["CONV_2D"]),
-    )
+    write_bundle(tiny(), folder, data=load(Noise(), batch_size=8))
     return folder
 
 
@@ -87,7 +93,10 @@ def test_a_bundle_says_what_is_in_it(bundle):
         **{"scale": 1.0, "zero_point": -128},
     }
     assert manifest["labels"] == [*LABELS]
-    assert (manifest["test_accuracy"], manifest["test_images"]) == (0.9, 2)
+    predicted = TFLiteClassifier(bundle / "model_int8.tflite")(noise(30, 6)).argmax(axis=1)
+    assert 0 < manifest["test_accuracy"] < 1
+    assert manifest["test_accuracy"] == np.mean(predicted == np.arange(30) % 4)
+    assert manifest["test_images"] == 30
     files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
     assert files == {"bundle.json", *manifest["sha256"]}
     assert summarize(bundle / "model_int8.tflite").labels == LABELS
@@ -95,6 +104,7 @@ def test_a_bundle_says_what_is_in_it(bundle):
 
 def test_the_golden_answers_are_those_of_the_model(bundle):
     images, outputs = golden(bundle)
+    np.testing.assert_array_equal(images, noise(30, 6)[:10])
     classifier = TFLiteClassifier(bundle / "model_int8.tflite")
     output = read(bundle).output
     np.testing.assert_allclose(
@@ -312,11 +322,49 @@ def test_a_bundle_is_verified_on_litert(bundle):
         assert other.difference < 4
 
 
+def near(model, images, *, timeout):
+    """A user's own runtime: LiteRT, but the first number of every answer is two steps higher."""
+    run = litert.run(model, images, timeout=timeout)
+    outputs = run.outputs.copy()
+    outputs[:, 0] = np.clip(outputs[:, 0].astype(int) + 2, 0, 255)
+    return replace(run, outputs=outputs)
+
+
+OWN = Runtime("own", "My runtime", near, lambda: None, io="uint8", held_to="litert", tolerance=2)
+
+
+def test_a_runtime_of_ones_own_is_verified_as_the_others_are(bundle):
+    verification = verify(bundle, runtimes=[OWN, "litert-optimised"])
+    own, optimized = verification.results
+    assert (own.title, own.held_difference, own.golden_equal) == ("My runtime", 2, 0)
+    assert optimized.runtime == "litert-optimized"  # its old name still finds it
+    assert verification.failures == [] and verification.asked == ("own", "litert-optimized")
+    strict = replace(OWN, tolerance=1, golden=True)
+    assert verify(bundle, runtimes=[strict]).failures == [
+        "My runtime returns other answers for 10 of 10 golden images.",
+        "My runtime differs by up to 2 steps from LiteRT, XNNPACK; 1 are allowed.",
+    ]
+    missing = replace(OWN, available=lambda: "Buy one.")
+    assert "My runtime did not run: Buy one." in verify(bundle, runtimes=[missing]).failures
+    with pytest.raises(ValueError, match="Unknown runtime 'nowhere'"):
+        verify(bundle, runtimes=[replace(OWN, held_to="nowhere")])
+
+
+def test_a_runtime_of_ones_own_is_found_by_its_place(tmp_path, monkeypatch):
+    (tmp_path / "phones.py").write_text(
+        "from kcnn.runtimes import RUNTIMES\nOURS, wrong = RUNTIMES['litert'], 1\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert find_runtime("phones:OURS") is RUNTIMES["litert"]
+    with pytest.raises(ValueError, match="'phones:wrong' must be a kcnn.runtimes.Runtime"):
+        find_runtime("phones:wrong")
+
+
 def test_other_answers_than_the_golden_ones_are_told(copied):
     outputs = np.fromfile(copied / "golden/outputs.bin", np.int8)
     outputs[0] ^= 1
     outputs.tofile(copied / "golden/outputs.bin")
-    with pytest.raises(ValueError, match="outputs.bin' is not the file"):
+    with pytest.raises(ValueError, match="outputs.bin' has changed"):
         verify(copied, runtimes=["litert"])
     manifest = json.loads((copied / "bundle.json").read_text())
     del manifest["sha256"]["golden/outputs.bin"]
@@ -324,7 +372,7 @@ def test_other_answers_than_the_golden_ones_are_told(copied):
     verification = verify(copied, runtimes=["litert"])
     assert verification.results[0].golden_equal == 9
     assert verification.failures == [
-        "LiteRT, XNNPACK gives other answers for 1 of 10 golden images."
+        "LiteRT, XNNPACK returns other answers for 1 of 10 golden images."
     ]
 
 
@@ -335,7 +383,7 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
         verify(copied, runtimes=["litrt"])
     model = copied / "model_int8.tflite"
     model.write_bytes(model.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="not the file that the bundle was made of"):
+    with pytest.raises(ValueError, match="has changed since the bundle was made"):
         read(copied)
     model.unlink()
     with pytest.raises(ValueError, match="lacks its file 'model_int8.tflite'"):
@@ -393,7 +441,7 @@ def outcome(name, **found):
         (outcome("litert-reference", golden_equal=0, golden_difference=90), None, None),
         (outcome("tflite-micro", held_difference=11, golden_equal=0), None, None),
         (outcome("tflite-micro", held_difference=17), None, "up to 17 steps from LiteRT, refer"),
-        (outcome("tflite-micro"), None, "cannot be held against LiteRT, reference kernels"),
+        (outcome("tflite-micro"), None, "cannot be compared with LiteRT, reference kernels"),
         (outcome("litert-js", held_difference=0), None, None),
         (outcome("litert-js", held_difference=1), None, "up to 1 steps from LiteRT, XNNPACK"),
         (Result("litert", "LiteRT, XNNPACK", failed="Why."), None, "XNNPACK failed: Why."),
@@ -508,7 +556,7 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
     outputs = tmp_path / "phone/golden/outputs.bin"
     outputs.write_bytes(outputs.read_bytes()[::-1])
     done = kcnn("verify", "phone", cwd=tmp_path)
-    assert done.returncode == 1 and "not the file that the bundle was made of" in done.stderr
+    assert done.returncode == 1 and "has changed since the bundle was made" in done.stderr
 
 
 def test_a_file_of_floats_is_labelled_and_compared_where_data_are_named(digits_model, tmp_path):
@@ -522,6 +570,21 @@ def test_a_file_of_floats_is_labelled_and_compared_where_data_are_named(digits_m
 def test_a_runtime_that_takes_too_long_is_ended(bundle):
     (result,) = verify(bundle, runtimes=["litert"], timeout=0.01).results
     assert "longer than 0.01 s: raise the timeout" in result.failed
+
+
+def test_what_is_passed_beside_data_replaces_it(tmp_path):
+    golden_images, names = noise(12, seed=7), ("a", "b", "c", "d")
+    data = load(Noise(), batch_size=8)
+    written = write_bundle(tiny(), tmp_path / "new", data=data, golden=golden_images, labels=names)
+    assert (written.labels, written.golden.count, written.test_images) == (names, 12, 30)
+    stored = np.fromfile(tmp_path / "new/golden/images.bin", np.uint8)
+    np.testing.assert_array_equal(stored, golden_images.ravel())
+
+
+def test_a_bundle_needs_golden_images(tmp_path):
+    with pytest.raises(ValueError, match="pass data=, or ten test images as golden="):
+        write_bundle(tiny(), tmp_path / "new", calibration=noise(32))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_in_use_stays_as_it_is(bundle):

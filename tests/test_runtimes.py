@@ -115,7 +115,7 @@ def test_every_runtime_gives_the_same_answers_but_for_rounding(name, files):
     assert ours.outputs.dtype == ("uint8" if name == "litert-js" else "int8")
     assert ours.outputs.shape == (30, 4) and len(np.unique(ours.outputs, axis=0)) > 10
     assert np.abs(ours.levels - reference.levels).max() <= FURTHEST
-    assert ours.milliseconds_per_image > 0 and ours.details["version"]
+    assert ours.milliseconds_per_image > 0 and ours.details.version
     np.testing.assert_allclose(ours.logits, reference.logits, atol=(FURTHEST + 0.1) * ours.scale)
 
 
@@ -140,7 +140,7 @@ def test_resnet20_is_the_same_bit_for_bit_in_a_browser_and_close_on_a_microcontr
     browser = installed("litert-js").run(with_uint8_ends(data), images)
     np.testing.assert_array_equal(browser.outputs.astype(int) - 128, xnnpack.outputs)
     np.testing.assert_array_equal(browser.levels, xnnpack.levels)
-    assert "Chrome" in browser.details["browser"]
+    assert "Chrome" in browser.details.browser
 
     micro = installed("tflite-micro").run(data, images[:6])
     reference = litert.run(data, images[:6], kernels="reference")
@@ -149,7 +149,7 @@ def test_resnet20_is_the_same_bit_for_bit_in_a_browser_and_close_on_a_microcontr
 
 def test_the_arena_is_what_tflite_micro_needs_and_no_less(files):
     data = files["int8"].read_bytes()
-    arena = installed("tflite-micro").run(data, noise(1)).details["arena_bytes"]
+    arena = installed("tflite-micro").run(data, noise(1)).details.arena_bytes
     script = (
         "import sys\n"
         "from tflite_micro.python.tflite_micro import runtime\n"

@@ -1,17 +1,5 @@
-"""What a mobile developer gets: a model, proof of what it answers, and the code around it."""
+"""What a mobile developer gets: a model, golden answers that prove a port, and source code."""
 
-from kcnn.bundle.manifest import Manifest, Score, read
-from kcnn.bundle.result import Result, Verification
-from kcnn.bundle.verification import verify
-from kcnn.bundle.write import check_free, write_bundle
+import lazy_loader
 
-__all__ = [
-    "Manifest",
-    "Result",
-    "Score",
-    "Verification",
-    "check_free",
-    "read",
-    "verify",
-    "write_bundle",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

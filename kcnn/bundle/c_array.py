@@ -1,8 +1,8 @@
-"""A model as a C array: how it gets into the flash of a microcontroller without a file system."""
+"""A model as a C array, for the flash of a microcontroller without a file system."""
 
 from pathlib import Path
 
-_BYTES_A_LINE = 16
+_BYTES_PER_LINE = 16
 
 _HEADER = """\
 // The model as bytes, for TensorFlow Lite Micro. See classifier_micro.cc.
@@ -19,11 +19,11 @@ extern const unsigned int g_model_data_len;
 def write_c_array(data: bytes, folder: Path) -> list[Path]:
     """Write `model_data.h` and `model_data.cc`, and return their paths.
 
-    The array is aligned to 16 bytes, as TensorFlow Lite Micro reads it in place.
+    The array is aligned to 16 bytes, because TensorFlow Lite Micro reads it in place.
     """
     lines = [
-        "  " + ", ".join(f"0x{byte:02x}" for byte in data[start : start + _BYTES_A_LINE]) + ","
-        for start in range(0, len(data), _BYTES_A_LINE)
+        "  " + ", ".join(f"0x{byte:02x}" for byte in data[start : start + _BYTES_PER_LINE]) + ","
+        for start in range(0, len(data), _BYTES_PER_LINE)
     ]
     source = "\n".join(
         [

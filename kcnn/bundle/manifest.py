@@ -1,4 +1,4 @@
-"""`bundle.json`: what a bundle holds, and by which digests its files are known."""
+"""`bundle.json`: the facts of a bundle, and the SHA-256 of each of its files."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,16 +11,22 @@ from kcnn.errors import invalid
 from kcnn.litert import TensorSummary
 
 FILE = "bundle.json"
+MODEL, SOURCE = "model_int8.tflite", "model.keras"
+WEB_MODEL = "web/model.tflite"
+"""The page's own file: LiteRT.js has no int8 tensors, so this one takes and returns uint8."""
 LARGEST_FILE = 2**28
-"""Bytes; what is larger is no model for a phone."""
+"""Bytes; no model for a phone is larger."""
 _LARGEST_MANIFEST = 2**24
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Images with the exact answers that a device must give for them.
+    """Images with the exact outputs that a phone must compute for them.
 
-    `images` holds raw uint8 pixels, image after image, row by row, `outputs` the int8 answers.
+    Attributes:
+        images: the file of raw uint8 pixels, image after image, row by row.
+        outputs: the file of int8 outputs.
+        count: how many images there are.
     """
 
     images: str
@@ -30,7 +36,12 @@ class Golden:
 
 @dataclass(frozen=True)
 class Score:
-    """What a model is worth: a fraction of so many test images."""
+    """The score of a model on test images.
+
+    Attributes:
+        accuracy: fraction of the images that the model classifies correctly.
+        count: how many images there are.
+    """
 
     accuracy: float
     count: int
@@ -38,28 +49,38 @@ class Score:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything about a bundle that a program on the device, or a test of it, needs to know.
+    """Everything that an app, or a test of it, needs to know about a bundle.
 
-    A real value of a tensor is `scale * (stored - zero_point)`.
+    Attributes:
+        name: of the model.
+        model: the file of the int8 model.
+        source: the file of the Keras model that it was made from.
+        input: of the int8 model; a real value is `scale * (stored - zero_point)`.
+        output: of the int8 model.
+        labels: the class names, empty if they are unknown.
+        golden: the golden images.
+        test_accuracy: accuracy of `model` on the test images; None if it was not measured.
+        test_images: how many test images there are.
+        sha256: digest of every other file, by its path in the bundle.
+        versions: of the packages that made the bundle.
+        machine: the kind of processor on which LiteRT computed the golden answers, as
+            `platform.machine()` names it.
+        created: date and time.
+        format: of this file.
     """
 
     name: str
     model: str
-    """The integer model; all its numbers are int8."""
     source: str
-    """The Keras model that it was made from."""
     input: TensorSummary
     output: TensorSummary
     labels: tuple[str, ...]
     golden: Golden
     test_accuracy: float | None
-    """Of `model` on `test_images` images that were used for nothing else."""
     test_images: int | None
     sha256: dict[str, str]
-    """Digest of every other file by its path in the bundle."""
     versions: dict[str, str]
     machine: str
-    """The kind of processor, `platform.machine()`, whose LiteRT gave the golden answers."""
     created: str
     format: Literal[1] = 1
 
@@ -75,11 +96,11 @@ def read(folder: Path) -> Manifest:
     """Read the manifest of a bundle, and check every file that it names.
 
     Raises:
-        ValueError: there is no bundle, or a file of it is missing, changed or too large.
+        ValueError: there is no bundle, or one of its files is missing, has changed or is too large.
     """
     if not (folder / FILE).is_file():
         raise ValueError(
-            f"{str(folder)!r} is no bundle, it has no {FILE}: make one with "
+            f"{str(folder)!r} is no bundle, because it has no {FILE}. Make a bundle with "
             "`kcnn export RUN --bundle DIR`."
         )
     try:
@@ -92,7 +113,7 @@ def read(folder: Path) -> Manifest:
         raise ValueError(f"{str(folder / FILE)!r} is no bundle's manifest: {reason}") from error
     for name, digest in manifest.sha256.items():
         if sha256(inside(folder, name)) != digest:
-            raise ValueError(f"{str(folder / name)!r} is not the file that the bundle was made of.")
+            raise ValueError(f"{str(folder / name)!r} has changed since the bundle was made.")
     return manifest
 
 
@@ -100,7 +121,7 @@ def inside(folder: Path, name: str, *, largest: int = LARGEST_FILE) -> Path:
     """Return the path of a bundle's file.
 
     Raises:
-        ValueError: the name leads out of the bundle, or there is no such file, or it is too large.
+        ValueError: the name leads out of the bundle, or the file does not exist or is too large.
     """
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):

@@ -1,77 +1,84 @@
-"""What every runtime made of a bundle, and what of it is wrong."""
+"""The results of a bundle on every runtime, and what is wrong with them."""
 
 import dataclasses
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kcnn.bundle.manifest import Manifest
 from kcnn.provenance import timestamp
 from kcnn.run_dir import atomic
-from kcnn.runtimes import RUNTIMES
-
-XNNPACK, WEB, MICRO, REFERENCE = "litert", "litert-js", "tflite-micro", "litert-reference"
-EXACT = (XNNPACK, WEB)
-"""The runtimes that must give the golden answers; others round in other places."""
-
-# By which other runtime one is held, and how many steps of the stored numbers may lie between them:
-# LiteRT.js is the same XNNPACK, bit for bit; TFLite Micro rounds as LiteRT's reference kernels, but
-# for up to 11 steps that were seen behind a softmax.
-ROUNDING = 16
-HELD = {WEB: (XNNPACK, 0), MICRO: (REFERENCE, ROUNDING)}
+from kcnn.runtimes import RUNTIMES, Runtime
+from kcnn.runtimes.runtime import ROUNDING
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one runtime made of a bundle; what was not measured is None.
+    """The result of a bundle on one runtime; None for what was not measured.
 
-    The answers are compared with those of LiteRT with XNNPACK, by which the golden ones were
-    made, the told classes also with those of the Keras model in float32.
+    Differences are in steps of the stored numbers. LiteRT with XNNPACK made the golden answers.
+
+    Attributes:
+        runtime: its name.
+        title: what people call it.
+        skipped: why it did not run, and what to do about it.
+        failed: how it refused the model, or crashed on it.
+        golden_equal: how many golden images have exactly the golden answers.
+        golden_difference: largest difference from the golden answers.
+        images: how many test images were classified.
+        accuracy: of the test images, between 0 and 1.
+        agreement: fraction of the test images for which it predicts the same class as LiteRT with
+            XNNPACK.
+        float_agreement: fraction of the test images for which it predicts the same class as the
+            Keras model in float32.
+        difference: largest difference from LiteRT with XNNPACK on the test images.
+        held_difference: largest difference, on all images, from the runtime that this one is held
+            to; see `kcnn.runtimes.Runtime`.
+        milliseconds_per_image: median time of one image.
+        arena_bytes: memory for activations that TensorFlow Lite Micro needs.
     """
 
     runtime: str
     title: str
     skipped: str | None = None
-    """Why it did not run, and what to do about it."""
     failed: str | None = None
-    """How it refused the model, or crashed on it."""
     golden_equal: int | None = None
-    """How many golden images have exactly the golden answers."""
     golden_difference: int | None = None
-    """The largest difference of a stored number from its golden one."""
     images: int = 0
     accuracy: float | None = None
     agreement: float | None = None
-    """Share of the test images told as by LiteRT with XNNPACK."""
     float_agreement: float | None = None
-    """Share of the test images told as by the Keras model."""
     difference: int | None = None
-    """The largest difference of a stored number from that of LiteRT with XNNPACK."""
     held_difference: int | None = None
-    """The same from the runtime that this one must equal but for rounding, on all images: for
-    TFLite Micro LiteRT's reference kernels, for LiteRT.js those of XNNPACK."""
     milliseconds_per_image: float | None = None
     arena_bytes: int | None = None
-    """Memory for activations that TensorFlow Lite Micro used."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What all runtimes made of a bundle."""
+    """The results of a bundle on all runtimes.
+
+    Attributes:
+        manifest: of the bundle.
+        results: one for each runtime, in their order.
+        asked: names of the runtimes that the user named: if one of them cannot run, that is a
+            failure.
+        runtimes: the runtimes by their names.
+    """
 
     manifest: Manifest
     results: tuple[Result, ...]
     asked: tuple[str, ...] = ()
-    """The runtimes that were asked for by name: that one is not there is a failure then."""
+    runtimes: Mapping[str, Runtime] = dataclasses.field(default_factory=lambda: RUNTIMES)
 
     @property
     def failures(self) -> list[str]:
-        """What is wrong, a line each; empty if all is well.
+        """What is wrong, one line each; empty if nothing is.
 
-        Golden answers must be equal in LiteRT with XNNPACK and in LiteRT.js, but on another kind
-        of processor than theirs, which may round in other places.
+        LiteRT with XNNPACK and LiteRT.js must return exactly the golden answers. On another kind of
+        processor than that of the golden answers, they may round differently.
         """
         lines = [line for result in self.results for line in self._complaints(result)]
         if all(result.skipped is not None for result in self.results):
@@ -79,9 +86,11 @@ class Verification:
         return lines
 
     def save(self, path: str | os.PathLike, *, data: str | None = None) -> None:
-        """Write what was found as JSON: the receipt of a bundle, of one machine.
+        """Write the results on this machine as JSON, whole or not at all.
 
-        `data` says of which data set the test images were.
+        Args:
+            path: the file.
+            data: the data set of the test images.
         """
         receipt = {
             "bundle": self.manifest.name,
@@ -97,34 +106,42 @@ class Verification:
             temporary.write_text(json.dumps(receipt, indent=2) + "\n")
 
     def _complaints(self, result: Result) -> Iterator[str]:
-        title, golden = result.title, self.manifest.golden
         if result.failed is not None:
-            yield f"{title} failed: {result.failed}"
-            return
-        if result.skipped is not None:
+            yield f"{result.title} failed: {result.failed}"
+        elif result.skipped is not None:
             if result.runtime in self.asked:
-                yield f"{title} did not run: {result.skipped}"
-            return
-        if result.runtime in EXACT:
-            wrong, machine = golden.count - result.golden_equal, self.manifest.machine
-            if wrong and machine == platform.machine():
-                yield f"{title} gives other answers for {wrong} of {golden.count} golden images."
-            elif result.golden_difference > ROUNDING:
-                yield (
-                    f"{title} is {result.golden_difference} steps from the golden answers; "
-                    f"{ROUNDING} are rounding on another processor than {machine}."
-                )
-        yield from self._departure(result)
+                yield f"{result.title} did not run: {result.skipped}"
+        else:
+            runtime = self.runtimes[result.runtime]
+            yield from self._golden_complaints(runtime, result)
+            yield from self._held_complaints(runtime, result)
 
-    def _departure(self, result: Result) -> Iterator[str]:
-        """Yield what is wrong between a runtime and the one that it must equal."""
-        if result.runtime not in HELD:
+    def _golden_complaints(self, runtime: Runtime, result: Result) -> Iterator[str]:
+        """Yield how a runtime that must return the golden answers departs from them."""
+        equal, difference = result.golden_equal, result.golden_difference
+        if not runtime.golden or equal is None or difference is None:
             return
-        other, furthest = HELD[result.runtime]
-        if result.held_difference is None:
-            yield f"{result.title} cannot be held against {RUNTIMES[other].title}, which failed."
-        elif result.held_difference > furthest:
+        count, machine = self.manifest.golden.count, self.manifest.machine
+        if equal < count and machine == platform.machine():
             yield (
-                f"{result.title} is up to {result.held_difference} steps from "
-                f"{RUNTIMES[other].title}, where {furthest} are right."
+                f"{result.title} returns other answers for {count - equal} of {count} golden "
+                "images."
+            )
+        elif difference > ROUNDING:
+            yield (
+                f"{result.title} differs by {difference} steps from the golden answers; up to "
+                f"{ROUNDING} may be the rounding of another processor than {machine}."
+            )
+
+    def _held_complaints(self, runtime: Runtime, result: Result) -> Iterator[str]:
+        """Yield how a runtime departs from the one that it is held to."""
+        if runtime.held_to is None:
+            return
+        other = self.runtimes[runtime.held_to].title
+        if result.held_difference is None:
+            yield f"{result.title} cannot be compared with {other}, which failed."
+        elif result.held_difference > runtime.tolerance:
+            yield (
+                f"{result.title} differs by up to {result.held_difference} steps from {other}; "
+                f"{runtime.tolerance} are allowed."
             )

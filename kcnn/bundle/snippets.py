@@ -1,14 +1,15 @@
-"""What an app's developer reads: this model's own numbers in Kotlin, Swift, C++ and a README."""
+"""Write what an app's developer reads: a README and Kotlin, Swift, C++ with the model's numbers."""
 
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kcnn.bundle.manifest import Score
-from kcnn.bundle.result import ROUNDING
 from kcnn.litert import TFLiteSummary
+from kcnn.runtimes.runtime import ROUNDING
 
 FILES = (
     "Classifier.kt",
@@ -18,8 +19,8 @@ FILES = (
     "classifier_micro.cc",
 )
 
-# The names that TensorFlow Lite Micro gives to operators where they are not made of the words.
-_MICRO = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}
+# TensorFlow Lite Micro's names of operators, where they are not the schema's words in title case.
+_MICRO_NAMES = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}
 
 
 def write_snippets(
@@ -29,9 +30,9 @@ def write_snippets(
 
     Args:
         summary: the int8 model, with its class names.
-        folder: where to.
-        arena_bytes: what TensorFlow Lite Micro gets for the model's activations.
-        arena_note: how that is known, one line.
+        folder: where the files are written.
+        arena_bytes: memory that TensorFlow Lite Micro gets for the model's activations.
+        arena_note: one line that says how that number is known.
     """
     values = _facts(summary) | {
         "operators": micro_operators(tuple(summary.operators)),
@@ -44,14 +45,14 @@ def write_snippets(
 def write_readme(
     summary: TFLiteSummary, folder: Path, *, name: str, golden: int, score: Score | None
 ) -> Path:
-    """Write what each file of the bundle is, and how a port is checked; return its path.
+    """Write the README: what each file is, and how to check a port. Return its path.
 
     Args:
         summary: the int8 model, with its class names.
-        folder: where to.
-        name: the model's.
+        folder: where the file is written.
+        name: of the model.
         golden: how many golden images there are.
-        score: of the model on test images, if it was measured.
+        score: of the model on test images; None if it was not measured.
     """
     values = {
         "name": name,
@@ -64,7 +65,7 @@ def write_readme(
     return _write(folder / "README.md", _facts(summary) | values)
 
 
-def _facts(summary: TFLiteSummary) -> dict[str, object]:
+def _facts(summary: TFLiteSummary) -> dict[str, Any]:
     source, target = summary.inputs[0], summary.outputs[0]
     _, height, width, channels = source.shape
     return {
@@ -78,7 +79,7 @@ def _facts(summary: TFLiteSummary) -> dict[str, object]:
     }
 
 
-def _write(path: Path, values: Mapping[str, object]) -> Path:
+def _write(path: Path, values: Mapping[str, Any]) -> Path:
     environment = Environment(
         loader=PackageLoader("kcnn.bundle", "templates"),
         undefined=StrictUndefined,
@@ -98,10 +99,10 @@ def micro_operators(names: Sequence[str]) -> list[str]:
     >>> micro_operators(["CONV_2D", "FULLY_CONNECTED", "PADV2"])
     ['Conv2D', 'FullyConnected', 'PadV2']
     """
-    return [_MICRO.get(name) or name.title().replace("_", "") for name in names]
+    return [_MICRO_NAMES.get(name) or name.title().replace("_", "") for name in names]
 
 
 def _string(value: str) -> str:
-    """Return a text as the source code of a string, the same in all these languages."""
+    """Return a text as a string literal that all these languages read."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'

@@ -1,11 +1,13 @@
-"""The folder that a mobile developer gets: model, facts, golden vectors, source code, web page."""
+"""Write a bundle, the folder that a mobile developer gets."""
 
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -13,21 +15,24 @@ import tensorflow as tf
 
 from kcnn import models
 from kcnn.bundle.c_array import write_c_array
-from kcnn.bundle.manifest import Golden, Manifest, Score, sha256
+from kcnn.bundle.manifest import MODEL, SOURCE, WEB_MODEL, Golden, Manifest, Score, sha256
 from kcnn.bundle.snippets import write_readme, write_snippets
+from kcnn.data import Data
 from kcnn.errors import one_line
+from kcnn.evaluation import evaluate
 from kcnn.export import export_tflite
 from kcnn.export.checks import check_model
 from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.labels import append_labels
 from kcnn.litert.metadata import with_metadata
+from kcnn.models.files import in_float32
 from kcnn.provenance import timestamp
 from kcnn.runtimes import RUNTIMES, micro, write_page
 
-MODEL, SOURCE = "model_int8.tflite", "model.keras"
+_GOLDEN = 10  # images
 _PACKAGES = ("kcnn", "tensorflow", "keras", "ai-edge-litert", "numpy")
-# TensorFlow Lite Micro's own needs differ from chip to chip, and are a guess without it.
+# TensorFlow Lite Micro needs more for itself, and how much differs from chip to chip.
 _ARENA_ROOM, _GUESS_ROOM = 1.25, 2.0
 
 
@@ -35,67 +40,69 @@ def write_bundle(
     model: keras.Model,
     folder: str | os.PathLike,
     *,
-    calibration: tf.data.Dataset | np.ndarray,
-    golden: np.ndarray,
+    data: Data | None = None,
+    calibration: tf.data.Dataset | np.ndarray | None = None,
+    golden: np.ndarray | None = None,
     labels: Sequence[str] | None = None,
     samples: int = 300,
-    score: Callable[[Path], Score] | None = None,
 ) -> Manifest:
-    """Write everything that an app needs to run a model, and to prove that it runs it rightly.
+    """Write everything that an app needs to run a model, and to prove that it runs it correctly.
 
-    Use it to hand a model over: `model_int8.tflite` with its class names and TensorFlow Lite's
-    metadata, `README.md`, `bundle.json`, ten golden images with their exact answers,
-    `model_data.cc` for microcontrollers, classifiers in Kotlin, Swift and C++, a web page, and the
-    Keras model that it all came from. `kcnn.bundle.verify` holds it to its golden answers on three
-    runtimes.
+    Use it to hand a model over. The folder gets `model_int8.tflite` with its class names and
+    TensorFlow Lite's metadata, `README.md`, `bundle.json`, golden images with the exact answers to
+    them, `model_data.cc` for microcontrollers, classifiers in Kotlin, Swift and C++, a web page,
+    and the Keras model that all of it was made from. `kcnn.bundle.verify` runs the files on real
+    runtimes and compares their outputs with the golden answers.
 
     Args:
         model: as for `kcnn.export_tflite`.
         folder: a new or empty folder.
+        data: calibration images, the first ten test images as golden images and class names come
+            from here, unless they are passed; the int8 file is scored on all test images. Without
+            `data` the bundle has no score.
         calibration: training images, as for `kcnn.export_tflite`.
-        golden: uint8 `(count, height, width, channels)`, ten test images.
+        golden: uint8 `(count, height, width, channels)`, test images, best ten.
         labels: the class names.
         samples: how many calibration images are used.
-        score: called with the path of the int8 model before it is handed over, to measure it.
+
+    Returns:
+        What is in the folder, as `bundle.json` says it.
 
     Raises:
-        ValueError: the folder holds something, the model takes other images than grey or RGB ones,
-            or the model or the images cannot be exported.
+        ValueError: the folder is not empty, `calibration` or `golden` images are missing, the model
+            takes images that are neither gray nor RGB, or the model or the images cannot be
+            exported.
         RuntimeError: the model has operations that TensorFlow Lite lacks.
     """
     folder = Path(folder).resolve()
     check_free(folder)
     _check_channels(model)
+    if data is not None:
+        calibration = data.calibration if calibration is None else calibration
+        golden = _first_test_images(data) if golden is None else golden
+        labels = data.class_names if labels is None else labels
+    if golden is None:
+        raise ValueError("A bundle needs golden images: pass data=, or ten test images as golden=.")
+    exported = _Exported(model, calibration, labels, samples)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         made = Path(name) / "bundle"
         made.mkdir()
-        options = {"calibration": calibration, "samples": samples, "labels": labels}
-        summary = _write_model(model, made, **options)
-        outputs = RUNTIMES["litert"].run((made / MODEL).read_bytes(), golden).outputs
-        _write_golden(made / "golden", golden, outputs)
-        write_c_array((made / MODEL).read_bytes(), made)
-        (made / "snippets").mkdir()
-        arena_bytes, note = _arena(made / MODEL)
-        write_snippets(summary, made / "snippets", arena_bytes=arena_bytes, arena_note=note)
-        _write_web(model, made / "web", golden, outputs, **options)
-        measured = score and score(made / MODEL)
-        write_readme(summary, made, name=model.name, golden=len(golden), score=measured)
-        written = _manifest(model.name, made, summary, len(golden), measured)
-        written.save(made)
-        if folder.is_dir():  # it stays, as somebody may work in it
+        manifest = _write(exported, made, golden, data)
+        manifest.save(made)
+        if folder.is_dir():  # it stays, as a program may work in it
             for path in made.iterdir():
                 path.rename(folder / path.name)
         else:
             made.rename(folder)
-    return written
+    return manifest
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that holds something.
+    """Refuse a folder that is not empty.
 
     Raises:
-        ValueError: it does, or it is a file.
+        ValueError: the folder holds something, or it is a file.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ValueError(f"{str(folder)!r} exists: name a new folder for the bundle.")
@@ -105,24 +112,66 @@ def _check_channels(model: keras.Model) -> None:
     (*_, channels), _ = check_model(model)
     if channels not in (1, 3):
         raise ValueError(
-            "A bundle's code and page read grey and RGB pictures: the model must take 1 or 3 "
+            "A bundle's code and page read gray and RGB pictures: the model must take 1 or 3 "
             f"channels. Received: {channels}."
         )
 
 
-def _write_model(model: keras.Model, folder: Path, **options: object) -> TFLiteSummary:
-    path = folder / MODEL
-    export_tflite(model, path, **options)
+def _first_test_images(data: Data) -> np.ndarray:
+    return next(data.test.unbatch().batch(_GOLDEN).as_numpy_iterator())[0]
+
+
+def _score(file: Path, data: Data) -> Score:
+    """Return the accuracy of a file on all test images."""
+    scored = evaluate(file, data.test, expected_count=data.num_test)
+    return Score(scored.accuracy, scored.count)
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """A model and what its int8 files are made with."""
+
+    model: keras.Model
+    calibration: tf.data.Dataset | np.ndarray | None
+    labels: Sequence[str] | None
+    samples: int
+
+    def write(self, path: Path, io: Literal["int8", "uint8"]) -> None:
+        export_tflite(
+            self.model,
+            path,
+            io=io,
+            calibration=self.calibration,
+            samples=self.samples,
+            labels=self.labels,
+        )
+
+
+def _write(exported: _Exported, folder: Path, golden: np.ndarray, data: Data | None) -> Manifest:
+    """Write all files but the manifest, which is returned."""
+    name, path = exported.model.name, folder / MODEL
+    summary = _write_model(exported, folder)
+    outputs = RUNTIMES["litert"].run(path.read_bytes(), golden).outputs
+    _write_golden(folder / "golden", golden, outputs)
+    write_c_array(path.read_bytes(), folder)
+    (folder / "snippets").mkdir()
+    arena_bytes, note = _arena(path)
+    write_snippets(summary, folder / "snippets", arena_bytes=arena_bytes, arena_note=note)
+    _write_web(exported, folder / WEB_MODEL, golden, outputs)
+    score = None if data is None else _score(path, data)
+    write_readme(summary, folder, name=name, golden=len(golden), score=score)
+    return _manifest(name, folder, summary, len(golden), score)
+
+
+def _write_model(exported: _Exported, folder: Path) -> TFLiteSummary:
+    path, name = folder / MODEL, exported.model.name
+    exported.write(path, "int8")
     summary = summarize(path)
     shape = "x".join(map(str, summary.inputs[0].shape[1:]))
-    data = with_metadata(
-        path.read_bytes(),
-        summary,
-        name=model.name,
-        description=f"Classifies images of {shape} raw pixels. Made by kcnn.",
-    )
+    description = f"Classifies images of {shape} raw pixels. Made by kcnn."
+    data = with_metadata(path.read_bytes(), summary, name=name, description=description)
     path.write_bytes(append_labels(data, summary.labels))
-    models.save(models.files.in_float32(model), folder / SOURCE)
+    models.save(in_float32(exported.model), folder / SOURCE)
     return summarize(path)
 
 
@@ -132,19 +181,17 @@ def _write_golden(folder: Path, images: np.ndarray, outputs: np.ndarray) -> None
     (folder / "outputs.bin").write_bytes(np.ascontiguousarray(outputs).tobytes())
 
 
-def _write_web(
-    model: keras.Model, folder: Path, golden: np.ndarray, outputs: np.ndarray, **options: object
-) -> None:
-    """Write the page, whose runtime takes uint8 only: the same answers, 128 higher."""
+def _write_web(exported: _Exported, path: Path, golden: np.ndarray, outputs: np.ndarray) -> None:
+    """Write the page. Its runtime takes uint8 only: its stored outputs are those of int8 + 128."""
     with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "model.tflite"
-        export_tflite(model, path, io="uint8", **options)
+        file = Path(temporary) / path.name
+        exported.write(file, "uint8")
         raised = (outputs.astype(np.int16) + 128).astype(np.uint8)
-        write_page(folder, path.read_bytes(), golden, raised, title=model.name)
+        write_page(path.parent, file.read_bytes(), golden, raised, title=exported.model.name)
 
 
 def _arena(path: Path) -> tuple[int, str]:
-    """Return the memory to give to TensorFlow Lite Micro, and how that is known, in one line."""
+    """Return the bytes of memory for TensorFlow Lite Micro, and how they are known, in one line."""
     data = path.read_bytes()
     guess = round(_GUESS_ROOM * peak_activation_bytes(data))
     if micro.available() is not None:
@@ -155,7 +202,7 @@ def _arena(path: Path) -> tuple[int, str]:
         return guess, f"A guess, and this file may not compile: {one_line(error)}"
     return (
         round(_ARENA_ROOM * needed),
-        "Measured with TensorFlow Lite Micro on a PC, and a quarter more.",
+        "Measured with TensorFlow Lite Micro on a PC, plus a quarter.",
     )
 
 
@@ -171,8 +218,8 @@ def _manifest(
         output=summary.outputs[0],
         labels=summary.labels,
         golden=Golden("golden/images.bin", "golden/outputs.bin", count),
-        test_accuracy=score and score.accuracy,
-        test_images=score and score.count,
+        test_accuracy=None if score is None else score.accuracy,
+        test_images=None if score is None else score.count,
         sha256={path.relative_to(folder).as_posix(): sha256(path) for path in files},
         versions={package: version(package) for package in _PACKAGES},
         machine=platform.machine(),

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kcnn.data import Data
     from kcnn.recipe import Recipe
 
-_GOLDEN = 10
 _COMPARED = 1000
 
 
@@ -109,26 +108,13 @@ def _samples(run: "Recipe | None") -> int:
 
 
 def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int) -> None:
-    from kcnn.bundle import Score, write_bundle
-    from kcnn.evaluation import evaluate
+    from kcnn.bundle import write_bundle
 
-    def score(file: Path) -> Score:
-        scored = evaluate(file, data.test, expected_count=data.num_test)
-        return Score(scored.accuracy, scored.count)
-
-    manifest = write_bundle(
-        model,
-        folder,
-        calibration=data.calibration,
-        golden=next(data.test.unbatch().batch(_GOLDEN).as_numpy_iterator())[0],
-        labels=data.class_names,
-        samples=samples,
-        score=score,
-    )
+    manifest = write_bundle(model, folder, data=data, samples=samples)
     console.print(
         f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {manifest.test_accuracy:.2%} "
-        f"on {manifest.test_images:,} test images. `kcnn verify {folder}` holds it to its golden "
-        "answers.",
+        f"on {manifest.test_images:,} test images. `kcnn verify {folder}` compares it with "
+        "its golden answers.",
         markup=False,
     )
     _compare(model, folder / manifest.model, data)

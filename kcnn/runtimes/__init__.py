@@ -1,41 +1,9 @@
 """The same `.tflite` file on every runtime that a user may have, none of them a mock.
 
-`RUNTIMES` has LiteRT with its three sets of kernels, TFLite Micro, and LiteRT.js in a browser. All
-of them run in processes of their own: a file that crashes one does not crash the caller.
+`RUNTIMES` holds LiteRT with its three sets of kernels, TFLite Micro, and LiteRT.js in a browser.
+Each runs in a process of its own: a file that crashes a runtime does not crash the caller.
 """
 
-from functools import partial
-from types import MappingProxyType
+import lazy_loader
 
-from kcnn.runtimes import litert, micro, web
-from kcnn.runtimes.installation import install
-from kcnn.runtimes.page import write_page
-from kcnn.runtimes.runtime import Run, Runtime
-from kcnn.runtimes.timing import Latency, latency
-
-__all__ = ["RUNTIMES", "Latency", "Run", "Runtime", "install", "latency", "write_page"]
-
-
-RUNTIMES = MappingProxyType(
-    {
-        runtime.name: runtime
-        for runtime in (
-            Runtime("litert", "LiteRT, XNNPACK", litert.run, litert.available),
-            Runtime(
-                "litert-optimised",
-                "LiteRT, optimised kernels",
-                partial(litert.run, kernels="optimised"),
-                litert.available,
-            ),
-            Runtime(
-                "litert-reference",
-                "LiteRT, reference kernels",
-                partial(litert.run, kernels="reference"),
-                litert.available,
-            ),
-            Runtime("tflite-micro", "TFLite Micro", micro.run, micro.available),
-            Runtime("litert-js", "LiteRT.js in Chromium", web.run, web.available),
-        )
-    }
-)
-"""The runtimes by their names, in the order of a report."""
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

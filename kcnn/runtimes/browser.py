@@ -1,4 +1,4 @@
-"""A page shown by a Chromium that nobody sees, and what it posted when it was done."""
+"""Open a page in a Chromium without a window, and wait for the result that the page posts."""
 
 import json
 import queue
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from kcnn.runtimes.process import end
@@ -23,7 +24,7 @@ _TYPES = {
 }
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # it has none where users are root, as in containers; it sees our page only
+    "--no-sandbox",  # Chromium refuses to run as root with it, as in containers; the page is ours
     "--disable-gpu",
     "--disable-quic",
     "--disable-dev-shm-usage",
@@ -33,28 +34,30 @@ _FLAGS = (
     "--disable-sync",
 )
 _LARGEST_RESULT = 2**30
-_SILENCE = 120.0
+_SILENCE = 120.0  # seconds
 
-Find = Callable[[str], bytes | None]
+Find: TypeAlias = Callable[[str], bytes | None]
+"""Returns the content of a path, which has no leading slash; None if there is no such file."""
 
 
-def open_page(chromium: str, find: Find, path: str, *, timeout: float) -> dict:
-    """Open a page and return what it posts to `/result`.
+def open_page(chromium: str, find: Find, path: str, *, timeout: float) -> dict[str, Any]:
+    """Open a page and return the JSON object that it posts to `/result`.
 
     Args:
         chromium: the program.
-        find: returns what lies at a path without its leading slash, None if nothing does.
+        find: the files that the page may request.
         path: of the page, with its query.
         timeout: seconds after which the browser is ended.
 
     Raises:
-        RuntimeError: the browser does not start or stops before there is a result, the page
-            takes too long, or has asked for nothing for two minutes.
+        RuntimeError: the browser does not start or stops before there is a result, or the page
+            takes too long, or requests nothing for two minutes.
     """
-    results, asked = queue.Queue(), [time.monotonic()]
-    # What it was still writing when it was ended must not make a result an error.
+    results: queue.Queue[dict[str, Any]] = queue.Queue()
+    requested = [time.monotonic()]  # when the last request came
+    # An ended browser may leave half-written files, whose removal can fail: that is no error.
     fresh = tempfile.TemporaryDirectory(prefix="kcnn-", ignore_cleanup_errors=True)
-    with _serving(find, results, asked) as address, fresh as profile:
+    with _serving(find, results, requested) as address, fresh as profile:
         command = [chromium, *_FLAGS, f"--user-data-dir={profile}", f"{address}/{path}"]
         try:
             process = subprocess.Popen(
@@ -67,14 +70,14 @@ def open_page(chromium: str, find: Find, path: str, *, timeout: float) -> dict:
         except OSError as error:
             raise RuntimeError(f"Cannot start {chromium}: {error.strerror}.") from error
         try:
-            return _wait(process, results, asked, timeout)
+            return _wait(process, results, requested, timeout)
         finally:
             end(process)
 
 
 def _wait(
-    process: subprocess.Popen, results: queue.Queue, asked: list[float], timeout: float
-) -> dict:
+    process: subprocess.Popen, results: queue.Queue, requested: list[float], timeout: float
+) -> dict[str, Any]:
     started = time.monotonic()
     while True:
         try:
@@ -87,17 +90,17 @@ def _wait(
             raise RuntimeError(
                 f"The page took longer than {timeout:g} s: raise the timeout, or pass fewer images."
             )
-        if now - asked[0] > _SILENCE:
-            raise RuntimeError(f"The page has stopped: nothing came from it for {_SILENCE:g} s.")
+        if now - requested[0] > _SILENCE:
+            raise RuntimeError(f"The page has stopped: it requested nothing for {_SILENCE:g} s.")
 
 
 @contextmanager
-def _serving(find: Find, results: queue.Queue, asked: list[float]) -> Iterator[str]:
-    """Serve on a free port of this machine, seen by nobody else; yield the address."""
+def _serving(find: Find, results: queue.Queue, requested: list[float]) -> Iterator[str]:
+    """Serve on a free port that only this machine can reach; yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked[0] = time.monotonic()
+            requested[0] = time.monotonic()
             path = unquote(urlsplit(self.path).path).lstrip("/") or "index.html"
             content = find(path)
             self._answer(200 if content is not None else 404, content or b"", Path(path).suffix)
@@ -114,13 +117,13 @@ def _serving(find: Find, results: queue.Queue, asked: list[float]) -> Iterator[s
             self.send_response(status)
             self.send_header("Content-Type", _TYPES.get(suffix, "application/octet-stream"))
             self.send_header("Content-Length", str(len(content)))
-            # Alone with itself, a page has a clock of microseconds.
+            # A page that is isolated from other origins gets a clock of microseconds.
             self.send_header("Cross-Origin-Opener-Policy", "same-origin")
             self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

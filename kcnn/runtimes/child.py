@@ -1,7 +1,7 @@
-"""Runs models in a process of its own: `child.py FOLDER`, which holds `job.json` and its files.
+"""Run models in a process of its own: `child.py FOLDER`, where the folder holds `job.json`.
 
-It stands alone: the environment of TFLite Micro has NumPy and no kcnn. What a model breaks, be it
-by a crash of native code, breaks here and not in the process of the user.
+This file imports nothing of kcnn, because the environment of TFLite Micro has NumPy and no kcnn. A
+model that crashes native code ends this process, and not that of the user.
 """
 
 import json
@@ -10,8 +10,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,17 +22,17 @@ LARGEST_ARENA = 2**28
 
 
 def main(folder: Path) -> None:
-    """Do the job in a folder, and leave `report.json` there: the answer, or the error."""
+    """Do the job in a folder, and write `report.json` there: the results, or the error."""
     job = json.loads((folder / "job.json").read_text())
     try:
         report = {"classify": classify, "time": take_turns}[job["task"]](folder, job)
-    except Exception as error:  # whatever a runtime thinks of a damaged file
+    except Exception as error:  # a runtime may raise anything on a damaged file
         report = {"error": f"{type(error).__name__}: {error}"}
     (folder / "report.json").write_text(json.dumps(report))
 
 
 def classify(folder: Path, job: dict) -> dict:
-    """Classify all images, write `outputs.npy`, and tell the median time of one."""
+    """Classify all images, write `outputs.npy`, and return the median time of one image."""
     images = np.load(folder / "images.npy", mmap_mode="r")
     run, facts = OPENERS[job["runtime"]]((folder / "model.tflite").read_bytes(), job)
     for _ in range(WARM_UPS):
@@ -49,7 +50,7 @@ def classify(folder: Path, job: dict) -> dict:
 
 
 def take_turns(folder: Path, job: dict) -> dict:
-    """Time all models in turn, so that what else the machine does hits all of them alike."""
+    """Time all models in turn, so that other work of the machine slows all of them equally."""
     runs, images = [], []
     for index in range(job["models"]):
         runs.append(open_litert((folder / f"{index}.tflite").read_bytes(), job)[0])
@@ -57,7 +58,7 @@ def take_turns(folder: Path, job: dict) -> dict:
     seconds = [[] for _ in runs]
     for turn in range(-WARM_UPS, job["rounds"]):
         for run, image, taken in zip(runs, images, seconds, strict=True):
-            run(image)  # the caches hold the previous model's weights
+            run(image)  # untimed: the caches still hold the previous model's weights
             started = time.perf_counter()
             run(image)
             if turn >= 0:
@@ -66,7 +67,7 @@ def take_turns(folder: Path, job: dict) -> dict:
 
 
 def open_litert(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:
-    """Return what classifies one image in LiteRT, and no more facts."""
+    """Return a function that classifies one image in LiteRT, and an empty dict of extra facts."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -87,10 +88,10 @@ def open_litert(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndar
 
 
 def open_micro(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:
-    """Return what classifies one image in TFLite Micro, and the least memory it needs to do so."""
-    from tflite_micro.python.tflite_micro import runtime
+    """Return a function that classifies one image in TFLite Micro, and the memory that it needs."""
+    runtime = import_module("tflite_micro.python.tflite_micro.runtime")
 
-    def load(arena: int) -> runtime.Interpreter:
+    def load(arena: int) -> Any:
         return runtime.Interpreter.from_bytes(model, arena_size=arena)
 
     arena = smallest_arena(load)
@@ -104,23 +105,24 @@ def open_micro(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarr
     return run, {"arena_bytes": arena}
 
 
-def smallest_arena(load: Callable[[int], object]) -> int:
-    """Return the least bytes with which a model loads, or a number of them with which none does.
+def smallest_arena(load: Callable[[int], Any]) -> int:
+    """Return the smallest arena, in bytes, in which a model loads; `LARGEST_ARENA` if none does.
 
-    It is tried out: what the interpreter prints of itself leaves out what loading takes for a time.
+    The function tries sizes out. The size that the interpreter itself prints leaves out memory that
+    is needed only while the model loads.
     """
     high = ALIGNMENT
     while not survives(load, high) and high < LARGEST_ARENA:
         high *= 2
-    low = high // 2  # too little
+    low = high // 2  # too small
     while high - low > ALIGNMENT and high < LARGEST_ARENA:
         middle = (low + high) // 2 // ALIGNMENT * ALIGNMENT
         low, high = (low, middle) if survives(load, middle) else (middle, high)
     return high
 
 
-def survives(call: Callable[[int], object], argument: int) -> bool:
-    """Tell whether a call succeeds, in a copy of this process: too small an arena crashes it."""
+def survives(call: Callable[[int], Any], argument: int) -> bool:
+    """Return whether a call succeeds in a copy of this process: too small an arena crashes it."""
     copy = os.fork()
     if copy == 0:
         try:

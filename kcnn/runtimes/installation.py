@@ -1,7 +1,8 @@
-"""Where the runtimes that pip cannot bring lie, and how they get there.
+"""Install the runtimes that kcnn's own installation cannot bring, and find them.
 
-They lie in `~/.cache/kcnn/runtimes`, or in the folder that `KCNN_RUNTIMES` names: TFLite Micro in a
-virtual environment (its NumPy is not TensorFlow's), LiteRT.js as npm leaves it. Both are pinned.
+They are in `~/.cache/kcnn/runtimes`, or in the folder that `KCNN_RUNTIMES` names: TFLite Micro in a
+virtual environment, because it needs another NumPy than TensorFlow, and LiteRT.js as npm installs
+it. Both versions are pinned.
 """
 
 import json
@@ -16,7 +17,7 @@ from kcnn.errors import one_line
 from kcnn.runtimes.process import run_program
 
 PAGE = Path(__file__).with_name("web")
-"""The page and npm's two files, which pin LiteRT.js by its digest."""
+"""The folder of the page and of npm's two files, which pin LiteRT.js by its digest."""
 
 MICRO_VERSION = "0.dev20261023182759"
 LITERT_JS_VERSION = json.loads((PAGE / "package.json").read_text())["dependencies"][
@@ -28,18 +29,18 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def folder() -> Path:
-    """Return where the runtimes lie."""
+    """Return the folder of the installed runtimes."""
     return cache_folder("runtimes", "KCNN_RUNTIMES")
 
 
 def micro_python() -> Path:
-    """Return the Python that has TFLite Micro; `KCNN_TFLITE_MICRO_PYTHON` may name another."""
+    """Return the Python that has TFLite Micro: `KCNN_TFLITE_MICRO_PYTHON`, or the installed one."""
     named = os.environ.get("KCNN_TFLITE_MICRO_PYTHON")
     return Path(named).expanduser() if named else _python_in(_micro_folder())
 
 
 def missing_micro() -> str | None:
-    """Return why TFLite Micro cannot run and what to do about it, None if it can."""
+    """Return None if TFLite Micro can run, otherwise why not and what to do about it."""
     if "KCNN_TFLITE_MICRO_PYTHON" in os.environ:
         python = micro_python()
         if python.is_file():
@@ -49,7 +50,7 @@ def missing_micro() -> str | None:
 
 
 def missing_litert_js() -> str | None:
-    """Return why LiteRT.js cannot run and what to do about it, None if it can."""
+    """Return None if LiteRT.js can run, otherwise why not and what to do about it."""
     if browser() is None:
         return (
             "LiteRT.js needs a Chromium: install one (Debian: apt install chromium), or name it in "
@@ -64,22 +65,22 @@ def litert_js_folder() -> Path:
 
 
 def browser() -> str | None:
-    """Return the program that opens the page, None if there is none."""
+    """Return the Chromium that opens the page: `KCNN_CHROMIUM`, or one found; None without one."""
     named = os.environ.get("KCNN_CHROMIUM")
     return next(filter(None, map(shutil.which, [named] if named else _BROWSERS)), None)
 
 
 def install() -> list[str]:
-    """Install TFLite Micro and LiteRT.js where kcnn looks for them; what is there, stays.
+    """Install TFLite Micro and LiteRT.js where kcnn looks for them, unless they are there.
 
-    It needs the network, and npm for LiteRT.js. A browser is not installed.
+    It needs the network, and npm for LiteRT.js. It does not install a browser.
 
     Returns:
-        What was installed, a line each.
+        One line for each runtime that was installed.
 
     Raises:
-        RuntimeError: pip or npm failed; the message has their last words, and what was installed
-            in spite of it.
+        RuntimeError: pip or npm failed; the message has the end of their output, and names what was
+            installed nevertheless.
     """
     done, failed = [], []
     for title, place, fill in (
@@ -120,7 +121,7 @@ def _install_micro(title: str, place: Path) -> None:
 def _install_litert_js(title: str, place: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError("LiteRT.js is installed by npm, which is not there: install Node.js.")
+        raise RuntimeError("npm, which installs LiteRT.js, is not there: install Node.js.")
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(PAGE / name, place / name)
     _call([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], title, place)

@@ -1,7 +1,7 @@
-"""LiteRT, as phones have it, with each of its three sets of kernels.
+"""LiteRT, the runtime of phones, with each of its three sets of kernels, which round differently.
 
-They differ by rounding: XNNPACK is what runs by default, the optimised kernels are what it replaced
-and still stand in for what it lacks, the reference kernels are what all others are held against.
+LiteRT uses XNNPACK by default. The optimized kernels are older, and run what XNNPACK lacks. The
+reference kernels define what an operator computes: other runtimes are compared with them.
 """
 
 import sys
@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from kcnn.checks import check_count
 from kcnn.errors import unknown
 from kcnn.runtimes.process import classify
 from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
 
 KERNELS = {
     "xnnpack": "AUTO",
-    "optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
     "reference": "BUILTIN_REF",
 }
-"""What LiteRT calls them."""
+"""Names of the sets of kernels in LiteRT's `OpResolverType`."""
 
 
 def run(
@@ -29,23 +30,23 @@ def run(
     threads: int = 1,
     timeout: float = TIMEOUT,
 ) -> Run:
-    """Classify images in LiteRT; see `Runtime.run`.
+    """Classify images in LiteRT; see `Classify`.
 
     Args:
         model: the bytes of a `.tflite` file.
         images: uint8, raw pixels `(count, height, width, channels)`.
-        kernels: `"xnnpack"`, `"optimised"` or `"reference"`.
+        kernels: `"xnnpack"`, `"optimized"` or `"reference"`.
         threads: how many share the work on one image.
-        timeout: in seconds.
+        timeout: seconds after which LiteRT is ended.
 
     Raises:
-        ValueError: the file is damaged or no classifier of these images.
+        ValueError: the file is damaged or no classifier of these images, `kernels` is unknown, or
+            `threads` is below 1.
         RuntimeError: LiteRT refuses the file, crashes on it or takes too long.
     """
     if kernels not in KERNELS:
         raise unknown("kernels", kernels, KERNELS)
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1. Received: {threads}.")
+    check_count("threads", threads)
     job = {
         "runtime": "litert",
         "package": "ai-edge-litert",
@@ -57,4 +58,4 @@ def run(
 
 
 def available() -> None:
-    """It always is: kcnn depends on it."""
+    """Return None: LiteRT is always there, as kcnn depends on it."""

@@ -1,4 +1,4 @@
-"""TFLite Micro, as microcontrollers have it, in a Python environment of its own."""
+"""TFLite Micro, the runtime of microcontrollers, in a Python environment of its own."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ _TITLE = "TFLite Micro"
 
 
 def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) -> Run:
-    """Classify images, or one of noise, in TFLite Micro; see `Runtime.run`.
+    """Classify images, or one image of noise, in TFLite Micro; see `Classify`.
 
-    `details["arena_bytes"]` is the memory that the model needs besides its own bytes: the
+    `details.arena_bytes` is the memory that the model needs besides its own bytes: the
     `kTensorArenaSize` of an app.
 
     Raises:
@@ -28,14 +28,18 @@ def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) ->
 
 
 def arena_bytes(model: bytes) -> int:
-    """Return the memory that a model needs besides its own bytes, whatever the image.
+    """Return the bytes of memory that a model needs besides its own, the same for every image.
 
     Raises:
-        ValueError, RuntimeError: as `run`.
+        ValueError: as `run`.
+        RuntimeError: as `run`.
     """
-    return run(model, None).details["arena_bytes"]
+    needed = run(model, None).details.arena_bytes
+    if needed is None:
+        raise RuntimeError(f"{_TITLE} does not report the memory that the model needs.")
+    return needed
 
 
 def available() -> str | None:
-    """Return why TFLite Micro cannot run here and what to do about it, None if it can."""
+    """Return None if TFLite Micro can run here, otherwise why not and what to do about it."""
     return missing_micro()

@@ -1,4 +1,4 @@
-"""The folder of the page that classifies pictures in a browser, whole but for `npm ci`."""
+"""The page that classifies pictures in a browser: its files, without LiteRT.js from npm."""
 
 import json
 import shutil
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kcnn.litert.final_activation import final_activation
 from kcnn.litert.labels import read_labels
-from kcnn.litert.tflite_file import operators
 from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE
 from kcnn.runtimes.runtime import prepare
 
@@ -23,21 +23,21 @@ def write_page(
     *,
     title: str = "Classify a picture",
 ) -> None:
-    """Write a page that classifies what the visitor drops on it, and the golden images.
+    """Write a page that classifies the golden images, and pictures that a visitor drops on it.
 
     `npm ci` and `npm start` in the folder serve it; so does any server of static files.
 
     Args:
-        folder: where to, made if need be.
+        folder: where the page is written; created if it does not exist.
         model: the bytes of a `.tflite` file with uint8 (or float32) input and output: LiteRT.js
             has no int8 tensors.
         images: golden images, uint8 `(count, height, width, channels)`.
-        outputs: what the model stores for them in LiteRT, `(count, classes)`; the page tells
-            whether it gets the same. None shows no golden images.
+        outputs: the model's stored outputs for them in LiteRT, `(count, classes)`; the page shows
+            whether it computes the same. None shows no golden images.
         title: of the page.
 
     Raises:
-        ValueError: the model is damaged, no classifier of these images, or takes int8.
+        ValueError: the model is damaged, is no classifier of these images, or takes int8.
     """
     task = prepare(model, images)
     source, target = task.source, task.target
@@ -53,7 +53,7 @@ def write_page(
         "output": {
             "scale": target.scale,
             "zero_point": target.zero_point,
-            "softmax": not _ends_in_softmax(model),
+            "softmax": final_activation(model) != "softmax",
         },
         "about": f"{_MODEL}, {len(model):,} bytes, run by LiteRT.js {LITERT_JS_VERSION}.",
         "golden": outputs is not None
@@ -67,8 +67,3 @@ def write_page(
         contents[_GOLDEN] = np.asarray(images).tobytes()
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-
-
-def _ends_in_softmax(model: bytes) -> bool:
-    names = [name for name, _ in operators(model) if name not in ("QUANTIZE", "DEQUANTIZE")]
-    return names[-1:] == ["SOFTMAX"]

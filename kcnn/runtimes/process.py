@@ -1,4 +1,4 @@
-"""Other programs, from their start to their end: what they answer, and how they failed."""
+"""Run other programs to their end: what they return, and how they failed."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,19 +20,19 @@ _CHILD = Path(__file__).with_name("child.py")
 def classify(
     python: Path,
     title: str,
-    job: Mapping[str, object],
+    job: Mapping[str, str | int],
     task: Task,
     *,
     timeout: float,
 ) -> Run:
-    """Let `child.py` classify the images of a task.
+    """Classify the images of a task in a `child.py`.
 
     Args:
         python: of the environment that has the runtime.
-        title: of the runtime, for the errors.
-        job: what `child.py` is told besides.
+        title: of the runtime, which errors name.
+        job: the runtime and its options, as `child.py` reads them.
         task: the model and the images.
-        timeout: seconds after which it is ended.
+        timeout: seconds after which the process is ended.
 
     Raises:
         RuntimeError: it failed; the message says how.
@@ -46,9 +47,9 @@ def classify(
 
 
 def run_child(
-    python: Path, title: str, job: Mapping[str, object], folder: Path, *, timeout: float
-) -> dict:
-    """Let `child.py` do a job on the files of a folder and return its report.
+    python: Path, title: str, job: Mapping[str, str | int], folder: Path, *, timeout: float
+) -> dict[str, Any]:
+    """Run a job of `child.py` on the files of a folder and return its report.
 
     Raises:
         RuntimeError: it failed; the message says how.
@@ -72,13 +73,13 @@ def run_program(
     timeout: float,
     folder: Path | None = None,
 ) -> tuple[int, str]:
-    """Run a program to its end; return its status and what it wrote to standard error.
+    """Run a program to its end; return its exit status and what it wrote to standard error.
 
     Raises:
-        RuntimeError: it is not there, or took longer than `timeout` seconds; then it is ended,
-            with all that it started.
+        RuntimeError: the program does not exist, or took longer than `timeout` seconds; it is then
+            ended, with all processes that it started.
     """
-    # A file, not a pipe: nobody has to read it for the program to go on.
+    # A file, not a pipe: a full pipe would stop the program until somebody reads it.
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
@@ -87,7 +88,7 @@ def run_program(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                # Ctrl-C is for this process, which then ends the other and all that it started.
+                # Ctrl-C reaches this process only, which then ends the program and its children.
                 start_new_session=True,
             )
         except OSError as error:
@@ -105,9 +106,9 @@ def run_program(
 
 
 def end(process: subprocess.Popen) -> None:
-    """End a program and all that it started, if it has not ended by itself.
+    """End a program that is still running, with all processes that it started.
 
-    It must have been started in a session of its own.
+    It must have been started in a session of its own (`start_new_session=True`).
     """
     if process.poll() is None:
         if hasattr(os, "killpg"):

@@ -1,8 +1,9 @@
-"""What a runtime is asked and what it answers, the same for all of them."""
+"""What every runtime has in common: what it gets, and what it returns."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -10,22 +11,41 @@ from kcnn.litert.classifier import check_classifier, stored_pixels
 from kcnn.litert.tflite_file import TensorSummary, damaged, summarize_bytes
 
 TIMEOUT = 900.0
-"""Seconds after which a run is ended, unless it is given others."""
+"""Default limit in seconds for one run; a runtime that takes longer is ended."""
+
+ROUNDING = 16
+"""Steps of the stored numbers by which runtimes that round in other places may differ. The largest
+difference seen is 11, behind a softmax."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a runtime reports besides its outputs; None for what it cannot report.
+
+    Attributes:
+        version: of the runtime.
+        browser: the browser's user agent.
+        arena_bytes: memory for activations that TensorFlow Lite Micro needs.
+    """
+
+    version: str | None = None
+    browser: str | None = None
+    arena_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a runtime answered.
+    """What a runtime returned for images.
 
     Attributes:
-        outputs: the stored numbers as the runtime gave them, `(images, classes)`, in the dtype of
-            the file's output.
-        scale: a real output is `scale * (stored - zero_point)`; None if the file gives floats.
+        outputs: the stored numbers as the runtime returned them, `(images, classes)`, in the dtype
+            of the file's output.
+        scale: a real output is `scale * (stored - zero_point)`; None if the outputs are floats.
         zero_point: see `scale`.
         milliseconds_per_image: the median of all images, each classified on its own.
-        details: what else this runtime told: `arena_bytes`, `version`, `browser`.
+        details: what else the runtime reported.
 
-    >>> run = Run(np.array([[-30, 104]], np.int8), 0.5, -42, 0.1, {"version": "2.3.0"})
+    >>> run = Run(np.array([[-30, 104]], np.int8), 0.5, -42, 0.1, Details(version="2.3.0"))
     >>> run.levels
     array([[ 12, 146]], dtype=int32)
     >>> run.logits
@@ -36,14 +56,14 @@ class Run:
     scale: float | None
     zero_point: int | None
     milliseconds_per_image: float
-    details: Mapping[str, int | str]
+    details: Details = field(default_factory=Details)
 
     @property
     def levels(self) -> np.ndarray:
-        """The outputs without their zero point, int32: equal for int8 and uint8 forms of a file.
+        """The outputs without their zero point, int32: the same for an int8 and a uint8 file.
 
         Raises:
-            ValueError: the file gives floats.
+            ValueError: the outputs are floats.
         """
         if self.zero_point is None:
             raise ValueError(f"The outputs are {self.outputs.dtype}, not levels of integers.")
@@ -57,42 +77,78 @@ class Run:
         return self.levels.astype(np.float32) * np.float32(self.scale)
 
 
+class Classify(Protocol):
+    """The function of a runtime that classifies images."""
+
+    def __call__(self, model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
+        """Classify images, one after the other.
+
+        Args:
+            model: the bytes of a `.tflite` file.
+            images: uint8, raw pixels `(count, height, width, channels)`.
+            timeout: seconds after which the runtime is ended.
+
+        Raises:
+            ValueError: the file is damaged, or it is no classifier of these images.
+            RuntimeError: the runtime refuses the file, crashes on it or takes longer than
+                `timeout` seconds.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Runtime:
-    """One way to run a `.tflite` classifier.
+    """One way to run a `.tflite` classifier; `kcnn.bundle.verify` takes your own too.
 
     Attributes:
-        name: by which it is chosen.
+        name: by which users choose it.
         title: what people call it.
-        run: `run(model, images, *, timeout=900.0)` classifies uint8 images of raw pixels
-            `(count, height, width, channels)`, one after the other, by the bytes of a file. It
-            raises ValueError for a file or images that cannot go together, and RuntimeError if
-            the runtime refuses the file, crashes on it or takes longer than `timeout` seconds.
-        available: why it cannot run here and what to do about it, None if it can.
+        run: classifies images; see `Classify`.
+        available: returns None if the runtime can run here, otherwise one line that says why not
+            and what to do about it.
+        io: which file of a bundle it runs: `"int8"`, `model_int8.tflite`, which takes
+            `pixel - 128`; `"uint8"`, `web/model.tflite`, which takes raw pixels.
+        golden: it must return the golden outputs exactly, on the kind of processor they come from.
+        held_to: the name of the runtime whose outputs its own are compared with; None for none.
+        tolerance: largest difference from `held_to`, in steps of the stored numbers.
     """
 
     name: str
     title: str
-    run: Callable[..., Run]
+    run: Classify
     available: Callable[[], str | None]
+    io: Literal["int8", "uint8"] = "int8"
+    golden: bool = False
+    held_to: str | None = None
+    tolerance: int = 0
 
 
 @dataclass(frozen=True)
 class Task:
-    """A verified model, and images as its input stores them."""
+    """A verified model and images for it.
+
+    Attributes:
+        model: the bytes of the file.
+        pixels: the images as the model's input stores them.
+        source: the model's input.
+        target: the model's output.
+    """
 
     model: bytes
     pixels: np.ndarray
     source: TensorSummary
     target: TensorSummary
 
-    def answer(
-        self, outputs: np.ndarray, milliseconds: float, details: Mapping[str, int | str]
-    ) -> Run:
-        """Return what a runtime gave as a `Run`.
+    def answer(self, outputs: np.ndarray, milliseconds: float, details: Mapping[str, Any]) -> Run:
+        """Return the outputs of a runtime as a `Run`.
+
+        Args:
+            outputs: the stored numbers, `(images, classes)`.
+            milliseconds: median time of one image.
+            details: fields of `Details`.
 
         Raises:
-            RuntimeError: it gave something else than the file promises.
+            RuntimeError: their shape or dtype differs from that of the file's output.
         """
         expected = (len(self.pixels), self.target.shape[1])
         if outputs.shape != expected or outputs.dtype != self.target.dtype:
@@ -101,16 +157,18 @@ class Task:
                 f"{outputs.dtype}, shape {outputs.shape}."
             )
         scale, zero_point = self.target.scale, self.target.zero_point
-        return Run(outputs, scale, zero_point, milliseconds, details)
+        return Run(outputs, scale, zero_point, milliseconds, Details(**details))
 
 
 def prepare(model: bytes, images: np.ndarray | None = None) -> Task:
-    """Check that a model is a classifier and takes these images, and store them as it needs them.
+    """Check that a model classifies these images, and store them as its input does.
 
-    Without images it gets one of noise.
+    Args:
+        model: the bytes of a `.tflite` file.
+        images: uint8, raw pixels `(count, height, width, channels)`; one image of noise by default.
 
     Raises:
-        ValueError: it is damaged or something else, or it takes other images.
+        ValueError: the model is damaged or no classifier, or it takes other images.
     """
     name = Path("model.tflite")
     summary = summarize_bytes(bytes(model), name)

@@ -1,4 +1,4 @@
-"""How long one image takes on this machine, measured so that two files can be compared."""
+"""Measure how long one image takes on this machine, so that files can be compared."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ class Latency:
 
     Attributes:
         name: of the model.
-        threads: how many share the work on one image.
+        threads: how many threads share the work on one image.
         milliseconds: the median, from stored pixels to stored outputs.
         tool_milliseconds: the median that LiteRT's own benchmark tool finds, one model after the
             other. None below 0.05 ms: the tool rounds to hundredths of a millisecond.
@@ -45,10 +45,9 @@ def latency(
     rounds: int = 100,
     timeout: float = TIMEOUT,
 ) -> tuple[Latency, ...]:
-    """Measure the median time of one image for several models, each in turn in every round.
+    """Measure the median time of one image for several models, which take turns in every round.
 
-    Times of one call can be compared with each other; those of two calls say as much about what
-    else the machine did.
+    Compare only times of one call: between two calls, other work of the machine may have changed.
 
     Args:
         models: the bytes of `.tflite` classifiers by their names.
@@ -56,8 +55,12 @@ def latency(
         rounds: how often each model is timed, after a warm-up.
         timeout: seconds for each number of threads, and for each run of the benchmark tool.
 
+    Returns:
+        One row for each model and number of threads.
+
     Raises:
-        ValueError: no models, a damaged one, or `rounds` or a number of threads below 1.
+        ValueError: there are no models, one is damaged, or `rounds` or a number of threads is below
+            1.
         RuntimeError: LiteRT refuses a file, crashes on it or takes too long.
     """
     if not models or rounds < 1 or min(threads, default=0) < 1:

@@ -1,4 +1,4 @@
-"""LiteRT.js in Chromium, as the browser of a phone runs it: by the page that goes in the bundle."""
+"""LiteRT.js in Chromium, driven by the bundle's own page, as the browser of a phone runs it."""
 
 import json
 import math
@@ -24,12 +24,12 @@ _TITLE = "LiteRT.js"
 
 
 def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
-    """Classify images in LiteRT.js; see `Runtime.run`.
+    """Classify images in LiteRT.js; see `Classify`.
 
     The file must have uint8 (or float32) input and output: LiteRT.js has no int8 tensors.
 
     Raises:
-        ValueError: the file is damaged, no classifier of these images, or takes int8.
+        ValueError: the file is damaged, is no classifier of these images, or takes int8.
         RuntimeError: LiteRT.js is not installed, refuses the file, crashes on it or takes too long.
     """
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
@@ -38,12 +38,13 @@ def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
 
 
 def run_page(folder: Path, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
-    """Classify images by the model that `write_page` left in a folder with its page.
+    """Classify images with the model of a page that `write_page` wrote.
 
-    The page itself is kcnn's: what a stranger made of theirs is not run.
+    Only the model is read from the folder. The code that runs is kcnn's own, because the folder may
+    come from a stranger.
 
     Raises:
-        ValueError: the folder holds no such page, or it takes other images.
+        ValueError: the folder holds no such page, or its model takes other images.
         RuntimeError: as `run`.
     """
     try:
@@ -52,9 +53,10 @@ def run_page(folder: Path, images: np.ndarray, *, timeout: float = TIMEOUT) -> R
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{str(folder)!r} holds no page of a classifier: {error}") from error
     task = prepare(model, images)
-    if reason := available():
+    reason, chromium = available(), browser()
+    if reason or chromium is None:
         raise RuntimeError(reason)
-    result = open_page(browser(), _finder(folder, images), "index.html?verify", timeout=timeout)
+    result = open_page(chromium, _finder(folder, images), "index.html?verify", timeout=timeout)
     if "error" in result:
         raise RuntimeError(f"{_TITLE} cannot run the model: {' '.join(result['error'].split())}")
     outputs = np.array(result["outputs"], task.target.dtype)
@@ -63,12 +65,12 @@ def run_page(folder: Path, images: np.ndarray, *, timeout: float = TIMEOUT) -> R
 
 
 def available() -> str | None:
-    """Return why LiteRT.js cannot run here and what to do about it, None if it can."""
+    """Return None if LiteRT.js can run here, otherwise why not and what to do about it."""
     return missing_litert_js()
 
 
 def _finder(folder: Path, images: np.ndarray) -> Find:
-    """Return what finds the page's files, LiteRT.js and the images to classify."""
+    """Return a function that finds the page's files, LiteRT.js and the images to classify."""
     batches = math.ceil(len(images) / _BATCH)
     job = json.dumps({"batches": batches}).encode()
     computed = {"verify/job.json": lambda: job} | {
