@@ -1,4 +1,4 @@
-"""A mean over images and the interval that it lies in."""
+"""Means over images with their confidence intervals."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -11,7 +11,13 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and the lower and upper end of its interval; NaN where too few images count.
+    """A mean and its confidence interval.
+
+    Attributes:
+        mean: NaN without any image.
+        low: the lower end of the interval; NaN with fewer than two images.
+        high: the upper end of the interval; NaN with fewer than two images.
+        count: the number of images.
 
     >>> str(Estimate(0.5, 0.4, 0.65, count=64))
     '0.50 [0.40, 0.65]'
@@ -30,16 +36,16 @@ class Estimate:
 
 
 def bootstrap(values: np.ndarray, *, level: float = 0.95, seed: int = 0) -> Estimate:
-    """Return the mean of values and its interval by the percentile bootstrap over them.
+    """Return the mean of values and its confidence interval, by the percentile bootstrap.
 
-    It asks how far the mean would move with other images from the same source (Efron,
-    https://doi.org/10.1214/aos/1176344552). It is a little too narrow with fewer than some 20
-    values, and has no width where all are equal.
+    The interval shows how far the mean would move with other images from the same source (Efron,
+    https://doi.org/10.1214/aos/1176344552). With fewer than about 20 values it is a little too
+    narrow, and where all values are equal it has no width.
 
     Args:
         values: float [n], independent of each other, one per image.
-        level: the share of intervals that hold the true mean.
-        seed: draws the 2,000 resamples.
+        level: the share of such intervals that contain the true mean.
+        seed: of the 2,000 resamples.
 
     >>> str(bootstrap(np.arange(100) % 2 + 1.0))
     '1.50 [1.40, 1.60]'
@@ -54,16 +60,16 @@ def bootstrap(values: np.ndarray, *, level: float = 0.95, seed: int = 0) -> Esti
 
 
 def wilson_interval(accuracy: float, count: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval that the accuracy of a model lies in, measured on `count` images.
+    """Return the confidence interval (low, high) of an accuracy measured on `count` images.
 
-    It holds for accuracies near 1 and few images as well, where the usual mean plus or minus
-    twice the standard error leaves the range of 0 to 1.
+    It is also right for accuracies near 1 and for few images, where the mean plus or minus twice
+    the standard error leaves the range of 0 to 1.
 
     Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927),
     https://doi.org/10.1080/01621459.1927.10502953.
 
     Raises:
-        ValueError: `accuracy` or `level` is no fraction, or there is no image.
+        ValueError: `accuracy` or `level` is not a fraction, or there is no image.
 
     >>> low, high = wilson_interval(0.9, 10_000)
     >>> f"{low:.2%} to {high:.2%}"
@@ -71,12 +77,12 @@ def wilson_interval(accuracy: float, count: int, *, level: float = 0.95) -> tupl
     """
     if not (0 <= accuracy <= 1 and 0 < level < 1 and count >= 1):
         raise ValueError(
-            "Expected an accuracy of 0 to 1, an image at least and a level between 0 and 1. "
+            "Expected an accuracy of 0 to 1, at least one image and a level between 0 and 1. "
             f"Received: accuracy={accuracy}, count={count}, level={level}"
         )
     z = NormalDist().inv_cdf((1 + level) / 2)
-    centre = accuracy + z**2 / (2 * count)
+    center = accuracy + z**2 / (2 * count)
     margin = z * sqrt(accuracy * (1 - accuracy) / count + (z / (2 * count)) ** 2)
     scale = 1 + z**2 / count
-    # In exact arithmetic both hold by themselves.
-    return min(accuracy, (centre - margin) / scale), max(accuracy, (centre + margin) / scale)
+    # In exact arithmetic the accuracy always lies inside; rounding can put it just outside.
+    return min(accuracy, (center - margin) / scale), max(accuracy, (center + margin) / scale)

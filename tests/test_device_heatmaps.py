@@ -162,7 +162,7 @@ def test_a_file_that_lost_its_archive_is_as_good_as_a_plain_one(export, tmp_path
 def test_weights_that_cannot_be_read_are_said_to_be_of_which_file(export, tmp_path):
     data = bytearray(export("none", True).read_bytes())
     start = data.index(b"class_weights.bin") + len("class_weights.bin")
-    data[start] ^= 1  # the archive's checksum tells
+    data[start] ^= 1  # the archive's checksum no longer fits
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(data)
     with pytest.raises(ValueError, match="broken.tflite is damaged.*class_weights.bin") as error:

@@ -99,11 +99,11 @@ def test_every_form_answers_for_the_class_that_the_reference_tells(model, tmp_pa
     assert 0.99 < int8.correlation.mean < 0.99999
     assert other.correlation.mean < int8.correlation.mean
 
-    told = kcnn.grad_cam(model, BATCH).class_index
+    predicted = kcnn.grad_cam(model, BATCH).class_index
     answers = pruned.predict_on_batch(BATCH).argmax(axis=1)
-    assert other.changed.mean == pytest.approx((answers != told).mean()) == 0.5
+    assert other.changed.mean == pytest.approx((answers != predicted).mean()) == 0.5
     assert other.changed.low < 0.5 < other.changed.high
-    ready = kcnn.grad_cam(pruned, BATCH, told)  # not of the classes that it tells itself
+    ready = kcnn.grad_cam(pruned, BATCH, predicted)  # not of the classes that it predicts itself
     (again,) = drift(model, ready, images=BATCH)
     assert again.correlation == other.correlation and again.shift == other.shift
 

@@ -102,7 +102,7 @@ def test_curves_are_those_of_a_recomputation_in_numpy(insert):
     labels = np.arange(6) % 5
     result = check(model, batch, labels)
     curves = result.insertion if insert else result.deletion
-    raw, told = grad_cam(model, batch).raw, model(batch.astype("float32")).numpy().argmax(-1)
+    raw, predicted = grad_cam(model, batch).raw, model(batch.astype("float32")).numpy().argmax(-1)
     places = np.arange(12)
     kernel = np.exp(-((places[:, None] - places) ** 2) / (2 * 1.5**2))
     kernel /= kernel.sum(1, keepdims=True)
@@ -116,7 +116,9 @@ def test_curves_are_those_of_a_recomputation_in_numpy(insert):
             changed = np.isin(np.arange(144), hottest[:count]).reshape(12, 12, 1)
             mixed = np.where(changed, end, start)[None].astype("float32")
             scores = model(mixed).numpy()[0].astype("float64")
-            expected = np.exp(scores - scores.max())[told[n]] / np.exp(scores - scores.max()).sum()
+            expected = (
+                np.exp(scores - scores.max())[predicted[n]] / np.exp(scores - scores.max()).sum()
+            )
             assert curves.probability["own"][n, step] == pytest.approx(expected, rel=1e-3)
     for name, probability in curves.probability.items():
         area = ((probability[:, 1:] + probability[:, :-1]) / 2).sum(axis=1) / 16
@@ -126,11 +128,11 @@ def test_curves_are_those_of_a_recomputation_in_numpy(insert):
 def test_patches_decide_and_are_what_they_are_said_to_be(known):
     model, (batch, _) = color_model(), color_images()
     test = known.planted_patch
-    told = model(test.images).numpy().argmax(-1)
-    np.testing.assert_array_equal(told, test.heatmaps.class_index)
+    predicted = model(test.images).numpy().argmax(-1)
+    np.testing.assert_array_equal(predicted, test.heatmaps.class_index)
     region = test.region[..., None]
     without = np.where(region, batch.mean((0, 1, 2)), test.images).astype("float32")
-    assert (model(without).numpy().argmax(-1) != told).all()
+    assert (model(without).numpy().argmax(-1) != predicted).all()
     middles = batch[:, 4:12, 4:12].reshape(len(batch), -1)
     for image, where in zip(test.images, test.region, strict=True):
         assert where.sum() == 64
@@ -141,12 +143,14 @@ def test_patches_decide_and_are_what_they_are_said_to_be(known):
 
 def test_a_mosaic_has_the_class_in_its_quarter_alone(known):
     test = known.mosaic
-    for image, where, told in zip(test.images, test.region, test.heatmaps.class_index, strict=True):
+    for image, where, predicted in zip(
+        test.images, test.region, test.heatmaps.class_index, strict=True
+    ):
         quarters = image.reshape(2, 8, 2, 8, 3).swapaxes(1, 2).reshape(4, 64, 3)
         classes = quarters.mean(axis=1).argmax(axis=-1)
         right = where.reshape(2, 8, 2, 8).all(axis=(1, 3)).ravel()
-        assert where.sum() == 64 and (classes[right] == told).all()
-        assert told not in classes[~right] and set(classes) == {0, 1, 2}
+        assert where.sum() == 64 and (classes[right] == predicted).all()
+        assert predicted not in classes[~right] and set(classes) == {0, 1, 2}
     assert len({where.tobytes() for where in test.region}) == 4
 
 

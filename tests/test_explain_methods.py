@@ -151,7 +151,7 @@ def test_scorecam_is_its_papers_algorithm(class_index):
 
 
 class Counting(keras.Model):
-    """A model that tells how many images it was shown at a time."""
+    """A model that returns how many images it was given at a time."""
 
     def __init__(self, model):
         super().__init__()

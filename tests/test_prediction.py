@@ -165,10 +165,11 @@ def test_photographs_of_any_size_orientation_and_kind(tmp_path):
     tags[0x0112] = 6
     Image.fromarray(turned).save(tmp_path / "b.jpg", exif=tags)
     Image.new("L", (5, 3), 200).save(tmp_path / "c.png")
+    Image.fromarray(images(1, size=30)[0]).save(tmp_path / "d.png")
     model, files = mean_color_model(None), sorted(tmp_path.iterdir())
     found = predict(model, files, class_names=NAMES)
     assert found.sources == tuple(map(str, files))
-    assert found.images.shape == (3, 8, 8, 3) and found.images.dtype == np.uint8
+    assert found.images.shape == (4, 8, 8, 3) and found.images.dtype == np.uint8
     assert found.classes[:2] == ("red", "red")
     np.testing.assert_allclose(found.probabilities[0], softmax([[6.0, 0, 0]])[0], rtol=1e-2)
     np.testing.assert_allclose(found.probabilities[2], np.full(3, 1 / 3), rtol=1e-5)

@@ -50,15 +50,6 @@ def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
     return inputs[0][1:], outputs[0][1]
 
 
-def ends_in_softmax(model: keras.Model) -> bool:
-    """Tell whether a Sequential or Functional model gives probabilities by itself."""
-    last = model.outputs[0]._keras_history.operation
-    return (
-        isinstance(last, keras.layers.Softmax)
-        or getattr(last, "activation", None) is keras.activations.softmax
-    )
-
-
 def check_ranges(calibrated: bytes) -> None:
     """Check that every range measured on the calibration images is finite.
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images
-from kcnn.export.checks import check_exported, check_model, ends_in_softmax
+from kcnn.export.checks import check_exported, check_model
 from kcnn.export.converter import converted
 from kcnn.export.quantization import IO, QUANTIZATIONS
 from kcnn.export.quantize_aware import is_quantize_aware, settled
@@ -23,6 +23,7 @@ from kcnn.litert.labels import append_labels, check_labels
 from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
+from kcnn.models.interface import final_activation
 from kcnn.run_dir import atomic
 
 _logger = logging.getLogger("kcnn")
@@ -127,7 +128,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     if mode.calibrated and not learned:
         images = calibration_images(calibration, image_shape, samples)
     folded = fold_normalization(in_float32(model))
-    squashed = ends_in_softmax(model)
+    squashed = final_activation(model) == "softmax"
     whole = _with_softmax(folded) if softmax and not squashed else folded
     output = "probabilities" if softmax or squashed else "logits"
     data = converted(whole, image_shape, mode, io, output, images)
