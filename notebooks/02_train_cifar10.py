@@ -13,38 +13,42 @@
 # %% [markdown]
 # # 2. Training
 #
-# A network, images with labels, and plain Keras: `compile`, `fit`, and three callbacks that watch.
+# A network, labeled images and plain Keras: `compile`, `fit` and three callbacks.
 #
 # **What you will see**
 #
-# * data cut in three, and what each part is for;
+# * data in three parts, and the purpose of each;
 # * a small CNN that learns in under a minute;
-# * what EarlyStopping, ReduceLROnPlateau and ModelCheckpoint each did, epoch by epoch;
-# * the test score, its mistakes, and how the same goes on CIFAR-10.
+# * what EarlyStopping, ReduceLROnPlateau and ModelCheckpoint did, epoch by epoch;
+# * the test accuracy, the mistakes, and the same training on CIFAR-10.
 #
-# It runs on handwritten digits that come with scikit-learn, so that nothing is downloaded. For
-# CIFAR-10 change the line that says so below. Everything else still holds, at a longer wait.
+# It runs on handwritten digits that come with scikit-learn, so nothing is downloaded. For CIFAR-10,
+# change the line marked below. Everything else stays true, but takes longer.
 
 # %%
 import csv
-import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
 import kcnn
+from kcnn.report import receipts
 
+SILENT: Any = 0  # for `verbose`: no progress bar
+LINES: Any = 2  # one line for each epoch
 SET, RATE = "digits", 3e-3  # for photographs: "cifar10", 1e-3
 
 # %% [markdown]
 # ## The data, in three parts
 #
-# The network learns from the **training** images. On the **validation** images we judge it while it
-# learns: when to stop, which epoch was best. As we choose by them, their score is a little too
-# good. The **test** images are scored once, at the very end, and nothing is chosen by them.
+# The network learns from the **training** images. We use the **validation** images to make choices
+# during the training: when to stop, and which epoch was best. Because of these choices their score
+# is a little too good. The **test** images are scored once, at the very end, and nothing is chosen
+# by them.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -64,18 +68,19 @@ plt.show()
 # %% [markdown]
 # ## The model
 #
-# Two rounds of convolution, batch norm, ReLU and pooling; then a dense layer, and ten numbers. Two
-# habits of every model here are worth knowing. It takes the **raw pixels**, 0 to 255: it scales
-# them itself, so nobody can forget to. And it ends in **logits**: any ten numbers, the largest
-# wins. A softmax would make probabilities of them; the loss does that itself, and more exactly.
+# Two blocks of convolution, batch norm, ReLU and pooling, then a dense layer and ten outputs. All
+# models of kcnn have two properties in common. Their input is **raw pixels** from 0 to 255: the
+# model scales them itself, so nobody can forget to do it. Their output is **logits**: ten numbers,
+# of which the largest is the predicted class. A softmax turns logits into probabilities; the loss
+# includes it, which is more accurate.
 #
-# We leave dropout out on purpose: you shall see what happens without.
+# We leave out dropout on purpose, to show what happens without it.
 
 # %%
 model = kcnn.models.simple_cnn(num_classes=len(data.class_names), spatial_dropout=0, dropout=0)
-assert images.min() >= 0 and 200 < images.max() <= 255  # what it takes: nothing is scaled
-for layer in model.layers:
-    print(f"{layer.name:20} {layer.output.shape[1:]!s:15} {layer.count_params():>8,}")
+assert images.min() >= 0 and 200 < images.max() <= 255  # raw pixels: nothing has scaled them
+for layer in kcnn.arithmetic.model_arithmetic(model).layers:
+    print(f"{layer.name:20} {layer.output_shape[1:]!s:15} {layer.parameters:>8,}")
 
 # %%
 model.compile(
@@ -83,19 +88,19 @@ model.compile(
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
-guess = model.evaluate(data.validation, verbose=0, return_dict=True)
+guess = model.evaluate(data.validation, verbose=SILENT, return_dict=True)
 print(f"before training: {guess['accuracy']:.0%} right, {1 / len(data.class_names):.0%} is chance")
 
 # %% [markdown]
 # ## Three callbacks
 #
-# Keras calls them after every epoch. All three watch the validation loss:
+# Keras calls them after every epoch. All three monitor the validation loss:
 #
-# * **ReduceLROnPlateau** divides the learning rate by 5 when 3 epochs have brought nothing better.
-#   Steps that were right for crossing the valley are too long for settling at its bottom;
-# * **EarlyStopping** ends the training when 7 epochs have brought nothing better, and puts the
-#   weights of the best epoch back;
-# * **ModelCheckpoint** writes the model to a file whenever it is the best so far.
+# * **ReduceLROnPlateau** divides the learning rate by 5 after 3 epochs without improvement. Steps
+#   that are right for approaching a minimum are too large to come close to it;
+# * **EarlyStopping** ends the training after 7 epochs without improvement, and restores the weights
+#   of the best epoch;
+# * **ModelCheckpoint** writes the model to a file whenever it is the best one so far.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -111,15 +116,15 @@ history = model.fit(
     validation_data=data.validation,
     epochs=60,
     callbacks=[plateau, stopping, checkpoint],
-    shuffle=False,  # the data set shuffles itself, anew for every epoch
-    verbose=2,
+    shuffle=False,  # the data set shuffles itself before every epoch
+    verbose=LINES,
 ).history
 
 # %% [markdown]
-# ## What each of them did
+# ## What each callback did
 #
-# First the curves. The training loss falls and falls; the validation loss stops falling at some
-# point. From there on the network learns the training images by heart: it **overfits**.
+# First the learning curves. The training loss keeps falling; the validation loss stops falling at
+# some point. From there on the network memorizes the training images: it **overfits**.
 
 # %%
 epochs = np.arange(1, len(history["loss"]) + 1)
@@ -136,18 +141,18 @@ axes.plot(epochs[saved], val_loss[saved], "D", ms=8, mfc="none", color="k", labe
 for cut in cuts:
     label = "rate divided by 5" if cut == cuts[0] else None
     axes.axvline(epochs[cut] - 0.5, color="0.6", linestyle=":", label=label)
-axes.axvline(epochs[best], color="#009E73", alpha=0.5, linewidth=4, label="best epoch: put back")
+axes.axvline(epochs[best], color="#009E73", alpha=0.5, linewidth=4, label="best epoch: restored")
 axes.set_xlabel("epoch")
 axes.set_ylabel("loss")
 axes.legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown]
-# How many epochs it took depends on your processor's rounding, so no number here is promised. What
-# must hold wherever you run it is that each callback kept its word.
+# The number of epochs depends on how your processor rounds, so this section gives no results. It
+# checks instead what must hold on every machine: that each callback did its work.
 #
-# **ReduceLROnPlateau**: after each cut the rate is a fifth of what it was, and before it 3 epochs
-# in a row were no better than the best.
+# **ReduceLROnPlateau**: each cut divides the rate by 5, after 3 epochs in a row that did not
+# improve on the best one.
 
 # %%
 assert len(cuts) >= 1
@@ -157,75 +162,77 @@ for cut in cuts:
     print(f"after epoch {cut}: {rates[cut - 1]:.1e} -> {rates[cut]:.1e}")
 
 # %% [markdown]
-# **EarlyStopping**: the last 7 epochs were no better than the best one, and the model is the best
-# epoch's again, not the last one's.
+# **EarlyStopping**: the last 7 epochs did not improve on the best one, and the model has the
+# weights of the best epoch, not those of the last.
 
 # %%
 assert len(val_loss) == best + 1 + 7
-now = model.evaluate(data.validation, verbose=0, return_dict=True)
+now = model.evaluate(data.validation, verbose=SILENT, return_dict=True)
 assert np.isclose(now["loss"], val_loss[best], rtol=1e-4)
-print(f"epoch {best + 1} of {len(val_loss)} was best, and its weights are back")
+print(f"epoch {best + 1} of {len(val_loss)} was the best, and its weights are restored")
 
 # %% [markdown]
 # **ModelCheckpoint**: there is one file for each epoch that was the best so far, and the newest
-# holds the same model. It loads in any Keras, without kcnn.
+# file holds the same model. Any Keras loads it, without kcnn.
 
 # %%
 files = sorted(folder.glob("*.keras"))
 assert [int(file.name[:2]) - 1 for file in files] == saved.tolist()
 reloaded = keras.models.load_model(files[-1])
-assert np.allclose(reloaded.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-4)
+assert isinstance(reloaded, keras.Model)
+assert np.allclose(reloaded(images), model(images), atol=1e-4)
 print(*(file.name for file in files))
 
 # %% [markdown]
-# Two words of care. Keras only warns when you mistype the name of the loss to watch, and then goes
-# on as if nothing were better ever, or everything; and it takes a loss that is not a number for
-# the best one if it comes first. `kcnn.callbacks.standard` returns these callbacks with a guard
-# against both, and a log; `kcnn.train` is the whole of the above in one call.
+# Two warnings. If you misspell the name of the monitored loss, Keras only warns, and then treats no
+# epoch, or every epoch, as an improvement. And if the first loss is not a number, Keras takes it
+# for the best one. `kcnn.callbacks.standard` returns these callbacks with a guard against both
+# mistakes, and a log. `kcnn.train` does all of the above in one call.
 
 # %%
 for callback in kcnn.callbacks.standard(folder / "run"):
     print(type(callback).__name__)
 
 # %% [markdown]
-# ## The test, once
+# ## The test set, scored once
 #
-# More than 95 % of the digits are told right. Look at what is not: would you have known?
+# More than 95 % of the digits are predicted correctly. Look at the others: would you have known?
 
 # %%
-told = kcnn.evaluate(model, data.test, expected_count=data.num_test)
-assert told.accuracy > (0.95 if SET == "digits" else 0.5)
-print(f"{told.accuracy:.1%} of {told.count} test images; validation {now['accuracy']:.1%}")
+scored = kcnn.evaluate(model, data.test, expected_count=data.num_test)
+assert scored.accuracy > (0.95 if SET == "digits" else 0.5)
+print(f"{scored.accuracy:.1%} of {scored.count} test images; validation {now['accuracy']:.1%}")
 
 test_images = np.concatenate([batch for batch, _ in data.test.as_numpy_iterator()])
-answers = told.logits.argmax(axis=1)
-wrong = np.flatnonzero(answers != told.labels)[:8]
+predicted = scored.logits.argmax(axis=1)
+wrong = np.flatnonzero(predicted != scored.labels)[:8]
 figure, axes = plt.subplots(1, 8, figsize=(8, 1.5), layout="constrained")
 for cell in axes:
     cell.axis("off")
 for cell, index in zip(axes, wrong, strict=False):
     cell.imshow(test_images[index])
-    truth, answer = data.class_names[told.labels[index]], data.class_names[answers[index]]
-    cell.set_title(f"{truth}, told {answer}", fontsize=8)
+    truth, answer = data.class_names[scored.labels[index]], data.class_names[predicted[index]]
+    cell.set_title(f"{truth}, predicted {answer}", fontsize=7)
 plt.show()
 
 # %% [markdown]
-# A score from few images is uncertain. With $n$ images and a share $p$ right, the standard error is
-# $\sqrt{p(1 - p)/n}$; twice that to either side holds the truth about nineteen times out of
-# twenty. On these few digits that is a point or more. Do not call a network better for less.
+# An accuracy that is measured on few images is uncertain. With $n$ images and the accuracy $p$, its
+# standard error is $\sqrt{p(1 - p)/n}$. The interval of twice that on both sides contains the true
+# value about nineteen times out of twenty. For these few digits it is a point or more on each side.
+# Do not call a network better because of a smaller difference.
 
 # %%
-error = np.sqrt(told.accuracy * (1 - told.accuracy) / told.count)
-print(f"{told.accuracy:.1%} ± {2 * error:.1%}")
+error = np.sqrt(scored.accuracy * (1 - scored.accuracy) / scored.count)
+print(f"{scored.accuracy:.1%} ± {2 * error:.1%}")
 
 # %% [markdown]
 # ## The same on CIFAR-10
 #
-# The recipe `simple_cnn` trains this network on 45,000 photographs for 55 epochs. Here is its log,
-# as it lies in `saved_models/`. It sets the learning rate by a fixed schedule, a cosine that falls
-# to zero, instead of waiting for a plateau: where the number of epochs is known, that is hard to
-# beat. It ends at 79.95 % of the test images. ResNet-20, which the next notebook explains, reaches
-# 89.95 % with about as many parameters.
+# The recipe `simple_cnn` trains this network on 45,000 photographs for 55 epochs. Here is its log
+# from `saved_models/`. Instead of waiting for a plateau, the recipe has a fixed schedule of the
+# learning rate, a cosine that falls to zero: if the number of epochs is known, that is hard to
+# beat. The test accuracy is 79.95 %. ResNet-20, which the next notebook explains, reaches 89.95 %
+# with about as many parameters.
 
 # %%
 with open("../saved_models/simple_cnn/history.csv") as file:
@@ -245,22 +252,19 @@ for each in axes:
 plt.show()
 
 # %%
-reports = {
-    name: json.loads(Path(f"../saved_models/{name}/report.json").read_text())
-    for name in ("simple_cnn", "resnet20")
-}
-small, residual = reports["simple_cnn"], reports["resnet20"]
-assert small["train_images"] == 45_000 and len(rows) == 55
-assert small["stages"][0]["accuracy"] == 0.7995
-assert residual["stages"][0]["accuracy"] == 0.8995
-assert abs(small["parameters"] / residual["parameters"] - 1) < 0.01
+small = receipts.load("../saved_models/simple_cnn/report.json")
+residual = receipts.load("../saved_models/resnet20/report.json")
+assert small.train_images == 45_000 and len(rows) == 55
+assert small.receipts[0].accuracy == 0.7995
+assert residual.receipts[0].accuracy == 0.8995
+assert abs(small.parameters / residual.parameters - 1) < 0.01
 assert course["learning_rate"][-1] == 0
 
 # %% [markdown]
-# Did you notice that the training curve lies *below* the validation curve? Training images were
-# moved and mirrored at random and a share of the units dropped; the validation images come as they
-# are. The training task is harder, on purpose: that is what holds overfitting off. (And training
-# accuracy is a mean over the epoch, in which the network was still getting better.)
+# Did you notice that the training accuracy is *below* the validation accuracy? Training images were
+# shifted and mirrored at random, and dropout removed some of the units; validation images stay
+# unchanged. The training task is harder on purpose, to prevent overfitting. (Also, the training
+# accuracy is a mean over the epoch, during which the network was still improving.)
 
 # %%
 assert (course["accuracy"] < course["val_accuracy"]).mean() > 0.9
@@ -268,9 +272,10 @@ assert (course["accuracy"] < course["val_accuracy"]).mean() > 0.9
 # %% [markdown]
 # ## Exercises
 #
-# 1. Load the data with `augment="shift"` and give the model its dropout back. Compare the two loss
-#    curves with ours, and the best epoch.
-# 2. Take a learning rate a hundred times as large, and one a hundred times as small. What do the
-#    callbacks do? (`kcnn.find_learning_rate` draws the loss over the rate before you train.)
-# 3. Misspell `monitor="val_los"` in EarlyStopping, then use `kcnn.callbacks.standard` with the
-#    same mistake. Which one do you prefer to meet after an hour of training?
+# 1. Load the data with `augment="shift"` and build the model with its default dropout. Compare both
+#    loss curves and the best epoch with those above.
+# 2. Try a learning rate that is a hundred times larger, and one that is a hundred times smaller.
+#    What do the callbacks do? (`kcnn.find_learning_rate` draws the loss over the rate before you
+#    train.)
+# 3. Misspell `monitor="val_los"` in EarlyStopping, then make the same mistake with
+#    `kcnn.callbacks.standard`. Which one do you prefer after an hour of training?
