@@ -13,36 +13,38 @@
 # %% [markdown]
 # # 5. Look inside
 #
-# A network says "ship". Why? This notebook opens one and looks: at its filters, at what its layers
-# make of a photograph, and at where in the photograph the answer comes from. Then it asks the more
-# important question: when should you *not* believe such a picture?
+# A network predicts "ship". Why? This notebook looks inside one: at its filters, at what its layers
+# compute for a photograph, and at the places in the photograph that lead to the prediction. Then it
+# turns to the more important question: when should you *not* believe such a picture?
 #
 # **What you will see**
 #
-# * the first filters, and the maps of every stage;
-# * the class activation map, built from two arrays you can hold in your hand;
-# * Grad-CAM, the same for any network, and why it needs the logits;
-# * how a heat map misleads, and tests that find out.
+# * the first filters, and the feature maps of every stage;
+# * the class activation map, computed from two arrays;
+# * Grad-CAM, which does the same for any network, and why it needs the logits;
+# * how a heat map can mislead, and tests that reveal it.
 #
 # The network is the ResNet-20 of `saved_models/`, trained on CIFAR-10. The photographs are the
-# first four test images of each class, chosen by nobody.
+# first four test images of each class, so nobody selected them.
 
 # %%
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 import kcnn
 from kcnn.models import facts
 
-model = keras.models.load_model("../saved_models/resnet20/model.keras")
+model = kcnn.models.load("../saved_models/resnet20/model.keras")
 photographs = np.load("data/cifar10_test.npz")
 images, labels = photographs["images"], photographs["labels"].astype(int)
 names = photographs["class_names"].tolist()
 
-logits = model.predict(images, verbose=0)
-told = logits.argmax(axis=1)
+logits = np.asarray(model(images))
+predicted = logits.argmax(axis=1)
 
 
 def smaller(figure):
@@ -51,29 +53,29 @@ def smaller(figure):
 
 
 # %% [markdown]
-# ## What it says
+# ## Its predictions
 #
-# Of the 40 photographs 35 are told right. Here are the five mistakes, and below them the first five
-# that are right.
+# Of the 40 photographs 35 are predicted correctly. Here are the five mistakes, and below them the
+# first five correct predictions.
 
 # %%
-assert len(images) == 40 and (told == labels).sum() == 35
+assert len(images) == 40 and (predicted == labels).sum() == 35
 
-mistakes, right = np.flatnonzero(told != labels), np.flatnonzero(told == labels)
-figure, axes = plt.subplots(2, 5, figsize=(7, 3.4), layout="constrained")
+mistakes, right = np.flatnonzero(predicted != labels), np.flatnonzero(predicted == labels)
+figure, axes = plt.subplots(2, 5, figsize=(8, 3.6), layout="constrained")
 for cell, index in zip(axes.flat, [*mistakes, *right[:5]], strict=True):
     cell.imshow(images[index], interpolation="nearest")
-    truth, answer = names[labels[index]], names[told[index]]
-    cell.set_title(truth if truth == answer else f"{truth}, told {answer}", fontsize=8)
+    truth, answer = names[labels[index]], names[predicted[index]]
+    cell.set_title(truth if truth == answer else f"{truth}, predicted {answer}", fontsize=7)
     cell.axis("off")
 plt.show()
 
 # %% [markdown]
 # ## The first filters
 #
-# The first convolution has 16 filters of 3x3 pixels in three colours, so they can be drawn as what
-# they are. Grey means zero. Some look for an edge, some for a colour against another. Nobody
-# designed them: they are the descendants of the hand-made filter of the first notebook.
+# The first convolution has 16 filters of 3x3 pixels in three colors, so they can be drawn as small
+# images. Gray means zero. Some filters respond to an edge, some to the contrast of two colors.
+# Nobody designed them: training found them, as it found the kernel of the first notebook.
 
 # %%
 filters = kcnn.explain.filters(model)
@@ -83,9 +85,10 @@ smaller(filters.plot())
 # %% [markdown]
 # ## What every stage sees
 #
-# Here is one photograph after each of the three stages, eight channels of each. The maps shrink
-# from 32x32 to 8x8, and their number grows from 16 to 64. The first ones are sharp and show edges;
-# the last ones are a few coarse spots: no longer *what it looks like*, but *what is where*.
+# Here are the feature maps of one photograph after each of the three stages, eight channels of
+# each. The maps shrink from 32x32 to 8x8, and their number grows from 16 to 64. The first maps are
+# sharp and show edges; the last ones show a few coarse spots: no longer *what it looks like*, but
+# *what is where*.
 
 # %%
 ship = 4 * names.index("ship") + 1
@@ -97,60 +100,63 @@ smaller(seen.plot(channels=8))
 # %% [markdown]
 # ## The class activation map
 #
-# Behind the last stage, ResNet averages each of the 64 maps over all places, and one dense layer
-# weighs the averages. Averaging and weighing can change places: weigh the maps first, and look at
-# the result **before** you average. That picture says how much each place adds to the logit. With
-# features $A_k$, weights $w_k$ and $n$ places:
+# After the last stage, ResNet averages each of the 64 maps over all places, and one dense layer
+# computes a weighted sum of the averages. The order of the two steps does not matter: compute the
+# weighted sum of the maps first, and look at it **before** you average. This map shows how much
+# each place contributes to the logit. With features $A_k$, weights $w_k$ and $n$ places:
 #
 # $$\text{logit} = \sum_k w_k \Big(\frac 1n \sum_{\text{places}} A_k\Big) + b
 #   = \sum_{\text{places}} \underbrace{\frac 1n \sum_k w_k A_k}_{\text{the map}} + b$$
 
 # %%
 last = model.get_layer("stage3_block3_relu")
-body = keras.Model(model.inputs, last.output)
-features = body.predict(images, verbose=0)  # [40, 8, 8, 64]
+body = keras.Model(model.inputs[0], last.output)
+features = np.asarray(body(images))  # [40, 8, 8, 64]
 weights, bias = model.get_layer("logits").get_weights()
 
 places = features.shape[1] * features.shape[2]
-maps = np.einsum("nhwk,kn->nhw", features, weights[:, told]) / places
+maps = np.einsum("nhwk,kn->nhw", features, weights[:, predicted]) / places
 
 assert features.shape[-1] == 64
-assert np.allclose(maps.sum(axis=(1, 2)) + bias[told], logits.max(axis=1), atol=1e-3)
+assert np.allclose(maps.sum(axis=(1, 2)) + bias[predicted], logits.max(axis=1), atol=1e-3)
 
 # %% [markdown]
-# The last line is the proof: summed over all places, and with the bias, the map *is* the logit.
-# Nothing is estimated. Places that speak against the class are negative; usually they are cut off.
+# The last line is the proof: the sum of the map over all places, plus the bias, *is* the logit. The
+# map is exact, not an estimate. Places that are evidence against the class are negative; most tools
+# set them to zero.
 
 # %%
 shown = [ship, 4 * names.index("horse") + 1, 4 * names.index("frog"), 4 * names.index("truck")]
 limit = np.abs(maps[shown]).max()
+colors = ScalarMappable(Normalize(-limit, limit), "RdBu_r")
 figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
 for column, index in enumerate(shown):
+    title = f"{names[predicted[index]]}, logit {logits[index].max():.1f}"
     axes[0, column].imshow(images[index])
-    axes[0, column].set_title(f"{names[told[index]]}, logit {logits[index].max():.1f}", fontsize=9)
-    drawn = axes[1, column].imshow(maps[index], cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes[0, column].set_title(title, fontsize=9)
+    axes[1, column].imshow(maps[index], cmap=colors.cmap, norm=colors.norm)
 for cell in axes.flat:
     cell.axis("off")
-figure.colorbar(drawn, ax=axes[1], label="share of the logit")
+figure.colorbar(colors, ax=axes[1], label="share of the logit")
 plt.show()
 
 # %% [markdown]
 # ## Grad-CAM
 #
-# Most networks do not end so simply. **Grad-CAM** asks in general: if a channel were a little
-# stronger, how much would the logit grow? That is a gradient, averaged over the places. Here we
-# know what must come out, because the logit depends on each feature by $w_k / n$:
+# Most networks do not end in such a simple way. **Grad-CAM** works for all of them: it measures how
+# much the logit grows if a channel becomes a little stronger. That is a gradient, averaged over the
+# places. Here we know the result, because the gradient with respect to each feature is $w_k / n$:
 
 # %%
 head = keras.Model(last.output, model.output)
 
 
-def gradients(squash):
-    kept = tf.constant(features)
+def gradients(activation):
+    inputs = tf.constant(features)
     with tf.GradientTape() as tape:
-        tape.watch(kept)
-        scores = tf.gather(squash(head(kept)), told, batch_dims=1)
-    return tape.gradient(scores, kept).numpy()
+        tape.watch(inputs)
+        scores = tf.gather(activation(head(inputs)), predicted, batch_dims=1)
+    return np.asarray(tape.gradient(scores, inputs))
 
 
 slopes = gradients(tf.identity)
@@ -162,46 +168,47 @@ assert np.allclose(heatmaps.raw, np.maximum(maps, 0), atol=1e-5)
 print(heatmaps.layer)
 
 # %% [markdown]
-# Ours, by hand and by gradient, and `kcnn.grad_cam`, all agree to five digits. The latter needs no
-# layer's name and takes any Keras model. It draws, too:
+# The map by hand, the map by gradients and `kcnn.grad_cam` agree to five digits. `kcnn.grad_cam`
+# takes any Keras model, finds the layer itself, and draws the map:
 
 # %%
 some = [ship, *mistakes[:3]]
-titles = [f"{names[told[index]]} (is {names[labels[index]]})" for index in some]
+titles = [f"{names[predicted[index]]} (true: {names[labels[index]]})" for index in some]
 smaller(kcnn.grad_cam(model, images[some]).plot(images[some], titles))
 
 # %% [markdown]
 # ## Trap 1: after the softmax
 #
-# Many recipes take the gradient of the *probability*. But a network that is sure has a probability
-# of nearly one, whatever you change: the gradient is nearly nothing, and what is left of it mixes
-# all classes. For the photograph it is surest of, it is more than 1,000 times smaller than that of
-# the logit. `kcnn` takes the logit, wherever the softmax hides.
+# Many tutorials use the gradient of the *probability*. But if a network is confident, its
+# probability is close to one whatever you change: the gradient is nearly zero, and the rest of it
+# mixes all classes. For the photograph with the highest logit, it is more than 1,000 times smaller
+# than the gradient of the logit. `kcnn` uses the logit, also for models that end in a softmax.
 
 # %%
-surest = logits.max(axis=1).argmax()
+confident = logits.max(axis=1).argmax()
 after = gradients(tf.nn.softmax)
-ratio = np.linalg.norm(slopes[surest]) / np.linalg.norm(after[surest])
-print(f"{names[told[surest]]}: probability {tf.nn.softmax(logits[surest]).numpy().max():.6f}")
+ratio = np.linalg.norm(slopes[confident]) / np.linalg.norm(after[confident])
+probability = np.asarray(tf.nn.softmax(logits[confident])).max()
+print(f"{names[predicted[confident]]}: probability {probability:.6f}")
 print(f"the gradient of the probability is {ratio:,.0f} times smaller")
 assert ratio > 1_000
 
 # %% [markdown]
 # ## Trap 2: there is a map for every class
 #
-# Ask for "cat" on the ship and you get a map, too. As each map is drawn on its own scale, it glows
-# just as bright. So look at the **logit** first, and at the strength of the map before it is
-# scaled. The cat's strongest place has less than a third of the ship's. `class_index=(a, b)` asks
-# the better question, *why a rather than b*.
+# The image of the ship also has a map for the class "cat". As each map is drawn on its own scale,
+# it looks just as bright. So look at the **logit** first, and at the strength of the map before it
+# is scaled. The strongest place for "cat" has less than a third of the value of the strongest place
+# for "ship". `class_index=(a, b)` answers the better question: *why a rather than b*.
 
 # %%
-asked = [names.index("ship"), names.index("cat")]
+classes = [names.index("ship"), names.index("cat")]
 pair = np.stack([images[ship]] * 2)
-both = kcnn.grad_cam(model, pair, class_index=asked)
+both = kcnn.grad_cam(model, pair, class_index=classes)
 peaks = both.raw.max(axis=(1, 2))
 captions = [
     f"{names[k]}: logit {score:.1f}, peak {peak:.2f}"
-    for k, score, peak in zip(asked, both.score, peaks, strict=True)
+    for k, score, peak in zip(classes, both.score, peaks, strict=True)
 ]
 assert both.score[0] > both.score[1]
 assert peaks[1] / peaks[0] < 1 / 3
@@ -210,10 +217,10 @@ smaller(both.plot(pair, captions))
 # %% [markdown]
 # ## Trap 3: a place is not a pixel
 #
-# The map has 8x8 places, stretched to 32x32 pixels for the picture: its smooth outline is the
-# stretching's, not the network's. And a place sees far more than the 4x4 pixels that it covers:
-# behind nineteen convolutions, its receptive field is 81 pixels wide, wider than the image. "The
-# heat is on the bow" does not mean "it looked at the bow only".
+# The map has 8x8 places and is resized to 32x32 pixels for the picture: its smooth outline comes
+# from the resizing, not from the network. And a place sees far more than the 4x4 pixels that it
+# covers: after nineteen convolutions its receptive field is 81 pixels wide, wider than the image.
+# If the heat is on the bow, that does not mean that the network used only the bow.
 
 # %%
 assert images.shape[1] // features.shape[1] == 4
@@ -221,31 +228,31 @@ assert facts.read()["resnet20"].receptive_field == (81, 81)
 assert sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers) == 19
 
 # %% [markdown]
-# ## Does the map know the network at all?
+# ## Does the map depend on the network at all?
 #
-# An edge detector also draws a plausible outline of a ship, and knows nothing of ships. So there
-# are tests that a map has to pass, against a random map and one of plain edges:
+# An edge detector also draws a plausible outline of a ship, although it knows nothing about ships.
+# So a map should pass tests, in which it is compared with a random map and with a map of edges:
 #
-# * **deletion, insertion**: grey out the hottest places first; the probability should fall quickly.
-#   Or show them first; it should rise quickly;
-# * **randomized weights**: replace the weights by random ones; the map must change, or it shows the
-#   image, not the network;
-# * **planted patch, mosaic**: paste a piece of another class, or tile four photographs; now the
-#   right place is *known*.
+# * **deletion, insertion**: replace the hottest places by gray first, and the probability should
+#   fall quickly; or show them first, and it should rise quickly;
+# * **randomized weights**: replace the weights by random ones; if the map does not change, it shows
+#   the image and not the network;
+# * **planted patch, mosaic**: paste a patch of another class, or tile four photographs; now the
+#   correct place is *known*.
 
 # %%
-check = kcnn.explain.check(model, images[::2], labels[::2])  # every other one, to be quick
+check = kcnn.explain.check(model, images[::2], labels[::2])  # every other image, to save time
 print(check)
 
 # %%
 smaller(check.plot())
 
 # %% [markdown]
-# Read it as you would read a measurement, with its intervals, which are wide for so few images.
-# Grad-CAM finds the planted patch and the right tile far more often than a random map, and it does
-# forget what it knew when the weights are random. But in the deletion test it is within 0.15 of the
-# random map, for greying out *any* part of an image disturbs a network. The maps are better than
-# nothing, and less than proof.
+# Read these numbers with their intervals, which are wide for so few images. Grad-CAM finds the
+# planted patch and the correct tile far more often than a random map, and it changes when the
+# weights are random. But in the deletion test it is within 0.15 of the random map, because a
+# network is disturbed when *any* part of an image turns gray. The maps are better than nothing, but
+# they are not proof.
 
 # %%
 for score in (check.insertion.score, check.planted_patch.peak, check.mosaic.peak):
@@ -257,21 +264,21 @@ assert abs(deletion["own"].mean - deletion["random"].mean) < 0.15
 # %% [markdown]
 # ## After compression
 #
-# The fourth notebook put the network on a phone. Does it still look at the same places? The
-# `.tflite` file ends in the same average and dense layer, so its map can be computed from the file
-# itself.
+# The fourth notebook compressed a network for a phone. Does such a network still use the same
+# places? The `.tflite` file ends in the same average and dense layer, so its map can be computed
+# from the file itself.
 
 # %%
-forms = ("model_int8", "model_pruned_int8")
-files = [f"../saved_models/resnet20/{form}.tflite" for form in forms]
-moved = dict(zip(forms, kcnn.explain.drift(model, *files, images=images), strict=True))
-for form, drift in moved.items():
-    print(f"{form:18} correlation {drift.correlation}, peak moved by {drift.shift} pixels")
+variants = ("model_int8", "model_pruned_int8")
+files = [f"../saved_models/resnet20/{variant}.tflite" for variant in variants]
+moved = dict(zip(variants, kcnn.explain.drift(model, *files, images=images), strict=True))
+for variant, drift in moved.items():
+    print(f"{variant:18} correlation {drift.correlation}, peak moved by {drift.shift} pixels")
 
 # %% [markdown]
-# Eight bits leave the maps where they were: the correlation is above 0.99. Pruning moves them a
-# little, though the accuracy hardly notices: what the answer rests on can change before the answer
-# does.
+# Eight bits hardly change the maps: the correlation is above 0.99. Pruning changes them a little,
+# although the accuracy hardly changes: the evidence for a prediction can change before the
+# prediction does.
 
 # %%
 assert moved["model_int8"].correlation.mean > 0.99
@@ -280,18 +287,18 @@ assert 0.9 < moved["model_pruned_int8"].correlation.mean < moved["model_int8"].c
 # %% [markdown]
 # ## What to remember
 #
-# A heat map answers "where does the evidence for this class lie, as this layer sees it?". It does
-# not answer "is the network right?", nor "would a change there change the answer?". Ask the
-# network itself: change the image, and see.
+# A heat map shows where the evidence for a class is, as one layer sees it. It does not show whether
+# the network is right, nor whether a change at that place would change the prediction. To find that
+# out, change the image and look at the prediction.
 #
 # ## Exercises
 #
-# 1. Take one of the five mistakes and draw "why the wrong class rather than the right one" with
-#    `class_index=(wrong, right)`. Then cover the hottest places with grey. Does it come to its
-#    senses?
+# 1. Choose one of the five mistakes and draw "why the wrong class rather than the correct one" with
+#    `class_index=(wrong, right)`. Then cover the hottest places with gray. Is the prediction
+#    correct now?
 # 2. Compare `method="layercam"` at `layer="stage1_block3_relu"` with the default. Which one would
 #    you show to a customer, and which one would you use to find a bug?
-# 3. Photograph something yourself and run `kcnn explain ../saved_models/resnet20 photo.jpg`. It has
-#    only ten words. What does it say about a face, and how sure is it?
-# 4. `kcnn.explain.maximize(model, 8)` makes an image with a ship's logit far above any real ship's.
-#    Would you call it a ship?
+# 3. Take a photograph and run `kcnn explain ../saved_models/resnet20 photo.jpg`. The network knows
+#    only ten classes. What does it predict for a face, and how confident is it?
+# 4. `kcnn.explain.maximize(model, 8)` makes an image whose logit for "ship" is far above that of
+#    any real ship. Would you call it a ship?

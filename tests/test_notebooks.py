@@ -1,6 +1,6 @@
-"""The course in notebooks/: made from its sources, and every number in its prose asserted.
+"""The course in notebooks/: built from its sources, and every number in its prose is asserted.
 
-`pytest --nbmake notebooks` executes it; here nothing is executed.
+`pytest --nbmake notebooks` executes it; these tests execute nothing.
 """
 
 import ast
@@ -14,8 +14,8 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted(FOLDER.glob("0*.py"))
 
-# Not the numbers of prose: code, formulas, addresses, the numbering of headings and lists, names
-# such as ResNet-20 and int8, sizes such as 3x3.
+# Parts of the prose whose numbers do not count: code, formulas, addresses, the numbers of headings
+# and lists, names such as ResNet-20 and int8, sizes such as 3x3.
 _OTHERS = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|^#+ .*?$|^\d+\. |"
     r"\b\d+x\d+\b|[A-Za-z]+-?\d+\b|\bin (?:19|20)\d\d\b",
@@ -47,8 +47,8 @@ def sections(notebook):
     yield "\n".join(prose), "\n".join(code)
 
 
-def told(prose):
-    """Return the numbers in the prose, exercises excepted: they ask, and promise nothing."""
+def stated(prose):
+    """Return the numbers in the prose, except those of exercises, which claim nothing."""
     if prose.startswith("## Exercises"):
         return set()
     return {float(each.replace(",", "")) for each in _NUMBER.findall(_OTHERS.sub(" ", prose))}
@@ -64,9 +64,9 @@ def asserted(code):
     return found
 
 
-def test_the_rule_finds_a_number_that_nothing_asserts():
+def test_a_number_that_nothing_asserts_is_found():
     prose = "## 3 things\nResNet-20 of 3x3 in `f(7)`: 1,342 bytes, 79.95 % on 5 images, −4, $n^2$."
-    assert told(prose) == {1342, 79.95, 5, 4}
+    assert stated(prose) == {1342, 79.95, 5, 4}
     assert asserted("x = 5\nassert size == 1_342 and round(100 * x, 2) == 79.95") == {
         *(1342, 79.95, 100, 2)
     }
@@ -76,7 +76,7 @@ def test_the_rule_finds_a_number_that_nothing_asserts():
 def test_every_number_in_the_prose_is_asserted_beside_it(build, source):
     for prose, code in sections(build.notebook(source)):
         known = asserted(code)
-        missing = {n for n in told(prose) if n not in known and round(n / 100, 6) not in known}
+        missing = {n for n in stated(prose) if n not in known and round(n / 100, 6) not in known}
         assert not missing, f"{source.name}, {prose.splitlines()[0]}: {sorted(missing)}"
 
 
@@ -87,7 +87,7 @@ def test_the_notebook_is_its_source_executed(build, source):
     kept = nbformat.read(file, as_version=4)
     nbformat.validate(kept)
     cells = [(cell.cell_type, cell.id, cell.source) for cell in made.cells]
-    hint = f"{file.name} is not its source: python notebooks/build.py {source.stem}"
+    hint = f"{file.name} is not up to date. Run: python notebooks/build.py {source.stem}"
     assert [(cell.cell_type, cell.id, cell.source) for cell in kept.cells] == cells, hint
     assert kept.metadata == made.metadata
     code = [cell for cell in kept.cells if cell.cell_type == "code"]
@@ -101,7 +101,7 @@ def test_the_notebook_is_its_source_executed(build, source):
     assert "/tmp/" not in file.read_text() and "/home/" not in file.read_text()
 
 
-def test_there_are_five():
+def test_there_are_five_notebooks():
     assert [path.stem for path in SOURCES] == [
         "01_convolution",
         "02_train_cifar10",
