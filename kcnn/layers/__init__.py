@@ -1,4 +1,7 @@
-"""The layers that Keras lacks, or that it has and TensorFlow runs faster, or not as int8 does."""
+"""Layers that Keras lacks, that train faster than Keras's own, or that compute as int8 models do.
+
+Importing this package registers the layers with Keras, so that it can load models with them.
+"""
 
 from kcnn.layers.batch_norm import BatchNormalization
 from kcnn.layers.fake_quantize import FakeQuantize, fake_quantized_kernel

@@ -1,4 +1,4 @@
-"""Batch normalisation that trains on TensorFlow's fused kernel."""
+"""Batch normalization that trains on TensorFlow's fused kernel."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ _SMALLEST_FUSED_EPSILON = 1.001e-5
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch normalisation, about twice as fast to train a small network on a CPU.
+    """Keras's batch normalization; a small network trains about twice as fast with it on a CPU.
 
-    Use it wherever `keras.layers.BatchNormalization` would stand: same arguments, same weights,
-    same results within float rounding, same moving averages. Where a layer normalises the last
+    Use it in place of `keras.layers.BatchNormalization`: it has the same arguments, weights and
+    moving averages, and the same results within float rounding. If a layer normalizes the last
     axis of images `(batch, height, width, channels)` in training on the TensorFlow backend, one
-    fused kernel takes the place of Keras 3's chain of element-wise operations; every other case
-    (inference, masks, renorm, synchronised replicas, other ranks, axes and backends) is Keras's
-    own code.
+    fused kernel replaces Keras 3's chain of element-wise operations. In every other case
+    (inference, masks, renorm, synchronized replicas, other ranks, axes and backends) Keras's own
+    code runs.
 
     It is saved as `keras.layers.BatchNormalization`: a model that contains it loads in plain
-    Keras, without kcnn. What is loaded or cloned is then Keras's layer.
+    Keras, without kcnn. The loaded or cloned layer is Keras's own.
 
     Paper: Ioffe and Szegedy, "Batch Normalization" (2015), https://arxiv.org/abs/1502.03167.
 
@@ -30,13 +30,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     'keras.layers'
     """
 
-    # Keras names, clones and serialises an object by its `__class__`. Answering with the parent
-    # makes the file, the layer's automatic name and every clone stock Keras; `type(layer)`, which
+    # Keras names, clones and serializes an object by its `__class__`. Answering with the parent
+    # makes the file, the layer's automatic name and every clone plain Keras; `type(layer)`, which
     # Python's own method lookup uses, still finds `call` below.
     __class__ = property(lambda self: keras.layers.BatchNormalization)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise `inputs` of any rank; shape and dtype are kept."""
+        """Normalize `inputs` of any rank and return the same shape and dtype."""
         if training and mask is None and self._can_fuse(inputs):
             return self._fused_training_call(inputs)
         return super().call(inputs, training=training, mask=mask)
@@ -56,11 +56,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
 
     def _fused_training_call(self, inputs: Any) -> Any:
-        # Here, so that the module also serves Keras on a backend without TensorFlow.
+        # Imported here, so that this module also works where there is no TensorFlow.
         import tensorflow as tf
 
         scale = self.gamma if self.scale else tf.ones_like(self.beta)
-        # The kernel takes scale and offset in float32, whatever the dtype of the images.
+        # The kernel takes scale and offset in float32 for images of any dtype.
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
             tf.cast(scale, tf.float32),
@@ -77,5 +77,5 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
     def _update_moving_average(self, average: keras.Variable, batch: Any) -> None:
-        old = keras.ops.cast(average, batch.dtype)
+        old: Any = keras.ops.cast(average, batch.dtype)
         average.assign(old * self.momentum + batch * (1.0 - self.momentum))

@@ -1,28 +1,35 @@
 """Rounding as an int8 model rounds, in a model that still trains in floats."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-# A channel of zeros has no scale of its own; this one keeps its zeros zeros.
+# Any, because a type checker infers wrong types for Keras's operations from its many backends.
+ops: Any = keras.ops
+_fake_quantize: Any = keras.quantizers.fake_quant_with_min_max_vars
+
+# The limit for a channel of zeros, whose own would be 0; its zeros stay zeros.
 _SMALLEST = 1e-6
 
 
 def fake_quantized_kernel(
     kernel: keras.KerasTensor, input_scale: Sequence[float] | None = None
 ) -> keras.KerasTensor:
-    """Return the kernel `(..., inputs, outputs)` as an int8 model has it.
+    """Return the kernel rounded as in an int8 model.
 
-    Each output channel takes 255 values, evenly spaced from minus to plus its largest magnitude:
-    LiteRT's scheme, in which 0 stays 0. The gradient passes as if nothing had been rounded.
+    Each output channel has 255 values, evenly spaced from minus to plus its largest magnitude:
+    LiteRT's scheme, in which 0 stays 0. The gradient passes unchanged, as if nothing were rounded.
 
     Args:
-        kernel: of 2 or 4 axes, float32.
-        input_scale: by what an input channel is multiplied before it comes here. Export folds
-            that into the kernel and rounds the product, so this does the same. One number for
-            each input, or for the first ones, after which they repeat.
+        kernel: float32 with 2 or 4 axes (..., inputs, outputs).
+        input_scale: the factors of a scaling layer before this one, one per input channel; they
+            repeat if there are fewer than inputs. Export multiplies the kernel by them and rounds
+            the product, so this function does the same.
+
+    Returns:
+        The rounded kernel, float32 in the same shape.
 
     >>> kernel = ops.convert_to_tensor([[1.0, -0.2], [0.3, 0.1]])
     >>> (fake_quantized_kernel(kernel) * [127 / 1.0, 127 / 0.2]).numpy().round(3)
@@ -30,35 +37,36 @@ def fake_quantized_kernel(
            [  38.,   64.]], dtype=float32)
     """
     if input_scale is not None:
-        scale = np.resize(np.float32(input_scale), kernel.shape[-2])[:, None]
-        return fake_quantized_kernel(kernel * scale) / scale
-    # The limits carry the gradient of the weights that they are: rounding may put these outside.
+        scale: Any = np.resize(np.asarray(input_scale, "float32"), kernel.shape[-2])[:, None]
+        scaled: Any = kernel * scale
+        rounded: Any = fake_quantized_kernel(scaled)
+        return rounded / scale
+    # No stop_gradient on the limits: rounding may move the weights that define them outside, where
+    # only the limits pass a gradient on.
     limits = ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1)))
     limits = ops.maximum(limits, _SMALLEST)
-    return keras.quantizers.fake_quant_with_min_max_vars(
-        kernel, -limits, limits, num_bits=8, narrow_range=True, axis=-1
-    )
+    return _fake_quantize(kernel, -limits, limits, num_bits=8, narrow_range=True, axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="kcnn")
 class FakeQuantize(keras.layers.Layer):
     """Round activations to the 256 values that an int8 tensor has between two bounds.
 
-    It stands wherever an int8 model stores a tensor. In training the bounds follow the smallest
-    and the largest value of each batch, as the mean of all batches at first and as an exponential
-    moving average later; values beyond them are clipped. The bounds always take in 0, and are
-    nudged so that one of the 256 values is exactly 0. The gradient passes as if nothing had been
-    rounded, and stops at clipped values.
+    Place it wherever an int8 model stores a tensor. In training the bounds follow the smallest and
+    the largest value of each batch: they are the mean over all batches at first, and an exponential
+    moving average later. Values beyond the bounds are clipped. The bounds always enclose 0, and are
+    shifted so that one of the 256 values is exactly 0. The gradient of rounded values passes
+    unchanged; that of clipped values is 0.
 
-    Input and output: floats of any one shape.
+    Input and output: floats of any shape; both have the same.
 
     Paper: Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference" (2018), section 3, https://arxiv.org/abs/1712.05877.
 
     Args:
-        bounds: (minimum, maximum), where they are known and fixed; None to learn them.
-        momentum: how slowly learned bounds follow: after step n they keep the smaller of
-            `momentum` and n / (n + 1) of what they were.
+        bounds: fixed (minimum, maximum); None to learn them.
+        momentum: how slowly learned bounds follow, in [0, 1): in step n + 1 their old values get
+            the smaller of the weights `momentum` and n / (n + 1).
         **options: further options of every Keras layer: `name`, `dtype`, ...
 
     Raises:
@@ -70,7 +78,7 @@ class FakeQuantize(keras.layers.Layer):
     """
 
     def __init__(
-        self, bounds: Sequence[float] | None = None, momentum: float = 0.99, **options
+        self, bounds: Sequence[float] | None = None, momentum: float = 0.99, **options: Any
     ) -> None:
         super().__init__(**options)
         if bounds is not None and not bounds[0] <= 0 < bounds[1]:
@@ -81,21 +89,21 @@ class FakeQuantize(keras.layers.Layer):
         self.momentum = float(momentum)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights of learned bounds."""
+        """Add the weights of learned bounds."""
         if self.bounds is None:
-            options = {"initializer": "zeros", "trainable": False}
+            options: dict[str, Any] = {"initializer": "zeros", "trainable": False}
             self.minimum = self.add_weight((), name="minimum", **options)
             self.maximum = self.add_weight((), name="maximum", **options)
             self.steps = self.add_weight((), name="steps", **options)
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        """Round `inputs`; in training, learn their bounds first."""
+        """Round `inputs`; in training, update learned bounds first."""
         if self.bounds is None and training and self.trainable:
-            self._follow(inputs)
+            self._update_bounds(inputs)
         low, high = (self.minimum, self.maximum) if self.bounds is None else self.bounds
-        return keras.quantizers.fake_quant_with_min_max_vars(inputs, low, high, num_bits=8)
+        return _fake_quantize(inputs, low, high, num_bits=8)
 
-    def _follow(self, inputs: keras.KerasTensor) -> None:
+    def _update_bounds(self, inputs: keras.KerasTensor) -> None:
         inputs = ops.stop_gradient(inputs)
         low = ops.minimum(ops.min(inputs), 0.0)
         high = ops.maximum(ops.max(inputs), low + _SMALLEST)
@@ -105,10 +113,10 @@ class FakeQuantize(keras.layers.Layer):
         self.steps.assign_add(1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return `input_shape`: nothing changes."""
+        """Return `input_shape`, which does not change."""
         return input_shape
 
-    def get_config(self) -> dict:
-        """Return the arguments that make this layer again."""
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of a copy of this layer."""
         bounds = None if self.bounds is None else list(self.bounds)
         return super().get_config() | {"bounds": bounds, "momentum": self.momentum}

@@ -1,4 +1,4 @@
-"""Let any Keras model train on kcnn's fast kernels."""
+"""Train any Keras model on kcnn's fast kernels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +20,18 @@ _FAST = {
 
 @contextmanager
 def fast_training(model: keras.Model) -> Iterator[None]:
-    """Let the layers of `model` compute by the fastest way there is while inside.
+    """Let the layers of `model` use their fastest implementation inside the `with` block.
 
-    Use it around `fit`, with any model: loaded, cloned, your own. `kcnn.train` does. On the
+    Use it around `fit`, with any model: loaded, cloned, your own. `kcnn.train` does so. On the
     TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), images
-    are normalised and maps dropped without broadcasting over a few channels
+    are normalized and maps dropped without broadcasting over a few channels
     (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products
-    (`kcnn.layers.small_maps`); on other backends nothing changes. Layers inside layers of your own
-    stay as they are. Finite results are the same to rounding, and the model is what it was
-    afterwards. Keras keeps a graph that it traced inside until the model is compiled again.
+    (`kcnn.layers.small_maps`). On other backends nothing changes. Layers inside your own layers are
+    not changed. Finite results are equal up to rounding, and after the block the model is what it
+    was before. A graph that Keras traced inside stays in use until the model is compiled again.
+
+    Args:
+        model: changed in place while inside the block.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization()])
     >>> with fast_training(model):
@@ -42,10 +45,10 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     convolutions = [
         layer
         for layer in layers
-        # What is fast already is within another `with`.
+        # It has one already inside another such `with` block.
         if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer)
     ]
-    if convolutions and _has_gpu():  # whose own kernels are faster
+    if convolutions and _has_gpu():  # cuDNN's kernels are faster
         convolutions = []
     for layer, kind in stock.items():
         _become(layer, _FAST[kind])
@@ -66,8 +69,8 @@ def fast_training(model: keras.Model) -> Iterator[None]:
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return all layers, those of nested models too, each once."""
-    found = {}
+    """Return all layers, including those of nested models, each once."""
+    found: dict[keras.layers.Layer, None] = {}
     for layer in model.layers:
         found[layer] = None
         if isinstance(layer, keras.Model):
@@ -76,7 +79,7 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def moving_statistics(model: keras.Model) -> list[keras.Variable]:
-    """Return the moving averages of all batch norms of `model`: means and variances by turns."""
+    """Return the moving averages of all batch norms of `model`: mean, variance, mean, ..."""
     return [
         variable
         for layer in all_layers(model)
@@ -92,7 +95,7 @@ def _has_gpu() -> bool:
 
 
 def _become(layer: keras.layers.Layer, kind: type) -> None:
-    """Make `layer` one of `kind`, around Keras's attribute tracking and kcnn's own `__class__`."""
+    """Set the class of `layer`, past Keras's attribute tracking and kcnn's own `__class__`."""
     object.__dict__["__class__"].__set__(layer, kind)
 
 
@@ -102,24 +105,28 @@ def _convolution(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any:
 
 
 def _with_bias(layer: keras.layers.Conv2D, inputs: Any) -> Any:
-    """Do what the layer does, with a bias whose gradient in bfloat16 can be trusted.
+    """Do what the layer does, with an accurate gradient of the bias in bfloat16.
 
-    TensorFlow adds it up well as a part of its own convolution's gradient. Alone, as BiasAddGrad,
-    2.21 on a CPU is 10 % off over 256 pixels, and 91 % over 8,192; a sum is 0.3 % off.
+    TensorFlow computes that gradient accurately as a part of its own convolution's. Alone, as
+    BiasAddGrad, TensorFlow 2.21 on a CPU is 10 % off over 256 pixels and 91 % over 8,192; the
+    gradient of an addition is 0.3 % off.
     """
     import tensorflow as tf
 
     outputs = _of_small_map(layer, inputs, layer.kernel)
     if outputs is None:
         return type(layer).call(layer, inputs)
-    return layer.activation(tf.add(outputs, keras.ops.convert_to_tensor(layer.bias)))
+    bias: Any = keras.ops.convert_to_tensor(layer.bias)
+    activation: Any = layer.activation
+    return activation(tf.add(outputs, bias))
 
 
 def _of_small_map(layer: keras.layers.Conv2D, inputs: Any, kernel: Any) -> Any | None:
     plain = layer.groups == 1 and set(layer.dilation_rate) == {1}
     sizes = tuple(inputs.shape[1:3])
     if plain and layer.data_format == "channels_last" and None not in sizes:
-        same = layer.padding == "same"
-        geometry = Geometry(sizes, layer.kernel_size, layer.strides, same)
+        taps: Any = layer.kernel_size
+        strides: Any = layer.strides
+        geometry = Geometry(sizes, taps, strides, same=layer.padding == "same")
         return convolve(inputs, keras.ops.convert_to_tensor(kernel), geometry)
     return None

@@ -1,17 +1,18 @@
-"""Keras's layers that spread a number a channel over whole maps, which TensorFlow does slowly.
+"""Keras's layers that apply one number per channel to whole maps, made faster on TensorFlow.
 
-On a CPU it goes over such a map by strides of its few channels: three, for images. What is done
-here is the same arithmetic in an order that vector units like, equal for finite numbers. What it
-buys is in `benchmarks/RESULTS.md`. As `BatchNormalization`, these are saved as Keras's own.
+On a CPU TensorFlow broadcasts over such a map in steps of its few channels (three, for images).
+The layers here do the same arithmetic in an order that suits vector units; the results are equal
+for finite numbers. `benchmarks/RESULTS.md` has the speed. Like `BatchNormalization`, these layers
+are saved as Keras's own.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 
 
 class Normalization(keras.layers.Normalization):
-    """Keras's normalisation of images, row by row: bit for bit the same numbers.
+    """Keras's normalization of images, computed row by row: bit for bit the same numbers.
 
     >>> layer = Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 4.0, 4.0])
     >>> layer(keras.ops.ones((1, 2, 2, 3)))[0, 0, 0].numpy().tolist()
@@ -21,7 +22,7 @@ class Normalization(keras.layers.Normalization):
     __class__ = property(lambda self: keras.layers.Normalization)
 
     def call(self, inputs: Any) -> Any:
-        """Normalise `inputs` of any rank; the shape is kept."""
+        """Normalize `inputs` of any rank and return the same shape."""
         if not self._is_image(inputs):
             return super().call(inputs)
         import tensorflow as tf
@@ -32,22 +33,22 @@ class Normalization(keras.layers.Normalization):
         def row(values: Any) -> Any:
             return tf.tile(tf.reshape(tf.cast(values, pixels.dtype), [-1]), [width])
 
-        deviation = keras.ops.maximum(keras.ops.sqrt(self.variance), keras.config.epsilon())
+        deviation: Any = keras.ops.maximum(keras.ops.sqrt(self.variance), keras.config.epsilon())
         return tf.reshape((pixels - row(self.mean)) / row(deviation), tf.shape(inputs))
 
     def _is_image(self, inputs: Any) -> bool:
-        """Whether there is a number for each channel of images, and both are known."""
+        """Return whether `inputs` are images, with one known mean and variance per channel."""
         return (
             not self.invert
             and len(inputs.shape) == 4
             and None not in inputs.shape[2:]
             and self.mean is not None
-            and tuple(self.mean.shape) == (1, 1, 1, inputs.shape[-1])
+            and tuple(cast(Any, self.mean).shape) == (1, 1, 1, inputs.shape[-1])
         )
 
 
 class SpatialDropout2D(keras.layers.SpatialDropout2D):
-    """Keras's dropout of whole maps, with the same draws, as one product.
+    """Keras's dropout of whole maps, with the same random numbers, as one product.
 
     >>> layer = SpatialDropout2D(0.5, seed=0)
     >>> dropped = layer(keras.ops.ones((2, 2, 2, 1)), training=True)
@@ -60,6 +61,6 @@ class SpatialDropout2D(keras.layers.SpatialDropout2D):
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Drop maps of `inputs` (batch, height, width, channels)."""
         if not training or not 0 < self.rate < 1:
-            return super().call(inputs, training=training)
+            return super().call(inputs, training=bool(training))
         whole = keras.ops.ones(self._get_noise_shape(inputs), inputs.dtype)
         return inputs * keras.random.dropout(whole, self.rate, seed=self.seed_generator)

@@ -1,21 +1,27 @@
-"""A convolution in which every output map sees some of the input maps only."""
+"""A convolution in which every output map sees only some of the input maps."""
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, cast
 
 import keras
 import numpy as np
-from keras import ops
+
+from kcnn.checks import check_count
+
+# Any, because a type checker infers wrong types for Keras's operations from its many backends.
+ops: Any = keras.ops
 
 
 @keras.saving.register_keras_serializable(package="kcnn")
 class PartiallyConnectedConv2D(keras.layers.Layer):
-    """A convolution with a table of which input maps each output map is connected to.
+    """A convolution with a table that says which input maps each output map sees.
 
     Use it for LeNet-5's C3, whose table breaks the symmetry between the maps and saves weights, or
-    for any other table. Grouped and depthwise convolutions are special cases that run faster in
-    layers of their own. Only links that exist have weights: `kernel` is `(size, size, links)`, in
-    the order of `connections`, `bias` is `(maps,)`. No padding, strides of 1.
+    for any other table. Grouped and depthwise convolutions are special cases, for which Keras has
+    faster layers. Only the connections in the table have weights: `kernel` is
+    `(size, size, connections)`, in the order of the table, and `bias` is `(maps,)`. There is no
+    padding, and strides are 1.
 
     Input: floats `(batch, height, width, channels)`. Output: `(batch, height - size + 1,
     width - size + 1, maps)`.
@@ -25,7 +31,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
     Args:
         connections: for each output map, the numbers of the input maps it sees, from 0.
         kernel_size: pixels along each side of the kernel.
-        kernel_initializer: draws a kernel with all links, of which those that exist are taken.
+        kernel_initializer: draws a kernel with all connections; those of the table are used.
         **options: further options of every Keras layer: `name`, `dtype`, ...
 
     Raises:
@@ -44,34 +50,31 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         kernel_size: int,
         *,
         kernel_initializer: keras.initializers.Initializer | str = "glorot_uniform",
-        **options,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.connections = _checked(connections)
-        if not isinstance(kernel_size, Integral) or kernel_size < 1:
-            raise ValueError(
-                "kernel_size must be an integer of at least 1. "
-                f"Received: kernel_size={kernel_size!r}"
-            )
+        self.connections = _check_connections(connections)
+        check_count("kernel_size", kernel_size)
         self.kernel_size = int(kernel_size)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_initializer: Any = keras.initializers.get(kernel_initializer)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights for inputs of this shape."""
-        channels, maps = input_shape[-1], len(self.connections)
+        """Add the weights for inputs of this shape."""
+        channels, maps = cast(int, input_shape[-1]), len(self.connections)
         highest = max(map(max, self.connections))
         if highest >= channels:
             raise ValueError(
-                f"connections name input map {highest}, counted from 0. Received: an input with "
+                f"connections contain input map {highest}, counted from 0. Received: an input with "
                 f"{channels} maps"
             )
         sources = np.concatenate(self.connections)
         targets = np.repeat(np.arange(maps), [len(seen) for seen in self.connections])
-        # Where each weight of the kernel with all links comes from; 0 stands for a missing link.
+        # For each weight of the full kernel, which of the weights it is, from 1; 0 where the table
+        # has no connection.
         self._link = np.zeros((channels, maps), "int32")
         self._link[sources, targets] = 1 + np.arange(len(sources))
-        # And where it goes, once channels and maps are one axis.
+        # For each weight, its place in the full kernel, with channels and maps as one axis.
         self._place = sources * maps + targets
 
         def initial(shape: tuple[int, ...], dtype: str) -> keras.KerasTensor:
@@ -84,29 +87,31 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Convolve `inputs` `(batch, height, width, channels)`."""
-        # One convolution with zeros for the missing links: faster than one for each map, and the
-        # zeros never train because no weight stands behind them.
+        # One convolution with zeros where there is no connection: faster than one per map, and the
+        # zeros never train because they are no weights.
         kernel = self.full_kernel()
         outputs = ops.conv(inputs, kernel, padding="valid", data_format="channels_last")
         return outputs + self.bias
 
     def full_kernel(self) -> keras.KerasTensor:
-        """Return the kernel `(size, size, channels, maps)`, 0 where there is no link."""
+        """Return the kernel `(size, size, channels, maps)`, 0 where there is no connection."""
         links = ops.pad(self.kernel, ((0, 0), (0, 0), (1, 0)))
         return ops.take(links, self._link, axis=-1)
 
     def of_links(self, full: keras.KerasTensor) -> keras.KerasTensor:
-        """Return from a full kernel the weights of the links alone, as `kernel` has them."""
+        """Return the weights of a full kernel that the table has, in the layout of `kernel`."""
         flat = ops.reshape(full, (*full.shape[:2], len(self._link) * len(self.connections)))
         return ops.take(flat, self._place, axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output maps."""
-        height, width = (size and size - self.kernel_size + 1 for size in input_shape[1:3])
+        height, width = (
+            None if size is None else size - self.kernel_size + 1 for size in input_shape[1:3]
+        )
         return (input_shape[0], height, width, len(self.connections))
 
-    def get_config(self) -> dict:
-        """Return the arguments that make this layer again."""
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of a copy of this layer."""
         return super().get_config() | {
             "connections": [list(seen) for seen in self.connections],
             "kernel_size": self.kernel_size,
@@ -114,8 +119,8 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         }
 
 
-def _checked(connections: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """Return `connections` as a tuple of tuples of different map numbers."""
+def _check_connections(connections: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Return `connections` as tuples of integers, or raise a ValueError."""
     try:
         table = tuple(tuple(seen) for seen in connections)
     except TypeError:
@@ -123,11 +128,11 @@ def _checked(connections: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...
     if not table or not all(
         seen
         and len(set(seen)) == len(seen)
-        and all(isinstance(source, Integral) and source >= 0 for source in seen)
+        and all(isinstance(source, Integral) and int(source) >= 0 for source in seen)
         for seen in table
     ):
         raise ValueError(
-            "connections must hold, for each output map, at least one number of an input map, each "
-            f"once, from 0. Received: connections={connections!r}"
+            "connections must hold, for each output map, the numbers of one or more input maps, "
+            f"from 0, each once. Received: connections={connections!r}"
         )
     return tuple(tuple(map(int, seen)) for seen in table)

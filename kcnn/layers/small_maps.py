@@ -1,9 +1,9 @@
 """Convolutions of small maps as matrix products: where TensorFlow's own kernels are slow on a CPU.
 
 The deep half of a VGG or of a wide ResNet convolves maps of few pixels with hundreds of channels.
-oneDNN's kernels, which TensorFlow calls, fall to a third of the processor's speed there, while
-matrix products stay close to it. What is chosen for which shape was measured, and so was what is
-not: `benchmarks/RESULTS.md`.
+There oneDNN's kernels, which TensorFlow calls, reach a third of the processor's speed, while matrix
+products stay close to it. The choice for each shape rests on measurements, including those of
+rejected alternatives: see `benchmarks/RESULTS.md`.
 """
 
 from dataclasses import dataclass
@@ -11,58 +11,64 @@ from typing import Any
 
 import numpy as np
 
-# Pairs of an input and an output pixel, up to which one product does the whole map, and channels
-# of input and output, from which it pays.
+# One product computes the whole map if there are at most so many pairs of an input and an output
+# pixel, and at least so many channels of both input and output.
 _WHOLE_MAP_PAIRS, _WHOLE_MAP_CHANNELS = 16, 128
-# Pixels and channels of which the kernel's gradient alone is a product, on the matrix units that
-# bfloat16 has (AMX): measured there at 1.4 times TensorFlow's speed for 8x8 pixels, 5 for 4x4.
+# Only the kernel's gradient is a product up to so many output pixels and from so many channels, in
+# bfloat16. Measured on AMX, it is 1.4 times as fast as TensorFlow for 8x8 pixels, 5 times for 4x4.
 _GRADIENT_PIXELS, _GRADIENT_CHANNELS = 64, 256
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the taps of a convolution without dilation and groups lie, along both axes."""
+    """Sizes of a convolution without dilation and groups, each (vertical, horizontal).
+
+    Attributes:
+        size: of the input, in pixels.
+        kernel: of the kernel, in taps.
+        strides: pixels from one position of the kernel to the next.
+        same: whether the border is padded with zeros as TensorFlow's "SAME" does.
+    """
 
     size: tuple[int, int]
-    """Height and width of the input."""
     kernel: tuple[int, int]
     strides: tuple[int, int]
     same: bool
-    """Whether the border is padded with zeros as TensorFlow's "SAME" does."""
 
     @property
     def output(self) -> tuple[int, int]:
         """Height and width of the output."""
-        if self.same:
-            return tuple(
-                -(-size // stride) for size, stride in zip(self.size, self.strides, strict=True)
-            )
-        return tuple(
-            (size - kernel) // stride + 1
-            for size, kernel, stride in zip(self.size, self.kernel, self.strides, strict=True)
-        )
+        return self._outputs(0), self._outputs(1)
 
     @property
     def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Zeros before and after the rows, and before and after the columns."""
+        return self._zeros(0), self._zeros(1)
+
+    def _outputs(self, axis: int) -> int:
+        size, kernel, stride = self.size[axis], self.kernel[axis], self.strides[axis]
+        return -(-size // stride) if self.same else (size - kernel) // stride + 1
+
+    def _zeros(self, axis: int) -> tuple[int, int]:
         if not self.same:
-            return (0, 0), (0, 0)
-        axes = zip(self.size, self.output, self.kernel, self.strides, strict=True)
-        totals = [
-            max((output - 1) * stride + kernel - size, 0) for size, output, kernel, stride in axes
-        ]
-        return tuple((total // 2, total - total // 2) for total in totals)
+            return 0, 0
+        reach = (self._outputs(axis) - 1) * self.strides[axis] + self.kernel[axis]
+        total = max(reach - self.size[axis], 0)
+        return total // 2, total - total // 2
 
 
 def convolve(images: Any, kernel: Any, geometry: Geometry) -> Any | None:
-    """Return the convolution in the way that trains fastest, None where that is TensorFlow's own.
+    """Return the convolution, computed in the way that trains fastest.
 
-    Exact to rounding, with exact gradients of both arguments.
+    It is exact up to rounding, and so are the gradients of both arguments.
 
     Args:
         images: float tensor [B, H, W, C]; the number of images may be unknown.
         kernel: float tensor [kernel height, kernel width, C, D].
         geometry: of this convolution.
+
+    Returns:
+        A tensor [B, output height, output width, D], or None if TensorFlow's own way is fastest.
 
     >>> import tensorflow as tf
     >>> geometry = Geometry((2, 2), (3, 3), (1, 1), same=True)
@@ -82,16 +88,17 @@ def convolve(images: Any, kernel: Any, geometry: Geometry) -> Any | None:
 
 
 def whole_map(images: Any, kernel: Any, geometry: Geometry) -> Any:
-    """Make a dense layer of it: every pixel of so small a map meets almost every other one.
+    """Compute the convolution as a dense layer from all input pixels to all output pixels.
 
-    Products with the border's zeros, more than half of all on a map of 2x2 pixels, are left out.
+    On so small a map, almost every output depends on every input. Products with the padding's
+    zeros, more than half of all on a map of 2x2 pixels, are left out.
     """
     import tensorflow as tf
 
     taps = _taps(geometry)
     inputs, outputs = taps.shape
     channels, filters = kernel.shape[2:]
-    # The last tap is one of zeros, for the pixels that do not meet.
+    # The last tap is zero, for pairs of pixels that no tap joins.
     padded = tf.pad(tf.reshape(kernel, [-1, channels, filters]), [[0, 1], [0, 0], [0, 0]])
     matrix = tf.transpose(tf.gather(padded, taps), [0, 2, 1, 3])
     matrix = tf.reshape(matrix, [inputs * channels, outputs * filters])
@@ -100,7 +107,11 @@ def whole_map(images: Any, kernel: Any, geometry: Geometry) -> Any:
 
 
 def _taps(geometry: Geometry) -> np.ndarray:
-    """Return which tap of the kernel joins each input pixel to each output pixel."""
+    """Return which tap of the kernel joins each input pixel to each output pixel.
+
+    Returns:
+        Integers [input pixels, output pixels]; the number of taps where none does.
+    """
     none = int(np.prod(geometry.kernel))
     taps = np.full((*geometry.size, *geometry.output), none)
     (top, _), (left, _) = geometry.padding
@@ -115,7 +126,7 @@ def _taps(geometry: Geometry) -> np.ndarray:
 
 
 def _stock_forward(images: Any, kernel: Any, geometry: Geometry) -> Any:
-    """Convolve by TensorFlow, and take the kernel's gradient as a matrix product."""
+    """Convolve with TensorFlow, but compute the kernel's gradient as a matrix product."""
     import tensorflow as tf
 
     strides = [1, *geometry.strides, 1]
@@ -143,7 +154,7 @@ def _stock_forward(images: Any, kernel: Any, geometry: Geometry) -> Any:
 
 
 def columns(images: Any, geometry: Geometry) -> Any:
-    """Return [B, output height, output width, taps * C]: all that each output pixel is made of."""
+    """Return [B, output height, output width, taps * C]: the inputs of each output pixel."""
     import tensorflow as tf
 
     if geometry.kernel == (1, 1) and geometry.strides == (1, 1):
