@@ -8,6 +8,7 @@ from kcnn.callbacks.epoch_log import EpochLog
 from kcnn.callbacks.every_few_steps import EveryFewSteps
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.lookahead import Lookahead
+from kcnn.callbacks.memory import Stateful
 from kcnn.callbacks.monitor_guard import MonitorGuard
 from kcnn.callbacks.standard import standard
 
@@ -18,5 +19,6 @@ __all__ = [
     "LearningRateLog",
     "Lookahead",
     "MonitorGuard",
+    "Stateful",
     "standard",
 ]

@@ -42,10 +42,11 @@ class AveragedStatistics(EveryFewSteps):
         """Find the statistics."""
         super().on_train_begin(logs)
         self._others, self._in_model = [], False
-        self._variables = moving_statistics(self.model)
+        model: Any = self.model
+        self._variables = moving_statistics(model)
 
     def on_steps(self, before: int, now: int) -> None:
-        """Take the statistics into the average."""
+        """Add the statistics to the average."""
         times = self.due(before, now)
         if not times:
             return
@@ -57,20 +58,20 @@ class AveragedStatistics(EveryFewSteps):
         ]
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Go on with the plain weights' statistics."""
+        """Put the plain weights' statistics back."""
         super().on_epoch_begin(epoch, logs)
         self._put(averages=False)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Leave the averages in the model, for whoever judges or saves it."""
+        """Leave the averages in the model, for the callbacks that judge or save it."""
         self._put(averages=True)
 
     def on_test_begin(self, logs: dict | None = None) -> None:
-        """Judge by the averages."""
+        """Put the averages into the model, which is evaluated now."""
         self._put(averages=True)
 
     def on_test_end(self, logs: dict | None = None) -> None:
-        """Go on with the plain weights' statistics."""
+        """Put the plain weights' statistics back."""
         self._put(averages=False)
 
     def state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One clean line an epoch."""
+"""A line in the log after each epoch."""
 
 import logging
 import time
@@ -11,13 +11,13 @@ logger = logging.getLogger("kcnn")
 class EpochLog(keras.callbacks.Callback):
     """Logs one line an epoch to the logger `kcnn`, at level INFO.
 
-    For everything that is not a terminal: files, services, continuous integration, where
+    Use it wherever the output is not a terminal: in files, services and continuous integration
     Keras's progress bar writes control characters.
     """
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Look up how many epochs there will be."""
-        self._epochs = self.params.get("epochs")
+        self._epochs = (self.params or {}).get("epochs")
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Start the clock."""

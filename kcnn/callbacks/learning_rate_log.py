@@ -1,18 +1,19 @@
-"""The learning rate as one of an epoch's logs."""
+"""The learning rate among the logs of an epoch."""
+
+from typing import Any
 
 import keras
 
 
 class LearningRateLog(keras.callbacks.Callback):
-    """Adds `learning_rate` to the logs of every epoch, whatever sets it.
+    """Adds `learning_rate` to the logs of every epoch, whether a schedule or a callback sets it.
 
-    Keras does so only where a callback changes the rate. Put it before the callbacks that
-    write the logs (`CSVLogger`, `EpochLog`).
+    Keras does so only where a callback changes the rate. Put it before the callbacks that write the
+    logs (`CSVLogger`, `EpochLog`).
     """
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the current rate into `logs`."""
         if logs is not None:
-            logs["learning_rate"] = float(
-                keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-            )
+            model: Any = self.model
+            logs["learning_rate"] = float(model.optimizer.learning_rate)

@@ -43,15 +43,16 @@ class Lookahead(EveryFewSteps):
         self._slow: list = []
 
     def share(self, step: int) -> float:
-        """Return how much the slow weights count after `step` steps."""
+        """Return the share of the slow weights after `step` steps, 0 to `strength`."""
         return self.strength * min(step / self.steps, 1.0) ** 3
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start from the weights as they are."""
         super().on_train_begin(logs)
+        model: Any = self.model
         self._fast = [
             variable
-            for variable in (*self.model.trainable_variables, *moving_statistics(self.model))
+            for variable in (*model.trainable_variables, *moving_statistics(model))
             if keras.backend.is_float_dtype(variable.dtype)
         ]
         self._slow = [keras.ops.copy(variable.value) for variable in self._fast]
@@ -74,8 +75,9 @@ class Lookahead(EveryFewSteps):
         self._slow = [keras.ops.convert_to_tensor(value) for value in state["slow"]]
 
     def _move(self, share: float) -> None:
+        ops: Any = keras.ops
         self._slow = [
-            share * slow + (1.0 - share) * keras.ops.convert_to_tensor(variable.value)
+            share * slow + (1.0 - share) * ops.convert_to_tensor(variable.value)
             for slow, variable in zip(self._slow, self._fast, strict=True)
         ]
         for variable, slow in zip(self._fast, self._slow, strict=True):

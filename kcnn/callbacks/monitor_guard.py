@@ -1,4 +1,4 @@
-"""Stops training when what it is judged by is missing or no longer a number."""
+"""Stops a training whose monitored metric is missing or no longer finite."""
 
 import math
 
@@ -8,8 +8,8 @@ import keras
 class MonitorGuard(keras.callbacks.Callback):
     """Stops with the reason when the monitored metric is absent, NaN or infinite.
 
-    Keras only warns about a misspelt `monitor` and then saves every epoch as the best one; and a
-    NaN in the first epoch stays "best" for good. Put it before the callbacks that monitor.
+    Keras only warns about a misspelled `monitor` and then saves every epoch as the best one. A NaN
+    in the first epoch stays "best" to the end. Put the guard before the callbacks that monitor.
 
     Args:
         monitor: name of a metric in an epoch's logs.
@@ -23,7 +23,7 @@ class MonitorGuard(keras.callbacks.Callback):
         """Check the metric.
 
         Raises:
-            ValueError: the metric is not among the logs; those that are get listed.
+            ValueError: the metric is not among the logs; the message lists those that are.
             RuntimeError: the metric is not finite.
         """
         logs = logs or {}

@@ -1,4 +1,4 @@
-"""The callbacks that a run of any length wants."""
+"""The callbacks of a usual training."""
 
 import math
 import os
@@ -11,6 +11,7 @@ import keras
 
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.monitor_guard import MonitorGuard
+from kcnn.checks import check_count
 
 
 def standard(
@@ -27,21 +28,22 @@ def standard(
     Without a `run_dir` nothing is written.
 
     Args:
-        run_dir: folder that gets `history.csv` and `checkpoints/{epoch:02d}-{val_loss:.2f}.keras`
+        run_dir: folder for `history.csv` and `checkpoints/{epoch:02d}-{val_loss:.2f}.keras`
             (best epochs only; none with `keep="last"`).
-        monitor: metric that decides which epoch is best; its name tells the direction, as in
-            Keras (`val_accuracy` rises, `val_loss` falls).
-        patience: epochs without a better one before training stops; None never stops early.
-        keep: whether the weights of the best epoch are restored when training ends, or those of
-            the last one stay, which is for schedules that make it the best.
-        plateau: divide the learning rate by 5 after half of `patience` epochs without a better
-            one. Leave it off where a schedule sets the rate.
+        monitor: metric that decides which epoch is best. Keras knows the direction from its name
+            (`val_accuracy` rises, `val_loss` falls).
+        patience: number of epochs without improvement after which training stops; None never stops
+            early.
+        keep: "best" restores the weights of the best epoch when training ends; "last" keeps those
+            of the last epoch, for schedules that make it the best.
+        plateau: divide the learning rate by 5 after `patience / 2` epochs without improvement.
+            Leave it off where a schedule sets the rate.
         tensorboard: also write `tensorboard/` (the extra `kcnn[tensorboard]`).
 
     Raises:
         ValueError: `plateau` without `patience`, `keep="last"` with it, `tensorboard` without a
             `run_dir`, or a `patience` below 1.
-        RuntimeError: TensorBoard is asked for and not installed.
+        RuntimeError: TensorBoard is not installed.
 
     >>> [type(callback).__name__ for callback in standard()]
     ['LearningRateLog', 'MonitorGuard', 'EarlyStopping', 'ReduceLROnPlateau']
@@ -60,7 +62,7 @@ def standard(
                 restore_best_weights=True,
             )
         )
-    if plateau:
+    if plateau and patience:
         callbacks.append(
             keras.callbacks.ReduceLROnPlateau(
                 monitor=monitor, factor=0.2, patience=math.ceil(patience / 2)
@@ -78,7 +80,7 @@ def standard(
 
 
 def _checkpoints(folder: Path, monitor: str) -> keras.callbacks.Callback:
-    # Keras makes the folder with the first one.
+    # Keras makes the folder when it writes the first one.
     return keras.callbacks.ModelCheckpoint(
         str(folder / f"{{epoch:02d}}-{{{monitor}:.2f}}.keras"),
         monitor=monitor,
@@ -94,7 +96,7 @@ def _check(patience: int | None, *, plateau: bool, keep: str) -> None:
             'keep="last" neither stops early nor waits for a plateau: add patience=None and '
             f"plateau=False. Received: patience={patience}, plateau={plateau}"
         )
-    if patience is not None and patience < 1:
-        raise ValueError(f"patience must be at least 1, or None. Received: patience={patience}")
+    if patience is not None:
+        check_count("patience", patience)
     if plateau and patience is None:
         raise ValueError("plateau=True needs a patience. Received: patience=None")

@@ -5,16 +5,18 @@ from typing import Any
 
 import keras
 
+from kcnn.layers.appearance import appears_as
+
 
 def with_fast_updates(stock: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """Return `stock` with an update that passes over the memory once.
 
-    Keras 3 writes Adam as a dozen operations on the whole variable, each of which reads and writes
-    it. TensorFlow has kernels for Adam and for SGD with momentum, which do the same in a third of
-    the time; with Keras's betas a step of Adam differs by 1e-5 of itself, for its kernel takes
-    1 - beta in float32. All else is Keras's own code: other optimizers, AMSGrad, SGD without
-    momentum, sparse gradients, variables of 16 bits, replicas, other backends. It is saved as
-    Keras's own class.
+    Keras 3 writes Adam as a dozen operations, each of which reads and writes the whole variable.
+    TensorFlow has kernels for Adam and for SGD with momentum that take a third of the time. With
+    Keras's betas a step of Adam differs by 1e-5 of its size, because the kernel computes 1 - beta
+    in float32. Everything else is Keras's own code: other optimizers, AMSGrad, SGD without
+    momentum, sparse gradients, 16-bit variables, replicas, other backends. It is saved as Keras's
+    own class.
 
     >>> optimizer = with_fast_updates(keras.optimizers.Adam)(1e-3)
     >>> keras.saving.serialize_keras_object(optimizer)["module"]
@@ -24,8 +26,10 @@ def with_fast_updates(stock: type[keras.optimizers.Optimizer]) -> type[keras.opt
     if stock not in kinds or keras.config.backend() != "tensorflow":
         return stock
 
-    class FastUpdates(stock):
-        __class__ = property(lambda self: stock)  # as `kcnn.layers.BatchNormalization`
+    base: Any = stock
+
+    class FastUpdates(base):
+        __class__ = appears_as(stock)
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             kernel = _kernel(self) if _is_plain(gradient, variable) else None

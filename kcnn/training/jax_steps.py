@@ -1,4 +1,4 @@
-"""The steps of a training on JAX: pure functions of the values of all variables."""
+"""One training step on JAX: pure functions of the values of all variables."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -96,7 +96,7 @@ def repeated(body: Callable) -> Callable:
     """
     if jax.default_backend() != "cpu":
 
-        @jax.jit  # for any number of steps: to compile anew takes longer than thousands of them
+        @jax.jit  # for any number of steps: compiling again takes longer than thousands of them
         def compiled(start: int, stop: int, carry: Any, *given: Any) -> Any:
             return jax.lax.fori_loop(start, stop, lambda at, now: body(at, now, *given), carry)
 
@@ -128,18 +128,20 @@ def _loss(
     def loss_of(
         trainable: list[jax.Array], non_trainable: list[jax.Array], images: Any, targets: Any
     ) -> tuple[jax.Array, tuple[jax.Array, list[jax.Array]]]:
-        logits, non_trainable, penalties = model.stateless_call(
+        called: Any = model.stateless_call(
             trainable, non_trainable, images, training=training, return_losses=True
         )
+        logits, non_trainable, penalties = called
         soft = targets.ndim == 2
+        ops: Any = keras.ops
         loss = cross_entropy(keras.losses, probabilities=soft)(targets, logits)
         if teacher is not None:
             wanted = jax.lax.stop_gradient(teacher(images, training=False))
-            distillation = objective.distillation_loss(wanted, logits, keras.ops)
-            loss = objective.add_teacher(loss, keras.ops.mean(distillation))
+            distillation = objective.distillation_loss(wanted, logits, ops)
+            loss = objective.add_teacher(loss, ops.mean(distillation))
         metrics = keras.metrics
         right = metrics.categorical_accuracy if soft else metrics.sparse_categorical_accuracy
-        accuracy = keras.ops.mean(keras.ops.cast(right(targets, logits), "float32"))
+        accuracy = ops.mean(ops.cast(right(targets, logits), "float32"))
         return loss + sum(penalties), (accuracy, non_trainable)
 
     return loss_of

@@ -149,7 +149,7 @@ def _watching(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.C
     def looks(each: keras.callbacks.Callback) -> bool:
         if isinstance(each, keras.callbacks.ProgbarLogger):
             return False
-        if type(each) in savers and each.save_freq == "epoch":
+        if type(each) in savers and getattr(each, "save_freq", None) == "epoch":
             return False
         # A LambdaCallback's are functions of its own.
         mine, theirs = ([_function(getattr(of, h)) for h in _HOOKS] for of in (each, stock))

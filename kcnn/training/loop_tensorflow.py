@@ -29,7 +29,8 @@ def compile_for(
 
 def has_soft_labels(data: "Data") -> bool:
     """Return whether the training labels are probabilities, as mixup and cutmix make them."""
-    return data.train.element_spec[1].shape.rank == 2
+    spec: Any = data.train.element_spec
+    return spec[1].shape.rank == 2
 
 
 class TensorFlowSteps:
@@ -53,7 +54,8 @@ class TensorFlowSteps:
 
     def run(self, training: Training) -> Logs:
         """Take the steps that are left of the epoch."""
-        model, callbacks, logs = self._model, training.callbacks, {}
+        model: Any = self._model
+        callbacks, logs = training.callbacks, {}
         for number in range(training.step, self._data.steps_per_epoch):
             callbacks.on_train_batch_begin(number)
             logs = model.train_function(self._batches)
@@ -68,7 +70,10 @@ class TensorFlowSteps:
     def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
         """Return loss and metrics on the validation images."""
         return self._model.evaluate(
-            self._validation, callbacks=callbacks, return_dict=True, verbose=0
+            self._validation,
+            callbacks=callbacks,  # pyright: ignore[reportArgumentType] - as Keras's own `fit`
+            return_dict=True,
+            verbose=0,  # pyright: ignore[reportArgumentType] - Keras annotates its default alone
         )
 
     def sums(self) -> list[np.ndarray]:
@@ -121,10 +126,14 @@ class Student(keras.Model):
         if not training:
             return loss
         logits = keras.ops.stop_gradient(self._predict_by_teacher(x))
-        distillation = keras.ops.mean(self._objective.distillation_loss(logits, y_pred, keras.ops))
+        distillation: Any = keras.ops.mean(
+            self._objective.distillation_loss(logits, y_pred, keras.ops)
+        )
         # Penalties of the student's layers, such as L2, are part of `loss` and stay whole.
         return self._objective.add_teacher(loss, distillation + sum(self.losses))
 
-    def save(self, filepath: Any, overwrite: bool = True, **options: Any) -> None:
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **options: Any
+    ) -> None:
         """Save the student, which stock Keras can load."""
-        self._save_student(filepath, overwrite=overwrite, **options)
+        self._save_student(filepath, overwrite=overwrite, zipped=zipped, **options)

@@ -1,12 +1,13 @@
-"""The learning-rate range test: one short training whose rate rises until it fails."""
+"""The learning-rate range test: a short training whose rate rises until the loss explodes."""
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
+from kcnn.checks import check_count
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.training.loop import Training, fit
@@ -25,14 +26,19 @@ _FEWEST_STEPS = 10
 
 @dataclass(frozen=True)
 class LearningRateCurve:
-    """The loss of each batch of a range test, by the learning rate it was trained with."""
+    """The loss of each batch of a range test, by the learning rate it was trained with.
+
+    Attributes:
+        rates: the learning rates [N].
+        losses: the loss of each batch [N].
+        smoothed: an exponential average of the losses [N], corrected for the bias of its start.
+        suggestion: a tenth of the rate at which `smoothed` is lowest.
+    """
 
     rates: np.ndarray
     losses: np.ndarray
     smoothed: np.ndarray
-    """An exponential average of the losses, without the bias of its start."""
     suggestion: float
-    """A tenth of the rate at which `smoothed` is lowest."""
 
 
 def find_learning_rate(
@@ -44,17 +50,18 @@ def find_learning_rate(
     largest: float = 10.0,
     steps: int = 100,
 ) -> LearningRateCurve:
-    """Train on `steps` batches while the rate rises, and tell which rate to begin with.
+    """Train on `steps` batches while the rate rises, and suggest a rate to begin with.
 
-    The range test of Smith, "Cyclical Learning Rates" (arXiv:1506.01186), section 3.3, with an
-    exponential rise. It ends early when the loss explodes. The suggestion is a tenth of the rate
-    with the lowest smoothed loss, as Howard & Gugger's fastai (arXiv:2002.04688) takes it: at the
-    lowest point itself the loss is about to rise. The weights are as before in the end.
+    Use it before a long training. The range test of Smith, "Cyclical Learning Rates"
+    (arXiv:1506.01186), section 3.3, with an exponential rise. It ends early when the loss explodes.
+    The suggestion is a tenth of the rate with the lowest smoothed loss, as in Howard & Gugger's
+    fastai (arXiv:2002.04688): at the lowest point itself the loss is about to rise. The model's
+    weights are restored at the end.
 
     Args:
         model: any Keras model from `data.image_shape` to one logit a class, with its initial
             weights.
-        data: what `kcnn.data.load` returns; `data.train` is read, again and again if it is short.
+        data: what `kcnn.data.load` returns; training images are repeated if there are too few.
         optimizer: a name, or an optimizer without a schedule.
         smallest: the first rate.
         largest: the last rate.
@@ -76,8 +83,7 @@ def find_learning_rate(
             "smallest and largest must be rates above 0 that rise. "
             f"Received: smallest={smallest}, largest={largest}"
         )
-    if steps < _FEWEST_STEPS:
-        raise ValueError(f"steps must be at least {_FEWEST_STEPS}. Received: steps={steps}")
+    check_count("steps", steps, minimum=_FEWEST_STEPS)
     check_fit(model, data.image_shape, len(data.class_names))
     optimizer = make_optimizer(optimizer, smallest)
     if is_scheduled(optimizer):
@@ -127,17 +133,19 @@ class _RisingRate(keras.callbacks.Callback):
         self._sum = 0.0
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        self.model.optimizer.learning_rate = self._rates[len(self.losses)]
+        model: Any = self.model
+        model.optimizer.learning_rate = self._rates[len(self.losses)]
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        # The loss that Keras hands over is the mean of the epoch's batches so far.
+        model: Any = self.model
+        # The loss in the logs is the mean of the epoch's batches so far.
         total = (logs or {})["loss"] * (batch + 1)
         value, self._sum = total - self._sum, total
         self._average = _SMOOTHING * self._average + (1 - _SMOOTHING) * value
         if not math.isfinite(self._average):
-            self.model.stop_training = True
+            model.stop_training = True
             return
         self.losses.append(value)
         self.smoothed.append(self._average / (1 - _SMOOTHING ** len(self.losses)))
         exploded = self.smoothed[-1] > _EXPLOSION * min(self.smoothed)
-        self.model.stop_training = exploded or len(self.losses) == len(self._rates)
+        model.stop_training = exploded or len(self.losses) == len(self._rates)

@@ -1,10 +1,12 @@
-"""Optimizers by name, with weight decay that means what is asked for."""
+"""Optimizers by name, with the weight decay that their papers mean."""
 
 import re
+from typing import Any
 
 import keras
 
 from kcnn.errors import unknown
+from kcnn.layers.appearance import appears_as
 from kcnn.training.fast_updates import with_fast_updates
 from kcnn.training.schedules import Schedule, is_scheduled
 
@@ -16,7 +18,7 @@ OPTIMIZERS = {
 }
 DECAYS = ("decoupled", "coupled")
 
-# What weight decay spares: variables by Keras's names, with TensorFlow's scope and number.
+# Variables without weight decay, by Keras's names with TensorFlow's scope and number.
 _SPARED = r"(^|/)(bias|gamma|beta)(:\d+)?$"
 _NORM_BIAS = r"(^|/)beta(:\d+)?$"
 
@@ -34,35 +36,35 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     clip_norm: float | None = None,
     ema: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Return a Keras optimizer by name, with fast updates where there are some.
+    """Return a Keras optimizer by name, with fast updates where there are any.
 
-    A checkpoint names Keras's own class, so that it loads without kcnn, and knows nothing of a
-    coupled decay or of `norm_bias_rate`: to train on, make the optimizer anew.
+    A `.keras` file names Keras's own class, so that it loads without kcnn, and contains neither a
+    coupled decay nor `norm_bias_rate`. To train on, make the optimizer again.
 
     Args:
         optimizer: "sgd", "adam", "adamw" or "rmsprop"; an optimizer is returned as it is.
         learning_rate: a number, or one of `kcnn.training.schedules`.
         momentum: of SGD (0.9 if not given) and RMSprop (0).
         nesterov: of SGD (True if not given, and there is momentum).
-        weight_decay: 0 for none. What it is multiplied with is said by `decay`.
+        weight_decay: 0 for none; `decay` says how it acts.
         decay: "decoupled" shrinks each weight by `learning_rate * weight_decay` of itself at every
             step, as Keras's own `weight_decay` and Loshchilov & Hutter (arXiv:1711.05101) do.
             "coupled" adds `weight_decay * weight` to the gradient, after the clipping and before
             momentum: the L2 penalty of most papers, and PyTorch's `weight_decay` of SGD and Adam.
-            SGD's momentum is PyTorch's then, too: a sum of gradients. Keras's is one of steps and
-            lags behind a schedule.
+            SGD's momentum is then PyTorch's, too: a sum of gradients. Keras's is a sum of steps,
+            which lags behind a schedule.
             For SGD with momentum 0.9 a decoupled 5e-3 is about as strong as a coupled 5e-4.
         decay_everything: let biases and batch norms decay too, as PyTorch does.
-        norm_bias_rate: of SGD: how many times as fast as all others the offsets of batch norms
-            learn. Their decay stays as it is. Airbench (Jordan 2024, arXiv:2404.00498) has 64.
+        norm_bias_rate: of SGD: factor on the learning rate of batch norms' offsets. Their decay
+            does not change. Airbench (Jordan 2024, arXiv:2404.00498) has 64.
         clip_norm: scale the gradients down so that their global norm is at most this
             (Pascanu et al., arXiv:1211.5063).
         ema: momentum of an exponential moving average of the weights, such as 0.999, for `train`
             or `keras.callbacks.SwapEMAWeights` to use; above 0, below 1.
 
     Raises:
-        ValueError: a name is unknown, a number is out of its range, or an argument means nothing
-            to this optimizer.
+        ValueError: a name is unknown, a number is out of its range, or this optimizer has no use
+            for an argument.
 
     >>> make_optimizer("sgd", 0.1, weight_decay=5e-4, decay="coupled").nesterov
     True
@@ -101,7 +103,7 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     return made
 
 
-def _momentum(optimizer: str, momentum: float | None, nesterov: bool | None) -> dict[str, object]:
+def _momentum(optimizer: str, momentum: float | None, nesterov: bool | None) -> dict[str, Any]:
     if nesterov is not None and optimizer != "sgd":
         raise ValueError(f"nesterov belongs to 'sgd'. Received: optimizer={optimizer!r}")
     if momentum is not None and optimizer not in ("sgd", "rmsprop"):
@@ -128,30 +130,36 @@ def _check_ranges(*, weight_decay: float, clip_norm: float | None, ema: float | 
 
 
 def _with_changed_gradients(
-    stock: type, weight_decay: float, norm_bias_rate: float, *, rescale: bool
-) -> type:
+    stock: type[keras.optimizers.Optimizer],
+    weight_decay: float,
+    norm_bias_rate: float,
+    *,
+    rescale: bool,
+) -> type[keras.optimizers.Optimizer]:
     """Return `stock` with `weight_decay * weight` added to every gradient.
 
-    As an L2 regulariser would do, but without changing the loss: training and validation loss
-    stay the cross-entropy. The gradients of batch norms' offsets are multiplied before.
+    An L2 regularizer does the same, but also changes the loss: here training and validation loss
+    stay the cross-entropy. The gradients of batch norms' offsets are multiplied first.
 
     Args:
         stock: one of Keras's optimizers.
         weight_decay: 0 for none.
         norm_bias_rate: 1 for none.
-        rescale: SGD's velocity when a schedule moves the rate, as if it were the sum of gradients
-            that PyTorch keeps, and not of steps.
+        rescale: whether to scale SGD's velocity when a schedule changes the rate, so that it acts
+            like PyTorch's, which sums gradients and not steps.
     """
+    base: Any = with_fast_updates(stock)
 
-    class ChangedGradients(with_fast_updates(stock)):
+    class ChangedGradients(base):
         # A checkpoint names Keras's own class and loads without kcnn; the changes are not in it.
-        __class__ = property(lambda self: stock)
+        __class__ = appears_as(stock)
 
-        def update_step(self, gradient: object, variable: object, learning_rate: object) -> None:
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             if norm_bias_rate != 1 and re.search(_NORM_BIAS, variable.name):
                 gradient = gradient * norm_bias_rate
             if weight_decay and self._use_weight_decay(variable):
-                gradient = gradient + keras.ops.cast(weight_decay, variable.dtype) * variable
+                decay: Any = keras.ops.cast(weight_decay, variable.dtype)
+                gradient = gradient + decay * variable
             if rescale and self.momentum and is_scheduled(self):
                 velocity = self.momentums[self._get_variable_index(variable)]
                 self.assign(velocity, velocity * _change_of_rate(self, learning_rate))
@@ -160,7 +168,8 @@ def _with_changed_gradients(
     return ChangedGradients
 
 
-def _change_of_rate(optimizer: keras.optimizers.Optimizer, learning_rate: object) -> object:
+def _change_of_rate(optimizer: Any, learning_rate: Any) -> Any:
     """Return the schedule's rate divided by that of the step before, 1 where that was 0."""
-    before = optimizer._learning_rate(keras.ops.maximum(optimizer.iterations - 1, 0))
-    return keras.ops.where(before > 0, learning_rate / keras.ops.maximum(before, 1e-30), 1.0)
+    ops: Any = keras.ops
+    before = optimizer._learning_rate(ops.maximum(optimizer.iterations - 1, 0))
+    return ops.where(before > 0, learning_rate / ops.maximum(before, 1e-30), 1.0)

@@ -1,4 +1,4 @@
-"""What number format this machine trains fastest in."""
+"""The number format in which this machine trains fastest."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ _AMPERE = 8
 
 
 def has_amx(cpu: Path = _CPU) -> bool:
-    """Return whether the processor multiplies matrices of bfloat16: Intel's AMX, since 2023.
+    """Return whether the processor has Intel's AMX for bfloat16 (since 2023).
 
-    Without it bfloat16 is slower than float32. Linux tells; elsewhere the answer is no.
+    It is read from Linux's `/proc/cpuinfo`; on other systems the result is False.
 
     >>> has_amx(Path("nowhere"))
     False
@@ -23,9 +23,10 @@ def has_amx(cpu: Path = _CPU) -> bool:
 
 
 def trains_in_bfloat16() -> bool:
-    """Return whether what Keras computes on is faster in bfloat16: TPUs, NVIDIA's since 2020, AMX.
+    """Return whether Keras is assumed to train faster in bfloat16 here than in float32.
 
-    AMX counts with TensorFlow only; on a CPU, JAX gets nothing from bfloat16.
+    That is so on TPUs, on NVIDIA GPUs since Ampere (2020) and, with TensorFlow, on processors with
+    AMX. On a CPU, JAX gains nothing from bfloat16.
 
     >>> isinstance(trains_in_bfloat16(), bool)
     True
@@ -46,5 +47,5 @@ def trains_in_bfloat16() -> bool:
 
 
 def _has_tensor_cores(generation: str) -> bool:
-    """Whether it is one of bfloat16's: the first number of NVIDIA's compute capability."""
+    """Return whether an NVIDIA GPU of this compute capability has tensor cores for bfloat16."""
     return generation.isdecimal() and int(generation) >= _AMPERE

@@ -1,28 +1,32 @@
-"""Learning rates that follow a plan, in epochs: all of them schedules of Keras's own classes.
+"""Learning-rate schedules in epochs, all of them of Keras's own classes.
 
-They work with any Keras optimizer and are saved with it. Steps count from 0, so that
-`rate(epoch * steps_per_epoch)` is the rate of the first step of the next epoch.
+They work with any Keras optimizer and are saved with it. Steps count from 0:
+`rate(epoch * steps_per_epoch)` is the rate of the first step of that epoch.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from kcnn.checks import check_positive
+from kcnn.layers.appearance import appears_as
+
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
-# As in PyTorch's OneCycleLR: where the rise starts and the fall ends, as a divisor of the highest
-# rate and of the starting rate.
+# As in PyTorch's OneCycleLR: the rise starts at the highest rate divided by _START, and the fall
+# ends at that starting rate divided by _END.
 _START, _END = 25.0, 1e4
 
 
 def constant(learning_rate: float) -> Schedule:
-    """Return a rate that stays as it is.
+    """Return a rate that never changes.
 
     >>> rate = constant(0.1)
     >>> [round(float(rate(step)), 3) for step in (0, 1000)]
     [0.1, 0.1]
     """
-    _check_rate(learning_rate)
+    check_positive("learning_rate", learning_rate)
     return keras.optimizers.schedules.ExponentialDecay(float(learning_rate), 1, 1.0)
 
 
@@ -31,7 +35,7 @@ def step(
 ) -> Schedule:
     """Return a rate that is multiplied by `factor` every `step_epochs` epochs.
 
-    The schedule of AlexNet's and VGG's descendants on ImageNet: every 30 epochs by 0.1.
+    Networks after AlexNet and VGG were trained so on ImageNet: by 0.1 every 30 epochs.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -40,7 +44,7 @@ def step(
     >>> [round(float(rate(each)), 6) for each in (0, 2999, 3000, 6000)]
     [0.1, 0.1, 0.01, 0.001]
     """
-    _check_rate(learning_rate)
+    check_positive("learning_rate", learning_rate)
     _check_factor(factor)
     length = round(step_epochs * steps_per_epoch)
     if length < 1:
@@ -68,7 +72,7 @@ def multi_step(
     >>> [round(float(rate(each)), 6) for each in (0, 199, 200, 300)]
     [0.1, 0.1, 0.01, 0.001]
     """
-    _check_rate(learning_rate)
+    check_positive("learning_rate", learning_rate)
     _check_factor(factor)
     starts = [round(milestone * steps_per_epoch) for milestone in milestones]
     if not starts or starts != sorted(set(starts)) or starts[0] < 1:
@@ -85,10 +89,10 @@ def multi_step(
 def cosine(
     learning_rate: float, *, epochs: int, steps_per_epoch: int, warmup_epochs: float = 0.0
 ) -> Schedule:
-    """Return a rate that climbs to `learning_rate`, then falls along a cosine to zero.
+    """Return a rate that rises to `learning_rate`, then falls along a cosine to zero.
 
-    Loshchilov & Hutter, "SGDR" (arXiv:1608.03983), without restarts. `epochs` is what PyTorch
-    calls `T_max`, with the warm-up added.
+    Loshchilov & Hutter, "SGDR" (arXiv:1608.03983), without restarts. PyTorch's `T_max` is `epochs`
+    without the warm-up.
 
     Raises:
         ValueError: the warm-up leaves no epoch to fall.
@@ -97,7 +101,7 @@ def cosine(
     >>> [round(float(rate(step)), 3) for step in (0, 50, 100, 550, 1000)]
     [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    _check_rate(learning_rate)
+    check_positive("learning_rate", learning_rate)
     if not 0 <= warmup_epochs < epochs:
         raise ValueError(f"warmup_epochs must lie in [0, {epochs}). Received: {warmup_epochs}")
     warmup = round(warmup_epochs * steps_per_epoch)
@@ -115,14 +119,14 @@ def one_cycle(
     """Return a rate that rises to `learning_rate` during a first part, then falls to almost zero.
 
     Smith & Topin, "Super-Convergence" (arXiv:1708.07120), with the ends of PyTorch's OneCycleLR:
-    it starts at a 25th of the rate and ends at a 250,000th. It rises along a line, as in the
-    paper, and falls along a cosine, as in PyTorch; the momentum stays as it is.
+    it starts at 1/25 of the rate and ends at 1/250,000. It rises along a line, as in the paper,
+    and falls along a cosine, as in PyTorch; the momentum does not change.
 
     Args:
-        learning_rate: the highest one.
+        learning_rate: the highest rate.
         epochs: length of the training.
         steps_per_epoch: such as `data.steps_per_epoch`.
-        rise: share of the training in which the rate rises.
+        rise: share of the training during which the rate rises.
 
     Raises:
         ValueError: the rise or the fall has no step.
@@ -131,14 +135,8 @@ def one_cycle(
     >>> [round(float(rate(step)), 6) for step in (0, 150, 300, 650, 1000)]
     [0.02, 0.26, 0.5, 0.250001, 2e-06]
     """
-    _check_rate(learning_rate)
-    total = epochs * steps_per_epoch
-    rising = round(rise * total)
-    if not 0 < rising < total:
-        raise ValueError(
-            f"A training of {total} steps cannot rise for {rise:.0%} of them and fall: it needs "
-            f"more epochs or smaller batches. Received: rise={rise}, epochs={epochs}"
-        )
+    check_positive("learning_rate", learning_rate)
+    total, rising = _rise(rise, epochs, steps_per_epoch)
     start = float(learning_rate) / _START
     return keras.optimizers.schedules.CosineDecay(
         start,
@@ -158,59 +156,65 @@ def triangle(
     start: float = 0.2,
     end: float = 0.07,
 ) -> Schedule:
-    """Return a rate that rises along a line during a first part, then falls along another one.
+    """Return a rate that rises along a line, then falls along another one.
 
-    The schedule of airbench (Jordan 2024, arXiv:2404.00498), with its numbers. A checkpoint holds
-    Keras's own schedule in its place, the fall alone: it is for inference, not to train on from.
+    The schedule of airbench (Jordan 2024, arXiv:2404.00498), with its numbers. A `.keras` file
+    holds the falling part alone, as Keras's own `PolynomialDecay`: use it for inference, and go on
+    with a training from its state.
 
     Args:
-        learning_rate: the highest one.
+        learning_rate: the highest rate.
         epochs: length of the training.
         steps_per_epoch: such as `data.steps_per_epoch`.
-        rise: share of the training in which the rate rises.
+        rise: share of the training during which the rate rises.
         start: the first rate, as a share of the highest.
         end: the last rate, as a share of the highest.
 
     Raises:
-        ValueError: the rise or the fall has no step, or a share is not one.
+        ValueError: the rise or the fall has no step, or a share is not between 0 and 1.
 
     >>> rate = triangle(1.0, epochs=10, steps_per_epoch=100, rise=0.2)
     >>> [round(float(rate(step)), 3) for step in (0, 100, 200, 600, 1000)]
     [0.2, 0.6, 1.0, 0.535, 0.07]
     """
-    _check_rate(learning_rate)
-    total = epochs * steps_per_epoch
-    rising = round(rise * total)
-    if not 0 < rising < total:
-        raise ValueError(
-            f"A training of {total} steps cannot rise for {rise:.0%} of them and fall: it needs "
-            f"more epochs or smaller batches. Received: rise={rise}, epochs={epochs}"
-        )
+    check_positive("learning_rate", learning_rate)
+    total, rising = _rise(rise, epochs, steps_per_epoch)
     if not (0 <= start <= 1 and 0 <= end <= 1):
-        raise ValueError(f"start and end are shares of 0 to 1. Received: {start} and {end}")
+        raise ValueError(
+            f"start and end must lie between 0 and 1. Received: start={start}, end={end}"
+        )
     rate = float(learning_rate)
     fall = rate * (1 - end) / (total - rising)
     first, climb = rate * start, rate * (1 - start) / rising
 
     class Triangle(keras.optimizers.schedules.PolynomialDecay):
-        # A checkpoint names Keras's own class, the fall alone, and loads without kcnn.
-        __class__ = property(lambda self: keras.optimizers.schedules.PolynomialDecay)
+        # A checkpoint names Keras's own class, with the fall alone, and loads without kcnn.
+        __class__ = appears_as(keras.optimizers.schedules.PolynomialDecay)
 
-        def __call__(self, step: object) -> object:
-            falling = super().__call__(step)
-            return keras.ops.minimum(first + climb * keras.ops.cast(step, falling.dtype), falling)
+        def __call__(self, step: Any) -> Any:
+            falling: Any = super().__call__(step)
+            ops: Any = keras.ops
+            return ops.minimum(first + climb * ops.cast(step, falling.dtype), falling)
 
     return Triangle(rate + fall * rising, total, rate * end)
 
 
 def is_scheduled(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Return whether a schedule sets the optimizer's rate, so that nothing else can."""
+    """Return whether a schedule sets the optimizer's rate, so that no callback can."""
     return isinstance(getattr(optimizer, "_learning_rate", None), Schedule)
 
 
-def _check_rate(learning_rate: float) -> None:
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be above 0. Received: learning_rate={learning_rate}")
+def _rise(rise: float, epochs: int, steps_per_epoch: int) -> tuple[int, int]:
+    """Return the steps of the training, and in how many of them the rate rises."""
+    total = epochs * steps_per_epoch
+    rising = round(rise * total)
+    if not 0 < rising < total:
+        raise ValueError(
+            f"In a training of {total} steps the rate cannot rise for {rise:.0%} of them and then "
+            "fall: use more epochs or smaller batches. "
+            f"Received: rise={rise}, epochs={epochs}"
+        )
+    return total, rising
 
 
 def _check_factor(factor: float) -> None:
