@@ -126,9 +126,8 @@ class Student(keras.Model):
         if not training:
             return loss
         logits = keras.ops.stop_gradient(self._predict_by_teacher(x))
-        distillation: Any = keras.ops.mean(
-            self._objective.distillation_loss(logits, y_pred, keras.ops)
-        )
+        losses = self._objective.distillation_loss(logits, y_pred, keras.ops)
+        distillation: Any = keras.ops.mean(losses)
         # Penalties of the student's layers, such as L2, are part of `loss` and stay whole.
         return self._objective.add_teacher(loss, distillation + sum(self.losses))
 

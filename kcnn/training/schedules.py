@@ -187,7 +187,9 @@ def triangle(
     fall = rate * (1 - end) / (total - rising)
     first, climb = rate * start, rate * (1 - start) / rising
 
-    class Triangle(keras.optimizers.schedules.PolynomialDecay):
+    base: Any = keras.optimizers.schedules.PolynomialDecay
+
+    class Triangle(base):
         # A checkpoint names Keras's own class, with the fall alone, and loads without kcnn.
         __class__ = appears_as(keras.optimizers.schedules.PolynomialDecay)
 
@@ -210,7 +212,7 @@ def _rise(rise: float, epochs: int, steps_per_epoch: int) -> tuple[int, int]:
     rising = round(rise * total)
     if not 0 < rising < total:
         raise ValueError(
-            f"In a training of {total} steps the rate cannot rise for {rise:.0%} of them and then "
+            f"The rate of a training of {total} steps cannot rise for {rise:.0%} of them and then "
             "fall: use more epochs or smaller batches. "
             f"Received: rise={rise}, epochs={epochs}"
         )
