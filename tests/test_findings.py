@@ -13,7 +13,7 @@ import kcnn
 from kcnn import models
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
-from kcnn.pipeline import findings
+from kcnn.pipeline import analysis_pictures
 from kcnn.pipeline.findings import write_findings
 from kcnn.pipeline.receipts import receipts, score
 from kcnn.pipeline.samples import images_at, spread_images
@@ -156,7 +156,7 @@ def test_images_are_those_of_their_places(data):
     np.testing.assert_array_equal(images, everything[places])
     np.testing.assert_array_equal(labels, truth[places])
     cases = [analysis.Case(place, "", ()) for place in places]
-    np.testing.assert_array_equal(findings._images(data, cases), everything[places])
+    np.testing.assert_array_equal(analysis_pictures._images(data, cases), everything[places])
 
 
 @pytest.mark.parametrize(("count", "classes"), [(10, 10), (100, 10), (4, 4), (999, 10)])
@@ -178,9 +178,9 @@ def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_
     variants = [Variant("float", tmp_path / "a.keras", model, 1), Variant("other", file, model, 1)]
     drawn = []
     monkeypatch.setattr(
-        findings, "plot_galleries", lambda galleries, *_, **__: drawn.extend(galleries)
+        analysis_pictures, "plot_galleries", lambda galleries, *_, **__: drawn.extend(galleries)
     )
-    findings._draw_heatmaps(RunDir(tmp_path), data, variants, 5)
+    analysis_pictures._draw_heatmaps(RunDir(tmp_path), data, variants, 5)
     images, labels = spread_images(data, 5)
     told = kcnn.grad_cam(model, images).class_index
     own = kcnn.explain.tflite_cam(file, images)
