@@ -60,7 +60,7 @@ def weights(folder: Path, model: str) -> dict[str, np.ndarray]:
 def probe(folder: Path, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a few images, float32, and kcnn's answers to them."""
     stored = np.load(folder / model / "probe.npz")
-    return stored["images"], stored["answers"]
+    return stored["images"], stored["outputs"]
 
 
 def difference(answers: np.ndarray, expected: np.ndarray) -> float:

@@ -90,8 +90,8 @@ def children(tmp_path, monkeypatch):
 # -- the bridge ------------------------------------------------------------------------------------
 
 
-def carried_layers():
-    """Models in which every carried layer and activation shows in the answer."""
+def supported_layers():
+    """Models in which every supported layer and activation shows in the answer."""
     image = keras.Input((15, 15, 3))
     x = L.ZeroPadding2D(((1, 0), (2, 1)))(image)
     x = L.Normalization(mean=[120.0, 110.0, 100.0], variance=[4000.0, 3900.0, 4100.0])(x)
@@ -178,8 +178,8 @@ def randomise(model):
             variable.assign(random.normal(0, 0.1, variable.shape))
 
 
-def test_every_registered_model_and_carried_layer_is_rebuilt_exactly(tmp_path):
-    zoo = carried_layers()
+def test_every_registered_model_and_supported_layer_is_rebuilt_exactly(tmp_path):
+    zoo = supported_layers()
     used = {layer.__class__.__name__ for model in zoo for layer in model.layers}
     assert set(EQUIVALENT_OPTIONS) <= used
     shapes = (20, 3), (6, 8, 8, 2)
@@ -278,9 +278,9 @@ def own_class():
 REFUSED = {
     "lambda": (
         lambda: chain(L.Lambda(square, name="double")),
-        r"Layer 'double' \(Lambda\) .*express it by",
+        r"Layer 'double' \(Lambda\) .*use one of these layers instead: Add",
     ),
-    "custom": (lambda: chain(Custom(name="mine")), r"Layer 'mine' \(Custom\) cannot be carried"),
+    "custom": (lambda: chain(Custom(name="mine")), r"Layer 'mine' \(Custom\) cannot be rebuilt"),
     "augmentation": (lambda: chain(L.RandomFlip(name="flip")), r"Layer 'flip' \(RandomFlip\)"),
     "nested": (
         lambda: chain(keras.Sequential([L.Conv2D(4, 3)], name="part")),
@@ -309,10 +309,10 @@ REFUSED = {
         r"Layer 'conv' \(Conv2D\).*kernel_regularizer must be L1, L2 or L1L2",
     ),
     "adapted": (adapted, r"Layer 'statistics' \(Normalization\).*mean=\.\.\., variance=\.\.\."),
-    "quantized": (quantized, r"Layer 'logits' \(Dense\).*begin with the float model"),
+    "quantized": (quantized, r"Layer 'logits' \(Dense\).*start from the float model"),
     "own class": (own_class, r"must be a graph .* Received: 0 and 0"),
-    "own graph": (lambda: OwnGraph(object()), r"class of its own: pass keras.Model\("),
-    "name": (lambda: chain(L.ReLU(name="_relu")), r"Layer '_relu' \(ReLU\).*name it"),
+    "own graph": (lambda: OwnGraph(object()), r"subclass of keras.Model: pass keras.Model\("),
+    "name": (lambda: chain(L.ReLU(name="_relu")), r"Layer '_relu' \(ReLU\).*its name must be"),
     "not built": (lambda: keras.Sequential([L.Dense(10)]), "not built"),
     "two outputs": (two_outputs, "one input and one output"),
     "not a model": (lambda: object(), "Expected a Keras 3 model"),

@@ -1,4 +1,4 @@
-"""Quantisation-aware training: the model in training is the int8 file that comes of it."""
+"""Quantization-aware training: a model in training computes what its int8 file will compute."""
 
 import os
 import sys
@@ -204,7 +204,7 @@ def test_odd_layers_become_the_int8_file_that_they_were_trained_as(tmp_path):
     aware = taught(odd_net(), images)
     result = kcnn.export_tflite(aware, tmp_path / "model.tflite")
     assert_equal_but_for_rounding(aware, result, images)
-    # The batch norm that nothing swallows is a depthwise convolution: exact, and one operator.
+    # The batch norm that is not fused is a depthwise convolution: exact, and one operator.
     assert result.operators["DEPTHWISE_CONV_2D"] == 2
     loaded = kcnn.models.load(kcnn.models.save(aware, tmp_path / "model.keras"))
     np.testing.assert_array_equal(answers(loaded, images), answers(aware, images))
@@ -233,13 +233,19 @@ def test_untrained_bounds_are_refused(tmp_path):
     "layers, reason",
     [
         ([L.SeparableConv2D(4, 3, name="bad")], "make it two layers"),
-        ([L.Conv2D(4, 3, activation="tanh", name="bad")], "it applies tanh itself; leave that to"),
-        ([L.LayerNormalization(name="bad")], "express it by .*BatchNorm"),
+        (
+            [L.Conv2D(4, 3, activation="tanh", name="bad")],
+            "it applies tanh itself: use",
+        ),
+        ([L.LayerNormalization(name="bad")], "use one of these layers instead: .*BatchNorm"),
         ([L.Activation("elu", name="bad")], "its function must be one of linear, relu"),
         ([L.ReLU(max_value=3, name="bad")], "max_value must be None or 6"),
-        ([L.Rescaling(2.0, 1.0, name="bad"), L.ReLU()], "with an offset it must be read"),
-        ([L.Flatten(), L.Dense(4), L.ReLU(), L.BatchNormalization(name="bad")], "put it right"),
-        ([L.Normalization(mean=1.0, variance=1.0, name="bad"), L.ReLU()], "express"),
+        ([L.Rescaling(2.0, 1.0, name="bad"), L.ReLU()], "with an offset, only one Conv2D"),
+        (
+            [L.Flatten(), L.Dense(4), L.ReLU(), L.BatchNormalization(name="bad")],
+            "put it directly",
+        ),
+        ([L.Normalization(mean=1.0, variance=1.0, name="bad"), L.ReLU()], "use one of these"),
     ],
 )
 def test_what_cannot_be_trained_is_named(layers, reason):

@@ -1,4 +1,4 @@
-"""What every way to shrink a network asks of its graph."""
+"""The check that every technique makes of a model's graph: one layer for each call."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,17 +8,20 @@ import keras
 from kcnn.arithmetic.layer_calls import Call
 
 
-def check_calls(found: Sequence[Call]) -> None:
-    """Check that each call is that of a layer of its own.
+def check_calls(calls: Sequence[Call]) -> None:
+    """Check that every call is one of a layer, and that no layer is called twice.
+
+    Args:
+        calls: what `kcnn.arithmetic.layer_calls.calls` returns for the model.
 
     Raises:
-        ValueError: a layer is called several times, or an operation is no layer; the message names
-            it and says what to do.
+        ValueError: a layer is called several times, or an operation such as `x + y` is no layer;
+            the message names it and says what to do.
     """
-    for name, times in Counter(call.name for call in found).items():
+    for name, times in Counter(call.name for call in calls).items():
         if times > 1:
             raise ValueError(f"Layer {name!r} is called {times} times: make a layer for each call.")
-    for call in found:
+    for call in calls:
         if not isinstance(call.layer, keras.layers.Layer):
             raise ValueError(
                 f"Layer {call.name!r} ({call.layer.__class__.__name__}) is an operation on "

@@ -1,8 +1,8 @@
-"""The process in which Keras 2 and TF-MOT live, seen from the process of the user.
+"""Start and talk to the child process in which Keras 2 and TF-MOT run.
 
-TF-MOT switches the whole process that imports it to Keras 2 (`TF_USE_LEGACY_KERAS`), so it gets one
-of its own. Arrays go in through a pipe, reports come out as lines of JSON, larger things are files
-in the folder of the job.
+TF-MOT switches the whole process that imports it to Keras 2 (`TF_USE_LEGACY_KERAS`), so it runs in
+a process of its own. Arrays go in through a pipe, reports come out as lines of JSON, and larger
+things are files in the job's folder.
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -25,38 +25,47 @@ logger = logging.getLogger("kcnn")
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONWARNINGS": "ignore",
-    # Where there is a GPU, this process already holds most of its memory.
+    # On a GPU, the parent already holds most of the memory.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running bridge process."""
+    """A running child process.
 
-    process: subprocess.Popen
-    errors: BinaryIO
+    Attributes:
+        process: the process itself.
+        arrays: its standard input.
+        reports: its standard output, a line of JSON each.
+        errors: the file that its standard error goes to.
+    """
+
+    process: subprocess.Popen[bytes]
+    arrays: IO[bytes]
+    reports: IO[bytes]
+    errors: IO[bytes]
 
     def send(self, *arrays: np.ndarray) -> None:
-        """Send arrays to the child; blocks while it is busy with earlier ones.
+        """Send arrays to the child. This blocks while the child is busy with earlier ones.
 
         Raises:
-            RuntimeError: the child has died; the message says of what.
+            RuntimeError: the child has died; the message says why.
         """
         try:
             for array in arrays:
-                write_array(self.process.stdin, array)
-            self.process.stdin.flush()
+                write_array(self.arrays, array)
+            self.arrays.flush()
         except OSError:
             raise self._death() from None
 
-    def receive(self) -> dict:
+    def receive(self) -> dict[str, Any]:
         """Wait for the child's next report and return it.
 
         Raises:
-            RuntimeError: the child has died; the message says of what.
+            RuntimeError: the child has died; the message says why.
         """
-        line = self.process.stdout.readline()
+        line = self.reports.readline()
         if not line:
             raise self._death()
         return json.loads(line)
@@ -77,38 +86,41 @@ class Child:
 
 @contextmanager
 def start_child(*folders: Path) -> Iterator[Child]:
-    """Start the child on `folders`, one after the other, each written by `to_keras2.write_job`.
+    """Start a child that does the job of each folder in turn, and yield it.
 
-    It never outlives the `with` block: leaving it, on whatever path, ends the child.
+    `to_keras2.write_job` writes the folders. Leaving the `with` block ends the child, also after an
+    error.
     """
-    # A file, not a pipe: nobody has to read it for the child to go on.
+    # A file, not a pipe: a full pipe would block the child until somebody reads it.
     with open(folders[0] / "errors.txt", "w+b") as errors:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "kcnn.compress.bridge", *map(str, folders)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            # What can be imported here can be imported there.
+            # The child can import what this process can import.
             env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(_import_path())},
-            # Ctrl-C is for this process, which then ends the child.
+            # Ctrl-C reaches this process only, which then ends the child.
             process_group=0,
         )
+        # subprocess types them as None or a stream; with PIPE they are streams.
+        arrays, reports = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         try:
-            yield Child(process, errors)
+            yield Child(process, arrays, reports, errors)
         finally:
-            process.kill()  # whatever was worth keeping is on the disk by now
+            process.kill()  # the result is already on disk
             process.wait()
-            with suppress(OSError):  # what the child no longer reads
-                process.stdin.close()
-            process.stdout.close()
+            with suppress(OSError):  # closing flushes, and the child no longer reads
+                arrays.close()
+            reports.close()
 
 
 def _import_path() -> list[str]:
     return [folder or os.getcwd() for folder in sys.path]
 
 
-def write_array(stream: BinaryIO, array: np.ndarray) -> None:
-    """Write one array in NumPy's .npy format, to a stream that need not be a file.
+def write_array(stream: IO[bytes], array: np.ndarray) -> None:
+    """Write one array in NumPy's .npy format to a stream, which need not be a file.
 
     >>> import io
     >>> stream = io.BytesIO()
@@ -123,8 +135,8 @@ def write_array(stream: BinaryIO, array: np.ndarray) -> None:
     stream.write(array.data)
 
 
-def read_array(stream: BinaryIO) -> np.ndarray:
-    """Read what `write_array` wrote.
+def read_array(stream: IO[bytes]) -> np.ndarray:
+    """Read one array that `write_array` wrote.
 
     Raises:
         ValueError: the stream ends before the array does.

@@ -1,4 +1,4 @@
-"""Weight clustering: train a little longer while each kernel shares a few values."""
+"""Weight clustering: train a little longer while the weights of a kernel share a few values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +15,19 @@ from kcnn.data import Data
 
 @dataclass(frozen=True)
 class ClusterResult:
-    """A model of few distinct weights and how it came about."""
+    """A clustered model and its training.
+
+    Attributes:
+        model: a new model of stock layers, not compiled.
+        clusters: measured number of distinct values in each kernel, by layer name.
+        history: training loss and accuracy after each epoch.
+        epochs: passes over the training images.
+        seconds: how long the training took.
+    """
 
     model: keras.Model
-    """A new model of stock layers, not compiled."""
     clusters: dict[str, int]
-    """Distinct values in the kernel of each layer that has one, measured."""
     history: dict[str, list[float]]
-    """Training loss and accuracy after each epoch."""
     epochs: int
     seconds: float
 
@@ -36,37 +41,39 @@ def cluster(
     epochs: int = 2,
     learning_rate: float = 1e-4,
 ) -> ClusterResult:
-    """Let each kernel of a trained model have only a few values while it trains on, by TF-MOT.
+    """Limit each kernel of a trained model to a few values while TF-MOT trains it further.
 
     Use it for a smaller download: weights that repeat compress well, so gzip shrinks the file. The
-    file itself keeps its size and inference its speed. Of an int8 file, whose kernels have at most
-    256 values a filter anyway, it takes off less than of a float one.
+    file's own size and the speed of inference do not change. An int8 file gains less than a float
+    one, because its kernels have at most 256 values a filter anyway.
 
-    The kernels of convolutions and of `Dense` layers are clustered, starting from values evenly
-    spaced between each kernel's smallest and largest weight, and both the values and the choice
-    of the weights between them are learnt; biases, batch norms and depthwise kernels stay whole.
-    Adam starts at `learning_rate` and follows a cosine down to zero. A pruned model keeps its
-    zeros, and zero is then one of the values: prune first, then cluster.
+    It clusters the kernels of convolutions and of `Dense` layers. The values start evenly spaced
+    between a kernel's smallest and largest weight; the training learns the values and which of them
+    each weight takes. Biases, batch norms and depthwise kernels are not clustered. Adam starts at
+    `learning_rate` and follows a cosine down to zero. A pruned model keeps its zeros, and zero is
+    then one of the values: prune first, then cluster.
 
-    TF-MOT's own `cluster_weights` takes no Keras 3 model: it returns None for one, without an
-    error. Here the model is carried to Keras 2 and back, as `kcnn.prune` does.
+    TF-MOT's own `cluster_weights` does not support Keras 3: it returns None for such a model,
+    without an error. This function rebuilds the model in Keras 2 and copies the weights back, as
+    `kcnn.prune` does.
 
     Paper: Han, Mao and Dally, "Deep Compression" (2015), https://arxiv.org/abs/1510.00149.
 
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
-            functional, of kcnn or your own. It is left as it is.
-        data: what `kcnn.data.load` returns; only `data.train` is read.
-        clusters: how many distinct values a kernel may have: at least 2, or 3 with zeros to keep.
-            16 is what four bits can number.
-        exclude: names of layers whose kernels are not clustered; they train on, but keep their
-            zeros if they have any.
+            functional, from kcnn or your own. It is not changed.
+        data: what `kcnn.data.load` returns; only its training images are read.
+        clusters: how many distinct values a kernel may have: at least 2, or 3 if the model has
+            zeros to keep. Four bits can number 16 values.
+        exclude: names of layers whose kernels are not clustered. They train too, and keep the zeros
+            that they have.
         epochs: passes over the training images.
         learning_rate: at the start.
 
     Raises:
-        ValueError: an argument is out of its range, the model does not fit the data, or one of its
-            layers cannot be carried to TF-MOT; the message names it.
+        ValueError: an argument is out of its range, the model does not fit the data, or Keras 2,
+            which TF-MOT needs, cannot rebuild one of its layers; the message names the layer.
+            `kcnn.compress.check_cluster` raises the same without training.
         RuntimeError: the data cannot be read, the loss became NaN, or the process in which TF-MOT
             runs died.
 
@@ -76,17 +83,17 @@ def cluster(
     >>> max(result.clusters.values())
     8
     """
-    settings = _job_settings(model, data, clusters, exclude, epochs, learning_rate)
-    tuned = finetune(
+    settings = _make_settings(model, data, clusters, exclude, epochs, learning_rate)
+    trained = finetune(
         "clustering", model, data, settings, epochs=epochs, learning_rate=learning_rate
     )
-    clustered = copy_with_weights(model, tuned.arrays)
+    clustered = copy_with_weights(model, trained.arrays)
     return ClusterResult(
         model=clustered,
         clusters={name: np.unique(kernel).size for name, kernel in kernels(clustered).items()},
-        history=tuned.history,
+        history=trained.history,
         epochs=epochs,
-        seconds=tuned.seconds,
+        seconds=trained.seconds,
     )
 
 
@@ -102,20 +109,26 @@ def check_cluster(
     """Check that `cluster` accepts these arguments, without training.
 
     Args:
-        model: as of `cluster`, and so are all others.
-        data: not read, only held against the model.
+        model: the model to cluster. This and all other arguments are those of `cluster`.
+        data: what `kcnn.data.load` returns; its images are not read.
         clusters: distinct values of a kernel.
         exclude: names of layers whose kernels are not clustered.
         epochs: passes over the training images.
         learning_rate: at the start.
 
     Raises:
-        ValueError: `cluster` would raise it; the message is the same.
+        ValueError: `cluster` would raise the same.
+
+    >>> import kcnn
+    >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
+    >>> check_cluster(kcnn.models.build("simple_cnn"), data, clusters=1)
+    Traceback (most recent call last):
+    ValueError: clusters must be an integer of at least 2. Received: clusters=1
     """
-    _job_settings(model, data, clusters, exclude, epochs, learning_rate)
+    _make_settings(model, data, clusters, exclude, epochs, learning_rate)
 
 
-def _job_settings(
+def _make_settings(
     model: keras.Model,
     data: Data,
     clusters: int,
@@ -131,7 +144,7 @@ def _job_settings(
     check_count("clusters", clusters, minimum=3 if zeros else 2)
     return {
         "clusters": int(clusters),
-        # A kernel of so few weights is clustered as it is.
+        # A kernel of no more weights than that has few values already.
         "layers": [name for name, kernel in found.items() if kernel.size > clusters],
         "zeros": zeros,
     }

@@ -1,4 +1,4 @@
-"""Training by TF-MOT, seen from the user's process: the same for every method that needs it."""
+"""Train a model by TF-MOT in a child process: shared by pruning, clustering and QAT."""
 
 import logging
 import math
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
@@ -21,11 +22,11 @@ from kcnn.compress.to_keras2 import describe_layers, write_job
 from kcnn.data import Data
 from kcnn.models.fits import check_fit
 
-# Relative, for the Keras 2 copy of the model: rounding stays far below it even in bfloat16, a layer
-# that means something else does not.
+# Largest accepted error of the Keras 2 copy, relative to its largest logit: rounding stays far
+# below it even in bfloat16, a layer that computes something else does not.
 TOLERANCE = 0.05
 
-# Of a lesson; the defaults of `kcnn.distill`.
+# Of the distillation loss: the defaults of `kcnn.distill`.
 TEMPERATURE = 4.0
 ALPHA = 0.5
 
@@ -37,12 +38,17 @@ logger = logging.getLogger("kcnn")
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What comes back from the child process."""
+    """What the child process returned.
+
+    Attributes:
+        arrays: the result of the job; usually all weights, by the keys of
+            `to_keras2.named_weights`.
+        history: each reported quantity, one value an epoch.
+        seconds: from the start of the child to its end.
+    """
 
     arrays: dict[str, np.ndarray]
-    """What the job returned: as a rule all weights, under the keys of `to_keras2.named_weights`."""
     history: dict[str, list[float]]
-    """Each of the job's reports, one value an epoch."""
     seconds: float
 
 
@@ -53,15 +59,15 @@ def check_budget(epochs: int, learning_rate: float) -> None:
 
 
 def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) -> None:
-    """Raise ValueError if `model` cannot be carried to Keras 2, or one does not fit the data."""
-    describe_layers(model)  # first, for it says what is wrong with a model that has no one shape
+    """Raise ValueError unless Keras 2 can rebuild `model`, and it and the teacher fit the data."""
+    describe_layers(model)  # first: it refuses models that have no single input shape
     check_data(model, data)
     if teacher is not None:
         check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
 
 
 def check_data(model: keras.Model, data: Data) -> None:
-    """Raise ValueError if `model` does not fit the data, or they are too few to train on."""
+    """Raise ValueError if `model` does not fit the data, or they have no whole batch."""
     check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
         raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
@@ -78,16 +84,16 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
     teacher: keras.Model | None = None,
     watch: Watch | None = None,
 ) -> Finetuned:
-    """Do a job of `kcnn.compress.bridge`, whose name is also what the log calls it.
+    """Do a job of `kcnn.compress.bridge` in a child process, and log each of its epochs.
 
-    The answers of a `teacher` are computed here, where Keras 3 is, and sent along with the images.
-    `watch` is called with each batch of images and labels as well, in this process.
+    The logits of a `teacher` are computed here, by Keras 3, and sent along with the images. `watch`
+    is also called with each batch of images and labels, in this process.
 
     Raises:
-        ValueError: the model cannot be carried to Keras 2.
+        ValueError: Keras 2 cannot rebuild the model.
         RuntimeError: the data cannot be read, the loss became NaN, or the child process died.
     """
-    specs = data.train.element_spec
+    specs = batch_specs(data)
     training = Training(
         epochs=int(epochs),
         steps_per_epoch=data.steps_per_epoch,
@@ -101,7 +107,7 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
     if watch is not None:
         batches = _watched(batches, watch)
     if teacher is not None:
-        batches = _with_answers(batches, teacher)
+        batches = _add_logits(batches, teacher)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kcnn-bridge-") as name:
         folder = Path(name)
@@ -109,22 +115,27 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
         with start_child(folder) as child:
             history = _train(child, batches, training, job)
         with np.load(folder / "result.npz") as arrays:
-            arrays = dict(arrays)
-    return Finetuned(arrays, history, time.perf_counter() - started)
+            result = dict(arrays)
+    return Finetuned(result, history, time.perf_counter() - started)
+
+
+def batch_specs(data: Data) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+    """Return shape and dtype of the images and of the labels of a training batch."""
+    return cast(tuple[tf.TensorSpec, tf.TensorSpec], data.train.element_spec)
 
 
 def _train(
     child: Child, batches: Iterator[Batch], training: Training, job: str
 ) -> dict[str, list[float]]:
-    batches = chain([next(batches)], batches)  # the first is made while the child is starting
+    batches = chain([next(batches)], batches)  # reads the first while the child is starting
     difference = child.receive()["difference"]
     logger.debug("Keras 2 copy of the model: relative difference %.1e", difference)
     if not difference <= TOLERANCE:
         raise RuntimeError(
-            f"The Keras 2 copy of the model answers differently (by {difference:.1%} of the "
-            "largest logit), so TF-MOT would work on another model."
+            f"The Keras 2 copy of the model has other logits (by {difference:.1%} of the largest "
+            "one), so TF-MOT would train another model."
         )
-    history = {}
+    history: dict[str, list[float]] = {}
     for epoch in range(1, training.epochs + 1):
         for batch in islice(batches, training.steps_per_epoch):
             child.send(*batch)
@@ -140,18 +151,19 @@ def _train(
 
 
 def training_batches(data: Data, count: int) -> Iterator[Batch]:
-    """Yield exactly `count` training batches; the child would wait for the missing ones.
+    """Yield exactly `count` training batches, those of the first epochs.
 
-    They are those of the first epochs, whatever the data were used for before.
+    Raises:
+        RuntimeError: the data cannot be read or end earlier: the child would wait for the rest.
     """
     yielded = 0
     try:
-        # One iterator for all epochs: making one anew costs seconds.
+        # One iterator for all epochs: making another one costs seconds.
         for batch in data.batches().take(count).as_numpy_iterator():
-            yield batch
+            yield cast(Batch, batch)
             yielded += 1
     except Exception as error:
-        # TensorFlow puts the names of its own nodes in double braces.
+        # TensorFlow names its own nodes in double braces.
         reason = " ".join(re.sub(r"\{\{.*?\}\}", "", str(error)).split())[:300]
         raise RuntimeError(f"Reading data.train failed: {reason}") from error
     if yielded < count:
@@ -164,8 +176,8 @@ def _watched(batches: Iterator[Batch], watch: Watch) -> Iterator[Batch]:
         yield batch
 
 
-def _with_answers(batches: Iterator[Batch], teacher: keras.Model) -> Iterator[Batch]:
+def _add_logits(batches: Iterator[Batch], teacher: keras.Model) -> Iterator[Batch]:
     """Add the teacher's logits to each batch."""
-    ask = tf.function(lambda images: tf.cast(teacher(images, training=False), tf.float32))
+    predict = tf.function(lambda images: tf.cast(teacher(images, training=False), tf.float32))
     for images, labels in batches:
-        yield images, labels, ask(images).numpy()
+        yield images, labels, predict(images).numpy()

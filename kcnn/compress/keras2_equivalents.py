@@ -1,4 +1,4 @@
-"""What both Keras generations compute alike, and so can be carried from one to the other."""
+"""Which layers, options and activations compute the same in Keras 3 and in Keras 2."""
 
 _CONV = (
     "kernel_size",
@@ -11,7 +11,7 @@ _CONV = (
 )
 _POOL = ("pool_size", "strides", "padding", "data_format")
 
-# Layer class -> the options that are carried. tests/test_compress.py proves each class exact.
+# Layer class -> the options that are copied. tests/test_compress.py proves each class exact.
 EQUIVALENT_OPTIONS = {
     **dict.fromkeys(("Add", "Average", "Maximum", "Multiply", "Subtract"), ()),
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), (*_CONV, "filters", "groups")),
@@ -56,16 +56,16 @@ EQUIVALENT_OPTIONS = {
     "ZeroPadding3D": ("padding", "data_format"),
 }
 
-# hard_sigmoid is missing on purpose: Keras 2 computes another function under that name.
+# hard_sigmoid is left out: Keras 2 computes another function under that name.
 EQUIVALENT_ACTIVATIONS = frozenset(
     "elu exponential gelu leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax "
     "softplus softsign tanh".split()
 )
 
-# Those of EQUIVALENT_OPTIONS that are no less exact with the channels first.
+# The layers above that are also exact with data_format='channels_first'.
 ANY_DATA_FORMAT = frozenset(
     {"Cropping2D", "Cropping3D", "Flatten", "ZeroPadding2D", "ZeroPadding3D"}
 )
 
-# Layer class and option -> the option's name in Keras 2.
+# (layer class, option) -> the option's name in Keras 2, where it differs.
 RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}

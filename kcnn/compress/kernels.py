@@ -1,4 +1,4 @@
-"""The weights that pruning thins out, and how many of them are zero."""
+"""The kernels that pruning and clustering change, and how many of their weights are zero."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ import numpy as np
 
 from kcnn.errors import unknown
 
-# What TF-MOT prunes of each layer. Biases, batch norms and depthwise kernels stay whole: they are
-# few weights, and a network misses them most.
+# Layer class -> the weight that TF-MOT prunes. Biases, batch norms and depthwise kernels are not
+# pruned: they are few weights, and losing them costs the most accuracy.
 PRUNED_WEIGHT = {
     "Conv1D": "kernel",
     "Conv2D": "kernel",
@@ -23,8 +23,7 @@ def kernel_variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Return the prunable kernel of each layer that has one, by the layer's name."""
     found = {}
     for layer in model.layers:
-        # The first class that is known: a layer for quantisation-aware training extends its stock
-        # layer.
+        # The first known class: a layer for quantization-aware training subclasses its stock layer.
         names = (each.__name__ for each in layer.__class__.__mro__)
         weight = next((PRUNED_WEIGHT[name] for name in names if name in PRUNED_WEIGHT), None)
         if weight:
@@ -38,14 +37,21 @@ def kernels(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def zero_fractions(model: keras.Model) -> dict[str, float]:
-    """Return which fraction of each prunable kernel is exactly zero, by the layer's name."""
+    """Return the fraction of exact zeros in each prunable kernel, by the layer's name."""
     return {name: float(np.mean(kernel == 0)) for name, kernel in kernels(model).items()}
 
 
 def sparsity(model: keras.Model) -> float:
-    """Return which fraction of the convolution and dense kernels is exactly zero, 0 to 1.
+    """Return the fraction of weights in convolution and dense kernels that are exactly zero.
 
-    Measured on the weights themselves, so it holds for any model, however it was made.
+    It is measured on the weights, so it holds for any model, however it was made. Use it to check
+    that zeros have survived a training or a conversion.
+
+    Args:
+        model: any built Keras model. Biases, batch norms and depthwise kernels do not count.
+
+    Returns:
+        0 to 1; 0 for a model without such kernels.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     >>> model.set_weights([np.array([[0.5, 0.0], [0.0, 0.0]]), np.zeros(2)])
@@ -57,10 +63,10 @@ def sparsity(model: keras.Model) -> float:
 
 
 def read_names(exclude: Iterable[str]) -> frozenset[str]:
-    """Return the names in an argument `exclude`, which may be an iterator.
+    """Return the names in the argument `exclude`, which may be an iterator.
 
     Raises:
-        ValueError: it is a single string, whose letters would be taken for names.
+        ValueError: it is a single string, which would be read as one name a letter.
     """
     if isinstance(exclude, str):
         raise ValueError(f"exclude must hold names of layers: exclude=({exclude!r},).")
@@ -68,10 +74,11 @@ def read_names(exclude: Iterable[str]) -> frozenset[str]:
 
 
 def select_kernels(model: keras.Model, exclude: Iterable[str]) -> dict[str, np.ndarray]:
-    """Return the kernels of `model` but for those of the layers named.
+    """Return the prunable kernels of `model` by layer name, without the layers in `exclude`.
 
     Raises:
-        ValueError: there is no such layer, no kernel is left, or `exclude` is a single string.
+        ValueError: `exclude` names a layer that has no kernel, or leaves none, or is a single
+            string; or the model has no kernel at all.
     """
     found = kernels(model)
     if not found:

@@ -1,4 +1,4 @@
-"""Magnitude pruning: train a little longer while the smallest weights become zero for good."""
+"""Magnitude pruning: train a little longer while the smallest weights become and stay zero."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,25 +15,33 @@ from kcnn.compress.to_keras2 import copy_with_weights
 from kcnn.data import Data
 from kcnn.errors import unknown
 
+# A layer's sparsity at the start and at the end, or "2:4".
+Target = tuple[float, float] | str
+
 SCHEDULES = ("polynomial", "constant")
 
-# The masks are renewed about so many times on the way to the final sparsity: each time costs a
-# sort of all weights.
+# About how often the masks are updated on the way to the final sparsity: each update sorts all
+# weights.
 MASK_UPDATES = 32
 
 
 @dataclass(frozen=True)
 class PruneResult:
-    """A pruned model and how it came about."""
+    """A pruned model and its training.
+
+    Attributes:
+        model: a new model of stock layers, not compiled.
+        sparsity: measured fraction of zeros in all kernels, also those left dense, 0 to 1.
+        layer_sparsity: the same for each layer with a kernel, by its name.
+        history: training loss, accuracy and sparsity after each epoch.
+        epochs: passes over the training images.
+        seconds: how long the training took.
+    """
 
     model: keras.Model
-    """A new model of stock layers, not compiled."""
     sparsity: float
-    """Zero fraction over all kernels, those left dense included; measured, 0 to 1."""
     layer_sparsity: dict[str, float]
-    """The same for each layer with a kernel."""
     history: dict[str, list[float]]
-    """Training loss, accuracy and sparsity after each epoch."""
     epochs: int
     seconds: float
 
@@ -49,13 +57,13 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     learning_rate: float = 1e-3,
     teacher: keras.Model | None = None,
 ) -> PruneResult:
-    """Set the smallest weights of a trained model to zero while it trains on, by TF-MOT.
+    """Set the smallest weights of a trained model to zero while TF-MOT trains it further.
 
-    Use it for a smaller download: zeros compress well, so gzip shrinks the file, at float and at
-    int8. It does not make inference faster; `kcnn.slim` does. The kernels of convolutions and of
-    `Dense` layers are pruned, each to the same sparsity unless told otherwise; biases, batch norms
-    and depthwise kernels stay whole. Adam starts at `learning_rate` and follows a cosine down to
-    zero. Pruning a pruned model goes on from the zeros it has, in all of its layers.
+    Use it for a smaller download: zeros compress well, so gzip shrinks the file, in float and in
+    int8. It does not make inference faster; `kcnn.slim` does. It prunes the kernels of convolutions
+    and of `Dense` layers, all to the same sparsity unless `sparsity` names layers. Biases, batch
+    norms and depthwise kernels are not pruned. Adam starts at `learning_rate` and follows a cosine
+    down to zero. A model that is already pruned keeps its zeros, in all of its layers.
 
     Papers: Zhu and Gupta, "To prune, or not to prune" (2017), https://arxiv.org/abs/1710.01878;
     for 2:4, Mishra et al., "Accelerating Sparse Deep Neural Networks" (2021),
@@ -63,26 +71,28 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
 
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
-            functional, of kcnn or your own. It is left as it is.
-        data: what `kcnn.data.load` returns; only `data.train` is read.
+            functional, from kcnn or your own. It is not changed.
+        data: what `kcnn.data.load` returns; only its training images are read.
         sparsity: fraction of the weights that become zero, above 0 and below 1; or fractions by
             layer name, and layers not named stay dense; or "2:4": of every four consecutive input
-            channels at least two are zero, chosen at once whatever the `schedule`. That is the
-            pattern of sparse tensor cores; no runtime of phones or microcontrollers uses it. It
+            channels at least two are zero, chosen before the first step with either `schedule`.
+            Sparse tensor cores use that pattern; no runtime for phones or microcontrollers does. It
             needs kernels of `Conv2D`, `SeparableConv2D` or `Dense`.
         exclude: names of layers that stay dense. The first convolution and the last layer have few
-            weights and suffer most: `exclude=("stem_conv", "logits")` for `resnet20`.
-        epochs: passes over the training images; more of them cost less accuracy.
+            weights, and pruning them costs the most accuracy: `exclude=("stem_conv", "logits")`
+            for `resnet20`.
+        epochs: passes over the training images; with more of them, pruning costs less accuracy.
         schedule: "polynomial" rises to `sparsity` during the first half of the training and leaves
-            the second half for recovery; "constant" prunes at once, before the first step.
+            the second half for recovery; "constant" prunes before the first step.
         learning_rate: at the start. 1e-3 suits a short run after training with Adam.
-        teacher: a trained model for the same images and classes, ending in logits, from whose
-            answers the pruned one learns as well, with the loss and the defaults of
-            `kcnn.distill`. The unpruned `model` itself is a good one.
+        teacher: a trained model for the same images and classes, ending in logits. The pruned model
+            also learns from its logits, with the loss and the defaults of `kcnn.distill`. The
+            unpruned `model` itself is a good teacher.
 
     Raises:
-        ValueError: an argument is out of its range, the model does not fit the data, or one of its
-            layers cannot be carried to TF-MOT; the message names it.
+        ValueError: an argument is out of its range, the model does not fit the data, or Keras 2,
+            which TF-MOT needs, cannot rebuild one of its layers; the message names the layer.
+            `kcnn.compress.check_prune` raises the same without training.
         RuntimeError: the data cannot be read, the loss became NaN, or the process in which TF-MOT
             runs died.
 
@@ -98,20 +108,20 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     check_prune(model, data, sparsity=sparsity, exclude=exclude, schedule=schedule, **budget)
     end_step, frequency = _mask_updates(schedule, epochs * data.steps_per_epoch)
     settings = {
-        "targets": _targets(model, sparsity, exclude),
+        "targets": _find_targets(model, sparsity, exclude),
         "weights": sum(kernel.size for kernel in kernels(model).values()),
         "end_step": end_step,
         "frequency": frequency,
     }
-    tuned = finetune("pruning", model, data, settings, **budget)
-    pruned = copy_with_weights(model, tuned.arrays)
+    trained = finetune("pruning", model, data, settings, **budget)
+    pruned = copy_with_weights(model, trained.arrays)
     return PruneResult(
         model=pruned,
         sparsity=measured_sparsity(pruned),
         layer_sparsity=zero_fractions(pruned),
-        history=tuned.history,
+        history=trained.history,
         epochs=epochs,
-        seconds=tuned.seconds,
+        seconds=trained.seconds,
     )
 
 
@@ -129,8 +139,8 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     """Check that `prune` accepts these arguments, without training.
 
     Args:
-        model: as of `prune`, and so are all others.
-        data: not read, only held against the model.
+        model: the model to prune. This and all other arguments are those of `prune`.
+        data: what `kcnn.data.load` returns; its images are not read.
         sparsity: fraction of the weights that become zero, or fractions by layer name, or "2:4".
         exclude: names of layers that stay dense.
         epochs: passes over the training images.
@@ -139,52 +149,56 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
         teacher: a trained model for the same images and classes, ending in logits.
 
     Raises:
-        ValueError: `prune` would raise it; the message is the same.
+        ValueError: `prune` would raise the same.
+
+    >>> import kcnn
+    >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
+    >>> check_prune(kcnn.models.build("simple_cnn"), data, sparsity=1.5)
+    Traceback (most recent call last):
+    ValueError: sparsity must lie between 0 and 1, ... Received: sparsity=1.5
     """
     if schedule not in SCHEDULES:
         raise unknown("schedule", schedule, SCHEDULES)
     check_budget(epochs, learning_rate)
     check_models(model, teacher, data)
-    _targets(model, sparsity, exclude)
+    _find_targets(model, sparsity, exclude)
 
 
-def _targets(
+def _find_targets(
     model: keras.Model, sparsity: float | str | Mapping[str, float], exclude: Iterable[str]
-) -> dict[str, tuple[float, float] | str]:
-    """Return each layer's sparsity at the beginning and at the end, or "2:4"."""
+) -> dict[str, Target]:
+    """Check `sparsity` and `exclude`, and return the target of each layer that has zeros."""
     exclude = read_names(exclude)
     if isinstance(sparsity, Mapping) and (both := sorted(set(sparsity).intersection(exclude))):
         raise ValueError(f"Layer {both[0]!r} has a sparsity and is excluded: drop one of the two.")
     found = select_kernels(model, exclude)
-    wanted = _wanted(sparsity, found)
     before = zero_fractions(model)
-    # Layers that are not pruned any further keep the zeros they have.
-    kept = {name: (zeros, zeros) for name, zeros in before.items() if zeros}
+    # Layers that are not pruned further keep their zeros.
+    kept: dict[str, Target] = {name: (zeros, zeros) for name, zeros in before.items() if zeros}
     if sparsity == TWO_TO_FOUR:
         _check_two_to_four(model, found)
-        return kept | wanted
+        return kept | dict.fromkeys(found, TWO_TO_FOUR)
+    wanted = _find_final_sparsities(sparsity, found)
     if all(
         before[name] and round((goal - before[name]) * found[name].size) < 1
         for name, goal in wanted.items()
     ):
         raise ValueError(
-            f"The model is already {measured_sparsity(model):.1%} zeros: ask for a higher "
-            f"sparsity. Received: sparsity={sparsity}"
+            f"The weights of the model are already {measured_sparsity(model):.1%} zeros: sparsity "
+            f"must be higher. Received: sparsity={sparsity}"
         )
     return kept | {name: (before[name], max(before[name], goal)) for name, goal in wanted.items()}
 
 
-def _wanted(
+def _find_final_sparsities(
     sparsity: float | str | Mapping[str, float], found: dict[str, np.ndarray]
-) -> dict[str, float | str]:
-    """Return what is asked of each layer."""
-    if sparsity == TWO_TO_FOUR:
-        return dict.fromkeys(found, TWO_TO_FOUR)
+) -> dict[str, float]:
+    """Return the fraction of zeros that each layer ends with, by its name."""
     wanted = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(found, sparsity)
     for name, fraction in wanted.items():
         if name not in found:
             raise unknown("layer", name, found)
-        if not isinstance(fraction, Real) or not 0 < fraction < 1:
+        if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
             raise ValueError(
                 "sparsity must lie between 0 and 1, by layer name or for all of them, or be "
                 f"{TWO_TO_FOUR!r}. Received: sparsity={sparsity!r}"
@@ -197,21 +211,21 @@ def _check_two_to_four(model: keras.Model, found: dict[str, np.ndarray]) -> None
         if kernel.ndim not in (2, 4):
             raise ValueError(
                 f"Layer {name!r} ({model.get_layer(name).__class__.__name__}) cannot be pruned "
-                f"{TWO_TO_FOUR}, only kernels of Conv2D, SeparableConv2D and Dense can: "
-                f"exclude it."
+                f"{TWO_TO_FOUR}, only kernels of Conv2D, SeparableConv2D and Dense can: exclude it."
             )
         if np.any(kernel == 0):
             raise ValueError(
-                f"Layer {name!r} has zeros, of which {TWO_TO_FOUR} would bring some back: start "
-                "from the dense model, or exclude the layer."
+                f"Layer {name!r} has zeros, and {TWO_TO_FOUR} would let some of them train again: "
+                "start from the dense model, or exclude the layer."
             )
 
 
 def _mask_updates(schedule: str, steps: int) -> tuple[int, int]:
-    """Return the step of the last update of the masks and the distance between updates.
+    """Return the step of the last mask update, and the number of steps between updates.
 
-    Steps count from 1, which is always an update: the zeros that are already there must not train.
-    The last one must fall on a multiple of the distance, or TF-MOT would miss the final sparsity.
+    Steps count from 1. Step 1 always updates, because zeros that the model already has must not
+    train. The last update falls on a multiple of the distance, or TF-MOT would miss the final
+    sparsity.
 
     >>> _mask_updates("polynomial", 700)
     (341, 10)

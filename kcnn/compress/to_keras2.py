@@ -1,6 +1,6 @@
-"""A Keras 3 model as plain data, from which the child process rebuilds it in Keras 2.
+"""Describe a Keras 3 model as plain data, from which the child process rebuilds it in Keras 2.
 
-Only what both Keras generations compute alike is carried; the rest is refused by name.
+Only layers and options that compute the same in both are described; others are refused by name.
 """
 
 import json
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,22 +23,22 @@ from kcnn.compress.keras2_equivalents import (
     RENAMED,
 )
 
-# Without a meaning for a layer whose weights are copied and which runs in float32.
+# Config keys that do not affect a float32 copy of a layer.
 _DROPPED = frozenset({"name", "dtype", "seed", "renorm_clipping", "renorm_momentum"})
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # TensorFlow's pattern for a scope
-# Those of kcnn.layers that Keras 2 lacks too are written for it in bridge/layers.py.
+# Layers of kcnn.layers that Keras 2 lacks are written for it in bridge/own_layers.py.
 _MODULES = (keras.layers, kcnn.layers)
 
 
 def describe_layers(model: keras.Model) -> list[dict]:
     """Return the layers of `model` in topological order, the output layer last.
 
-    Each is a dictionary of plain data: `name`, `class_name`, `config` (in the terms of Keras 2) and
-    `inputs`, the names of the layers it is fed by.
+    Each is a dictionary of plain data: `name`, `class_name`, `config` (as Keras 2 spells it) and
+    `inputs`, the names of the layers that feed it.
 
     Raises:
-        ValueError: the model is not one graph of stock layers from one input to one output, or one
-            of its layers cannot be carried; the message names it.
+        ValueError: the model is not one graph of stock layers from one input to one output, or
+            Keras 2 does not compute the same for one of its layers; the message names it.
 
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, name="logits")])
     >>> describe_layers(model)[1]["config"]
@@ -45,7 +46,7 @@ def describe_layers(model: keras.Model) -> list[dict]:
     """
     _check_model(model)
     check_calls(calls(model))
-    layers = []
+    layers: list[dict[str, Any]] = []
     for entry in _entries(model):
         name, class_name = entry["config"]["name"], entry["class_name"]
         with _naming(name, class_name):
@@ -56,7 +57,7 @@ def describe_layers(model: keras.Model) -> list[dict]:
 
 
 def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return all weights in float32, the `i`-th of a layer under "layer name/i"."""
+    """Return all weights in float32; the key of a layer's `i`-th weight is "layer name/i"."""
     return {
         f"{layer.name}/{i}": np.asarray(weight, np.float32)
         for layer in model.layers
@@ -65,8 +66,8 @@ def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def copy_with_weights(model: keras.Model, values: dict[str, np.ndarray]) -> keras.Model:
-    """Return a copy of `model`, not compiled, with other weights, named as by `named_weights`."""
-    # `clone_model` would also compile the copy, and fail on a loss of the caller's own.
+    """Return an uncompiled copy of `model` with these weights, named as by `named_weights`."""
+    # `clone_model` would also compile the copy, and fail on a custom loss.
     make = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
     copy = make.from_config(model.get_config())
     for layer in copy.layers:
@@ -75,21 +76,22 @@ def copy_with_weights(model: keras.Model, values: dict[str, np.ndarray]) -> kera
 
 
 def write_job(folder: Path, model: keras.Model, job: dict | None = None) -> None:
-    """Write to `folder` all that the child needs: the graph, the weights, the job, a probe.
+    """Write to `folder` what the child needs: the layers, the weights, a probe and the job.
 
-    The probe is a few random images and the model's own answers to them, on which the child
-    measures how well it has rebuilt the model. Without a job, that is all it does.
+    The probe is a few random images and the model's outputs for them. With it, the child measures
+    how exactly it has rebuilt the model. Without a job, it does nothing else.
 
     Raises:
-        ValueError: as `describe_layers`.
+        ValueError: `describe_layers` refuses the model.
     """
     layers = describe_layers(model)
     shape = [size or 32 for size in layers[0]["config"]["shape"]]
     images = np.random.default_rng(0).integers(0, 256, (8, *shape)).astype(np.float32)
-    answers = keras.ops.convert_to_numpy(model(images, training=False)).astype(np.float32)
+    outputs: Any = keras.ops.convert_to_numpy(model(images, training=False))
     (folder / "job.json").write_text(json.dumps({"layers": layers, "job": job}))
-    np.savez(folder / "weights.npz", **named_weights(model))
-    np.savez(folder / "probe.npz", images=images, answers=answers)
+    weights: dict[str, Any] = named_weights(model)
+    np.savez(folder / "weights.npz", **weights)
+    np.savez(folder / "probe.npz", images=images, outputs=outputs.astype(np.float32))
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def _naming(name: str, class_name: str) -> Iterator[None]:
         yield
     except ValueError as reason:
         raise ValueError(
-            f"Layer {name!r} ({class_name}) cannot be carried to TF-MOT: {reason}"
+            f"Layer {name!r} ({class_name}) cannot be rebuilt in Keras 2 for TF-MOT: {reason}"
         ) from None
 
 
@@ -121,24 +123,24 @@ def _check_model(model: keras.Model) -> None:
 
 def _check_layer(layer: keras.layers.Layer, class_name: str) -> None:
     if isinstance(layer, keras.Model):
-        raise ValueError("it is a model within the model; use its layers directly instead.")
-    # `__class__`, because kcnn's batch norm is stock in this respect.
+        raise ValueError("it is a model within the model: use its layers directly instead.")
+    # `__class__`, because kcnn's batch norm reports the stock class there.
     known = any(layer.__class__ is getattr(module, class_name, None) for module in _MODULES)
     if class_name != "InputLayer" and not (known and class_name in EQUIVALENT_OPTIONS):
-        raise ValueError(f"express it by the layers that can: {', '.join(EQUIVALENT_OPTIONS)}.")
+        raise ValueError(f"use one of these layers instead: {', '.join(EQUIVALENT_OPTIONS)}.")
     if not _NAME.fullmatch(layer.name):
-        raise ValueError("name it with a letter first, then letters, digits, '_', '.' and '-'.")
+        raise ValueError("its name must be a letter, then letters, digits, '_', '.' and '-'.")
     if layer.dtype_policy.quantization_mode:
-        raise ValueError("it is quantized; begin with the float model.")
+        raise ValueError("it is quantized: start from the float model.")
 
 
 def _entries(model: keras.Model) -> list[dict]:
     try:
         return model.get_config()["layers"]
     except (KeyError, NotImplementedError):
-        # A class of its own has no graph in its config, even where it was built from one.
+        # A subclassed model has no graph in its config, even if it was built from one.
         raise ValueError(
-            f"Model {model.name!r} is a class of its own: pass "
+            f"Model {model.name!r} is a subclass of keras.Model: pass "
             "keras.Model(model.inputs, model.outputs) instead."
         ) from None
 
@@ -147,34 +149,34 @@ def _config(entry: dict) -> dict:
     class_name, config = entry["class_name"], entry["config"]
     if class_name == "InputLayer":
         return {"shape": list(config["batch_shape"][1:])}
-    carried = {}
+    copied = {}
     for key, value in config.items():
         if key == "trainable":
-            carried[key] = value
+            copied[key] = value
         elif key in EQUIVALENT_OPTIONS[class_name]:
             _check_option(class_name, key, value)
-            carried[RENAMED.get((class_name, key), key)] = value
+            copied[RENAMED.get((class_name, key), key)] = value
         elif key.endswith("_regularizer") and key != "activity_regularizer" and value:
-            carried[key] = _regularizer(key, value)
+            copied[key] = _regularizer(key, value)
         elif (key, value) == ("data_format", "channels_last"):
-            continue  # of ZeroPadding1D, which knows nothing else in Keras 2
+            continue  # of ZeroPadding1D, which has no such option in Keras 2
         elif key not in _DROPPED and not key.endswith("_initializer") and value:
-            raise ValueError(f"it has {key}={value!r}, which is not carried; leave it out.")
-    return carried
+            raise ValueError(f"it has {key}={value!r}, which Keras 2 lacks: leave it out.")
+    return copied
 
 
-def _check_option(class_name: str, key: str, value: object) -> None:
+def _check_option(class_name: str, key: str, value: Any) -> None:
     if key == "activation" and (not isinstance(value, str) or value not in EQUIVALENT_ACTIVATIONS):
         received = value["config"] if isinstance(value, dict) else value
         raise ValueError(
-            f"activation {received!r} is not the same in Keras 2; use a layer such as "
+            f"activation {received!r} is not the same in Keras 2: use a layer such as "
             f"keras.layers.LeakyReLU, or one of {', '.join(sorted(EQUIVALENT_ACTIVATIONS))}."
         )
     if key == "data_format" and value != "channels_last" and class_name not in ANY_DATA_FORMAT:
         raise ValueError(f"data_format must be 'channels_last'. Received: {value!r}.")
     if key in ("mean", "variance") and value is None:
         raise ValueError(
-            "its statistics were adapted; give them as constants: "
+            "its statistics were adapted: give them as constants instead, "
             "keras.layers.Normalization(mean=..., variance=...)."
         )
 
@@ -182,7 +184,7 @@ def _check_option(class_name: str, key: str, value: object) -> None:
 def _regularizer(key: str, value: dict) -> dict:
     if value["module"] != "keras.regularizers" or value["class_name"] not in ("L1", "L2", "L1L2"):
         raise ValueError(f"{key} must be L1, L2 or L1L2. Received: {value['class_name']}.")
-    # Keras 2 would follow "module" to Keras 3's class.
+    # Without "module", which would lead Keras 2 to Keras 3's class.
     return {"class_name": value["class_name"], "config": value["config"]}
 
 
@@ -193,9 +195,9 @@ def _inputs(entry: dict, before: list[dict], *, sequential: bool) -> list[str]:
         return [before[-1]["name"]]
     (call,) = entry["inbound_nodes"]
     arguments, options = call["args"], call["kwargs"]
-    # Inside a model, Keras 3 overrules a `training` that was given when the layer was called.
+    # Inside a model, Keras 3 overrules the `training` argument of a layer's call.
     extra = [key for key, value in options.items() if key != "training" and value is not None]
     tensors = arguments[0] if isinstance(arguments[0], (list, tuple)) else arguments[:1]
     if extra or len(arguments) != 1 or not all(isinstance(tensor, dict) for tensor in tensors):
-        raise ValueError("it is called with more than the outputs of other layers.")
+        raise ValueError("its call has other arguments than the outputs of other layers.")
     return [tensor["config"]["keras_history"][0] for tensor in tensors]

@@ -4,26 +4,28 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kcnn.compress.bridge.cluster_job import cluster
 from kcnn.compress.bridge.prune_job import prune
 from kcnn.compress.bridge.qat_job import quantize
-from kcnn.compress.bridge.rebuild import difference, rebuild
+from kcnn.compress.bridge.rebuild import measure_difference, rebuild
 from kcnn.compress.bridge.training import Report, Training, train
 
 # A job takes the Keras 2 model, its own settings and `fit`, which trains a model on the batches
-# that the parent sends; it returns the arrays of its result.
+# that the parent sends. It returns the arrays of its result.
 JOBS = {"clustering": cluster, "pruning": prune, "quantizing": quantize}
 
 
-def main(folders: list[str]) -> None:
-    """Do the job of each folder; on failure, end with the reason as the last line of stderr."""
+def main(folders: Sequence[str]) -> None:
+    """Do the job of each folder; on failure, write the reason as the last line of stderr."""
     reports = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print must not get between the reports
+    os.dup2(2, 1)  # libraries print to stdout, which is for the reports only
 
     def report(values: dict) -> None:
         reports.write(json.dumps(values) + "\n")
@@ -34,27 +36,28 @@ def main(folders: list[str]) -> None:
             run(Path(folder), report)
     except Exception as error:
         traceback.print_exc()
-        sys.stderr.write(f"{type(error).__name__}: {reason(error)}\n")
+        sys.stderr.write(f"{type(error).__name__}: {find_reason(error)}\n")
         sys.stderr.flush()
-        os._exit(1)  # an orderly exit would stumble over the thread that waits for a batch
+        os._exit(1)  # a normal exit would wait for the thread that waits for a batch
 
 
-def reason(error: Exception) -> str:
-    """Return the one line of an error's text that says what happened."""
+def find_reason(error: Exception) -> str:
+    """Return the line of an error's text that says what happened."""
     lines = [line.strip() for line in str(error).splitlines()]
     lines = [line for line in lines if line and not line.startswith("[[")] or ["no reason"]
-    # TensorFlow's comes after a traceback of the whole graph.
+    # TensorFlow writes a traceback of the whole graph before it.
     return lines[-1 if lines[0] == "Graph execution error:" else 0][:200]
 
 
 def run(folder: Path, report: Report) -> None:
-    """Rebuild the model of `folder`, report how exact it is, do the job if there is one."""
+    """Rebuild the model of `folder`, report its error, and do the job if there is one."""
     written = json.loads((folder / "job.json").read_text())
     model = rebuild(written["layers"], np.load(folder / "weights.npz"))
-    report({"difference": difference(model, np.load(folder / "probe.npz"))})
+    report({"difference": measure_difference(model, np.load(folder / "probe.npz"))})
     if job := written["job"]:
         fit = partial(train, Training(**job["training"]), report)
-        np.savez(folder / "result.npz", **JOBS[job["name"]](model, job["settings"], fit))
+        result: dict[str, Any] = JOBS[job["name"]](model, job["settings"], fit)
+        np.savez(folder / "result.npz", **result)
         report({"done": True})
 
 

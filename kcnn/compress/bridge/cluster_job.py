@@ -1,4 +1,4 @@
-"""The job "clustering": training with kernels of few distinct values, by TF-MOT."""
+"""The job "clustering": train a model with TF-MOT so that its kernels have few values."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def cluster(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.ndarray]:
-    """Return the weights of `model` after a training in which its kernels share their values."""
+    """Train `model` while the weights of each kernel share a few values; return all weights."""
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
@@ -24,7 +24,7 @@ def cluster(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.n
         name = layer.name
         if name not in layers:
             return keep_zeros(layer, zeros[name]) if name in zeros else layer
-        if hasattr(layer, "get_clusterable_weights"):  # of our own, see layers.py
+        if hasattr(layer, "get_clusterable_weights"):  # see own_layers.py
             clustering.ClusterableLayer.register(type(layer))
         start = clustering.CentroidInitialization.LINEAR
         return clustering.cluster_weights(layer, clusters, start, preserve_sparsity=name in zeros)

@@ -1,12 +1,12 @@
-"""The layers of `kcnn.layers` that Keras 2 lacks, written for it."""
+"""The layers of `kcnn.layers`, written for Keras 2."""
 
 import numpy as np
 
 
-def own_layers() -> dict[str, type]:
-    """Return the layers of `kcnn.layers` that Keras 2 lacks, written for it, by class name.
+def make_own_layers() -> dict[str, type]:
+    """Return the Keras 2 classes for layers of `kcnn.layers`, by class name.
 
-    Their weights come from the originals, so what they start with does not matter.
+    Their weights are set from the originals afterwards, so how they are initialized is irrelevant.
     """
     import tensorflow as tf
     import tf_keras
@@ -17,7 +17,7 @@ def own_layers() -> dict[str, type]:
             self.settings = (depth_radius, bias, alpha, beta)
 
         def call(self, inputs):
-            # TensorFlow's own kernel takes images only, but sees no further than the channels.
+            # TensorFlow's kernel accepts images only, but reads no further than the channels.
             images = tf.reshape(inputs, (1, 1, -1, inputs.shape[-1]))
             return tf.reshape(tf.nn.lrn(images, *self.settings), tf.shape(inputs))
 
@@ -52,7 +52,7 @@ def own_layers() -> dict[str, type]:
             return [("kernel", self.kernel)]
 
         def get_clusterable_algorithm(self, weight_name):
-            return None  # TF-MOT's usual one
+            return None  # TF-MOT's default
 
     return {
         layer.__name__: layer for layer in (LocalResponseNormalization, PartiallyConnectedConv2D)

@@ -1,6 +1,6 @@
-"""The job "pruning": training with masks of TF-MOT on the kernels."""
+"""The job "pruning": train a model with TF-MOT's masks on its kernels."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ TWO_TO_FOUR = "2:4"
 
 
 def prune(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.ndarray]:
-    """Return the weights of `model` after a training in which the smallest became zero."""
+    """Train `model` while its smallest weights become zero; return all weights."""
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
@@ -29,12 +29,10 @@ def prune(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.nda
         begin, end = target
         if begin == end or settings["end_step"] == 1:
             return keep_zeros(layer, end)
-        return pruning.prune_low_magnitude(
-            layer,
-            pruning.PolynomialDecay(
-                begin, end, 1, settings["end_step"], frequency=settings["frequency"]
-            ),
+        schedule: Any = pruning.PolynomialDecay(
+            begin, end, 1, settings["end_step"], frequency=settings["frequency"]
         )
+        return pruning.prune_low_magnitude(layer, schedule)
 
     wrapped = tf_keras.models.clone_model(model, clone_function=wrap)
     kernels = [
@@ -50,8 +48,9 @@ def prune(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.nda
 
 
 def keep_zeros(layer: "tf_keras.layers.Layer", sparsity: float) -> "tf_keras.layers.Layer":
-    """Return `layer` so wrapped that this share of its smallest weights is zero from step 1 on."""
-    from tensorflow_model_optimization.sparsity import keras as pruning
+    """Wrap `layer` so that this fraction of its smallest weights is zero from step 1 on."""
+    import tensorflow_model_optimization as tfmot
 
+    pruning = tfmot.sparsity.keras
     schedule = pruning.ConstantSparsity(sparsity, begin_step=1, end_step=1, frequency=1)
     return pruning.prune_low_magnitude(layer, schedule)

@@ -1,5 +1,6 @@
-"""The job "quantizing": quantisation-aware training by TF-MOT."""
+"""The job "quantizing": quantization-aware training by TF-MOT."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,13 +8,14 @@ import numpy as np
 from kcnn.compress.bridge.training import Fit
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras
 
 
 def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.ndarray]:
-    """Return the weights of `model` after training, and the bounds of its activations.
+    """Train `model` for int8; return all weights and the bounds of the activations.
 
-    The bounds of the output of layer `name` are under "name/bounds".
+    The key of the bounds of a layer's output, minimum and maximum, is "layer name/bounds".
     """
     import tensorflow_model_optimization as tfmot
 
@@ -31,13 +33,13 @@ def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.
     }
     for name in settings["frozen"]:
         wrapped[name].layer.trainable = False
-        # Where TF-MOT keeps the kernel, whatever `trainable` says.
+        # TF-MOT keeps the kernel here, whatever `trainable` says.
         wrapped[name]._trainable_weights.clear()
-    # Its own start, -6 to 6, is forgotten only after thousands of steps.
+    # TF-MOT starts from -6 to 6, and its moving average forgets that after thousands of steps only.
     for name, values in settings["bounds"].items():
-        _start(_bounds(wrapped.get(name)), values)
+        _assign(_bounds(wrapped.get(name)), values)
     (pixels,) = [layer for layer in aware.layers if layer.__class__.__name__ == "QuantizeLayer"]
-    _start(_bounds(pixels), settings["pixels"])
+    _assign(_bounds(pixels), settings["pixels"])
     fit(aware)
     arrays = {key: variable.numpy() for key, variable in variables.items()}
     for name, layer in wrapped.items():
@@ -46,21 +48,21 @@ def quantize(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.
     return arrays
 
 
-def _start(bounds: list["tf_keras.Variable"], values: list[float]) -> None:
+def _assign(bounds: list["tf.Variable"], values: Sequence[float]) -> None:
     for bound, value in zip(bounds, values, strict=False):
         bound.assign(value)
 
 
-def _last(weight: "tf_keras.Variable") -> str:
+def _last(weight: "tf.Variable") -> str:
     return weight.name.split("/")[-1].split(":")[0]
 
 
-def _weight(layer: "tf_keras.layers.Layer", name: str) -> "tf_keras.Variable":
+def _weight(layer: "tf_keras.layers.Layer", name: str) -> "tf.Variable":
     return next(weight for weight in layer.weights if _last(weight) == name)
 
 
-def _bounds(layer: "tf_keras.layers.Layer | None") -> list["tf_keras.Variable"]:
-    """Return minimum and maximum of what a layer gives out, if it is rounded there."""
+def _bounds(layer: "tf_keras.layers.Layer | None") -> list["tf.Variable"]:
+    """Return the bounds of a layer's output, minimum and maximum, if TF-MOT rounds it."""
     found = {_last(weight): weight for weight in layer.weights} if layer else {}
     for kind in ("output", "post_activation", layer.name if layer else ""):
         if f"{kind}_min" in found:

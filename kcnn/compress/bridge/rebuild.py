@@ -1,10 +1,11 @@
 """Rebuild in Keras 2 the model that `kcnn.compress.to_keras2` described."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kcnn.compress.bridge.own_layers import own_layers
+from kcnn.compress.bridge.own_layers import make_own_layers
 
 if TYPE_CHECKING:
     import tf_keras
@@ -14,7 +15,8 @@ def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Mod
     """Return the Keras 2 model of these layers and weights, both as `to_keras2` writes them."""
     import tf_keras
 
-    own, tensors = own_layers(), {}
+    own: dict[str, Any] = make_own_layers()
+    tensors: dict[str, Any] = {}
     for layer in layers:
         name = layer["name"]
         if layer["class_name"] == "InputLayer":
@@ -30,7 +32,7 @@ def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Mod
 
 
 def named_weights(model: "tf_keras.Model") -> dict[str, np.ndarray]:
-    """Return all weights under the keys of `to_keras2.named_weights`."""
+    """Return all weights by the keys of `to_keras2.named_weights`."""
     return {
         f"{layer.name}/{i}": weight
         for layer in model.layers
@@ -38,8 +40,8 @@ def named_weights(model: "tf_keras.Model") -> dict[str, np.ndarray]:
     }
 
 
-def difference(model: "tf_keras.Model", probe: dict[str, np.ndarray]) -> float:
-    """Return how far the answers are from those expected, relative to the largest of these."""
-    expected = probe["answers"]
-    answers = model(probe["images"], training=False).numpy()
-    return float(np.abs(answers - expected).max() / max(1.0, np.abs(expected).max()))
+def measure_difference(model: "tf_keras.Model", probe: Mapping[str, np.ndarray]) -> float:
+    """Return the largest error of the model's outputs, relative to the largest expected one."""
+    expected = probe["outputs"]
+    outputs = model(probe["images"], training=False).numpy()
+    return float(np.abs(outputs - expected).max() / max(1.0, np.abs(expected).max()))

@@ -1,9 +1,9 @@
-"""The training loop of all jobs: the batches come from the parent, the reports go back to it."""
+"""The training loop of all jobs: batches come from the parent, reports go back to it."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -19,24 +19,29 @@ Loss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 
 @dataclass(frozen=True)
 class Training:
-    """What the parent says of the training; it crosses as JSON."""
+    """How to train; the parent sends it as JSON.
+
+    Attributes:
+        epochs: as many as the parent sends batches for.
+        steps_per_epoch: batches an epoch.
+        learning_rate: of Adam at the start; a cosine takes it down to zero.
+        dtypes: of the arrays of a batch: images, labels and, with a teacher, its logits.
+        soft_labels: whether labels are probabilities [B, classes] or class numbers [B].
+        temperature: of the teacher's logits; None without a teacher.
+        alpha: weight of the teacher in the loss.
+    """
 
     epochs: int
     steps_per_epoch: int
     learning_rate: float
-    """Of Adam at the start; a cosine takes it down to zero."""
     dtypes: Sequence[str]
-    """Of the arrays of a batch: images, labels and, with a teacher, its logits."""
     soft_labels: bool
-    """Labels are probabilities [B, classes], not numbers [B]."""
     temperature: float | None = None
-    """Of the teacher's answers; None without a teacher."""
     alpha: float = 0.0
-    """Share of the teacher in the loss."""
 
 
 class Fit(Protocol):
-    """`train` as a job calls it, the first two arguments given."""
+    """`train` as a job calls it, with the first two arguments bound."""
 
     def __call__(
         self,
@@ -56,12 +61,12 @@ def train(
     callbacks: Sequence["tf_keras.callbacks.Callback"] = (),
     measure: Callable[[], dict[str, float]] = dict,
 ) -> None:
-    """Train `model` by Adam on the batches from the standard input."""
+    """Train `model` with Adam on the batches from the standard input."""
     import tf_keras
 
     tf_keras.utils.set_random_seed(0)  # of the dropout
     steps = training.steps_per_epoch
-    rate = tf_keras.optimizers.schedules.CosineDecay(
+    rate: Any = tf_keras.optimizers.schedules.CosineDecay(
         training.learning_rate, training.epochs * steps
     )
     loss, accuracy = objective(training)
@@ -78,7 +83,7 @@ def train(
         batches(training, model),
         steps_per_epoch=steps,
         epochs=training.epochs,
-        verbose=0,
+        verbose=cast(Any, 0),
         callbacks=[*callbacks, report_epoch],
     )
 

@@ -1,5 +1,6 @@
-"""Whole filters taken out of a network: which belong together, which go, and what is left.
+"""Filter pruning: remove whole filters from a network.
 
-`channels` and `rules` find out which filters stand and fall together, `ranking` decides, `rebuild`
-makes the smaller model; `slimming` is the door.
+`channels` and the rules (`rule`, `rule_table`, `kernel_layers`, `passthrough`) find which channels
+can only be removed together, `network` follows them through a model, `ranking` selects the weakest,
+and `slimming` has `slim` itself, which builds the smaller model.
 """

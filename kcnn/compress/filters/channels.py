@@ -1,24 +1,24 @@
-"""Channels by number, and which of them can only be removed together."""
+"""Channels of a network, and which of them can only be removed together."""
 
 from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
-# The number of a channel for each place along the last axis of a tensor or of a weight.
+# The channel, by its label, at each position along an axis of a tensor or of a weight.
 Labels = np.ndarray
-# Says of each label whether its channel is kept.
+# Returns for each label whether its channel is kept.
 Kept = Callable[[Labels], np.ndarray]
 
-# The channel that all those are tied to which cannot be removed.
+# Union-find root of all channels that must be kept.
 WHOLE = 0
 
 
 class Channels:
-    """All channels of a network: a union-find structure, each class of it one removable unit.
+    """All channels of a network, in a union-find structure; each of its sets is a removable unit.
 
-    A residual sum adds channel by channel: if the fifth of one summand goes, the fifth of all
-    others must go too. Such channels are tied, and have one root.
+    A residual sum adds channel by channel: removing the fifth channel of one summand removes the
+    fifth of all others. Such channels are tied, which gives them one root.
 
     >>> channels = Channels()
     >>> image, conv, shortcut = channels.whole(3), channels.fresh(2), channels.fresh(2)
@@ -32,28 +32,28 @@ class Channels:
         self._parents = [WHOLE]
 
     def whole(self, count: int) -> Labels:
-        """Return labels of channels that stay."""
+        """Return labels of channels that must be kept."""
         return np.full(count, WHOLE)
 
     def fresh(self, count: int) -> Labels:
-        """Return labels of channels that belong to no others yet."""
+        """Return labels of new channels, which are not tied to others yet."""
         first = len(self._parents)
         self._parents.extend(range(first, first + count))
         return np.arange(first, first + count)
 
     def tie(self, *tensors: Labels) -> None:
-        """Let channels that stand at the same place be removed together or not at all."""
+        """Tie channels at the same position: they are removed together or not at all."""
         for first, second in pairwise(tensors):
             for one, other in zip(first, second, strict=True):
                 low, high = sorted((self._root(one), self._root(other)))
                 self._parents[high] = low
 
     def fix(self, labels: Labels) -> None:
-        """Let channels stay."""
+        """Mark channels as ones that must be kept."""
         self.tie(labels, self.whole(len(labels)))
 
     def roots(self) -> Labels:
-        """Return for every label the one that stands for all that it is tied to."""
+        """Return the root of every label; labels that are tied have the same root."""
         return np.array([self._root(label) for label in self._parents])
 
     def _root(self, label: int) -> int:

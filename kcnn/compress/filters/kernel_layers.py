@@ -1,4 +1,4 @@
-"""Layers that make channels: convolutions and dense layers."""
+"""Rules of layers that make channels: convolutions and dense layers."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,13 +11,16 @@ from kcnn.layers import PartiallyConnectedConv2D
 
 
 def convolution(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Convolution, also grouped or depthwise: each filter makes a channel of all that it reads."""
+    """Return the rule of a convolution, also a grouped or depthwise one.
+
+    Each filter makes one channel from all that it reads.
+    """
     (read,) = inputs
     groups = layer.groups
     if groups > 1 and groups == len(read):
         return _depthwise_by_groups(layer, read)
     made = _made(layer, layer.filters, channels)
-    # A group has as many channels as the next: those at the same place in all groups go together.
+    # All groups have the same size: channels at the same position of each are removed together.
     channels.tie(*np.split(read, groups))
     channels.tie(*np.split(made, groups))
     kernel = {-2: read[: len(read) // groups], -1: made}
@@ -32,7 +35,7 @@ def _depthwise_by_groups(layer: keras.layers.Layer, read: Labels) -> Rule:
 
 
 def transposed(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Transposed convolution, whose kernel has the filters before the channels that it reads."""
+    """Return the rule of a transposed convolution, whose kernel has filters before inputs."""
     (read,) = inputs
     made = _made(layer, layer.filters, channels)
     shrink = remove_channels(*_biased(layer, {-2: made, -1: read}, made))
@@ -41,7 +44,7 @@ def transposed(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Ch
 
 
 def separable(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """A filter for each channel, then 1x1 convolutions that make the channels."""
+    """Return the rule of a separable convolution: one filter a channel, then a 1x1 convolution."""
     (read,) = inputs
     made = _made(layer, layer.filters, channels)
     between = np.repeat(read, layer.depth_multiplier)
@@ -50,7 +53,7 @@ def separable(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Cha
 
 
 def depthwise(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Depthwise convolution: a channel goes with the one that it is made of."""
+    """Return the rule of a depthwise convolution: channels go with those they are made from."""
     (read,) = inputs
     if not is_elementwise(layer.activation):
         channels.fix(read)
@@ -59,7 +62,7 @@ def depthwise(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Cha
 
 
 def dense(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Dense layer, over the last axis of maps or over flattened ones."""
+    """Return the rule of a dense layer, on the last axis of maps or on flattened ones."""
     (read,) = inputs
     made = _made(layer, layer.units, channels)
     shrink = remove_channels(*_biased(layer, {-2: read, -1: made}, made))
@@ -69,12 +72,12 @@ def dense(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channel
 def partially_connected(
     layer: PartiallyConnectedConv2D, inputs: Sequence[Labels], channels: Channels
 ) -> Rule:
-    """Convolution by a table of links: a link goes with either of its ends."""
+    """Return the rule of a convolution by a table of links, which go with either of their ends."""
     (read,) = inputs
     made = channels.fresh(len(layer.connections))
 
     def links(kept: Kept) -> list[list[int]]:
-        """Return the numbers of the links that are left, those of each map that is."""
+        """Return, for each map that is kept, the numbers of its links that are left."""
         first = np.cumsum([0, *map(len, layer.connections)])
         left = [
             [start + i for i, source in enumerate(seen) if kept(read)[source]]
@@ -84,7 +87,7 @@ def partially_connected(
 
     def config(kept: Kept) -> dict:
         places, sources = np.cumsum(kept(read)) - 1, np.concatenate(layer.connections)
-        # A map that has lost all it saw is a constant; the layer wants one link, of weight zero.
+        # A map without links is a constant; the layer needs at least one, with weight zero.
         return {
             "connections": [
                 [int(places[sources[number]]) for number in numbers] or [0]

@@ -1,75 +1,69 @@
-"""The kinds of layers whose channels can be followed."""
+"""The rule function of every kind of layer whose channels can be followed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 
-from kcnn.compress.filters import kernel_layers, passthrough_layers
+from kcnn.compress.filters import kernel_layers, passthrough
 from kcnn.compress.filters.channels import Channels, Labels
-from kcnn.compress.filters.rule import Rule, barrier
+from kcnn.compress.filters.rule import Rule, RuleFunction, barrier
 from kcnn.layers import LocalResponseNormalization, PartiallyConnectedConv2D
 
 
-def find_rule(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Return what `layer` does to the channels of its inputs, and tie those that it ties.
+def find_rule(layer: keras.Operation, inputs: Sequence[Labels], channels: Channels) -> Rule:
+    """Return the rule of `layer`, and tie the channels that it ties.
 
     Raises:
-        ValueError: the layer is of no known kind, or computes with channels in an unknown way.
+        ValueError: no rule is known for this kind of layer, or its channels come first.
     """
-    # `__class__`, because kcnn's batch norm is stock in this respect.
-    known = RULES.get(layer.__class__)
-    if known is None:
-        raise ValueError("of this kind it is not known which channels belong together.")
+    # `__class__`, because kcnn's batch norm reports the stock class there.
+    rule_function = RULES.get(layer.__class__)
+    if rule_function is None:
+        raise ValueError("for this kind of layer it is not known which channels belong together.")
     channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"
-    if not channels_last and known is not passthrough_layers.borders:
+    if not channels_last and rule_function is not passthrough.borders:
         raise ValueError("it has data_format='channels_first'.")
-    return known(layer, inputs, channels)
+    return rule_function(layer, inputs, channels)
 
 
-def _map_names(names: str, known: Callable) -> dict[type, Callable]:
-    return {getattr(keras.layers, name): known for name in names.split()}
+def _for_each(names: str, rule_function: RuleFunction) -> dict[type, RuleFunction]:
+    return {getattr(keras.layers, name): rule_function for name in names.split()}
 
 
-RULES = {
+RULES: dict[type, RuleFunction] = {
     PartiallyConnectedConv2D: kernel_layers.partially_connected,
-    # It looks at the channels beside each, whose places must not change.
+    # It reads the neighbors of each channel, which must keep their positions.
     LocalResponseNormalization: barrier,
-    **_map_names("Conv1D Conv2D Conv3D", kernel_layers.convolution),
-    **_map_names("Conv1DTranspose Conv2DTranspose Conv3DTranspose", kernel_layers.transposed),
-    **_map_names("SeparableConv1D SeparableConv2D", kernel_layers.separable),
-    **_map_names("DepthwiseConv1D DepthwiseConv2D", kernel_layers.depthwise),
-    **_map_names("Dense", kernel_layers.dense),
-    **_map_names("BatchNormalization", passthrough_layers.batch_norm),
-    **_map_names("Activation", passthrough_layers.activation),
-    **_map_names(
+    **_for_each("Conv1D Conv2D Conv3D", kernel_layers.convolution),
+    **_for_each("Conv1DTranspose Conv2DTranspose Conv3DTranspose", kernel_layers.transposed),
+    **_for_each("SeparableConv1D SeparableConv2D", kernel_layers.separable),
+    **_for_each("DepthwiseConv1D DepthwiseConv2D", kernel_layers.depthwise),
+    **_for_each("Dense", kernel_layers.dense),
+    **_for_each("BatchNormalization", passthrough.batch_norm),
+    **_for_each("Activation", passthrough.activation),
+    **_for_each(
         "ReLU LeakyReLU ELU GaussianDropout GaussianNoise ActivityRegularization",
-        passthrough_layers.unchanged,
+        passthrough.unchanged,
     ),
-    **_map_names("PReLU", passthrough_layers.prelu),
-    **_map_names("Rescaling", passthrough_layers.rescaling),
-    **_map_names("Dropout AlphaDropout", passthrough_layers.dropout),
-    **_map_names(
-        "SpatialDropout1D SpatialDropout2D SpatialDropout3D", passthrough_layers.unchanged
-    ),
-    **_map_names("MaxPooling1D MaxPooling2D MaxPooling3D", passthrough_layers.unchanged),
-    **_map_names(
-        "AveragePooling1D AveragePooling2D AveragePooling3D", passthrough_layers.unchanged
-    ),
-    **_map_names(
-        "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D", passthrough_layers.unchanged
-    ),
-    **_map_names(
+    **_for_each("PReLU", passthrough.prelu),
+    **_for_each("Rescaling", passthrough.rescaling),
+    **_for_each("Dropout AlphaDropout", passthrough.dropout),
+    **_for_each("SpatialDropout1D SpatialDropout2D SpatialDropout3D", passthrough.unchanged),
+    **_for_each("MaxPooling1D MaxPooling2D MaxPooling3D", passthrough.unchanged),
+    **_for_each("AveragePooling1D AveragePooling2D AveragePooling3D", passthrough.unchanged),
+    **_for_each("GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D", passthrough.unchanged),
+    **_for_each(
         "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
-        passthrough_layers.unchanged,
+        passthrough.unchanged,
     ),
-    **_map_names("UpSampling1D UpSampling2D UpSampling3D", passthrough_layers.unchanged),
-    **_map_names("ZeroPadding1D ZeroPadding2D ZeroPadding3D", passthrough_layers.borders),
-    **_map_names("Cropping1D Cropping2D Cropping3D", passthrough_layers.borders),
-    **_map_names("Flatten", passthrough_layers.flatten),
-    **_map_names("Reshape", passthrough_layers.reshape),
-    **_map_names("Add Average Maximum Minimum Multiply Subtract", passthrough_layers.merge),
-    **_map_names("Concatenate", passthrough_layers.concatenate),
-    # They compute with all channels of a pixel, or with constants for each.
-    **_map_names("Normalization LayerNormalization GroupNormalization RMSNormalization", barrier),
-    **_map_names("UnitNormalization Softmax", barrier),
+    **_for_each("UpSampling1D UpSampling2D UpSampling3D", passthrough.unchanged),
+    **_for_each("ZeroPadding1D ZeroPadding2D ZeroPadding3D", passthrough.borders),
+    **_for_each("Cropping1D Cropping2D Cropping3D", passthrough.borders),
+    **_for_each("Flatten", passthrough.flatten),
+    **_for_each("Reshape", passthrough.reshape),
+    **_for_each("Add Average Maximum Minimum Multiply Subtract", passthrough.merge),
+    **_for_each("Concatenate", passthrough.concatenate),
+    # They compute with all channels of a pixel, or with one constant for each channel.
+    **_for_each("Normalization LayerNormalization GroupNormalization RMSNormalization", barrier),
+    **_for_each("UnitNormalization Softmax", barrier),
 }

@@ -1,4 +1,4 @@
-"""Filter pruning: a smaller network of the same layers, which really is faster."""
+"""Filter pruning: a smaller network of the same layers, which is faster."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,16 +20,20 @@ from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 
 @dataclass(frozen=True)
 class SlimResult:
-    """A model with fewer filters, and what that saves."""
+    """A model with fewer filters, and what that saves.
+
+    Attributes:
+        model: a new functional model with layers of the same names, not compiled.
+        before: parameters and MACs of the given model.
+        after: parameters and MACs of the new model.
+        kept: for each convolution and dense layer, the indices of its filters or units that are
+            left, counted from 0.
+    """
 
     model: keras.Model
-    """A new functional model of the same layers by name, not compiled."""
     before: ModelArithmetic
-    """What the model that was given costs."""
     after: ModelArithmetic
-    """What the new one costs."""
     kept: dict[str, tuple[int, ...]]
-    """For each convolution and dense layer, which of its filters or units are left, from 0."""
 
 
 def slim(
@@ -40,21 +44,21 @@ def slim(
     exclude: Iterable[str] = (),
     multiple_of: int = 8,
 ) -> SlimResult:
-    """Take the weakest filters out of a trained model until a share of its MACs is left.
+    """Remove the weakest filters from a trained model until a fraction of its MACs is left.
 
-    Use it for speed, where `kcnn.prune` saves bytes alone: the result is an ordinary, smaller
-    network, for every runtime. It has lost much of its accuracy; train it with `kcnn.train` before
-    it is used. Until then it computes what `model` does if the channels that went are zero wherever
-    they are read.
+    Use it for speed; `kcnn.prune` saves bytes only. The result is an ordinary, smaller network that
+    is faster on every runtime. It has lost much of its accuracy: train it again before you use it,
+    with `kcnn.train`, or with `kcnn.distill` and the original model as the teacher. Until then it
+    computes what `model` computes when the removed channels are zero wherever they are read.
 
-    Filters of the whole network are ranked together by their L1 norms, or by the scales of the
-    batch norms behind them, each divided by the mean of its layer: norms that are not divided leave
-    single filters in some layers.
+    The filters of the whole network are ranked together by their L1 norms, or by the scales of the
+    batch norms behind them. Each is divided by the mean of its layer; without that, some layers
+    would be left with a single filter.
 
-    Channels that a sum, a product or a group ties together are judged by the mean of their filters,
-    and go together. No layer loses all; images and answers lose none. Channels that a local
-    response, layer or group norm or a softmax reads stay, since what is left of them would come out
-    different.
+    Channels that a sum, a product or a group ties together get the mean score of their filters and
+    are removed together. No layer loses all of its channels; the image and the logits lose none.
+    The channels that a local response, layer or group norm or a softmax reads are kept, because
+    their values depend on each other.
 
     Papers: Li et al., "Pruning Filters for Efficient ConvNets" (2016),
     https://arxiv.org/abs/1608.08710; Liu et al., "Learning Efficient Convolutional Networks through
@@ -62,18 +66,20 @@ def slim(
 
     Args:
         model: a Sequential or functional Keras 3 model with one input, one output and the channels
-            last. It is left as it is.
-        macs: multiply-accumulates that may be left, as a share of the model's, up to 1.
-        criterion: "l1", or "batch_norm_scale"; by this one, filters without batch norm stay.
-        exclude: names of layers of which every channel stays.
-        multiple_of: filters go so many at a time, so that layers keep multiples of it where they
-            had some. LiteRT's int8 kernels like eights: on an x86 CPU a ResNet-20 of 9, 18 and 36
-            filters takes 1.5 times as long as one of 8, 16 and 32, for 1.26 times the MACs. 1 comes
-            closest to `macs`, and suits networks of few filters.
+            last. It is not changed.
+        macs: fraction of the model's multiply-accumulates that may be left, up to 1.
+        criterion: "l1", or "batch_norm_scale", which keeps all filters that have no batch norm.
+        exclude: names of layers that keep all channels.
+        multiple_of: filters are removed in chunks of this size, so that a layer whose number of
+            filters is a multiple of it stays so. LiteRT's int8 kernels are fastest for multiples of
+            8: on an x86 CPU a ResNet-20 of 9, 18 and 36 filters takes 1.5 times as long as one of
+            8, 16 and 32, for 1.26 times the MACs. 1 comes closest to `macs`, and suits networks
+            with few filters.
 
     Raises:
-        ValueError: an argument is out of its range, `macs` cannot be reached, or the model has a
-            layer of a kind whose channels cannot be followed; the message names it.
+        ValueError: an argument is out of its range, `macs` cannot be reached, or the channels of a
+            layer cannot be followed; the message names it. `kcnn.compress.check_slim` raises the
+            same without building the smaller model.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(32, 3, name="conv"),
     ...                           keras.layers.Flatten(), keras.layers.Dense(10, name="logits")])
@@ -108,14 +114,14 @@ def check_slim(
     """Check that `slim` accepts these arguments, without building the smaller model.
 
     Args:
-        model: as of `slim`, and so are all others.
-        macs: multiply-accumulates that may be left, as a share of the model's, up to 1.
+        model: the model to make smaller. This and all other arguments are those of `slim`.
+        macs: fraction of the model's multiply-accumulates that may be left, up to 1.
         criterion: "l1" or "batch_norm_scale".
-        exclude: names of layers of which every channel stays.
-        multiple_of: how many filters go at a time.
+        exclude: names of layers that keep all channels.
+        multiple_of: how many filters are removed at a time.
 
     Raises:
-        ValueError: `slim` would raise it; the message is the same.
+        ValueError: `slim` would raise the same.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")])
     >>> check_slim(model, macs=0.5)
@@ -128,21 +134,22 @@ def check_slim(
 def _choose_filters(
     model: keras.Model, macs: float, criterion: str, exclude: Iterable[str], multiple_of: int
 ) -> tuple[Network, Kept]:
-    """Check all arguments of `slim` and return which channels of the network are left."""
+    """Check all arguments of `slim`; return the network and which of its channels are kept."""
     if isinstance(macs, bool) or not isinstance(macs, Real) or not 0 < macs <= 1:
         raise ValueError(f"macs must be above 0 and at most 1. Received: macs={macs!r}")
     check_count("multiple_of", multiple_of)
     if criterion not in CRITERIA:
         raise unknown("criterion", criterion, CRITERIA)
     network = analyze(model, exclude)
-    return network, network.kept(select_units_to_remove(network, criterion, macs, multiple_of))
+    removed = select_units_to_remove(network, criterion, macs, multiple_of)
+    return network, network.kept_without(removed)
 
 
 def _build_smaller(network: Network, kept: Kept, name: str) -> keras.Model:
-    """Return a new model of new layers, not compiled, prepared for the training that follows."""
+    """Return a new model of new layers, not compiled, that trains fast."""
 
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
-        layer, rule = call.layer, network.rules[call.name]
+        layer, rule = network.layers[call.name], network.rules[call.name]
         weights = rule.weights(kept, layer.get_weights())
         return call_copy(layer, inputs, fast_layer_class(layer), weights, **rule.config(kept))
 

@@ -1,4 +1,4 @@
-"""Quantisation-aware training."""
+"""Quantization-aware training (QAT)."""
 
 from kcnn.compress.qat.int8_training import (
     ENGINES,

@@ -1,11 +1,12 @@
-"""A model with the roundings of the int8 model that TensorFlow Lite will make of it."""
+"""Insert into a model the roundings of the int8 file that TensorFlow Lite will make of it."""
 
 import zlib
 from collections import defaultdict
+from typing import Any
 
 import keras
 
-from kcnn.arithmetic.layer_calls import Call, calls
+from kcnn.arithmetic.layer_calls import Call, Tensor, calls
 from kcnn.compress.call_checks import check_calls
 from kcnn.compress.qat.layer_kinds import (
     AWARE,
@@ -16,7 +17,7 @@ from kcnn.compress.qat.layer_kinds import (
     activation_name,
     check_call,
     fixed_bounds,
-    is_rectifier,
+    is_relu,
 )
 from kcnn.layers import FakeQuantize
 from kcnn.models.fold_normalization import find_foldable, scale_and_shift
@@ -30,10 +31,13 @@ def fake_quantize_name(name: str) -> str:
     return f"{name}_fake_quantize"
 
 
-def training_class_and_options(layer: keras.layers.Layer) -> tuple[type[keras.layers.Layer], dict]:
-    """Return class and options with which a copy of a layer is trained fast and repeatably.
+def training_class_and_options(
+    layer: keras.Operation,
+) -> tuple[type[keras.layers.Layer], dict[str, Any]]:
+    """Return the class and the options for a copy of a layer that trains fast and repeatably.
 
-    That is, batch norms of kcnn, and dropout that draws the same in every copy.
+    Batch norms become those of kcnn. Dropouts get a seed from their name, so that the model and its
+    control drop the same units.
     """
     config = layer.get_config()
     unseeded = "seed" in config and config["seed"] is None
@@ -42,12 +46,13 @@ def training_class_and_options(layer: keras.layers.Layer) -> tuple[type[keras.la
 
 
 def insert_fake_quantize(model: keras.Model) -> keras.Model:
-    """Return the same network, rounding weights and activations as its int8 file will.
+    """Return a copy of `model` that rounds weights and activations as its int8 file will.
 
-    An int8 model stores a tensor wherever an operator ends, and rounds it there. Operators swallow
-    the layers behind them: a convolution its batch norm and ReLU, an addition its ReLU; others
-    take over the scale of what they read. What is left gets a `FakeQuantize` behind it. The
-    normalisation of the pixels stays, and the kernel behind it is rounded as export will fold it.
+    An int8 model rounds the output of every operator. TensorFlow Lite fuses layers into one
+    operator: a convolution with its batch norm and ReLU, an addition with its ReLU. Other layers,
+    such as poolings, keep the scale of their input. Every remaining layer gets a `FakeQuantize`
+    behind it. The normalization of the pixels stays, and the kernel behind it is rounded after the
+    scaling that export folds into it.
 
     Raises:
         ValueError: a layer cannot be trained for int8; the message names it.
@@ -55,7 +60,7 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
     found = calls(model)
     graph = keras.Model(model.inputs[0], model.outputs[0])
     folded = find_foldable(graph)
-    readers = _readers(found)
+    readers = _find_readers(found)
     producers = {call.outputs[0]: call for call in found}
     scalings = {reader: graph.get_layer(name) for name, reader in folded.items()}
     _check(found, readers, producers, folded)
@@ -64,13 +69,14 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
         layer, name = call.layer, call.name.replace("/", "_")
         kind, options = training_class_and_options(layer)
         if call.name in scalings:
-            scaling = scalings[call.name]
-            scale, _ = scale_and_shift(scaling, scaling.output.shape[-1])
-            options["input_scale"] = scale.tolist()
+            scaling: Any = scalings[call.name]
+            affine = scale_and_shift(scaling, scaling.output.shape[-1])
+            if affine is not None:  # always, for what can be folded
+                options["input_scale"] = affine[0].tolist()
         output = call_copy(layer, inputs, AWARE.get(kind, kind), name=name, **options)
         if call.name in folded or layer.__class__ in SAME_SCALE:
             return output
-        if swallows(call, readers[call.outputs[0]]):
+        if is_fused(call, readers[call.outputs[0]]):
             return output
         return FakeQuantize(fixed_bounds(layer), name=fake_quantize_name(name))(output)
 
@@ -80,21 +86,21 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
     return rewrite(found, step, start, model.name)
 
 
-def swallows(call: Call, readers: list[Call]) -> bool:
-    """Return whether the operator that computes `call` also computes what reads it."""
+def is_fused(call: Call, readers: list[Call]) -> bool:
+    """Return whether one operator computes `call` and the layer that reads its output."""
     if len(readers) != 1:
         return False
     kind, reader = call.layer.__class__, readers[0].layer
     if reader.__class__ is L.Concatenate:
-        return True  # not the same operator, but the same scale
+        return True  # another operator, but its output has the same scale
     if activation_name(call.layer) != "linear":
         return False
-    factor = reader.__class__ in (L.BatchNormalization, L.Rescaling)
-    return (kind in WEIGHTED and factor) or (kind in SUMS and is_rectifier(reader))
+    scales = reader.__class__ in (L.BatchNormalization, L.Rescaling)
+    return (kind in WEIGHTED and scales) or (kind in SUMS and is_relu(reader))
 
 
-def _readers(found: list[Call]) -> dict[object, list[Call]]:
-    readers = defaultdict(list)
+def _find_readers(found: list[Call]) -> dict[Tensor, list[Call]]:
+    readers: dict[Tensor, list[Call]] = defaultdict(list)
     for call in found:
         for tensor in call.inputs:
             readers[tensor].append(call)
@@ -103,8 +109,8 @@ def _readers(found: list[Call]) -> dict[object, list[Call]]:
 
 def _check(
     found: list[Call],
-    readers: dict[object, list[Call]],
-    producers: dict[object, Call],
+    readers: dict[Tensor, list[Call]],
+    producers: dict[Tensor, Call],
     folded: dict[str, str],
 ) -> None:
     check_calls(found)
@@ -115,16 +121,19 @@ def _check(
 
 
 def _check_batch_norm(
-    call: Call, readers: dict[object, list[Call]], producers: dict[object, Call]
+    call: Call, readers: dict[Tensor, list[Call]], producers: dict[Tensor, Call]
 ) -> None:
-    """Export makes a depthwise convolution of a batch norm alone, if it normalises maps."""
+    """Refuse a batch norm that export cannot fold.
+
+    A standalone batch norm becomes a depthwise convolution, which needs a feature map [N, H, W, C].
+    """
     source = call.inputs[0]
     if (
         call.layer.__class__ is L.BatchNormalization
-        and not swallows(producers[source], readers[source])
+        and not is_fused(producers[source], readers[source])
         and len(source.shape) != 4
     ):
         raise ValueError(
-            f"Layer {call.name!r} (BatchNormalization) cannot be trained for int8: put it right "
-            "behind the layer whose sums it normalises, before the activation."
+            f"Layer {call.name!r} (BatchNormalization) cannot be trained for int8: put it directly "
+            "behind the layer whose output it normalizes, before the activation."
         )

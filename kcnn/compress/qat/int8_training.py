@@ -1,4 +1,4 @@
-"""Quantisation-aware training: a model learns to live with the roundings of its int8 file."""
+"""Quantization-aware training: train a model with the roundings of its int8 file."""
 
 import time
 from contextlib import ExitStack
@@ -21,19 +21,25 @@ ENGINES = ("keras", "tfmot")
 
 @dataclass(frozen=True)
 class QuantizeAwareResult:
-    """A model trained for int8, the control that it must beat, and how both came about."""
+    """A model trained for int8, the float control that it must beat, and both trainings.
+
+    Attributes:
+        model: a new model, not compiled. Its layers with kernels are those of
+            `kcnn.layers.qat_layers`, and it has a `FakeQuantize` for each tensor of the int8 file.
+        history: training loss and accuracy of each epoch.
+        control: a copy of the given model after the same training in floats on the same batches;
+            None without `control`.
+        control_history: the same as `history`, of the control.
+        epochs: passes over the training images.
+        seconds: how long both trainings took.
+    """
 
     model: keras.Model
-    """A new model, not compiled: the layers of the given one that have kernels are now those of
-    `kcnn.layers.qat_layers`, and each tensor of the int8 file has a `FakeQuantize`."""
     history: History
-    """Training loss and accuracy of each epoch."""
     control: keras.Model | None
-    """A copy of the given model after the same training in floats, on the same batches."""
     control_history: History | None
     epochs: int
     seconds: float
-    """Both trainings together."""
 
 
 def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults are for a first one
@@ -45,17 +51,17 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     engine: str = "keras",
     control: bool = True,
 ) -> QuantizeAwareResult:
-    """Train a trained model on while it computes as its int8 file will.
+    """Train a trained model further while it rounds as its int8 file will.
 
-    Use it where int8 costs accuracy: small networks with depthwise convolutions, pruned ones, or
-    ranges that a few bright images stretch. On residual networks of plain convolutions it gains
-    next to nothing over the same training in floats and int8 afterwards. So that is trained too,
-    on the very same batches: compare the two before you believe in either.
+    Use it where int8 costs accuracy: for small networks with depthwise convolutions, for pruned
+    networks, or where a few bright images stretch the ranges. On residual networks of plain
+    convolutions it gains almost nothing over the same training in floats followed by int8. That is
+    why this function also trains such a float control, on the same batches: compare the two.
 
-    The kernels are rounded to int8 in every step, one scale a filter, the activations to ranges
-    that are learned on the way, at the places where TensorFlow Lite will round them; batch norms
-    stay alive. The zeros of a pruned model stay zeros. Adam starts at `learning_rate` and follows
-    a cosine down to zero. `kcnn.export_tflite` takes the result without calibration images.
+    Every step rounds the kernels to int8, with one scale a filter, and the activations to ranges
+    that are learned during training, wherever TensorFlow Lite will round them. Batch norms keep
+    training. The zeros of a pruned model stay zero. Adam starts at `learning_rate` and follows a
+    cosine down to zero. `kcnn.export_tflite` exports the result without calibration images.
 
     Saved to a `.keras` file, the model loads with `kcnn.models.load`, or in Keras after
     `import kcnn.layers`.
@@ -65,17 +71,18 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
 
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
-            functional, of kcnn or your own. It is left as it is.
-        data: what `kcnn.data.load` returns; only `data.train` is read.
+            functional, from kcnn or your own. It is not changed.
+        data: what `kcnn.data.load` returns; only its training images are read.
         epochs: passes over the training images.
         learning_rate: at the start; about a tenth of what the model was trained with.
-        engine: "keras" trains in this process; "tfmot" by TensorFlow's Model Optimization Toolkit
+        engine: "keras" trains in this process; "tfmot" uses TensorFlow's Model Optimization Toolkit
             in a process of its own, with its schemes for dense and for pruned models.
-        control: whether to train a copy in floats as well, which takes about half as long again.
+        control: whether to train the float control too, which takes about half as long again.
 
     Raises:
         ValueError: an argument is out of its range, the model does not fit the data, or one of its
             layers cannot be trained for int8; the message names it.
+            `kcnn.compress.check_quantize_aware` raises the same without training.
         RuntimeError: the data cannot be read, the training diverged, or the process in which TF-MOT
             runs died.
 
@@ -124,15 +131,21 @@ def check_quantize_aware(
     """Check that `quantize_aware` accepts these arguments, without training.
 
     Args:
-        model: as of `quantize_aware`, and so are all others.
-        data: not read, only held against the model.
+        model: the model to train. This and all other arguments are those of `quantize_aware`.
+        data: what `kcnn.data.load` returns; its images are not read.
         epochs: passes over the training images.
         learning_rate: at the start.
         engine: "keras" or "tfmot".
-        control: without influence; it is here so that the same options fit both functions.
+        control: ignored; accepted so that both functions take the same arguments.
 
     Raises:
-        ValueError: `quantize_aware` would raise it; the message is the same.
+        ValueError: `quantize_aware` would raise the same.
+
+    >>> import kcnn
+    >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
+    >>> check_quantize_aware(kcnn.models.build("simple_cnn"), data, engine="torch")
+    Traceback (most recent call last):
+    ValueError: Unknown engine 'torch'. Known: keras, tfmot.
     """
     _prepare(in_float32(model), data, epochs, learning_rate, engine)
 
@@ -140,7 +153,7 @@ def check_quantize_aware(
 def _prepare(
     model: keras.Model, data: Data, epochs: int, learning_rate: float, engine: str
 ) -> keras.Model:
-    """Check all arguments of `quantize_aware`; return the copy of `model` that it trains."""
+    """Check all arguments of `quantize_aware`; return the model that it trains."""
     check_budget(epochs, learning_rate)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)

@@ -1,4 +1,6 @@
-"""What becomes of each kind of layer in an int8 model, and which cannot become anything."""
+"""How each kind of layer is computed in an int8 model, and which cannot be trained for int8."""
+
+from typing import Any
 
 import keras
 
@@ -7,7 +9,7 @@ from kcnn.arithmetic.layer_calls import Call
 
 L = keras.layers
 
-# Layers with a kernel -> the same with the kernel of an int8 model.
+# Layer with a kernel -> the same layer that rounds its kernel as an int8 model does.
 AWARE = {
     L.Conv2D: own.QuantizeAwareConv2D,
     L.Dense: own.QuantizeAwareDense,
@@ -16,51 +18,51 @@ AWARE = {
     own.PartiallyConnectedConv2D: own.QuantizeAwarePartiallyConnectedConv2D,
 }
 
-# One operator computes these together with a batch norm or a factor right behind them.
+# TensorFlow Lite fuses these with a batch norm or a `Rescaling` right behind them.
 WEIGHTED = (L.Conv2D, L.Dense, L.DepthwiseConv2D, own.PartiallyConnectedConv2D)
 
-# And these together with a rectifier.
+# It fuses these with a ReLU right behind them.
 SUMS = (*WEIGHTED, L.BatchNormalization, L.Rescaling, L.Add, L.Subtract, L.Multiply)
 
-# Their output has the scale of their input: they move integers, or average a few of them.
+# The output of these has the scale of their input: they move integers, or average a few.
 SAME_SCALE = (
     *(L.AveragePooling2D, L.MaxPooling2D, L.GlobalMaxPooling2D),
     *(L.Cropping2D, L.ZeroPadding2D, L.Flatten, L.Reshape, L.Permute),
     *(L.Dropout, L.SpatialDropout2D, L.AlphaDropout, L.GaussianDropout, L.GaussianNoise),
 )
 
-# Not ELU, which the converter leaves in floats.
+# ELU is missing because the converter leaves it in floats.
 OWN_SCALE = (
     *(L.Activation, L.BatchNormalization, L.LeakyReLU, L.ReLU),
     *(L.Add, L.Subtract, L.Multiply, L.Concatenate, L.GlobalAveragePooling2D, L.Rescaling),
     own.LocalResponseNormalization,
 )
 
-RECTIFIERS = ("relu", "relu6")
+RELUS = ("relu", "relu6")
 
-# Activation -> the bounds that TensorFlow Lite prescribes for its output, None if they are learned.
+# Activation -> the bounds that TensorFlow Lite fixes for its output, None where it learns them.
 ACTIVATIONS = {
-    **dict.fromkeys(("linear", *RECTIFIERS, "gelu", "leaky_relu", "silu")),
+    **dict.fromkeys(("linear", *RELUS, "gelu", "leaky_relu", "silu")),
     "tanh": (-1.0, 127 / 128),
     "sigmoid": (0.0, 255 / 256),
 }
 
 
-def activation_name(layer: keras.layers.Layer) -> str:
-    """Return the name of the function that a layer applies to its sums."""
+def activation_name(layer: keras.Operation) -> str:
+    """Return the name of a layer's activation function, "linear" if it has none."""
     function = getattr(layer, "activation", None)
-    return "linear" if function is None else getattr(function, "__name__", "of your own")
+    return "linear" if function is None else getattr(function, "__name__", "a custom function")
 
 
-def is_rectifier(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer is a ReLU that the operator in front of it can include."""
+def is_relu(layer: Any) -> bool:
+    """Return whether a layer is a ReLU that can be fused with the operator in front of it."""
     if layer.__class__ is L.ReLU:
         return not layer.negative_slope
-    return layer.__class__ is L.Activation and activation_name(layer) in RECTIFIERS
+    return layer.__class__ is L.Activation and activation_name(layer) in RELUS
 
 
-def fixed_bounds(layer: keras.layers.Layer) -> tuple[float, float] | None:
-    """Return the bounds of a layer's output if they are fixed."""
+def fixed_bounds(layer: keras.Operation) -> tuple[float, float] | None:
+    """Return the bounds of a layer's output, (minimum, maximum), if they are fixed."""
     return ACTIVATIONS[activation_name(layer)] if layer.__class__ is L.Activation else None
 
 
@@ -68,43 +70,45 @@ def check_call(call: Call) -> None:
     """Check that a layer can be trained for int8.
 
     Raises:
-        ValueError: it cannot; the message names it and says what to do.
+        ValueError: it cannot be; the message names it and says what to do.
     """
-    if reason := _objection(call):
+    if reason := _find_objection(call):
         raise ValueError(
             f"Layer {call.name!r} ({call.layer.__class__.__name__}) cannot be trained for int8: "
             f"{reason}"
         )
 
 
-def _objection(call: Call) -> str | None:
-    layer, kind = call.layer, call.layer.__class__
+def _find_objection(call: Call) -> str | None:
+    layer: Any = call.layer
+    kind = layer.__class__
     if kind is L.SeparableConv2D:
         return "make it two layers, DepthwiseConv2D and a Conv2D of 1x1."
     if kind not in {*AWARE, *SAME_SCALE, *OWN_SCALE}:
         known = sorted({each.__name__ for each in (*AWARE, *SAME_SCALE, *OWN_SCALE)})
-        return f"express it by layers that can: {', '.join(known)}."
-    if kind in WEIGHTED and activation_name(layer) not in ("linear", *RECTIFIERS):
+        return f"use one of these layers instead: {', '.join(known)}."
+    if kind in WEIGHTED and activation_name(layer) not in ("linear", *RELUS):
         return (
-            f"it applies {activation_name(layer)} itself; leave that to a layer of its own behind "
-            "it: keras.layers.Activation(...)."
+            f"it applies {activation_name(layer)} itself: use a separate layer behind it for that, "
+            "keras.layers.Activation(...)."
         )
-    return _objection_to_options(call)
+    return _find_objection_to_options(call)
 
 
-def _objection_to_options(call: Call) -> str | None:
-    layer, kind = call.layer, call.layer.__class__
+def _find_objection_to_options(call: Call) -> str | None:
+    layer: Any = call.layer
+    kind = layer.__class__
     if kind is L.Activation and activation_name(layer) not in ACTIVATIONS:
         return f"its function must be one of {', '.join(ACTIVATIONS)}."
     if kind is L.ReLU and (layer.max_value not in (None, 6) or layer.threshold):
         return "max_value must be None or 6, and threshold 0."
     if kind is L.Rescaling and layer.offset:
         return (
-            "with an offset it must be read by one Conv2D without padding or one Dense layer, "
-            "into which export folds it."
+            "with an offset, only one Conv2D without padding or one Dense layer may read it, into "
+            "which export folds it."
         )
     if kind in (L.Add, L.Multiply) and len(call.inputs) != 2:
-        return "let it take two inputs, and use one more of them for each further input."
+        return "it must have two inputs: use another such layer for each further input."
     if kind is L.BatchNormalization and layer.axis not in (-1, len(call.inputs[0].shape) - 1):
         return "its axis must be the last one."
     if kind in WEIGHTED and getattr(layer, "data_format", "channels_last") != "channels_last":

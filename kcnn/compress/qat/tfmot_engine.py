@@ -1,4 +1,4 @@
-"""Quantisation-aware training by TF-MOT, and its result as a model of Keras 3."""
+"""Quantization-aware training by TF-MOT, and its result as a Keras 3 model."""
 
 import keras
 import numpy as np
@@ -12,14 +12,14 @@ from kcnn.data import Data
 from kcnn.layers import FakeQuantize
 from kcnn.models.fold_normalization import find_foldable, fold_normalization
 
-# What TF-MOT's registry has, of those that a model with roundings may have.
+# Layers that TF-MOT can quantize, among those that a model with `FakeQuantize` may have.
 SUPPORTED = frozenset(
     "Activation Add AveragePooling2D BatchNormalization Concatenate Conv2D Cropping2D Dense "
     "DepthwiseConv2D Dropout Flatten GlobalAveragePooling2D GlobalMaxPooling2D InputLayer "
     "LeakyReLU MaxPooling2D Permute ReLU Reshape SpatialDropout2D ZeroPadding2D".split()
 )
 
-# Batches on which the bounds are measured that TF-MOT starts from.
+# Number of batches on which the bounds are measured from which TF-MOT starts.
 MEASURED_BATCHES = 8
 
 
@@ -31,13 +31,14 @@ def train_with_tfmot(
     learning_rate: float,
     watch: Watch | None,
 ) -> tuple[keras.Model, History]:
-    """Return `model`, checked by `check_tfmot_layers`, trained by TF-MOT, and the history.
+    """Train a copy of `model`, which `check_tfmot_layers` accepts; return it and the history.
 
-    TF-MOT has no normalisation of the pixels, so that is folded into the first layer, whose kernel
-    then stays as it is: its weights are now so small that Adam's first steps would destroy it.
+    TF-MOT cannot quantize the normalization of the pixels, so it is folded into the first layer.
+    That layer's kernel is then frozen: its weights are so small that Adam's first steps would
+    destroy it.
 
     Raises:
-        RuntimeError: as `finetune`.
+        RuntimeError: the data cannot be read, the loss became NaN, or the child process died.
     """
     folded = fold_normalization(model)
     aware = insert_fake_quantize(folded)
@@ -48,7 +49,7 @@ def train_with_tfmot(
         "frozen": list(find_foldable(model).values()),
         "sparse": sparsity(folded) > 0,
     }
-    tuned = finetune(
+    trained = finetune(
         "quantizing",
         folded,
         data,
@@ -57,21 +58,21 @@ def train_with_tfmot(
         learning_rate=learning_rate,
         watch=watch,
     )
-    _copy_result(aware, folded, tuned.arrays, bounds)
-    return aware, tuned.history
+    _copy_result(aware, folded, trained.arrays, bounds)
+    return aware, trained.history
 
 
 def check_tfmot_layers(model: keras.Model) -> None:
-    """Raise ValueError if TF-MOT does not know a layer of `model`, or one cannot be carried to it.
+    """Raise ValueError unless TF-MOT can quantize, and Keras 2 rebuild, all layers of `model`.
 
-    The normalisation of the pixels, which is folded, need not be known.
+    The normalization of the pixels does not count, because it is folded.
     """
     model = fold_normalization(model)
     for layer in model.layers:
         if layer.__class__.__name__ not in SUPPORTED:
             raise ValueError(
                 f"Layer {layer.name!r} ({layer.__class__.__name__}) cannot be trained for int8 by "
-                'TF-MOT, which does not know its kind; engine="keras" does.'
+                'TF-MOT, which does not support it: use engine="keras".'
             )
     describe_layers(model)
 
@@ -79,7 +80,8 @@ def check_tfmot_layers(model: keras.Model) -> None:
 def _measure_bounds(model: keras.Model, data: Data) -> dict[str, tuple[float, float]]:
     """Return the mean bounds of each layer's output over a few batches, by the layer's name.
 
-    Of all layers, as TF-MOT rounds more outputs than TensorFlow Lite: those of poolings, too.
+    All layers are measured, because TF-MOT rounds more outputs than TensorFlow Lite, also those of
+    poolings.
     """
     names = [layer.name for layer in model.layers]
     outputs = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
@@ -89,11 +91,11 @@ def _measure_bounds(model: keras.Model, data: Data) -> dict[str, tuple[float, fl
         values = keras.tree.flatten(outputs(images, training=False))
         batches.append([(min(0.0, float(np.min(v))), float(np.max(v))) for v in values])
     means = np.mean(batches, axis=0)
-    return {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
+    return {name: (float(low), float(high)) for name, (low, high) in zip(names, means, strict=True)}
 
 
 def _find_bounds_layer(aware: keras.Model, name: str) -> FakeQuantize | None:
-    """Return the layer that learns the bounds of layer `name`, if they are learned."""
+    """Return the layer that learns the bounds of layer `name`'s output, if they are learned."""
     found = (layer for layer in aware.layers if layer.name == fake_quantize_name(name))
     layer = next(found, None)
     return layer if layer is not None and layer.bounds is None else None
@@ -105,7 +107,7 @@ def _copy_result(
     arrays: dict[str, np.ndarray],
     measured: dict[str, tuple[float, float]],
 ) -> None:
-    """Give `aware` the weights and bounds that came back; the zeros of `model` stay zero."""
+    """Set the weights and bounds of `aware` from the result; the zeros of `model` stay zero."""
     for layer in model.layers:
         weights = [arrays[f"{layer.name}/{index}"] for index in range(len(layer.weights))]
         aware.get_layer(layer.name).set_weights(weights)

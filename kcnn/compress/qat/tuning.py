@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
 
-from kcnn.compress.finetune import training_batches
+from kcnn.compress.finetune import batch_specs, training_batches
 from kcnn.compress.kernels import kernel_variables
 from kcnn.data import Data
 
@@ -35,10 +36,10 @@ class Trainee:
         self._logs: list[dict[str, float]] = []
         # The same layers under another name: what is compiled is this.
         self._compiled = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-        soft = data.train.element_spec[1].shape.rank == 2
+        soft = batch_specs(data)[1].shape.rank == 2
         losses = keras.losses
         loss = losses.CategoricalCrossentropy if soft else losses.SparseCategoricalCrossentropy
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * self._steps)
+        schedule: Any = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * self._steps)
         self._compiled.compile(
             keras.optimizers.Adam(schedule), loss(from_logits=True), metrics=["accuracy"]
         )
@@ -86,7 +87,7 @@ def zeros_kept(model: keras.Model) -> Iterator[None]:
 
 
 class _Masked(keras.constraints.Constraint):
-    def __init__(self, mask: keras.KerasTensor, own: keras.constraints.Constraint | None) -> None:
+    def __init__(self, mask: Any, own: keras.constraints.Constraint | None) -> None:
         self.mask, self.own = mask, own
 
     def __call__(self, weights: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,6 +1,7 @@
-"""Layers that hand channels on, alone or joined with those of other layers."""
+"""Rules of layers that pass channels on, alone or merged with those of other layers."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from kcnn.compress.filters.rule import (
     Rule,
     barrier,
     is_elementwise,
+    output_shape,
     remove_channels,
 )
 
@@ -18,64 +20,70 @@ L = keras.layers
 
 
 def unchanged(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Layer that treats every channel alike and on its own."""
+    """Return the rule of a layer that computes every channel alike and alone."""
     return Rule(inputs[0])
 
 
 def activation(layer: L.Activation, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Activation, which is a barrier if it looks at several channels."""
-    known = unchanged if is_elementwise(layer.activation) else barrier
-    return known(layer, inputs, channels)
+    """Return the rule of an activation, which is a barrier if it reads several channels."""
+    rule_function = unchanged if is_elementwise(layer.activation) else barrier
+    return rule_function(layer, inputs, channels)
 
 
 def rescaling(layer: L.Rescaling, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Rescaling, by the same numbers for all channels or else a barrier."""
+    """Return the rule of a rescaling, a barrier unless one number holds for all channels."""
     single = np.size(layer.scale) == np.size(layer.offset) == 1
     return (unchanged if single else barrier)(layer, inputs, channels)
 
 
 def dropout(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Dropout, which is a barrier where it has a shape of its own."""
+    """Return the rule of a dropout, which is a barrier if it has a `noise_shape`."""
     return (barrier if layer.noise_shape else unchanged)(layer, inputs, channels)
 
 
 def prelu(layer: L.PReLU, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """PReLU, with a slope for each channel or one for all."""
+    """Return the rule of a PReLU, with one slope for each channel or one for all."""
     (read,) = inputs
     shared = layer.alpha.shape[-1] != len(read)
     return Rule(read, weights=remove_channels({} if shared else {-1: read}))
 
 
 def batch_norm(layer: L.BatchNormalization, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Batch norm: its statistics and scales go with their channels."""
+    """Return the rule of a batch norm: its statistics and scales go with their channels."""
     (read,) = inputs
-    by_channel = layer.axis in (-1, len(layer.output.shape) - 1)
+    by_channel = layer.axis in (-1, len(output_shape(layer)) - 1)
     places = [{0: read} if by_channel else {}] * len(layer.weights)
     scores = {BATCH_NORM_SCALE: np.abs(layer.gamma)} if by_channel and layer.scale else {}
     return Rule(read, weights=remove_channels(*places), scores=scores)
 
 
 def flatten(layer: L.Flatten, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Flattening: every position has all channels, one after the other."""
+    """Return the rule of a flattening: every position has all channels, one after the other."""
     (read,) = inputs
-    return Rule(np.tile(read, layer.output.shape[-1] // len(read)))
+    return Rule(np.tile(read, output_shape(layer)[-1] // len(read)))
 
 
 def reshape(layer: L.Reshape, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Reshaping that leaves the channels as they are, or flattens; else a barrier."""
-    (read,), shape = inputs, layer.output.shape
-    if shape[-1] % len(read) or len(shape) > 2 and shape[-1] != len(read):
+    """Return the rule of a reshaping, a barrier unless it keeps the channels or flattens."""
+    (read,) = inputs
+    rank, size = len(output_shape(layer)), output_shape(layer)[-1]
+    if size % len(read) or rank > 2 and size != len(read):
         return barrier(layer, inputs, channels)
-    output = np.tile(read, shape[-1] // len(read))
+    output = np.tile(read, size // len(read))
+    target_shape = cast(tuple[int, ...], layer.target_shape)
 
-    def config(kept: Kept) -> dict:
-        return {"target_shape": (*layer.target_shape[:-1], int(kept(output).sum()))}
+    def config(kept: Kept) -> dict[str, Any]:
+        return {"target_shape": (*target_shape[:-1], int(kept(output).sum()))}
 
     return Rule(output, config)
 
 
 def borders(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Padding or cropping; with "channels_first" of the last axis, that of the channels, too."""
+    """Return the rule of a padding or cropping.
+
+    With data_format="channels_first" it also pads or crops the last axis, which holds the channels
+    in a network with the channels last.
+    """
     (read,) = inputs
     key = "cropping" if hasattr(layer, "cropping") else "padding"
     if layer.data_format == "channels_last":
@@ -86,11 +94,11 @@ def borders(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Chann
         ends = read[:before], read[len(read) - after :]
         output = read[before : len(read) - after]
     else:
-        # Zeros, which go with what they are added to.
+        # Channels of zeros, which are removed with those that they are added to.
         ends = channels.fresh(before), channels.fresh(after)
         output = np.concatenate([ends[0], read, ends[1]])
 
-    def config(kept: Kept) -> dict:
+    def config(kept: Kept) -> dict[str, Any]:
         changed = [*sizes[:-1], [int(kept(end).sum()) for end in ends]]
         return {key: tuple(map(tuple, changed)) if len(changed) > 1 else tuple(changed[0])}
 
@@ -98,7 +106,7 @@ def borders(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Chann
 
 
 def merge(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Sum, product and the like: channels at the same place belong together."""
+    """Return the rule of a sum, a product and the like, which ties channels by position."""
     widest = max(inputs, key=len)
     channels.tie(*[labels for labels in inputs if len(labels) == len(widest)])
     for labels in inputs:
@@ -108,7 +116,7 @@ def merge(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channel
 
 
 def concatenate(layer: L.Concatenate, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Concatenation, of channels or of positions."""
-    if layer.axis in (-1, len(layer.output.shape) - 1):
+    """Return the rule of a concatenation, of channels or of positions."""
+    if layer.axis in (-1, len(output_shape(layer)) - 1):
         return Rule(np.concatenate(inputs))
     return merge(layer, inputs, channels)
