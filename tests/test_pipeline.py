@@ -169,7 +169,7 @@ def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_pat
     assert not (tmp_path / "run/curves.png").exists()
     page = (tmp_path / "run/report.html").read_text()
     assert "MACs" in page
-    assert "none: the model of" in page
+    assert "none: the run began with the trained model of" in page
     run_dir = RunDir(tmp_path / "run")  # whose files an overwriting run knows, all of them
     run_dir.start(stage_files(shrink, run_dir))
     assert os.listdir(run_dir.path) == []

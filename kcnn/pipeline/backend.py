@@ -62,6 +62,6 @@ def facts_of_backend(left_out: Iterable[Planned], model_file: Path) -> dict[str,
         names,
         model_file,
     )
-    for stage, _ in left_out:
+    for stage, _, _ in left_out:
         logger.info("  %s: %s", stage.name, stage.not_on_jax)
     return {"backend": keras.config.backend(), "left_out": names}

@@ -7,7 +7,7 @@ from kcnn.models.files import in_float32
 from kcnn.pipeline.backend import check_backend, facts_of_backend, split_plan
 from kcnn.pipeline.control import add_control, check_control
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.plan import check_stages, make_variants, planned
+from kcnn.pipeline.plan import check_stages, make_variants, plan_of
 from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import receipts, score
@@ -53,7 +53,7 @@ def run(
     run_dir.check_free(overwrite=overwrite)
     check_backend(recipe, control=control)
     check_control(recipe, control=control)
-    plan, left_out = split_plan(planned(recipe))
+    plan, left_out = split_plan(plan_of(recipe))
     recipe = resolve_precision(recipe)
     commit = git_commit()  # of the code that runs, not of what it has become by the end
     prepared = prepare(recipe, data_dir)

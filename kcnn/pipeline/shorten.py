@@ -4,7 +4,8 @@ import dataclasses
 from typing import Any
 
 from kcnn.comparison import Comparison
-from kcnn.pipeline.plan import planned
+from kcnn.pipeline.plan import plan_of
+from kcnn.pipeline.stages.own import with_section
 from kcnn.recipe import Recipe, Train
 
 
@@ -21,9 +22,13 @@ def smoke(recipe: Recipe) -> Recipe:
     transfer = recipe.transfer and dataclasses.replace(
         recipe.transfer, head_epochs=min(recipe.transfer.head_epochs, 1)
     )
+    plan = plan_of(recipe)
     sections: dict[str, Any] = {
-        stage.name: stage.shorten(section) for stage, section in planned(recipe)
+        stage.name: stage.shorten(section) for stage, section, own in plan if own is None
     }
+    sections["own_stages"] = tuple(
+        with_section(own, stage.shorten(section)) for stage, section, own in plan if own
+    )
     train = recipe.train if recipe.trained else _in_one_epoch(recipe.train)
     return dataclasses.replace(recipe, data=data, train=train, transfer=transfer, **sections)
 

@@ -1,13 +1,28 @@
-"""The sections of a recipe beside `Train`, and the whole."""
+"""The sections of a recipe, but for `Train`, and the recipe as a whole."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, JsonValue
 from pydantic.dataclasses import dataclass
 
-from kcnn.recipe.compression import Cluster, Prune, Quantize, QuantizeAware, Slim
-from kcnn.recipe.ranges import CONFIG, Count, Fraction, Positive
+from kcnn.own_code import check_place
+from kcnn.recipe.ranges import CONFIG, Count, Fraction, NotNegative, Positive
 from kcnn.recipe.train import Train
+
+__all__ = [
+    "Cluster",
+    "Data",
+    "Distill",
+    "Explain",
+    "Model",
+    "OwnStage",
+    "Prune",
+    "Quantize",
+    "QuantizeAware",
+    "Recipe",
+    "Slim",
+    "Transfer",
+]
 
 
 def _names(augment: object) -> object:
@@ -26,9 +41,14 @@ def _names(augment: object) -> object:
 class Data:
     """Which images, and how they are fed; see `kcnn.data.load`.
 
-    `augment` is a name, an augmentation of your own as "module:function", or a list of them that
-    follow each other. `image_size` (height, width) is needed only where a set's images differ in
-    size.
+    Attributes:
+        name: The data set.
+        batch_size: Images per training step.
+        augment: The random changes of training images: a name, a function of your own as
+            "module:function", or a list of them that follow each other.
+        validation: The share of the training images that is kept for validation.
+        limit: Use only so many training images; None for all.
+        image_size: (height, width), needed only where a set's images differ in size.
     """
 
     name: str = "cifar10"
@@ -41,12 +61,14 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Model:
-    """Which builder of `kcnn.models` or of your own, and its arguments besides shape and classes.
+    """Which network, built for the shape and the classes of the data.
 
-    A network of your own is "module:function", such as "my_package.nets:tiny"; the function gets
-    `input_shape`, `num_classes` and the options and returns a `keras.Model` that ends in logits.
-    The option `initializer` is a name or Keras's description of one:
-    `{"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}`.
+    Attributes:
+        name: A builder of `kcnn.models`, or "module:function" for one of your own, such as
+            "my_package.nets:tiny". It gets `input_shape`, `num_classes` and the options and
+            returns a `keras.Model` that ends in logits.
+        options: More arguments of the builder. `initializer` is a name or Keras's description of
+            one: `{"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}`.
     """
 
     name: str = "simple_cnn"
@@ -55,11 +77,16 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Transfer:
-    """Which trained model lends its body, in place of a new one; see `kcnn.models.transfer`.
+    """A pretrained base in place of a new network; see `kcnn.models.transfer`.
 
-    `base` is the folder of a run, or a `.keras` file. The new head is trained alone for
-    `head_epochs` by Adam at `head_learning_rate`; then the layer `trainable_from` and all after
-    it are trained as the recipe says. None leaves the body frozen.
+    First the new head is trained alone by Adam; then the end of the base trains with it, as the
+    recipe's `train` says.
+
+    Attributes:
+        base: The folder of a run, or a `.keras` file.
+        trainable_from: The base's first layer that trains; None freezes all of it.
+        head_epochs: Epochs of the head alone.
+        head_learning_rate: Their learning rate.
     """
 
     base: str
@@ -70,9 +97,12 @@ class Transfer:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Distill:
-    """Which trained model teaches this one while it trains; see `kcnn.training.distill`.
+    """A trained model that teaches this one while it trains; see `kcnn.training.distill`.
 
-    `teacher` is the folder of a run, or a `.keras` file.
+    Attributes:
+        teacher: The folder of a run, or a `.keras` file.
+        temperature: Divides the logits of both models before they are compared.
+        alpha: The weight of the teacher in the loss, 0 to 1.
     """
 
     teacher: str
@@ -81,20 +111,153 @@ class Distill:
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Prune:
+    """Small weights become zeros; see `kcnn.prune`.
+
+    Attributes:
+        sparsities: Shares of zeros, rising. Each level starts from the one before. The first is
+            exported; the others are kept and reported, to show what more zeros would cost.
+        epochs: Epochs of each level.
+        schedule: How the share of zeros rises within a level.
+        learning_rate: The learning rate at the start of a level.
+        exclude: Names of layers that stay dense.
+        distill: Whether the pruned model also learns from the trained one.
+    """
+
+    sparsities: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.8)
+    epochs: Count = 2
+    schedule: Literal["polynomial", "constant"] = "polynomial"
+    learning_rate: Positive = 1e-3
+    exclude: tuple[str, ...] = ()
+    distill: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse levels that do not rise: a pruned weight cannot come back."""
+        if list(self.sparsities) != sorted(set(self.sparsities)):
+            raise ValueError(f"sparsities must rise. Received: {list(self.sparsities)}")
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Slim:
+    """Whole filters are removed, and the smaller network recovers; see `kcnn.slim`.
+
+    It recovers by SGD with momentum, whose learning rate follows a cosine to zero.
+
+    Attributes:
+        macs: The share of the multiply-accumulates that stays.
+        criterion: How filters are ranked.
+        exclude: Names of layers that keep all their filters.
+        multiple_of: How many filters go at a time.
+        epochs: Epochs of recovery.
+        learning_rate: The learning rate at the start.
+        weight_decay: Decoupled weight decay.
+        distill: Whether the slim model also learns from the trained one.
+    """
+
+    macs: Fraction = 0.5
+    criterion: Literal["l1", "batch_norm_scale"] = "l1"
+    exclude: tuple[str, ...] = ()
+    multiple_of: Count = 8
+    epochs: Count = 10
+    learning_rate: Positive = 0.02
+    weight_decay: NotNegative = 0.0
+    distill: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Cluster:
+    """The weights of each kernel share a few values; see `kcnn.cluster`.
+
+    Attributes:
+        clusters: How many values a kernel may have.
+        epochs: Epochs in which the values are learned.
+        learning_rate: The learning rate at the start.
+        exclude: Names of layers that are not clustered.
+    """
+
+    clusters: Annotated[int, Field(ge=2)] = 16
+    epochs: Count = 2
+    learning_rate: Positive = 1e-4
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class QuantizeAware:
+    """The model trains on while it computes as its int8 file will; see `kcnn.quantize_aware`.
+
+    The same training in float32, quantized afterwards, is reported beside it.
+
+    Attributes:
+        epochs: Epochs of this training.
+        learning_rate: The learning rate at the start.
+        engine: "keras" trains in this process, "tfmot" by TF-MOT in another one.
+    """
+
+    epochs: Count = 2
+    learning_rate: Positive = 1e-4
+    engine: Literal["keras", "tfmot"] = "keras"
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Quantize:
+    """The model is exported as int8; see `kcnn.export_tflite`.
+
+    Attributes:
+        samples: How many training images calibrate the ranges of the activations.
+    """
+
+    samples: Annotated[int, Field(ge=10)] = 300
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Explain:
-    """How many test images get a heat map; see `kcnn.grad_cam`."""
+    """Some test images get heat maps; see `kcnn.grad_cam`.
+
+    Attributes:
+        images: How many, from all over the test set.
+    """
 
     images: Count = 8
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class OwnStage:
+    """A stage of your own: what it makes of the trained model is scored and exported too.
+
+    Attributes:
+        name: "module:name" of a `kcnn.pipeline.Stage`, such as "my_package.sparsify:stage".
+        options: The fields of the stage's own section, as JSON values.
+    """
+
+    name: str
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a name that cannot be one; nothing is imported before the stage is needed."""
+        check_place(self.name, "stage")
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Recipe:
     """A whole run. A section that is None is left out of it.
 
-    With `transfer`, the body of a trained model takes the place of `model`, whose name then only
-    says which network it is. With `trained`, the folder of a run or a `.keras` file, that model is
-    taken whole and as it is: the run is about what can be made of it. `tta` is the test-time
-    augmentation of the scores; see `kcnn.evaluate`.
+    Attributes:
+        data: The images.
+        model: The network. With `transfer` or `trained` its name only says which one that is.
+        train: How it is trained.
+        trained: The folder of a run, or a `.keras` file: this model is taken as it is, and the
+            run is about what can be made of it.
+        transfer: A pretrained base in place of a new network.
+        distill: A teacher for the training.
+        prune: Small weights become zeros.
+        slim: Whole filters are removed.
+        cluster: Weights share a few values.
+        quantize_aware: The model trains on for int8.
+        quantize: The model is exported as int8.
+        explain: Some test images get heat maps.
+        own_stages: Techniques from outside kcnn; they come before `quantize`.
+        tta: The test-time augmentation of one more score; see `kcnn.evaluate`.
+        seed: Decides initial weights, validation images, order and augmentation.
     """
 
     data: Data = Field(default_factory=Data)
@@ -109,11 +272,12 @@ class Recipe:
     quantize_aware: QuantizeAware | None = None
     quantize: Quantize | None = Field(default_factory=Quantize)
     explain: Explain | None = Field(default_factory=Explain)
+    own_stages: tuple[OwnStage, ...] = ()
     tta: Literal["none", "flip", "flip_shift"] = "none"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     def __post_init__(self) -> None:
-        """Refuse what a borrowed body or a whole model would ignore."""
+        """Refuse sections that contradict each other, or that would be ignored."""
         # Files of runs from before "auto" was the default say float32.
         idle = self.train in (Train(), Train(precision="float32"))
         ignored = self.transfer or self.distill or self.model.options or not idle

@@ -4,7 +4,8 @@ From `STAGES` follow what a run checks before it trains, what it makes, how `--s
 what a comparison leaves out, what a run that replaces another removes, and what is left out on JAX.
 
 To add a technique: its section in `kcnn.recipe.sections`, its module in `kcnn.compress`, its stage
-here, and its name in `STAGES`.
+here, and its name in `STAGES`. A technique of your own needs no change of kcnn: write a `Stage` and
+name it in the recipe: `Recipe(own_stages=(OwnStage(name="my_package.sparsify:stage"),))`.
 """
 
 from typing import Any

@@ -98,8 +98,8 @@ class Stage(Generic[Section]):
         section: The type of that section: a dataclass, of pydantic or the standard library.
         make: Does it: returns the new variants, whose files it has written. It may return none.
         check: Refuses with a ValueError, before the training, what `make` would refuse after it.
-        files: Patterns of the names of all files that it writes into the run's folder. A run that
-            replaces another one removes them.
+        files: Patterns of the names of all files that it writes into the run's folder, such as
+            "model_slim.keras". A run that replaces an earlier one removes them.
         shorten: Returns the section for a run of seconds, `kcnn run --smoke`.
         needs: Names of the recipe's other sections without which it means nothing.
         not_on_jax: Why the JAX backend cannot do it; None if it can.
