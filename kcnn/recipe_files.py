@@ -1,9 +1,10 @@
 """Where recipes and comparisons lie and how one is read: by name, or from a user's own file."""
 
 import ast
-import importlib.util
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 from pydantic import ValidationError
 
@@ -78,11 +79,12 @@ def _folder() -> Path:
 
 
 def _content_of(path: Path) -> Recipe | Comparison:
-    spec = importlib.util.spec_from_file_location(f"_kcnn_recipe_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
+    loader = SourceFileLoader(f"_kcnn_recipe_{path.stem}", str(path))
+    module = ModuleType(loader.name)
+    module.__file__ = str(path)
     try:
         with importable(path.parent):  # as for a script
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
     except ValidationError as error:
         raise ValueError(f"{path}: {one_line(error)}") from error
     except Exception as error:
