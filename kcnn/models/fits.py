@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from kcnn.models.interface import final_activation
+
 
 def check_fit(
     model: keras.Model, image_shape: Sequence[int], num_classes: int, *, called: str = "model"
@@ -38,12 +40,10 @@ def check_fit(
             f"The {called} has {model.output_shape[-1]} outputs, the data has {num_classes} "
             f"classes: build it with num_classes={num_classes}."
         )
-    last = model.layers[-1]
-    activation = getattr(getattr(last, "activation", None), "__name__", None)
-    if isinstance(last, keras.layers.Softmax):
-        activation = "softmax"
-    if activation in ("softmax", "log_softmax", "sigmoid"):
+    activation = final_activation(model)
+    if activation is not None:
+        last = model.layers[-1].name
         raise ValueError(
-            f"The {called} must end in logits, but its last layer {last.name!r} applies "
+            f"The {called} must end in logits, but its last layer {last!r} applies "
             f"{activation}: remove the activation."
         )
