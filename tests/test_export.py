@@ -373,7 +373,7 @@ def images_of_the_test_set(change=lambda dataset: dataset):
             "data.test",
         ),
         ({"io": "int16"}, "Did you mean 'int8'"),
-        ({"io": "uint8", "quantization": "float16"}, "takes and gives float32"),
+        ({"io": "uint8", "quantization": "float16"}, "has a float32 input and output"),
         ({"labels": ["cat"]}, "Received: 1 labels"),
         ({"labels": "ab"}, "the text 'ab'"),
         ({"labels": ["cat", "dog\n"]}, "one line"),

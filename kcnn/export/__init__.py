@@ -1,7 +1,5 @@
 """From a Keras model to a `.tflite` file that a phone runs."""
 
-from kcnn.export.convert import ExportResult, export_tflite
-from kcnn.export.quantization import QUANTIZATIONS
-from kcnn.models.fold_normalization import fold_normalization
+import lazy_loader
 
-__all__ = ["QUANTIZATIONS", "ExportResult", "export_tflite", "fold_normalization"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

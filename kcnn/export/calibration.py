@@ -1,10 +1,12 @@
-"""The images on which int8 ranges are measured, and what is refused as such."""
+"""Take the images on which int8 ranges are measured, and refuse those that give wrong ranges."""
 
 from collections.abc import Iterator
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from kcnn.checks import check_count
 
 SMALLEST_COUNT = 10
 _HOW = "Pass training images as data.calibration gives them: uint8, raw pixels 0-255."
@@ -15,21 +17,18 @@ def calibration_images(
 ) -> np.ndarray:
     """Return the first `samples` images as float32 `(count, height, width, channels)`, 0-255.
 
-    The darkest of all values is moved to 0 and the brightest to 255.
+    The darkest of all values becomes 0 and the brightest 255.
 
     Args:
         calibration: batches of images, or of (images, labels), or one array of images; uint8,
             or floats of the same scale.
         shape: of one image, as the model takes it.
-        samples: how many to take, at least 10; if there are no more, fewer are returned.
+        samples: how many images to take, at least 10. If the data hold fewer, all are returned.
 
     Raises:
-        ValueError: anything that would give wrong ranges, and so a model that only guesses.
+        ValueError: the images would give wrong ranges, and so a model that only guesses.
     """
-    if isinstance(samples, bool) or not isinstance(samples, Integral) or samples < SMALLEST_COUNT:
-        raise ValueError(
-            f"samples must be an integer of at least {SMALLEST_COUNT}. Received: {samples!r}."
-        )
+    check_count("samples", samples, minimum=SMALLEST_COUNT)
     images = np.empty((0, *shape), np.float32)
     for batch in _batches(calibration):
         _check_batch(batch, shape)
@@ -42,8 +41,8 @@ def calibration_images(
             f"Received: {len(images)}."
         )
     _check_scale(images)
-    # The quantiser takes the input's range from what it sees. With a pure black and a pure white
-    # value somewhere it is exactly 0-255; in real photographs both are there already.
+    # The quantizer measures the input's range on these images. One pure black and one pure white
+    # value make it exactly 0-255; real photographs have both already.
     images.flat[images.argmin()] = 0
     images.flat[images.argmax()] = 255
     return images
@@ -68,13 +67,13 @@ def _batches(calibration: tf.data.Dataset | np.ndarray | None) -> Iterator[np.nd
 
 
 def _of_the_test_set(dataset: tf.data.Dataset) -> bool:
-    """Tell whether a data set is `data.test`, or was made of it by take, map, shuffle and such."""
+    """Return whether a data set is `data.test`, or was made from it by take, map, shuffle, ..."""
     return getattr(dataset, "holds_test_images", False) or any(
         map(_of_the_test_set, dataset._inputs())
     )
 
 
-def _check_batch(batch: object, shape: tuple[int, ...]) -> None:
+def _check_batch(batch: Any, shape: tuple[int, ...]) -> None:
     known = isinstance(batch, np.ndarray)
     if not known or batch.ndim != 4 or batch.shape[1:] != shape:
         received = f"shape {batch.shape}" if known else type(batch).__name__
@@ -92,6 +91,6 @@ def _check_scale(images: np.ndarray) -> None:
     if not (low >= 0 and 1 < high <= 255):
         raise ValueError(
             f"Calibration images must be raw pixels 0-255. Received: values from {low:.4g} to "
-            f"{high:.4g}; with ranges measured on these the model would guess at random without "
+            f"{high:.4g}. With ranges measured on these, the model would guess at random, without "
             f"any error. {_HOW}"
         )

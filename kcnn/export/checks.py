@@ -1,18 +1,18 @@
-"""What a model must be on its way to a phone: before, while and after it is converted."""
+"""Check a model on its way to a phone: before, during and after conversion."""
 
 from collections import Counter
 
 import keras
 import numpy as np
 
-from kcnn.export.quantization import Quantization
+from kcnn.export.modes import Quantization
 from kcnn.litert.schema import numbers, parse, tables, text
 from kcnn.litert.tflite_file import TFLiteSummary, operators
 
-# They stand before and after an operator that computes in floats.
+# The converter puts them around an operator that computes in floats.
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 
-# Dtype, scale and zero point with which the input of an integer model holds pixels exactly.
+# By `io`: dtype, scale and zero point of an input that stores pixels exactly.
 _INPUTS = {
     "int8": ("int8", 1.0, -128),
     "uint8": ("uint8", 1.0, 0),
@@ -21,10 +21,10 @@ _INPUTS = {
 
 
 def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
-    """Return the shape of an image and the number of classes of a model that can be exported.
+    """Check that a model can be exported; return the shape of an image and the number of classes.
 
     Raises:
-        ValueError: it cannot; the message says why.
+        ValueError: the model cannot be exported; the message says why.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"model must be a keras.Model. Received: {type(model).__name__}.")
@@ -54,7 +54,7 @@ def check_ranges(calibrated: bytes) -> None:
     """Check that every range measured on the calibration images is finite.
 
     Raises:
-        RuntimeError: one is not; the message names the tensor.
+        RuntimeError: a range is not finite; the message names the tensor.
     """
     for graph in tables(parse(calibrated).subgraphs):
         for tensor in tables(graph.tensors):
@@ -73,7 +73,7 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: 
     """Check that a converted model is what `export_tflite` promises.
 
     Raises:
-        RuntimeError: it is not; the message names the operators or the tensor.
+        RuntimeError: the file is something else; the message names the operators or the tensor.
     """
     custom = [name for name in summary.operators if name.startswith("CUSTOM")]
     if custom:
@@ -81,7 +81,7 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: 
     if not mode.calibrated:
         return
     dtypes = Counter(summary.tensor_dtypes)
-    if io != "int8":  # the ends
+    if io != "int8":  # the input and the output
         dtypes -= Counter([each.dtype for each in (summary.inputs[0], summary.outputs[0])])
     wrong = set(dtypes) - {"int8", "int32"}
     if wrong:
@@ -93,4 +93,4 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: 
         )
     image = summary.inputs[0]
     if (image.dtype, image.scale, image.zero_point) != _INPUTS[io]:
-        raise RuntimeError(f"The converted model's input is not made for raw pixels, but {image}.")
+        raise RuntimeError(f"The converted model's input does not take raw pixels, but {image}.")

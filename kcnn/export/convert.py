@@ -1,4 +1,4 @@
-"""Write a Keras model as a `.tflite` file, and check what came out."""
+"""Write a Keras model as a `.tflite` file, and check the result."""
 
 import gzip
 import logging
@@ -15,26 +15,34 @@ import tensorflow as tf
 from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images
 from kcnn.export.checks import check_exported, check_model
-from kcnn.export.converter import converted
-from kcnn.export.quantization import IO, QUANTIZATIONS
-from kcnn.export.quantize_aware import is_quantize_aware, settled
+from kcnn.export.converter import convert
+from kcnn.export.modes import IO, QUANTIZATIONS
+from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.feature_map import add_feature_map
 from kcnn.litert.labels import append_labels, check_labels
-from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
+from kcnn.litert.tflite_file import TensorSummary, TFLiteSummary, summarize_bytes
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
 from kcnn.models.interface import final_activation
 from kcnn.run_dir import atomic
 
-_logger = logging.getLogger("kcnn")
+logger = logging.getLogger("kcnn")
 
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written.
+    """A written `.tflite` file.
 
-    `bytes` is the size of the file, `gzip_bytes` that of a compressed download of it, `operators`
-    counts the operators by name, `calibration_count` the images on which ranges were measured.
+    Attributes:
+        path: the file.
+        quantization: how it stores numbers, as passed to `export_tflite`.
+        bytes: its size.
+        gzip_bytes: the size of a compressed download of it.
+        input: of the file.
+        output: of the file.
+        operators: the count of each operator by name.
+        calibration_count: how many images ranges were measured on.
+        seconds: how long the export took.
     """
 
     path: Path
@@ -62,18 +70,21 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
 ) -> ExportResult:
     """Write a model as a `.tflite` file for phones and microcontrollers.
 
-    The normalisation of the pixels is folded into the first layer, batch norms into convolutions.
-    The signature is `serving_default`: one `image` in, `logits` or `probabilities` out. The file
-    stores, with
+    Use it for one file; `kcnn.bundle.write_bundle` writes everything around it too. The
+    normalization of the pixels is folded into the first layer, batch norms into convolutions. The
+    signature is `serving_default`: its input is `image`, its output `logits` or `probabilities`.
+    The values of `quantization` are:
 
-    * `"int8"`, every number as an integer: a quarter of the size, two to four times as fast, and
-      the only way for microcontrollers. Ranges are measured on `calibration` images.
-    * `"dynamic"`, weights as int8, and computes the rest in float32 as it goes: no images needed.
-    * `"float16"`, weights as float16: half of the size, the speed of float32 on a CPU, for GPUs.
-    * `"none"`, float32, and equals the model.
+    * `"int8"`: the file stores every number as an integer. It has a quarter of the size, is two to
+      four times as fast, and is the only kind for microcontrollers. Ranges are measured on
+      `calibration` images.
+    * `"dynamic"`: weights are stored as int8, activations are computed in float32. Needs no images.
+    * `"float16"`: weights are stored as float16, for GPUs. The file has half of the size; on a CPU
+      it is as fast as float32.
+    * `"none"`: float32; the file computes what the model computes.
 
     There is no mode for sparse weights: an int8 file made with `EXPERIMENTAL_SPARSITY` does not
-    load in LiteRT 2.3. Zeros of a pruned model make the compressed download smaller.
+    load in LiteRT 2.3. The zeros of a pruned model do make a compressed download smaller.
 
     Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference" (2018), https://arxiv.org/abs/1712.05877.
@@ -84,26 +95,28 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             in mixed precision is exported in float32.
         path: the `.tflite` file to write, whole or not at all.
         quantization: one of the above.
-        io: what goes in and comes out of an int8 file. `"int8"`, the default: the app feeds
-            exactly `pixel - 128`, as the input has scale 1.0 and zero point -128 whatever the
-            calibration images are. `"uint8"`: raw bytes, for LiteRT.js and cameras.
-            `"float32"`: raw pixels as floats, and logits in real numbers. The other files take
-            and give float32.
+        io: dtype of the input and the output of an int8 file. `"int8"`, the default: the app
+            feeds exactly `pixel - 128`, as the input has scale 1.0 and zero point -128 for any
+            calibration images. `"uint8"`: raw bytes, for LiteRT.js and cameras. `"float32"`: raw
+            pixels as floats, and real logits. The other kinds of files always have float32.
         calibration: for int8, training images without augmentation: `data.calibration`, or a
-            uint8 array. Never test images: they would be seen before they are scored. A model
-            from quantisation-aware training has learned its ranges and needs none.
-        samples: how many of them are used, the first ones; 100 to 500 is the useful range.
-        labels: the class names; they are packed into the file as `labels.txt`.
-        softmax: give probabilities in place of logits. A model of your own that ends in a softmax
-            gives them anyway.
-        feature_map: give out the last feature map too, as a second output `feature_map`, and pack
-            the weights that make heat maps of it; see `kcnn.litert.feature_map`. The logits stay
-            the same, bit for bit. For models that end in global average pooling and one dense
-            layer.
+            uint8 array. Never pass test images: the model would have seen them before it is
+            scored. A model from quantization-aware training has learned its ranges and needs none.
+        samples: how many of them are used, the first ones; 100 to 500 are useful.
+        labels: the class names, which are packed into the file as `labels.txt`.
+        softmax: return probabilities instead of logits. A model of your own that ends in a softmax
+            returns them in any case.
+        feature_map: add a second output `feature_map`, the last feature map, and pack the weights
+            that make heat maps from it; see `kcnn.litert.feature_map`. The logits stay the same,
+            bit for bit. For models that end in global average pooling and one dense layer.
+
+    Returns:
+        The size of the file, its input and output, and its operators.
 
     Raises:
-        ValueError: a model, path, mode, calibration or labels that cannot give a true file.
-        RuntimeError: the model holds an operation that TensorFlow Lite does not have in this mode.
+        ValueError: the model, the path, the mode, the calibration images or the labels cannot make
+            a correct file; the message says why.
+        RuntimeError: the model has an operation that TensorFlow Lite lacks in this mode.
 
     >>> import tempfile
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3),
@@ -117,28 +130,33 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     path = _tflite_path(path)
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
-    mode = QUANTIZATIONS[quantization]
-    io = _io(io, quantization)
+    mode, dtype = QUANTIZATIONS[quantization], _io(io, quantization)
     image_shape, classes = check_model(model)
-    labels = check_labels(labels, classes)
-    learned = is_quantize_aware(model)
-    if learned:
-        model = settled(model, ranges=mode.calibrated)
+    names = check_labels(labels, classes)
     images = None
-    if mode.calibrated and not learned:
+    if is_quantize_aware(model):
+        model = strip_fake_quant(model, keep_ranges=mode.calibrated)
+    elif mode.calibrated:
         images = calibration_images(calibration, image_shape, samples)
     folded = fold_normalization(in_float32(model))
-    squashed = final_activation(model) == "softmax"
-    whole = _with_softmax(folded) if softmax and not squashed else folded
-    output = "probabilities" if softmax or squashed else "logits"
-    data = converted(whole, image_shape, mode, io, output, images)
+    has_softmax = final_activation(model) == "softmax"
+    whole = _with_softmax(folded) if softmax and not has_softmax else folded
+    output = "probabilities" if softmax or has_softmax else "logits"
+    data = convert(whole, image_shape, mode, dtype, output, images)
     if feature_map:
         data = add_feature_map(data, path)
-    data = append_labels(data, labels)
+    data = append_labels(data, names)
     summary = summarize_bytes(data, path)
-    check_exported(data, summary, mode, io)
+    check_exported(data, summary, mode, dtype)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
+    counted = 0 if images is None else len(images)
+    return _result(path, quantization, data, summary, counted, time.perf_counter() - started)
+
+
+def _result(
+    path: Path, quantization: str, data: bytes, summary: TFLiteSummary, images: int, seconds: float
+) -> ExportResult:
     result = ExportResult(
         path=path,
         quantization=quantization,
@@ -147,10 +165,10 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
         input=summary.inputs[0],
         output=summary.outputs[0],
         operators=summary.operators,
-        calibration_count=0 if images is None else len(images),
-        seconds=time.perf_counter() - started,
+        calibration_count=images,
+        seconds=seconds,
     )
-    _logger.debug("Wrote %s: %s bytes in %.1f s.", path, f"{result.bytes:,}", result.seconds)
+    logger.debug("Wrote %s: %s bytes in %.1f s.", path, f"{result.bytes:,}", result.seconds)
     return result
 
 
@@ -162,11 +180,11 @@ def _tflite_path(path: str | os.PathLike) -> Path:
 
 
 def _io(io: str | None, quantization: str) -> str:
-    """Return the dtype of what goes in and comes out."""
+    """Return the dtype of the file's input and output."""
     if not QUANTIZATIONS[quantization].calibrated:
         if io not in (None, "float32"):
             raise ValueError(
-                f'A file with quantization="{quantization}" takes and gives float32. '
+                f'A file with quantization="{quantization}" has a float32 input and output. '
                 f"Received: io={io!r}"
             )
         return "float32"

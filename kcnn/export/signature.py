@@ -1,4 +1,4 @@
-"""Names by which an app finds the input and the output of a `.tflite` model."""
+"""The names by which an app finds the input and the output of a `.tflite` model."""
 
 from kcnn.litert.schema import (
     new_signature,

@@ -1,0 +1,4 @@
+from .convert import ExportResult as ExportResult
+from .convert import export_tflite as export_tflite
+from .convert import fold_normalization as fold_normalization
+from .modes import QUANTIZATIONS as QUANTIZATIONS
