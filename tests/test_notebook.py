@@ -1,9 +1,10 @@
-"""What a Keras notebook does: its own compile, its own fit, stock callbacks; nothing to learn."""
+"""What a Keras notebook does: its own compile and fit, and stock callbacks."""
 
 import re
 from pathlib import Path
 
 import keras
+from PIL import Image
 
 import kcnn
 
@@ -49,6 +50,9 @@ def test_the_readmes_own_notebook(tmp_path, monkeypatch):
     ):
         assert long in block
         block = block.replace(long, short)
+    for photograph in ("cat.jpg", "photographs/dog.jpg"):
+        (tmp_path / photograph).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (48, 40), "gray").save(tmp_path / photograph)
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(block, names)
