@@ -1,8 +1,8 @@
-"""Write `kcnn/models/facts.json` anew from the models: what `kcnn models` tells at once.
+"""Write `kcnn/models/facts.json` from the models: what `kcnn models` prints without building them.
 
     python docs/update_models.py
 
-A test holds the file and the models equal.
+A test compares the file with the models.
 """
 
 import json

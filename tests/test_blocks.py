@@ -18,7 +18,7 @@ def run(layers, x):
     return np.asarray(x)
 
 
-# Activations, initialisers, dropout
+# Activations, initializers, dropout
 
 VALUES = np.array([-3.0, -1.0, -0.1, 0.0, 0.5, 2.0])
 

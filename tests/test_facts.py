@@ -63,7 +63,7 @@ def profiled_macs(model):
 
 
 # The profiler sees what runs: of LeNet-5's C3 all 6 * 16 links, where 60 exist, each of 25 weights
-# in 10x10 places; and AlexNet's local response normalisations, which sum over neighbouring
+# in 10x10 places; and AlexNet's local response normalizations, which sum over neighboring
 # channels by a matrix product, 96 channels of 32x32 pixels and 256 of 15x15.
 NOT_COUNTED = {"lenet5": (96 - 60) * 25 * 10**2, "alexnet": 96**2 * 32**2 + 256**2 * 15**2}
 

@@ -118,7 +118,7 @@ def test_a_bfloat16_model_has_the_same_gradients_inside_as_outside(bias):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_images_are_normalised_and_maps_dropped_as_keras_does_it(dtype):
+def test_images_are_normalized_and_maps_dropped_as_keras_does_it(dtype):
     """To the bit in float32; the same numbers are drawn."""
     keras.utils.set_random_seed(0)
     statistics = {"mean": [125.3, 123.0, 113.9], "variance": [63.0**2, 62.1**2, 66.7**2]}
@@ -158,7 +158,7 @@ def test_images_are_normalised_and_maps_dropped_as_keras_does_it(dtype):
         (keras.layers.Normalization(mean=[1.0, 2.0], variance=[2.0, 3.0]), (2,)),
     ],
 )
-def test_what_is_no_normalisation_by_channel_is_left_to_keras(layer, shape):
+def test_what_is_no_normalization_by_channel_is_left_to_keras(layer, shape):
     model = keras.Sequential([keras.Input(shape), layer])
     images = np.random.default_rng(0).normal(size=(2, *(each or 3 for each in shape)))
     expected = model(images)

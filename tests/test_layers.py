@@ -169,7 +169,7 @@ def test_dense_features_are_stock_code():
     np.testing.assert_array_equal(ours(x, training=True), stock(x, training=True))
 
 
-def test_serialises_as_stock():
+def test_serializes_as_stock():
     arguments = {"momentum": 0.7, "epsilon": 0.01, "gamma_initializer": "zeros", "name": "bn"}
     ours, stock = pair(**arguments)
     assert keras.saving.serialize_keras_object(ours) == keras.saving.serialize_keras_object(stock)

@@ -32,8 +32,8 @@ def randomise(model):
 
 
 def test_lenet5_has_the_papers_parameters():
-    grey, colour = build("lenet5", input_shape=(32, 32, 1)), build("lenet5")
-    counts = {layer.name: layer.count_params() for layer in grey.layers if layer.weights}
+    gray, color = build("lenet5", input_shape=(32, 32, 1)), build("lenet5")
+    counts = {layer.name: layer.count_params() for layer in gray.layers if layer.weights}
     # C1, S2, C3, S4, C5 and F6 as the paper states them.
     assert counts == {
         "c1": 156,
@@ -44,8 +44,8 @@ def test_lenet5_has_the_papers_parameters():
         "f6": 10_164,
         "logits": 850,
     }
-    assert grey.count_params() - 850 == 60_000
-    assert colour.count_params() - 850 == 60_300
+    assert gray.count_params() - 850 == 60_000
+    assert color.count_params() - 850 == 60_300
     assert build("lenet5", variant="modern").count_params() == 62_006
 
 
@@ -132,7 +132,7 @@ def test_alexnet_starts_as_in_the_paper():
     ids=["cifar", "paper"],
 )
 def test_alexnet_equals_the_papers_operations(options):
-    """With TensorFlow's own grouped convolution and local response normalisation."""
+    """With TensorFlow's own grouped convolution and local response normalization."""
     paper = "variant" in options
     images = pixels(shape=options.get("input_shape", (32, 32, 3)))
     model = build("alexnet", **options)

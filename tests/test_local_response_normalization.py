@@ -1,4 +1,4 @@
-"""Local response normalisation equals TensorFlow's own, and works where that does not."""
+"""Local response normalization equals TensorFlow's own, and works where that does not."""
 
 import keras
 import numpy as np
@@ -30,10 +30,10 @@ def tensorflows(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
 def test_values_and_gradients_equal_tensorflows(settings, scale):
     x, weight = tf.constant(activations(scale=scale)), tf.constant(activations(scale=1.0))
 
-    def value_and_gradient(normalise):
+    def value_and_gradient(normalize):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = normalise(x)
+            y = normalize(x)
             loss = tf.reduce_sum(weight * y)
         return y, tape.gradient(loss, x)
 

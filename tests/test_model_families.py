@@ -110,11 +110,11 @@ def test_vgg16_is_the_one_of_keras_applications():
         if len(theirs.shape) == 1:
             theirs.assign(random.normal(0, 0.1, theirs.shape))
         ours.assign(theirs)
-    # From behind the stem, which pads black before it normalises and is tested on its own: Keras's
-    # network pads what is normalised, so the same zeros are put around its input here.
+    # From behind the stem, which pads black before it normalizes and is tested on its own: Keras's
+    # network pads what is normalized, so the same zeros are put around its input here.
     body = keras.Model(model.get_layer("normalize").output, model.outputs[0])
-    normalised = random.normal(0, 1, (1, 224, 224, 3)).astype("float32")
-    bordered = np.pad(normalised, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    expected = reference(normalised)
+    normalized = random.normal(0, 1, (1, 224, 224, 3)).astype("float32")
+    bordered = np.pad(normalized, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    expected = reference(normalized)
     assert np.std(expected) > 0.01
     np.testing.assert_allclose(body(bordered), expected, atol=1e-4)

@@ -112,7 +112,7 @@ def test_raw_pixels_in_logits_out(name):
 
 
 @every_model
-def test_stem_pads_black_then_normalises_then_convolves_valid(name):
+def test_stem_pads_black_then_normalizes_then_convolves_valid(name):
     model = default_model(name)
     stem = keras.Model(model.inputs[0], model.get_layer("normalize").output)
     border = (stem.output.shape[1] - 32) // 2
@@ -122,7 +122,7 @@ def test_stem_pads_black_then_normalises_then_convolves_valid(name):
         expected[border : border + 32, border : border + 32] = inside
         np.testing.assert_allclose(stem(image)[0], expected, atol=1e-5)
 
-    # What export relies on: the normalisation folds into the convolution, also at the border.
+    # What export relies on: the normalization folds into the convolution, also at the border.
     reader = model.layers[model.layers.index(model.get_layer("normalize")) + 1]
     if name == "mlp":
         assert isinstance(reader, keras.layers.Flatten)
@@ -152,10 +152,10 @@ def test_every_weight_gets_a_gradient(name):
         for variable, gradient in zip(variables, gradients, strict=True)
     }
     assert np.isfinite(list(largest.values())).all()
-    normalised = {layer.name.removesuffix("_bn") for layer in batch_norms(model)}
+    normalized = {layer.name.removesuffix("_bn") for layer in batch_norms(model)}
     for path, value in largest.items():
         layer = path.split("/")[-2]
-        if path.endswith("/bias") and layer in normalised:
+        if path.endswith("/bias") and layer in normalized:
             # Batch norm takes any constant off again: the gradient is nothing but rounding.
             assert value < 1e-3 * largest[path.replace("bias", "kernel")], path
         else:
@@ -217,8 +217,8 @@ def test_other_images_and_classes(name):
     assert model.name == "mine"
     assert model(pixels((2, 48, 48, 1)), training=False).shape == (2, 7)
     normalize = model.get_layer("normalize")
-    grey = np.array([MEAN.mean(), MEAN.mean() + STD.mean()], "float32").reshape(2, 1, 1, 1)
-    np.testing.assert_allclose(np.ravel(normalize(grey)), [0, 1], atol=1e-5)
+    gray = np.array([MEAN.mean(), MEAN.mean() + STD.mean()], "float32").reshape(2, 1, 1, 1)
+    np.testing.assert_allclose(np.ravel(normalize(gray)), [0, 1], atol=1e-5)
 
 
 @every_family

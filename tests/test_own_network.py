@@ -4,8 +4,10 @@ import json
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from kcnn import models
+from kcnn.cli import app
 from kcnn.models import arguments, build
 from kcnn.pipeline import run
 from kcnn.recipe import Data, Model, Recipe, Train, from_json, to_json
@@ -24,7 +26,7 @@ def tiny(input_shape, num_classes, filters=4):
             keras.Input(input_shape),
             keras.layers.Rescaling(1 / 255),
             keras.layers.Conv2D(filters, 3, activation="relu", name="conv"),
-            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Flatten(),
             keras.layers.Dense(num_classes, name="logits"),
         ]
     )
@@ -53,15 +55,21 @@ SHAPE = {"input_shape": (8, 8, 3), "num_classes": 4}
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    folder = tmp_path / "their_package"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "nets.py").write_text(NETS)
-    monkeypatch.chdir(tmp_path)
-    yield "their_package.nets"
+def folder(tmp_path):
+    """A folder with a package in it that nobody has installed."""
+    package = tmp_path / "theirs/their_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "nets.py").write_text(NETS)
+    yield tmp_path / "theirs"
     for name in ("their_package.nets", "their_package"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def package(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return "their_package.nets"
 
 
 def test_an_own_network_is_built_with_its_arguments(package):
@@ -103,3 +111,30 @@ def test_an_own_network_runs_from_its_recipe_to_its_report(package, tmp_path):
     assert json.loads((tmp_path / "run/report.json").read_text())["model"] == report.model
     assert models.load(tmp_path / "run/model.keras").get_layer("conv").filters == 5
     assert (tmp_path / "run/model_int8.tflite").is_file()
+
+
+RECIPE = """
+from kcnn.recipe import Data, Model, Recipe, Train
+
+recipe = Recipe(
+    data=Data(name="digits", limit=60, batch_size=16, validation=0.2),
+    model=Model(name="their_package.nets:tiny"),
+    train=Train(epochs=1),
+    prune=None,
+    quantize=None,
+    explain=None,
+)
+"""
+
+
+@pytest.mark.parametrize(
+    "command, out, file",
+    [(["run"], "out", "out/report.json"), (["lr-find", "--steps", "50"], "lr.png", "lr.png")],
+)
+def test_commands_find_a_network_beside_the_recipe(command, out, file, folder, tmp_path):
+    recipe = folder / "mine.py"
+    recipe.write_text(RECIPE)
+    options = ["--set", "model.options.filters=3", "--out", str(tmp_path / out)]
+    result = CliRunner().invoke(app, [*command, str(recipe), *options])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / file).is_file()

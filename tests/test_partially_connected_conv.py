@@ -61,7 +61,7 @@ def test_the_gradient_of_a_link_is_that_of_its_own_convolution():
     np.testing.assert_allclose(gradient[1], weight.sum(axis=(0, 1, 2)))
 
 
-def test_weights_start_as_the_initialiser_says():
+def test_weights_start_as_the_initializer_says():
     layer = PartiallyConnectedConv2D([(0, 1)] * 40, 5, kernel_initializer="lecun_normal")
     layer.build((None, 9, 9, 2))
     kernel = layer.kernel.numpy()

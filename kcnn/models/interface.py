@@ -1,4 +1,4 @@
-"""What a model takes and what it gives: its images, and the activation at its end."""
+"""What a model takes and what it returns: the shape of its images, and its last activation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 
 from kcnn.layers import FakeQuantize
 
-# In inference they return what they are given, or its rounded values.
+# Layers that in inference return their input unchanged, or only round it.
 _PASSIVE = (
     keras.layers.Dropout,
     keras.layers.Identity,
@@ -15,7 +15,7 @@ _PASSIVE = (
     FakeQuantize,
 )
 
-# The layers and operations of Keras that squash scores, by the name of their class.
+# Keras's layers and operations that turn logits into (log) probabilities, by class name.
 _SQUASHING = {
     "LogSigmoid": "log_sigmoid",
     "LogSoftmax": "log_softmax",
@@ -25,9 +25,9 @@ _SQUASHING = {
 
 
 def image_shape(model: keras.Model) -> tuple[int | None, int | None, int | None]:
-    """Return (height, width, channels) of a model's images, None where it takes any.
+    """Return (height, width, channels) of a model's images, None where any size is allowed.
 
-    A subclassed model does not say, and has None for all three.
+    All three are None for a subclassed model, which does not show its input.
 
     >>> image_shape(keras.Sequential([keras.Input((None, None, 3)), keras.layers.ReLU()]))
     (None, None, 3)
@@ -37,18 +37,18 @@ def image_shape(model: keras.Model) -> tuple[int | None, int | None, int | None]
 
 
 def as_declared(model: keras.Model, images: Any) -> Any:
-    """Wrap images as a functional model declares its one input: bare, in a list or in a dict."""
+    """Return `images` in the structure of a functional model's input: a tensor, list or dict."""
     if not isinstance(model, keras.Function):
         return images
     return keras.tree.map_structure(lambda _: images, model.input)
 
 
 def final_activation(model: keras.Model) -> str | None:
-    """Return the activation that squashes a model's scores at its end.
+    """Return the activation that turns a model's logits into (log) probabilities.
 
     Returns:
         "softmax", "log_softmax", "sigmoid" or "log_sigmoid"; None for a model that ends in logits,
-        and for one whose graph does not show its end, as that of a subclassed model.
+        and for one whose last operation cannot be seen, such as a subclassed model.
 
     >>> image = keras.Input((8,))
     >>> final_activation(keras.Model(image, keras.layers.Dense(2, activation="softmax")(image)))
@@ -67,7 +67,7 @@ def final_activation(model: keras.Model) -> str | None:
 
 
 def _last_operation(model: keras.Model) -> Any:
-    """Return the operation that computes a model's only output, None where it cannot be seen."""
+    """Return the operation that computes a model's only output, None if it cannot be seen."""
     outputs: Sequence[Any] = getattr(model, "outputs", None) or ()
     if len(outputs) != 1:
         return None
