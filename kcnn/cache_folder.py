@@ -1,18 +1,18 @@
-"""Where kcnn keeps what can be made anew: decoded data sets, installed runtimes."""
+"""Where kcnn caches what it can make again: decoded data sets, installed runtimes."""
 
 import os
 from pathlib import Path
 
 
 def cache_folder(name: str, variable: str) -> Path:
-    """Return the folder of one kind of things, which need not be there yet.
+    """Return the folder of one kind of cached files, which may not exist yet.
 
-    It is the one that the environment variable names, else `$XDG_CACHE_HOME/kcnn/name`, else
+    It is the folder that the environment variable names, else `$XDG_CACHE_HOME/kcnn/name`, else
     `~/.cache/kcnn/name`.
 
     Args:
-        name: of the kind, such as "data".
-        variable: of the environment, such as "KCNN_DATA_CACHE".
+        name: What is cached, such as "data".
+        variable: Name of the environment variable, such as "KCNN_DATA_CACHE".
 
     >>> os.environ["KCNN_EXAMPLES"] = "/tmp/examples"
     >>> cache_folder("examples", "KCNN_EXAMPLES").as_posix()

@@ -81,18 +81,18 @@ def test_rotate_agrees_with_scipy():
     ("step", "enhance"),
     [(0, ImageEnhance.Brightness), (1, ImageEnhance.Contrast), (2, ImageEnhance.Color)],
 )
-def test_each_colour_step_agrees_with_pillow(step, enhance):
+def test_each_color_step_agrees_with_pillow(step, enhance):
     factors = np.ones((3, 20), np.float32)
     factors[step] = np.linspace(0.8, 1.2, 20)
     images = noise(20, 16, 16, 3)
     received = adjust_color(tf.constant(images, tf.float32), *factors).numpy()
     for i, image in enumerate(images):
         expected = enhance(Image.fromarray(image)).enhance(factors[step, i])
-        # Pillow rounds the grey it mixes in and truncates the result.
+        # Pillow rounds the gray it mixes in and truncates the result.
         assert np.abs(received[i] - np.asarray(expected) - 0.5).max() < 0.75
 
 
-def test_colour_steps_follow_each_other():
+def test_color_steps_follow_each_other():
     images = tf.constant(noise(20, 16, 16, 3), tf.float32)
     one = np.ones(20, np.float32)
     factors = np.random.default_rng(1).uniform(0.8, 1.2, (3, 20)).astype(np.float32)
@@ -102,10 +102,10 @@ def test_colour_steps_follow_each_other():
     np.testing.assert_allclose(adjust_color(images, *factors), expected, atol=1e-3)
 
 
-def test_saturation_leaves_grey_images_alone():
-    grey = tf.constant(noise(4, 8, 8, 1), tf.float32)
+def test_saturation_leaves_gray_images_alone():
+    gray = tf.constant(noise(4, 8, 8, 1), tf.float32)
     one = tf.ones(4)
-    np.testing.assert_allclose(adjust_color(grey, one, one, 0.8 * one), grey, atol=1e-3)
+    np.testing.assert_allclose(adjust_color(gray, one, one, 0.8 * one), gray, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -127,7 +127,7 @@ def test_strong_stays_within_its_ranges():
     changed = augmentation("strong")(images, seed(0), tf.zeros(512, tf.bool))
     middle = changed.numpy()[:, 16, 16].astype(int)
     assert 78 <= middle.min() < 85 and 115 < middle.max() <= 125
-    assert (np.ptp(middle, axis=1) <= 1).all()  # A grey pixel stays grey.
+    assert (np.ptp(middle, axis=1) <= 1).all()  # A gray pixel stays gray.
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (7, 12, 1)])
@@ -161,7 +161,7 @@ def test_cutout_is_standard_with_a_hole_in_each_image():
     )
     hole = (standard != holed).any(axis=-1)
     assert (holed[hole] == 0).all() and (standard[hole] == 9).all()
-    # Of 16 rows, a centre in row r leaves min(r + 8, 32) - max(r - 8, 0); the border hides some.
+    # Of 16 rows, a center in row r leaves min(r + 8, 32) - max(r - 8, 0); the border hides some.
     visible = np.mean([min(r + 8, 32) - max(r - 8, 0) for r in range(32)])
     black = (holed == 0).all(axis=-1).mean() - (standard == 0).all(axis=-1).mean()
     whole = visible**2 / 32**2

@@ -166,7 +166,7 @@ def test_each_size_has_a_file_of_its_own(kept, prepared):
 def test_a_folder_that_cannot_be_written_costs_a_warning(kept, prepared, monkeypatch, caplog):
     monkeypatch.setenv("KCNN_DATA_CACHE", str(kept))  # a file
     assert len(kept_arrays(prepared).test) == 15
-    assert "cannot be kept" in caplog.text
+    assert "cannot be cached" in caplog.text
 
 
 _WITHOUT_TENSORFLOW = """

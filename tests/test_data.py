@@ -38,12 +38,12 @@ class KcnnPictures(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name=name)
-        for name in ("plain", "grey", "sizes", "train_only", "secret_test", "test_only", "no_label")
+        for name in ("plain", "gray", "sizes", "train_only", "secret_test", "test_only", "no_label")
     ]
 
     def _info(self):
         case = self.builder_config.name
-        shape = {"sizes": (None, None, 3), "grey": (12, 16, 1)}.get(case, (12, 16, 3))
+        shape = {"sizes": (None, None, 3), "gray": (12, 16, 1)}.get(case, (12, 16, 3))
         features = {
             "image": tfds.features.Image(shape=shape, encoding_format="png"),
             "label": tfds.features.ClassLabel(names=["ant", "bee", "cat"]),
@@ -65,7 +65,7 @@ class KcnnPictures(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, count, secret=False):
         case = self.builder_config.name
-        images, labels = pictures(count, channels=1 if case == "grey" else 3)
+        images, labels = pictures(count, channels=1 if case == "gray" else 3)
         for index, (image, label) in enumerate(zip(images, labels, strict=True)):
             if case == "sizes" and index % 2:
                 image = image.repeat(2, axis=0)
@@ -164,12 +164,12 @@ def test_digits_are_never_mirrored():
     assert_same(batches(shift.train.take(2)), batches(standard.train.take(2)))
 
 
-@pytest.mark.parametrize("case", ["plain", "grey"])
+@pytest.mark.parametrize("case", ["plain", "gray"])
 def test_tfds_gives_what_tfds_itself_gives(tfds_dir, case):
     name = f"kcnn_pictures/{case}"
     data = load(name, batch_size=8, data_dir=tfds_dir)
     assert data.class_names == ("ant", "bee", "cat")
-    assert data.image_shape == (12, 16, 1 if case == "grey" else 3)
+    assert data.image_shape == (12, 16, 1 if case == "gray" else 3)
     expected = tfds.load(name, data_dir=tfds_dir, split="test", batch_size=-1)
     images, labels = joined(data.test)
     np.testing.assert_array_equal(images, expected["image"])
@@ -215,7 +215,7 @@ def test_images_of_different_sizes_are_resized(tfds_dir, tmp_path):
         data = load(source(name, image_size=(10, 20)), batch_size=4, data_dir=tfds_dir)
         assert data.image_shape == (10, 20, 3)
         images, labels = joined(data.test)
-        # Noise of 80 grey levels, averaged: still between the levels of its label.
+        # Noise of 80 gray levels, averaged: still between the levels of its label.
         assert (images // 80 == labels[:, None, None, None]).all()
 
 
@@ -413,12 +413,12 @@ def test_cifar10(cifar10_dir):
     ("arguments", "message"),
     [
         ({"augment": "standart"}, r"Unknown augmentation 'standart'.*'standard'"),
-        ({"batch_size": 0}, r"batch_size must be an integer of at least 1. Received: 0"),
+        ({"batch_size": 0}, r"batch_size must be an integer of at least 1. Received: batch_size=0"),
         ({"batch_size": "8"}, r"batch_size must be an integer .*'8'"),
         ({"batch_size": 1500}, r"1500 is larger than the training set of 1294 images.*=1294"),
         ({"validation": 0}, r"validation must be above 0"),
         ({"validation": 0.5}, r"below 0\.5\. Received: 0\.5"),
-        ({"seed": -1}, r"seed must be an integer of at least 0. Received: -1"),
+        ({"seed": -1}, r"seed must be an integer of at least 0. Received: seed=-1"),
         ({"limit": 0}, r"limit must be an integer of at least 1"),
         ({"limit": 5}, r"limit=5 is too small"),
         ({"limit": 10}, r"limit=10 is too small: class '\d' would have no training image"),
@@ -600,7 +600,7 @@ def test_read_image_makes_rgb_of_every_mode(tmp_path, suffix, mode):
     assert np.abs(received.astype(int) - (255 if mode == "1" else 250)).max() <= 6
 
 
-def test_read_image_scales_16_bit_grey(tmp_path):
+def test_read_image_scales_16_bit_gray(tmp_path):
     path = tmp_path / "deep.png"
     deep = np.array([[0, 257, 32896, 65535]], np.uint16)
     Image.fromarray(deep).save(path)

@@ -32,9 +32,9 @@ IN_WORDS = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\2\0\3\0\0\0up\0\0\0\0\0\0"
 
 
 def scene(height=16, width=32):
-    """Four flat quarters of different colours, which no rotation or mirroring maps to itself."""
-    colours = np.array([[[250, 20, 20], [20, 250, 20]], [[20, 20, 250], [240, 240, 20]]], np.uint8)
-    return colours.repeat(height // 2, axis=0).repeat(width // 2, axis=1)
+    """Four flat quarters of different colors, which no rotation or mirroring maps to itself."""
+    colors = np.array([[[250, 20, 20], [20, 250, 20]], [[20, 20, 250], [240, 240, 20]]], np.uint8)
+    return colors.repeat(height // 2, axis=0).repeat(width // 2, axis=1)
 
 
 def exif(orientation):
@@ -96,17 +96,17 @@ def test_damaged_exif_does_not_cost_the_photograph(tmp_path, damage):
     assert read_size(path) == read_image(path).shape[:2] == (16, 32)
 
 
-@pytest.mark.parametrize("kind", ["grey", "colour"])
+@pytest.mark.parametrize("kind", ["gray", "color"])
 def test_16_bits_are_scaled_not_clipped(tmp_path, kind):
     path = tmp_path / "deep.png"
     deep = np.array([[0, 256, 32896, 60000, 65535]], np.uint16)
-    if kind == "grey":
+    if kind == "gray":
         Image.fromarray(deep).save(path)
     else:
         png_rgb16(path, np.stack([deep, deep[:, ::-1], deep], axis=-1))
     received = read_image(path)
     assert difference(received[..., 0], deep / 257) <= 1
-    second = deep if kind == "grey" else deep[:, ::-1]
+    second = deep if kind == "gray" else deep[:, ::-1]
     assert difference(received[..., 1], second / 257) <= 1
 
 
@@ -133,47 +133,47 @@ def test_what_is_transparent_is_white(tmp_path, mode):
 def test_half_transparent_is_mixed_with_white(tmp_path):
     path = tmp_path / "veil.webp"
     Image.new("RGBA", (4, 4), (100, 0, 200, 51)).save(path, lossless=True)
-    expected = [0.2 * colour + 0.8 * 255 for colour in (100, 0, 200)]
+    expected = [0.2 * color + 0.8 * 255 for color in (100, 0, 200)]
     assert difference(read_image(path), np.full((4, 4, 3), expected)) <= 1
 
 
 @pytest.mark.parametrize("kind", ["gif", "png", "webp"])
 def test_an_animation_shows_its_first_frame(tmp_path, kind):
     path = tmp_path / f"moving.{kind}"
-    first, second = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    first, second = (Image.new("RGB", (8, 8), color) for color in ("red", "blue"))
     first.save(path, save_all=True, append_images=[second], duration=50)
     with Image.open(path) as image:
         assert image.n_frames == 2
     assert difference(read_image(path), np.full((8, 8, 3), [255, 0, 0])) < 6
 
 
-def test_cmyk_is_read_as_its_colours(tmp_path):
+def test_cmyk_is_read_as_its_colors(tmp_path):
     path = tmp_path / "print.jpg"
     Image.fromarray(scene()).convert("CMYK").save(path, quality=100)
     middles = np.s_[2:16:8, 4:32:16]
     assert difference(read_image(path)[middles], scene()[middles]) < 12
 
 
-@pytest.mark.skipif(not features.check("littlecms2"), reason="Pillow without colour profiles")
+@pytest.mark.skipif(not features.check("littlecms2"), reason="Pillow without color profiles")
 @pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
-def test_an_icc_profile_decides_the_colours(tmp_path, kind):
+def test_an_icc_profile_decides_the_colors(tmp_path, kind):
     path = tmp_path / f"wide.{kind}"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.new("RGB", (8, 8), (250, 10, 90)).save(path, icc_profile=profile)
     assert difference(read_image(path), np.full((8, 8, 3), [250, 10, 90])) < 8
-    # A colour space in which red and blue have changed places.
+    # A color space in which red and blue have changed places.
     swapped = profile.replace(b"rXYZ", b"....").replace(b"bXYZ", b"rXYZ").replace(b"....", b"bXYZ")
     for mode in ("RGB", "RGBA"):
         if kind != "jpg" or mode == "RGB":
             Image.new(mode, (8, 8), (250, 10, 90)).save(path, icc_profile=swapped)
             assert difference(read_image(path), np.full((8, 8, 3), [90, 10, 250])) < 8
-    for unfit in (b"no profile", swapped):  # the second is of RGB and cannot be of grey
+    for unfit in (b"no profile", swapped):  # the second is of RGB and cannot be of gray
         Image.new("L", (8, 8), 90).save(path, icc_profile=unfit)
         assert difference(read_image(path), np.full((8, 8, 3), 90)) < 4
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 120), (120, 40), (10, 30)])
-def test_resizing_crops_the_centre_and_never_stretches(tmp_path, height, width):
+def test_resizing_crops_the_center_and_never_stretches(tmp_path, height, width):
     path = tmp_path / "long.png"
     side = min(height, width)
     pixels = np.zeros((height, width, 3), np.uint8)

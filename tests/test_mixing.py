@@ -22,10 +22,10 @@ def noise(*shape):
 
 
 def plain_images(count, height=32, width=32):
-    """Images of one grey each, which tells the class."""
+    """Images of one gray each, which tells the class."""
     labels = np.random.default_rng(1).integers(0, CLASSES, count).astype(np.int32)
-    grey = LEVELS[labels].astype(np.uint8)
-    return np.tile(grey[:, None, None, None], (1, height, width, 1)), labels
+    gray = LEVELS[labels].astype(np.uint8)
+    return np.tile(gray[:, None, None, None], (1, height, width, 1)), labels
 
 
 def test_mixup_is_the_papers_equation():
@@ -46,8 +46,8 @@ def test_cutmix_is_the_papers_loop(shape):
     share = random.random(count, np.float32)
     share[:2] = 0, 1
     rows, columns = random.integers(0, height, count), random.integers(0, width, count)
-    centre = np.array([rows, columns], np.int32)
-    received, remaining = cutmix(*map(tf.constant, (first, second, share, centre)))
+    center = np.array([rows, columns], np.int32)
+    received, remaining = cutmix(*map(tf.constant, (first, second, share, center)))
     for i in range(count):
         side = np.sqrt(1 - share[i])
         tall, wide = int(height * side), int(width * side)
@@ -72,12 +72,12 @@ def test_soft_labels_are_the_shares_of_the_classes_in_each_image(name):
     assert mixed.dtype == np.uint8 and soft.dtype == np.float32 and soft.shape == (512, CLASSES)
     np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-6)
     assert soft.min() >= 0 and ((soft > 0).sum(axis=1) <= 2).all()
-    # With a grey for every class, the mean of an image is that of its classes.
+    # With a gray for every class, the mean of an image is that of its classes.
     tolerance = 0.5 if name == "mixup" else 1e-3
     np.testing.assert_allclose(mixed.mean(axis=(1, 2, 3)), soft @ LEVELS, atol=tolerance)
     if name == "cutmix":
-        for grey, part in zip(LEVELS, soft.T, strict=True):
-            np.testing.assert_allclose((mixed == grey).mean(axis=(1, 2, 3)), part, atol=1e-6)
+        for gray, part in zip(LEVELS, soft.T, strict=True):
+            np.testing.assert_allclose((mixed == gray).mean(axis=(1, 2, 3)), part, atol=1e-6)
 
 
 def own_shares(name, count):

@@ -1,7 +1,7 @@
 """A data set in one `.npz` file of plain arrays.
 
-One file, for it can then be replaced by a single rename and moved to another machine as it is; an
-uncompressed `.npz`, for it is read as fast as it is copied and its checksums tell damage.
+One file can be replaced by a single rename and copied to another machine. The `.npz` is not
+compressed: it is then read as fast as it is copied, and its checksums still reveal damage.
 """
 
 import os
@@ -25,12 +25,13 @@ _DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.err
 class ArrayFile:
     """Your own arrays: a file that `np.savez` wrote.
 
-    `train_images` uint8 [N, H, W, 1 or 3] and `train_labels` [N] are needed, `test_images`,
-    `test_labels` and `class_names` (one string a label) may be there. TensorFlow is not.
+    It holds `train_images` uint8 [N, H, W, 1 or 3] and `train_labels` [N], and may hold
+    `test_images`, `test_labels` and `class_names` (one string a label). Reading it needs no
+    TensorFlow.
 
     Attributes:
         path: The file.
-        mirror: Whether a mirror image still belongs to its class. Say False for digits and text.
+        mirror: Whether a mirror image still belongs to its class. False for digits and text.
 
     >>> import tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "dots.npz")
@@ -44,10 +45,10 @@ class ArrayFile:
     mirror: bool = True
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Read the file; `data_dir` has no meaning here.
+        """Read the file; `data_dir` is ignored.
 
         Raises:
-            ValueError: If there is no such file, or it does not hold such arrays.
+            ValueError: If the file does not exist or does not hold such arrays.
         """
         path = Path(self.path).expanduser()
         if not path.is_file():
@@ -56,7 +57,7 @@ class ArrayFile:
 
 
 def write(path: Path, opened: Opened, note: str) -> None:
-    """Write decoded examples and a note of the writer's own."""
+    """Write decoded examples and a note, which `read` returns."""
     parts = {"train": opened.train, "test": opened.test}
     arrays = {
         f"{name}_{kind}": getattr(part, kind)
@@ -69,13 +70,13 @@ def write(path: Path, opened: Opened, note: str) -> None:
 
 
 def read(path: Path) -> tuple[Opened, str]:
-    """Return what a file holds, and its note ("" if it has none).
+    """Return the content of a file, and its note ("" if it has none).
 
     Raises:
         ValueError: If the file is damaged or does not hold such arrays.
     """
     try:
-        # Opened here, for NumPy leaves a file open that is no archive.
+        # Opened here, because NumPy would leave a file open that is no archive.
         with path.open("rb") as opened, NpzFile(opened, allow_pickle=False) as file:
             train, test = (_part(file, name) for name in ("train", "test"))
             note = str(file["note"]) if "note" in file else ""

@@ -1,4 +1,4 @@
-"""A data set as arrays of NumPy, cut as `load` cuts it: the door without TensorFlow."""
+"""A data set as NumPy arrays, split as `load` splits it, without TensorFlow."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Arrays:
     """A data set in RAM: uint8 images [N, H, W, C] of 0 to 255 and int32 labels [N].
 
     Attributes:
-        train: The training images, as they lie in their source.
+        train: The training images, in the order of their source.
         validation: Everything is chosen on this one.
         test: To be scored once.
         class_names: One name a label.
@@ -45,8 +45,8 @@ def load_arrays(
     """Load a set of labelled images and split it, exactly as `load` does, into arrays.
 
     TensorFlow is needed only for the first use of a set of TensorFlow Datasets, whose arrays are
-    then kept in `~/.cache/kcnn/data` (or the folder that KCNN_DATA_CACHE names). A machine without
-    TensorFlow reads a copy of that file, or your own: "arrays:PATH".
+    then cached in `~/.cache/kcnn/data` (or the folder that KCNN_DATA_CACHE names). A machine
+    without TensorFlow reads a copy of that file, or a file of your own: "arrays:PATH".
 
     Args:
         name: As in `load`; "arrays:FILE.npz" for a file of `np.savez`, see `ArrayFile`.
@@ -56,9 +56,9 @@ def load_arrays(
         limit: As in `load`.
 
     Raises:
-        ValueError: If an argument is unknown or out of range, an image, a folder or a file is not
-            fit, or the images do not fit into 1 GB.
-        RuntimeError: If the set is neither there nor can be downloaded.
+        ValueError: If an argument is unknown or out of range, an image, a folder or a file cannot
+            be used, or the images take more than 1 GB.
+        RuntimeError: If the set is not prepared and cannot be downloaded.
 
     >>> arrays = load_arrays("digits")
     >>> arrays.train.images.shape, arrays.train.images.dtype, len(arrays.validation)
@@ -74,4 +74,5 @@ def load_arrays(
             f"The images are {size / 1e9:.1f} GB decoded, and arrays may have "
             f"{labelled.RAM_LIMIT / 1e9:.1f}: pass limit=, or a source with a smaller image_size."
         )
-    return Arrays(*(part.decoded() for part in parts), opened.class_names, origin.mirror)
+    train, held_out, test = (part.decoded() for part in parts)
+    return Arrays(train, held_out, test, opened.class_names, origin.mirror)

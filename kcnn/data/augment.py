@@ -7,10 +7,11 @@ draw one crop for the whole batch.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from kcnn.data import draws
 from kcnn.data.operations import BORDER, NARROW_BORDER, Augment, Step, chain
 from kcnn.data.pixels import adjust_color, centers, crop, cutout, rotate
 
@@ -52,7 +53,7 @@ def augmentation(augment: Augment, *, mirror: bool = True) -> Augmentation:
 
     def change(images: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
         for step in steps:
-            own_seed = tf.random.fold_in(seed, step.stream) if step.stream else seed
+            own_seed = draws.fold_in(seed, step.stream) if step.stream else seed
             if step.own is not None:
                 images = _checked(step, step.own(images, own_seed), images)
             else:
@@ -109,8 +110,8 @@ def _alternating(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
 
 def _rotate_color(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
     count = tf.shape(images)[0]
-    angles = math.radians(DEGREES) * _floats([count], _seeds(draw.seed)[2])
-    factors = 1 + STRENGTH * _floats([3, count], _seeds(draw.seed)[3])
+    angles = math.radians(DEGREES) * draws.floats([count], _seeds(draw.seed)[2], -1.0, 1.0)
+    factors = 1 + STRENGTH * draws.floats([3, count], _seeds(draw.seed)[3], -1.0, 1.0)
     changed = rotate(tf.cast(images, tf.float32), angles)
     return tf.cast(tf.round(adjust_color(changed, *tf.unstack(factors))), tf.uint8)
 
@@ -131,7 +132,7 @@ _OPERATIONS: dict[str, Callable[[tf.Tensor, _Draw], tf.Tensor]] = {
 
 def _seeds(seed: tf.Tensor) -> list[tf.Tensor]:
     """Return the seeds of the window, of who is mirrored, of the angle, the color and the hole."""
-    return tf.unstack(tf.random.split(seed, 5))
+    return tf.unstack(draws.split(seed, 5))
 
 
 def _window(
@@ -143,7 +144,7 @@ def _window(
     reflect: bool = False,
 ) -> tf.Tensor:
     """Draw a window of each image with a border around it."""
-    places = _integers([2, tf.shape(images)[0]], _seeds(seed)[0], 2 * border + 1)
+    places = draws.integers([2, tf.shape(images)[0]], _seeds(seed)[0], 2 * border + 1)
     top, left = tf.unstack(places)
     return crop(images, top, left, mirrored, border=border, reflect=reflect)
 
@@ -152,12 +153,4 @@ def _mirrored(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
     count = tf.shape(images)[:1]
     if not draw.mirror:
         return tf.zeros(count, tf.bool)
-    return tf.cast(_integers(count, _seeds(draw.seed)[1], 2), tf.bool)
-
-
-def _integers(shape: Any, seed: tf.Tensor, below: int) -> tf.Tensor:
-    return tf.random.stateless_uniform(shape, seed, 0, below, tf.int32)
-
-
-def _floats(shape: Any, seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+    return tf.cast(draws.integers(count, _seeds(draw.seed)[1], 2), tf.bool)

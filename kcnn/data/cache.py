@@ -1,7 +1,7 @@
-"""The arrays of a set of TensorFlow Datasets, kept: decoding happens once.
+"""A cache of decoded sets of TensorFlow Datasets: each set is decoded once.
 
-They lie in `~/.cache/kcnn/data`, or in the folder that `KCNN_DATA_CACHE` names, one file a set.
-Where TensorFlow is not installed, these files are all there is of a set.
+It lies in `~/.cache/kcnn/data`, or in the folder that `KCNN_DATA_CACHE` names, one file a set.
+Where TensorFlow is not installed, only the sets in the cache can be used.
 """
 
 import json
@@ -22,18 +22,18 @@ logger = logging.getLogger("kcnn")
 
 
 def can_decode() -> bool:
-    """Return whether what decodes a set is installed."""
+    """Return whether TensorFlow and TensorFlow Datasets, which decode a set, are installed."""
     return all(find_spec(name) for name in ("tensorflow", "tensorflow_datasets"))
 
 
 @dataclass(frozen=True)
 class SetCache:
-    """Where one set is kept, and whether what is kept is still what would be decoded.
+    """The cached arrays of one set, which are used only while its prepared files are the same.
 
     Attributes:
         name: As tfds writes it, with its configuration and version if they were given.
-        image_size: That every image was resized to, or None.
-        data_dir: Where tfds was told to look; None for its own default.
+        image_size: (height, width) that every image was resized to, or None.
+        data_dir: Where tfds looks for prepared sets; None for its own default.
     """
 
     name: str
@@ -42,40 +42,38 @@ class SetCache:
 
     @property
     def path(self) -> Path:
-        """The file, which need not be there."""
+        """The file, which may not exist yet."""
         size = "-{}x{}".format(*self.image_size) if self.image_size else ""
-        plain = re.sub(r"[^\w.=+-]", "--", self.name)  # a configuration may be named anything
+        plain = re.sub(r"[^\w.=+-]", "--", self.name)  # a configuration may have any name
         return cache_folder("data", "KCNN_DATA_CACHE") / f"{plain}{size}.npz"
 
     def read(self) -> Opened | None:
-        """Return what is kept, or None if it is not there, damaged or no longer true."""
+        """Return the cached arrays, or None if they are missing, damaged or out of date."""
         if not self.path.is_file():
             return None
         try:
             opened, note = array_file.read(self.path)
         except ValueError as error:
-            logger.warning("The kept arrays are damaged and not used: %s", one_line(error))
+            logger.warning("The cached arrays are damaged and not used: %s", one_line(error))
             return None
         if self._is_true(note):
             logger.info("%s: arrays read from %s", self.name, self.path)
             return opened
-        logger.info(
-            "%s: the prepared set is not as it was when %s was written", self.name, self.path
-        )
+        logger.info("%s: the prepared set has changed since %s was written", self.name, self.path)
         return None
 
     def write(self, opened: Opened, stamp: str) -> None:
-        """Keep decoded examples; where that cannot be, say so and go on."""
+        """Cache decoded examples; where that fails, log a warning and go on."""
         try:
             array_file.write(self.path, opened, stamp)
-            logger.info("%s: decoded once, arrays kept in %s", self.name, self.path)
+            logger.info("%s: decoded once, arrays cached in %s", self.name, self.path)
         except OSError as error:
-            logger.warning("The decoded arrays cannot be kept: %s", one_line(error))
+            logger.warning("The decoded arrays cannot be cached: %s", one_line(error))
 
     def stamp(self, folder: Path) -> str:
-        """Return what decides the content: the request, and the prepared files in `folder`.
+        """Return what the content depends on: the request, and the prepared files in `folder`.
 
-        To be taken before anything is decoded: files that change meanwhile then do not fit it.
+        Call it before decoding, so that files that change meanwhile no longer match the stamp.
         """
         versions = folder.parent.iterdir() if folder.is_dir() else ()
         return json.dumps(
@@ -85,7 +83,7 @@ class SetCache:
                 "root": str(_root(self.data_dir)),
                 "folder": str(folder),
                 "files": _files(folder),
-                # A new version of the set beside the old one, or of tfds, changes what a name means
+                # Another version of the set, or of tfds, changes what a name stands for.
                 "versions": sorted(each.name for each in versions if each.is_dir()),
                 "tfds": _tfds_version(),
             }
@@ -96,7 +94,7 @@ class SetCache:
             kept = json.loads(note)
             folder = Path(kept["folder"])
         except (ValueError, TypeError, KeyError):
-            return False  # a file that someone else put there
+            return False  # a file that kcnn did not write
         if can_decode():
             return note == self.stamp(folder)
         return not folder.is_dir() or kept["files"] == _files(folder)
@@ -108,7 +106,7 @@ def _root(data_dir: str | os.PathLike | None) -> Path:
 
 
 def _files(folder: Path) -> list[list]:
-    """Return name, size and time of change of each file, as JSON gives them back."""
+    """Return the name, size and modification time of each file, as JSON returns them."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()]
 

@@ -13,7 +13,7 @@ SOURCES = {
     "svhn_cropped": "99,289 house-number digits in color, 32x32 (TensorFlow Datasets)",
     f"{FOLDER_PREFIX}PATH": "your images: PATH/train/CLASS/*.png and, if present, PATH/test/CLASS",
 }
-"""The best known sources. Every other image-classification set of TensorFlow Datasets works too."""
+"""The best known sources. All image-classification sets of TensorFlow Datasets work, too."""
 
 CHARACTER_SETS = frozenset(
     {"binarized_mnist", "emnist", "kmnist", "mnist", "mnist_corrupted", "omniglot", "svhn_cropped"}

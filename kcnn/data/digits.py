@@ -1,8 +1,8 @@
-"""scikit-learn's handwritten digits: real images that are already installed."""
+"""scikit-learn's handwritten digits: real images that are installed with it."""
 
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,10 +13,10 @@ from kcnn.data.opened import Opened
 
 @dataclass(frozen=True)
 class Digits:
-    """The 1,797 handwritten digits of scikit-learn, enlarged from 8x8 greys to 32x32x3.
+    """The 1,797 handwritten digits of scikit-learn, enlarged from 8x8 gray values to 32x32x3.
 
-    To try things without a download, and for tests. It says little about a model: small ones
-    already exceed 97 %.
+    For tests, and for trials without a download. The accuracy on it says little about a model,
+    because small ones already exceed 97 %.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998.
 
@@ -25,18 +25,25 @@ class Digits:
     (1797, (32, 32, 3))
     """
 
-    mirror: ClassVar[bool] = False
+    @property
+    def mirror(self) -> bool:
+        """False: a mirrored 2 is no 2."""
+        return False
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Return all digits as training examples; `data_dir` has no meaning here."""
+        """Return all digits as training examples; `data_dir` is ignored."""
         from sklearn.datasets import load_digits
 
-        digits = load_digits()
-        grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-        large = np.stack([Image.fromarray(g).resize((32, 32), Image.BILINEAR) for g in grey])
+        digits: Any = load_digits()
+        gray = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+        large = np.stack([_enlarged(image) for image in gray])
         images = np.repeat(large[..., np.newaxis], 3, axis=-1)
         return Opened(
             train=LabelledImages(images, digits.target.astype(np.int32)),
             test=None,
             class_names=tuple(str(name) for name in digits.target_names),
         )
+
+
+def _enlarged(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR))

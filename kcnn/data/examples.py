@@ -1,4 +1,4 @@
-"""Labelled images that can be fetched in any order, from RAM or from the disk."""
+"""Labelled images for TensorFlow, fetched in any order, from RAM or from the disk."""
 
 import re
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import tensorflow as tf
 from kcnn.data.labelled import ImageReader, LabelledImages
 
 PARALLEL_CALLS = 2
-"""Fixed: tf.data's own tuning competes with the training for the cores and delays its end."""
+"""A fixed number, because tf.data's own tuning takes cores from the training and delays its end."""
 
 _READ_BATCH = 512
 
 
 def dataset_options() -> tf.data.Options:
-    """Return the options every dataset of kcnn has: reproducible order and no autotune thread."""
+    """Return the options of every dataset of kcnn: reproducible order and no autotune thread."""
     options = tf.data.Options()
     options.autotune.enabled = False
     options.deterministic = True
@@ -25,22 +25,22 @@ def dataset_options() -> tf.data.Options:
 
 
 def in_main_memory(array: np.ndarray) -> tf.Tensor:
-    """Return a tensor that tf.data can use: it runs on the CPU, also where there is a GPU."""
+    """Return a tensor in the CPU's memory, where tf.data runs, also on a machine with a GPU."""
     with tf.device("CPU"):
         return tf.constant(array)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Labels that are known, and images that are fetched by their index.
+    """Labels in RAM, and images that are fetched by their index.
 
-    A random order, a split and a limit are then all the same thing, an array of indices, no
-    matter whether `fetch` gathers from RAM or decodes files.
+    A random order, a split and a limit are then the same thing, an array of indices, no matter
+    whether `fetch` gathers from RAM or decodes files.
 
     Attributes:
         labels: int32 [N].
         image_shape: (height, width, channels) of every image.
-        fetch: TensorFlow function from int64 indices [B] to uint8 images [B, H, W, C].
+        fetch: A TensorFlow function from int64 indices [B] to uint8 images [B, H, W, C].
     """
 
     labels: np.ndarray
@@ -63,7 +63,7 @@ class Examples:
 
     @classmethod
     def from_reader(cls, reader: ImageReader) -> Self:
-        """Read the images with a function of NumPy."""
+        """Let TensorFlow call a reader that returns NumPy arrays."""
 
         def fetch(indices: tf.Tensor) -> tf.Tensor:
             images = tf.numpy_function(reader.read, [indices], tf.uint8, stateful=False)
@@ -109,7 +109,7 @@ class Examples:
 
 
 def as_examples(part: Examples | ImageReader | LabelledImages) -> Examples:
-    """Return the same for TensorFlow to read."""
+    """Return the same images and labels for TensorFlow."""
     match part:
         case LabelledImages():
             return Examples.from_arrays(part.images, part.labels)
@@ -119,6 +119,6 @@ def as_examples(part: Examples | ImageReader | LabelledImages) -> Examples:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Return the one line that matters: what our own reader raised, or TensorFlow's own words."""
+    """Return one line: the message of our own reader, or else the first of TensorFlow's."""
     own = re.search(r"^.*?ValueError: (.*)$", error.message, re.MULTILINE)
     return own[1] if own else f"An image cannot be decoded: {error.message.splitlines()[0]}"

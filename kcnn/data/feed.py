@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
+from kcnn.data import draws
 from kcnn.data.augment import Augmentation
 from kcnn.data.examples import PARALLEL_CALLS, Examples, dataset_options, in_main_memory
 from kcnn.data.mixing import Mixing
@@ -33,8 +34,8 @@ def in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
 class Shuffled:
     """Training images in random order, augmented, in full batches.
 
-    The content of a batch follows from (seed, epoch, step) alone: there is no generator whose
-    state had to be restored to go on in the middle of a training.
+    A batch follows from (seed, epoch, step) alone. A stopped training can therefore go on without
+    restoring the state of a generator.
 
     Attributes:
         examples: The training images and their labels.
@@ -57,36 +58,31 @@ class Shuffled:
 
     @cached_property
     def train(self) -> tf.data.Dataset:
-        """One epoch: epoch 0 when it is iterated first, then epoch 1, and so on."""
-        with tf.device("CPU"):  # as in in_main_memory
-            iterated = tf.Variable(0, trainable=False, dtype=tf.int64)
+        """One epoch. The first iteration yields epoch 0, the next one epoch 1, and so on."""
+        with tf.device("CPU"):  # as `in_main_memory` does
+            iterated = tf.Variable(tf.zeros([], tf.int64), trainable=False)
         numbers = tf.data.Dataset.from_tensors(0).map(lambda _: iterated.assign_add(1) - 1)
         steps = tf.data.experimental.assert_cardinality(self.steps_per_epoch)
         return self._of_epochs(numbers).apply(steps).with_options(dataset_options())
 
-    def batches(self, epoch: int | tf.Variable = 0, step: int = 0) -> tf.data.Dataset:
-        """Return all batches from this step of this epoch on, without end.
-
-        A variable is read whenever an iteration begins.
-        """
+    def batches(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
+        """Return all batches from this step of this epoch on, without end."""
         skipped, step = divmod(step, self.steps_per_epoch)
-        numbers = tf.data.Dataset.from_tensors(0).flat_map(
-            lambda _: tf.data.Dataset.counter(tf.cast(epoch, tf.int64) + skipped)
-        )
+        numbers = tf.data.Dataset.counter(epoch + skipped)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return self._of_epochs(numbers, step).apply(endless).with_options(dataset_options())
 
     def _of_epochs(self, numbers: tf.data.Dataset, first_step: int = 0) -> tf.data.Dataset:
-        """Return the batches of the numbered epochs; only indices of skipped ones are made."""
+        """Return the batches of these epochs. For skipped ones, no image is read or changed."""
         labels = in_main_memory(self.examples.labels)
-        # Which images are mirrored in the odd epochs; in the even ones it is the others.
-        draws = np.random.default_rng(self.seed).integers(0, 2, len(self.examples))
-        sides = in_main_memory(draws)
+        # For "alternating": where this is 1, the odd epochs mirror the image; else the even ones.
+        random = np.random.default_rng(self.seed)
+        sides = in_main_memory(random.integers(0, 2, len(self.examples)))
 
         def make_batch(
             indices: tf.Tensor, batch_seed: tf.Tensor, number: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            turned = tf.gather(sides, indices) == number % 2
+            turned = tf.gather(sides, indices) == tf.math.floormod(number, 2)
             images = self.augment(self.examples.fetch(indices), batch_seed, turned)
             return self.mix(images, tf.gather(labels, indices), batch_seed)
 
@@ -101,7 +97,7 @@ class Shuffled:
     def _draw(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Draw an epoch: indices [steps, B], a seed [steps, 2], and the epoch's number [steps]."""
         count, steps = len(self.examples), self.steps_per_epoch
-        seeds = tf.random.split([self.seed, number], steps + 1)
-        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds[0])
+        seeds = draws.split([self.seed, number], steps + 1)
+        order = draws.shuffle(tf.range(count, dtype=tf.int64), seeds[0])
         order = tf.reshape(order[: steps * self.batch_size], [steps, self.batch_size])
         return order, seeds[1:], tf.repeat(number, steps)

@@ -1,4 +1,4 @@
-"""A folder of images, one folder a class."""
+"""A folder of images, with one subfolder for each class."""
 
 import os
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from kcnn.data.opened import Opened, check_image_size
 class Folder:
     """Your own images: `path/train/CLASS/*.png` and, if there is one, `path/test/CLASS/*.png`.
 
-    PNG, JPEG, WebP, GIF and BMP files; everything else in a class folder is left alone. Without a
-    `train` folder, the class folders lie directly in `path`. Every image becomes RGB.
+    PNG, JPEG, WebP, GIF and BMP files are read; other files in a class folder are ignored. Without
+    a `train` folder, the class folders lie directly in `path`. Every image becomes RGB.
 
     Attributes:
         path: The folder.
         image_size: (height, width) that every image is scaled and cropped to, as `read_image`
-            does. Needed when they differ in size; None keeps the size they all have.
-        mirror: Whether a mirror image still belongs to its class. Say False for text and signs.
+            does. Needed if they differ in size; None keeps the size they all have.
+        mirror: Whether a mirror image still belongs to its class. False for text and signs.
     """
 
     path: str | os.PathLike
@@ -36,11 +36,11 @@ class Folder:
         check_image_size(self.image_size)
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """List the files and look at the head of each; `data_dir` has no meaning here.
+        """List the files and read the header of each; `data_dir` is ignored.
 
         Raises:
-            ValueError: If a folder is missing or empty, there is only one class, an image is none,
-                or images differ in size and `image_size` is None.
+            ValueError: If a folder is missing or empty, there is only one class, a file is no
+                image, or images differ in size and `image_size` is None.
         """
         root = Path(self.path).expanduser()
         if not root.is_dir():
@@ -66,7 +66,7 @@ class Folder:
         self, folder: Path, class_names: tuple[str, ...], size: tuple[int, int] | None = None
     ) -> ImageReader:
         paths, labels = _files(folder, class_names)
-        sizes = [read_size(path) for path in paths]  # Also finds files that are no images.
+        sizes = [read_size(path) for path in paths]  # also finds files that are no images
         size = self.image_size or size or sizes[0]
         if self.image_size is None:
             for path, received in zip(paths, sizes, strict=True):
@@ -91,10 +91,10 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 
 def _files(folder: Path, class_names: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
     """Return the image files of all classes and their labels, int32."""
-    strangers = sorted(set(_class_names(folder)) - set(class_names))
-    if strangers:
+    unknown = sorted(set(_class_names(folder)) - set(class_names))
+    if unknown:
         raise ValueError(
-            f"Class {strangers[0]!r} is in {str(folder)!r} but not among the training classes: "
+            f"Class {unknown[0]!r} is in {str(folder)!r} but not among the training classes: "
             f"{', '.join(class_names)}."
         )
     paths, labels = [], []
@@ -114,7 +114,7 @@ def _files(folder: Path, class_names: tuple[str, ...]) -> tuple[list[str], np.nd
 
 def _images(folder: Path) -> list[str]:
     files = folder.iterdir() if folder.is_dir() else []
-    # Systems leave hidden files such as ._photo.jpg that are no images.
+    # Operating systems leave hidden files such as ._photo.jpg that are no images.
     visible = (file for file in files if not file.name.startswith("."))
     return sorted(str(file) for file in visible if file.suffix.lower() in SUFFIXES)
 

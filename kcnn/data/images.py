@@ -2,6 +2,7 @@
 
 import io
 import os
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -12,9 +13,9 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """File names that count as images."""
 
 MAX_PIXELS = 50_000_000
-"""Larger images are refused: a few kilobytes of PNG can unfold to gigabytes."""
+"""Larger images are refused: a few kilobytes of PNG can decode to gigabytes."""
 
-# Named, so that a file with an image's suffix cannot reach Pillow's rarer decoders.
+# Listed, so that a file with an image's suffix cannot reach Pillow's rarer decoders.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = 1
@@ -24,23 +25,23 @@ _FIRST_SIDEWAYS = 5
 def read_image(path: str | os.PathLike, image_size: tuple[int, int] | None = None) -> np.ndarray:
     """Return an image file as uint8 RGB [H, W, 3], as a picture viewer shows it.
 
-    The picture is turned as its EXIF orientation says, its colours are taken from its ICC profile
-    to sRGB, 16 bits are scaled to 8, grey is repeated three times, what is transparent is white
-    (Keras and torchvision drop transparency, and colours come up that nobody ever saw), and of an
-    animation the first frame counts.
+    The picture is rotated as its EXIF orientation says, its colors are converted from its ICC
+    profile to sRGB, 16 bits are scaled to 8, gray is repeated three times, and transparent pixels
+    become white (Keras and torchvision drop transparency, which shows colors that no viewer does).
+    Of an animation, the first frame is read.
 
     Args:
         path: A PNG, JPEG, WebP, GIF or BMP file.
-        image_size: (height, width) to scale to; None keeps the size. Nothing is stretched: the
-            picture is made just large enough to cover that size, bilinear with antialiasing, and
-            what sticks out on two sides is cut off evenly, as is usual for ImageNet's models.
+        image_size: (height, width) in pixels to scale to; None keeps the size. The aspect ratio
+            is kept: the picture is scaled, bilinear with antialiasing, until it just covers that
+            size, and the rest is cropped evenly on two sides, as is usual for ImageNet models.
 
     Raises:
-        ValueError: If there is no such file, it is no image, is damaged or has more than
-            `MAX_PIXELS`.
+        ValueError: If the file does not exist, is no image, is damaged or has more than
+            `MAX_PIXELS` pixels.
 
     >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "grey.png")
+    >>> path = os.path.join(tempfile.mkdtemp(), "gray.png")
     >>> Image.new("L", (6, 4), 200).save(path)
     >>> read_image(path).shape, read_image(path, (2, 2)).max().item()
     ((4, 6, 3), 200)
@@ -48,35 +49,37 @@ def read_image(path: str | os.PathLike, image_size: tuple[int, int] | None = Non
     with _opened(path) as image:
         try:
             if image_size is not None:
-                # A large JPEG is decoded at a half, a quarter or an eighth, in a fraction of the
-                # time; at no less than twice the size, so that `fit` still has what to average.
-                image.draft(None, (2 * max(image_size),) * 2)
+                # Decodes a large JPEG at a half, a quarter or an eighth of its size, in a fraction
+                # of the time, but at no less than twice `image_size`, so that `fit` can average.
+                side = 2 * max(image_size)
+                image.draft(None, (side, side))
             image.load()
             profile = image.info.get("icc_profile")
             image = _opaque(_upright(image))
         except Exception as error:
             raise _unreadable(path, error) from error
     if image_size is not None and image.size != image_size[::-1]:
-        image = ImageOps.fit(image, image_size[::-1], Image.Resampling.BILINEAR)
+        height, width = image_size
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
     return np.asarray(_to_srgb(image, profile))
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
-    """Return the (height, width) of an image file from its head, without decoding it.
+    """Return the (height, width) of an image file from its header, without decoding it.
 
     Raises:
-        ValueError: As `read_image`, but damage behind the head goes unnoticed.
+        ValueError: As `read_image`, but damage after the header goes unnoticed.
     """
     with _opened(path) as image:
         width, height = image.size
-        # A PNG may state its orientation behind the pixels, and Pillow would decode to find it.
+        # A PNG may state its orientation after the pixels, and Pillow would decode them to find it.
         stated = image.format != "PNG" or "exif" in image.info
         sideways = stated and _orientation(image) >= _FIRST_SIDEWAYS
         return (width, height) if sideways else (height, width)
 
 
 def _opened(path: str | os.PathLike) -> Image.Image:
-    # Pillow's decoders raise nearly every kind of exception on damaged files, hence Exception.
+    # Exception, because Pillow's decoders raise nearly every kind of it on damaged files.
     try:
         image = Image.open(path, formats=_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -92,7 +95,7 @@ def _opened(path: str | os.PathLike) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT))
-    except Exception:  # Damaged EXIF is no reason to refuse a whole picture.
+    except Exception:  # damaged EXIF is no reason to refuse the picture
         return _UPRIGHT
 
 
@@ -101,8 +104,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return the image in 8 bits, grey, RGB or CMYK, so that it can be scaled."""
-    if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it at 255.
+    """Return the image in 8 bits, gray, RGB or CMYK, so that it can be scaled."""
+    if image.mode.startswith("I"):  # 16-bit gray, which Pillow would clip at 255
         scaled = (np.asarray(image).astype(np.uint32) + 128) // 257
         return Image.fromarray(scaled.astype(np.uint8))
     if image.has_transparency_data:
@@ -116,9 +119,10 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             target = ImageCms.createProfile("sRGB")
-            return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            return cast("Image.Image", converted)  # None is returned only by inPlace
         except (ImageCms.PyCMSError, OSError):
-            pass  # Viewers, too, pass over a profile that is damaged or of another kind of image.
+            pass  # as viewers ignore a profile that is damaged or of another kind of image
     return image.convert("RGB")
 
 

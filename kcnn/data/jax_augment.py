@@ -161,8 +161,8 @@ def crop(
         top: int32 [B], first row of each window, 0 to 2 * border.
         left: int32 [B], first column.
         mirrored: bool [B], whether to mirror the window.
-        border: pixels that are added on every side.
-        reflect: whether the border shows the pixels inside it, else it is black.
+        border: Pixels that are added on every side.
+        reflect: Whether the border mirrors the pixels inside it; else it is black.
     """
     sides = [(0, 0), (border, border), (border, border), (0, 0)]
     padded = jnp.pad(images, sides, "reflect" if reflect else "constant")
@@ -202,12 +202,12 @@ def cutmix(
 
     Args:
         images: uint8 [B, H, W, C].
-        others: uint8 [B, H, W, C], the pixels are taken from the same place.
-        share: float32 [B], what remains of the first image, 0 to 1.
+        others: uint8 [B, H, W, C], whose pixels are pasted in the same place.
+        share: float32 [B], how much of the first image remains, 0 to 1.
         center: int32 [2, B], row and column of the middle of each rectangle.
 
     Returns:
-        The images, and the share that did remain, from the number of pixels.
+        The images, and the share of pixels that remained, float32 [B].
     """
     height, width = images.shape[1:3]
     side = jnp.sqrt(1 - share)

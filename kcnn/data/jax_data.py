@@ -1,4 +1,4 @@
-"""A data set for training in JAX: all of it lies on the accelerator and is copied only once."""
+"""A data set for training in JAX: it is copied to the accelerator once, as a whole."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from kcnn.data.splits import check_arguments, check_batch_size
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Labelled images in order, batch by batch; it is iterated as a `tf.data.Dataset` is.
+    """Labelled images in order, batch by batch, iterated as a `tf.data.Dataset` is.
 
     Attributes:
         part: The images and their labels.
@@ -32,9 +32,10 @@ class Batches:
 
 @dataclass(frozen=True, eq=False)
 class JaxData:
-    """Arrays, and how they are fed to a training on the JAX backend: what `Data` is to TensorFlow.
+    """A data set for a training on the JAX backend, as `Data` is for TensorFlow.
 
-    `kcnn.train` takes either. Every epoch's order and draws follow from (seed, epoch, step) alone.
+    `kcnn.train` takes either. The order and the random changes of an epoch follow from
+    (seed, epoch, step) alone.
 
     Attributes:
         arrays: What `kcnn.data.load_arrays` returns.

@@ -1,4 +1,4 @@
-"""Labelled images in NumPy alone: what every source holds once it is decoded."""
+"""Labelled images in NumPy alone: what every source becomes once it is decoded."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 RAM_LIMIT = 1 << 30
-"""Sets of up to that many decoded bytes are held in RAM; larger ones are read batch by batch."""
+"""Sets of up to this many decoded bytes are held in RAM; larger ones are read batch by batch."""
 
 _READERS, _READ_BATCH = 2, 256
 
@@ -50,12 +50,12 @@ class LabelledImages:
 
 @dataclass(frozen=True, eq=False)
 class ImageReader:
-    """Labels that are known, and images that are read by their index.
+    """Labels in RAM, and images that are read by their index.
 
     Attributes:
         labels: int32 [N].
         image_shape: (height, width, channels) of every image.
-        read: function from indices [B] to uint8 images [B, H, W, C].
+        read: A function from indices [B] to uint8 images [B, H, W, C].
     """
 
     labels: np.ndarray
@@ -78,7 +78,7 @@ class ImageReader:
         )
 
     def decoded(self) -> LabelledImages:
-        """Read every image, two batches at a time: what decodes images lets Python go on."""
+        """Read every image, two batches at a time: Pillow releases Python's lock while decoding."""
         images = np.empty((len(self), *self.image_shape), np.uint8)
         places = np.arange(len(self))
         batches = [places[start : start + _READ_BATCH] for start in places[::_READ_BATCH]]

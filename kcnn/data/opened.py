@@ -9,6 +9,8 @@ from kcnn.data.labelled import ImageReader, LabelledImages
 if TYPE_CHECKING:
     from kcnn.data.examples import Examples
 
+    Part = Examples | ImageReader | LabelledImages
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -20,8 +22,8 @@ class Opened:
         class_names: One name a label.
     """
 
-    train: "Examples | ImageReader | LabelledImages"
-    test: "Examples | ImageReader | LabelledImages | None"
+    train: "Part"
+    test: "Part | None"
     class_names: tuple[str, ...]
 
     @property

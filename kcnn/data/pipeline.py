@@ -1,8 +1,9 @@
-"""From a source to four `tf.data.Dataset`s: the front door of the data room."""
+"""Load a source as four `tf.data.Dataset`s: the way into this package."""
 
 import logging
 import os
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -25,17 +26,18 @@ logger = logging.getLogger("kcnn")
 class Data:
     """A data set, ready for `model.fit`.
 
-    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]); `train` with
-    "mixup" or "cutmix" has soft labels instead, float32 [B, classes]: the share of each class in
-    the image. Give Keras's `fit` shuffle=False with them: it has nothing to shuffle here and would
-    warn about it.
+    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]). With "mixup" or
+    "cutmix", `train` has soft labels instead, float32 [B, classes]: the share of each class in the
+    image. Pass shuffle=False to Keras's `fit`, which cannot shuffle a `tf.data.Dataset` and warns
+    that it does not.
 
     Attributes:
-        train: One epoch, shuffled and augmented, with a fresh order and fresh draws each time it
-            is iterated. Its batches are full: what is left over is in another epoch's batches.
-        validation: In order, as it is, all of it. Everything is chosen on this one.
-        test: In order, as it is, all of it. To be scored once.
-        calibration: The training images in a fixed random order, not augmented: for int8
+        train: One epoch, shuffled and augmented, with a fresh order and fresh random changes each
+            time it is iterated. All its batches are full: images that are left over come in another
+            epoch.
+        validation: All validation images, in order and unchanged. Everything is chosen on them.
+        test: All test images, in order and unchanged, to be scored once.
+        calibration: The training images in a fixed random order, not augmented, for int8
             calibration and for explanations.
         class_names: One name a label.
         image_shape: (height, width, channels).
@@ -43,7 +45,7 @@ class Data:
         num_validation: Number of validation images.
         num_test: Number of test images.
         steps_per_epoch: Number of batches of `train`.
-        shuffled: What makes `train` and `batches`. None if `train` is a data set of your own.
+        shuffled: Makes `train` and `batches`. None if `train` is a dataset of your own.
     """
 
     train: tf.data.Dataset
@@ -58,19 +60,20 @@ class Data:
     steps_per_epoch: int
     shuffled: Shuffled | None = field(default=None, compare=False, repr=False)
 
-    def batches(self, epoch: int | tf.Variable = 0, step: int = 0) -> tf.data.Dataset:
+    def batches(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
         """Return all training batches from this step of this epoch on, without end.
 
-        For training loops: the batches follow from (seed, epoch, step) alone, no matter what the
-        data were used for before, so that a stopped training goes on with the batches that it
-        would have met. Nothing is read or augmented for the steps that are left out.
+        For training loops: the batches follow from (seed, epoch, step) alone, whatever the data
+        were used for before. A stopped training can therefore go on with the batches that it would
+        have had. No image of an earlier step is read or augmented.
 
-        A `train` of your own is repeated instead, from its beginning, and `step` batches are
-        skipped; what it yields is up to you.
+        A `train` of your own is repeated from its beginning instead, `epoch` is ignored, and `step`
+        batches are skipped.
 
         Args:
-            epoch: From 0. A variable is read whenever an iteration begins.
-            step: From 0; steps beyond the epoch's last one are those of later epochs.
+            epoch: Number of the epoch, from 0.
+            step: Number of the batch within the epoch, from 0; one past the end of the epoch counts
+                on in the next ones.
 
         Raises:
             ValueError: If an argument is no integer of at least 0.
@@ -83,8 +86,7 @@ class Data:
         >>> first_labels(data.batches(1)) == first_labels(data.batches(0, data.steps_per_epoch))
         True
         """
-        if not isinstance(epoch, tf.Variable):
-            check_count("epoch", epoch, minimum=0)
+        check_count("epoch", epoch, minimum=0)
         check_count("step", step, minimum=0)
         if self.shuffled is None or self.shuffled.train is not self.train:
             return self.train.repeat().skip(step)
@@ -103,16 +105,16 @@ def load(
 ) -> Data:
     """Load a set of labelled images, split it, and make batches of it.
 
-    Sets of up to 1 GB (decoded) are held in RAM as uint8, larger ones are read from the disk while
-    they are used; nothing else differs. Two calls with the same arguments give the same batches
-    in the same order, whatever the global seeds are.
+    Sets of up to 1 GB (decoded) are held in RAM as uint8. Larger ones are read from the disk during
+    the training; nothing else differs. Two calls with the same arguments give the same batches in
+    the same order, whatever the global seeds are.
 
     Args:
         name: One of `kcnn.data.names()`, any other image-classification set of TensorFlow
             Datasets, "folder:PATH" for your own images, or a source: `kcnn.data.Digits`,
             `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
             two, or `kcnn.data.source(name, image_size=(height, width))`.
-        batch_size: Images a batch.
+        batch_size: Number of images in a batch.
         augment: One of `kcnn.data.AUGMENTATIONS`; a function of your own, or its place as
             "module:function"; or a list of functions, places and `kcnn.data.OPERATIONS`, which
             follow each other: ("strong", "cutout"). A function is called with uint8 images
@@ -121,17 +123,18 @@ def load(
             "mixup" and "cutmix" make soft labels, float32 [batch_size, classes], in `train`,
             whose loss is CategoricalCrossentropy; in a list they come last. A source whose
             `mirror` is False, such as digits, is never mirrored.
-        validation: Share of the training images to cut off as validation set, above 0 and below
-            0.5, with the same share of every class.
+        validation: Share of the training images that become the validation set, above 0 and below
+            0.5, the same share of every class.
         seed: Decides the validation set, the order and every random change.
         data_dir: Where TensorFlow Datasets keeps its sets; None means the environment variable
             TFDS_DATA_DIR, else ~/tensorflow_datasets.
-        limit: Keep at most that many training (before the cut) and that many test images, for a
-            quick trial.
+        limit: Keep at most this many training images (before the validation set is taken from
+            them) and this many test images, for a quick trial.
 
     Raises:
-        ValueError: If an argument is unknown or out of range, or an image or a folder is not fit.
-        RuntimeError: If the set is neither there nor can be downloaded.
+        ValueError: If an argument is unknown or out of range, or an image or a folder cannot be
+            used.
+        RuntimeError: If the set is not prepared and cannot be downloaded.
 
     >>> data = load("digits", batch_size=32)
     >>> data.num_train, data.num_validation, data.num_test, data.steps_per_epoch
@@ -154,7 +157,7 @@ def load(
     order = np.random.default_rng(seed).permutation(len(train))
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
     test_batches = in_order(test, batch_size)
-    test_batches.holds_test_images = True  # export refuses to calibrate on them
+    cast("Any", test_batches).holds_test_images = True  # export refuses to calibrate on them
     shuffled = Shuffled(train, batch_size, seed, change, mix)
     return Data(
         train=shuffled.train,

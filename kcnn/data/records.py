@@ -1,7 +1,7 @@
 """TFRecord files whose records can be read in any order.
 
-TensorFlow reads a TFRecord file from its beginning only. An index of where the records begin
-makes a split, a limit and a full shuffle cheap, also for a set that is larger than the RAM.
+TensorFlow reads a TFRecord file only from its beginning. An index of where the records begin makes
+a split, a limit and a full shuffle cheap, also for a set that is larger than the RAM.
 
 A record is: length (uint64, little-endian), checksum of it (4 bytes), the payload, checksum (4).
 https://www.tensorflow.org/tutorials/load_data/tfrecord
@@ -19,7 +19,7 @@ _SCAN_BUFFER = 1 << 20
 
 
 def scan(path: str | os.PathLike) -> Iterator[tuple[int, bytes]]:
-    """Yield each record of a TFRecord file with the byte it begins at.
+    """Yield each record of a TFRecord file, after the byte at which it begins.
 
     Raises:
         RuntimeError: If the file ends in the middle of a record.
@@ -46,7 +46,7 @@ class RecordIndex:
     Attributes:
         paths: The files.
         files: int64 [N], which of the files each record lies in.
-        offsets: int64 [N], the byte its payload begins at.
+        offsets: int64 [N], the byte at which its payload begins.
         lengths: int64 [N], the bytes of its payload.
     """
 
@@ -59,8 +59,8 @@ class RecordIndex:
         """Return the payloads at `indices` as an object array of bytes."""
         payloads = np.empty(len(indices), object)
         for place, index in enumerate(indices):
-            # Opened anew: neither a limit on open files nor a position shared by two threads.
+            # Opened each time: threads then share no position, and no limit on open files counts.
             with open(self.paths[self.files[index]], "rb", buffering=0) as file:
-                file.seek(self.offsets[index])
-                payloads[place] = file.read(self.lengths[index])
+                file.seek(int(self.offsets[index]))
+                payloads[place] = file.read(int(self.lengths[index]))
         return payloads

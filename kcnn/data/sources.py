@@ -1,4 +1,4 @@
-"""From a name to the source of images that it stands for."""
+"""Find the source of images that a name stands for."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from kcnn.data.tfds_source import Tfds
 
 
 def has_own_size(name: str) -> bool:
-    """Return whether the images of a source have one size already, and take no other.
+    """Return whether the images of a source have a fixed size, which cannot be changed.
 
     >>> has_own_size("digits"), has_own_size("cifar10")
     (True, False)
@@ -22,14 +22,15 @@ def has_own_size(name: str) -> bool:
 
 
 def source(name: str, *, image_size: tuple[int, int] | None = None) -> Source:
-    """Return the source that a name stands for, as `load` does, but with an image size.
+    """Return the source that a name stands for, with an image size.
 
     Args:
         name: As in `load`.
         image_size: (height, width) that every image is resized to; None keeps their own.
 
     Raises:
-        ValueError: If a size is given for digits or arrays, which have one, or `name` is no string.
+        ValueError: If a size is given for digits or arrays, which have a fixed one, or `name` is no
+            string.
 
     >>> source("folder:flowers", image_size=(64, 64))
     Folder(path='flowers', image_size=(64, 64), mirror=True)

@@ -1,28 +1,26 @@
-"""Cut examples into training, validation and test sets that have the same share of every class."""
+"""Split examples into training, validation and test sets with the same share of every class."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kcnn.data.labelled import ImageReader, LabelledImages
+from kcnn.checks import check_count
 from kcnn.data.opened import Opened
 
 if TYPE_CHECKING:
-    from kcnn.data.examples import Examples
-
-Part = TypeVar("Part", "Examples", ImageReader, LabelledImages)
+    from kcnn.data.opened import Part
 
 TEST_FRACTION = 0.2
-"""What a source without a test set of its own loses to one. The cut does not depend on a seed."""
+"""Share of a source without a test set that becomes one. Which images does not depend on a seed."""
 
 _FIXED_SEED = 0
 
 
 def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return all indices in a random order whose every beginning has the shares of the whole.
+    """Return all indices in a random order in which every prefix has the class shares of the whole.
 
-    The first tenth of it is thus a stratified sample, and so is the rest. Each image gets its
-    place within its own class, a quantile, and the quantiles of all classes are merged.
+    The first tenth is thus a stratified sample, and so is the rest. Each image gets a random
+    quantile within its class, and the images of all classes are sorted by quantile.
 
     >>> labels = np.array([0, 0, 0, 0, 1, 1])
     >>> labels[stratified_order(labels, seed=0)[:3]].tolist().count(1)
@@ -40,15 +38,15 @@ def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
 
 def split(
     opened: Opened, validation: float, seed: int, limit: int | None
-) -> tuple[Part, Part, Part]:
+) -> "tuple[Part, Part, Part]":
     """Return the training, validation and test examples.
 
     Args:
-        opened: What a source gave.
+        opened: What a source returned.
         validation: Share of the training images that becomes the validation set.
         seed: Decides which images these are.
-        limit: Keep at most that many training images, before the validation set is cut from
-            them, and that many test images. Which ones does not depend on the seed.
+        limit: Keep at most this many training images, before the validation set is taken from
+            them, and this many test images. Which ones does not depend on the seed.
 
     Raises:
         ValueError: If a set would be empty or a class would have no training image.
@@ -64,14 +62,16 @@ def split(
     return train, held_out, test
 
 
-def _cut(examples: Part, count: int, seed: int) -> tuple[Part, Part]:
+def _cut(examples: "Part", count: int, seed: int) -> "tuple[Part, Part]":
     order = stratified_order(examples.labels, seed)
-    # Sorted, so that what lies on the disk is read from its beginning to its end.
+    # Sorted, so that files on the disk are read from beginning to end.
     first, rest = np.sort(order[:count]), np.sort(order[count:])
     return examples.subset(first), examples.subset(rest)
 
 
-def _check(opened: Opened, train: Part, validation: Part, test: Part, limit: int | None) -> None:
+def _check(
+    opened: Opened, train: "Part", validation: "Part", test: "Part", limit: int | None
+) -> None:
     cause = f"limit={limit} is too small" if limit is not None else "There are too few images"
     for name, part in {"validation": validation, "test": test}.items():
         if not len(part):
@@ -88,27 +88,22 @@ def _check(opened: Opened, train: Part, validation: Part, test: Part, limit: int
 
 
 def check_arguments(*, seed: int, validation: float = 0.1, limit: int | None = None) -> None:
-    """Refuse arguments of `kcnn.data.load` with which nothing can be cut."""
-    _check_integer("seed", seed, least=0)
+    """Raise a ValueError for an argument of `kcnn.data.load` that is out of range."""
+    check_count("seed", seed, minimum=0)
     if limit is not None:
-        _check_integer("limit", limit, least=1)
+        check_count("limit", limit)
     if not isinstance(validation, int | float) or not 0 < validation < 0.5:
         raise ValueError(
-            "validation must be above 0, for everything is chosen on it, and below 0.5. "
+            "validation must be above 0, because everything is chosen on it, and below 0.5. "
             f"Received: {validation!r}."
         )
 
 
 def check_batch_size(batch_size: int, num_train: int | None = None) -> None:
-    """Refuse a batch that is none, or larger than the training set."""
-    _check_integer("batch_size", batch_size, least=1)
+    """Raise a ValueError for a batch size below 1, or larger than the training set."""
+    check_count("batch_size", batch_size)
     if num_train is not None and batch_size > num_train:
         raise ValueError(
             f"batch_size={batch_size} is larger than the training set of {num_train} images: "
             f"pass batch_size={num_train} or less."
         )
-
-
-def _check_integer(name: str, value: int, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}. Received: {value!r}.")

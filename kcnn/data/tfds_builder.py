@@ -28,7 +28,7 @@ logger = logging.getLogger("kcnn")
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep tfds's warnings about folders that are not there yet off the terminal."""
+    """Silence tfds's warnings about folders that do not exist yet."""
     absl = logging.getLogger("absl")
     level = absl.level
     absl.setLevel(logging.ERROR)
@@ -40,10 +40,10 @@ def _quiet() -> Iterator[None]:
 
 @_quiet()
 def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
-    """Return the builder of a set, which knows what the set holds before it is downloaded.
+    """Return the builder of a set, which describes the set before it is downloaded.
 
     Raises:
-        ValueError: If tfds knows no such set, version or configuration.
+        ValueError: If tfds has no such set, version or configuration.
     """
     try:
         data_dir = None if data_dir is None else os.path.expanduser(data_dir)
@@ -60,10 +60,10 @@ def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuil
 
 @_quiet()
 def prepare(builder: tfds.core.DatasetBuilder) -> None:
-    """Download a set and write it to its folder, unless that has been done.
+    """Download a set and write it to its folder, unless it is prepared already.
 
     Raises:
-        RuntimeError: If that is not possible: at once where there is no network.
+        RuntimeError: If that fails; at once where there is no network.
     """
     if builder.is_prepared():
         return
@@ -78,14 +78,14 @@ def prepare(builder: tfds.core.DatasetBuilder) -> None:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             builder.download_and_prepare()
-    except Exception as error:  # Every set runs code of its own, which raises what it likes.
+    except Exception as error:  # every set has code of its own, which may raise anything
         reason = _first_line(error)
         raise RuntimeError(f"{where} and preparing it failed: {reason} {_ADVICE}") from error
 
 
 def _unreachable_host(builder: tfds.core.DatasetBuilder, downloads: Path) -> str | None:
-    """Return a host if none of those the set comes from answers; tfds would retry for minutes."""
-    if getproxies() or any(downloads.rglob("*.INFO")):  # The proxy decides, or files are there.
+    """Return one of the set's hosts if none of them answers; tfds would retry for minutes."""
+    if getproxies() or any(downloads.rglob("*.INFO")):  # a proxy decides, or there are files
         return None
     urls = [urlsplit(url) for url in builder.url_infos or ()]
     hosts = {url.hostname: _PORTS.get(url.scheme, 443) for url in urls if url.hostname}

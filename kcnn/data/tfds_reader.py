@@ -1,6 +1,7 @@
-"""Read a prepared set of TensorFlow Datasets: its labels at once, its images when asked for."""
+"""Read a prepared set of TensorFlow Datasets: its labels at once, its images when needed."""
 
 import os
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
@@ -17,10 +18,9 @@ ImageSize = tuple[int, int] | None
 def prepared(
     name: str, image_size: ImageSize, data_dir: str | os.PathLike | None
 ) -> tfds.core.DatasetBuilder:
-    """Return the builder of a set that is there and fits; see `Tfds.open`."""
+    """Return the builder of a set, downloaded if need be; see `Tfds.open`."""
     builder = tfds_builder.find(name, data_dir)
-    shape = _shape(builder, image_size)
-    if None in shape:  # before hours of downloading
+    if None in _shape(builder, image_size):  # before hours of downloading
         raise ValueError(
             f"Images of data set {name!r} differ in size. Give all one size: "
             f"kcnn.data.load(kcnn.data.Tfds({name!r}, image_size=(64, 64))), or to kcnn run --set "
@@ -36,17 +36,29 @@ def read(builder: tfds.core.DatasetBuilder, image_size: ImageSize) -> Opened:
     if "train" not in builder.info.splits:
         raise ValueError(f"Data set {builder.name!r} has no train split. Received: {splits}.")
     train = _examples(builder, "train", image_size)
-    class_names = tuple(builder.info.features[_keys(builder)[1]].names)
+    class_names = tuple(_features(builder).label.names)
     for split in ("test", "validation"):
         if split in builder.info.splits:
             test = _examples(builder, split, image_size)
-            if (test.labels >= 0).all():  # -1: the labels of a test set are kept secret.
+            if (test.labels >= 0).all():  # -1 where the labels of a test set are secret
                 return Opened(train, test, class_names)
     return Opened(train, None, class_names)
 
 
-def _shape(builder: tfds.core.DatasetBuilder, image_size: ImageSize) -> tuple[int | None, ...]:
-    image = builder.info.features[_keys(builder)[0]]
+class _Features(NamedTuple):
+    """The image and the label of a set, and the names that its records have for them."""
+
+    image_key: str
+    image: Any  # tfds.features.Image, whose annotations are looser than what it returns
+    label_key: str
+    label: tfds.features.ClassLabel
+
+
+def _shape(
+    builder: tfds.core.DatasetBuilder, image_size: ImageSize
+) -> tuple[int | None, int | None, int]:
+    """Return height, width and channels; None for sizes that differ from image to image."""
+    image = _features(builder).image
     height, width, channels = image.shape
     dtype = np.dtype(image.np_dtype)
     if channels not in (1, 3) or dtype != np.uint8:
@@ -60,8 +72,8 @@ def _shape(builder: tfds.core.DatasetBuilder, image_size: ImageSize) -> tuple[in
 
 
 def _examples(builder: tfds.core.DatasetBuilder, split: str, image_size: ImageSize) -> Examples:
-    image_key, label_key = _keys(builder)
-    shape = _shape(builder, image_size)
+    image_key, _, label_key, _ = _features(builder)
+    shape = cast("tuple[int, int, int]", _shape(builder, image_size))  # as `prepared` checked
     index, labels = _index(builder, split, label_key)
     features = {image_key: tf.io.FixedLenFeature([], tf.string)}
 
@@ -80,15 +92,16 @@ def _examples(builder: tfds.core.DatasetBuilder, split: str, image_size: ImageSi
     return Examples(labels, shape, fetch)
 
 
-def _keys(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
-    """Return the names of the image and of the label among the features."""
+def _features(builder: tfds.core.DatasetBuilder) -> _Features:
     features = builder.info.features
-    keys = builder.info.supervised_keys
     named = dict(features.items()) if isinstance(features, tfds.features.FeaturesDict) else {}
-    if keys is not None and len(keys) == 2 and all(isinstance(key, str) for key in keys):
-        image, label = (named.get(key) for key in keys)
-        if isinstance(image, tfds.features.Image) and isinstance(label, tfds.features.ClassLabel):
-            return keys
+    match builder.info.supervised_keys:
+        case (str(image_key), str(label_key)):
+            image, label = named.get(image_key), named.get(label_key)
+            if isinstance(image, tfds.features.Image) and isinstance(
+                label, tfds.features.ClassLabel
+            ):
+                return _Features(image_key, image, label_key, label)
     raise ValueError(
         f"Data set {builder.name!r} is no image classification: it does not pair one image with "
         f"one class label. Received features: {', '.join(named)}."
@@ -99,9 +112,10 @@ def _index(
     builder: tfds.core.DatasetBuilder, split: str, label_key: str
 ) -> tuple[RecordIndex, np.ndarray]:
     """Return where the records of a split lie and their labels, int32."""
-    if builder.info.file_format is not tfds.core.FileFormat.TFRECORD:
+    file_format = builder.info.file_format
+    if file_format is not tfds.core.FileFormat.TFRECORD:
         raise RuntimeError(
-            f"Data set {builder.name!r} was prepared as {builder.info.file_format.value} in "
+            f"Data set {builder.name!r} was prepared as {getattr(file_format, 'value', None)} in "
             f"{str(builder.data_path)!r}; TFRecord files can be read. Prepare it again."
         )
     paths = tuple(os.fspath(path) for path in builder.info.splits[split].filepaths)

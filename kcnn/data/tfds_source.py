@@ -13,8 +13,8 @@ from kcnn.data.opened import Opened, check_image_size
 class Tfds:
     """An image-classification set of TensorFlow Datasets, downloaded at its first use.
 
-    A set that fits into RAM is decoded once: its arrays are kept (see `kcnn.data.cache`) and read
-    from there as long as the prepared files are the same. TensorFlow is not needed to read them.
+    A set that fits into RAM is decoded once. Its arrays are cached (see `kcnn.data.cache`) and read
+    from the cache, without TensorFlow, as long as the prepared files are the same.
 
     Catalogue: https://www.tensorflow.org/datasets/catalog/overview#image_classification
 
@@ -22,7 +22,7 @@ class Tfds:
         name: As tfds writes it: "cifar10", "svhn_cropped", "mnist_corrupted/fog".
         image_size: (height, width) that every image is resized to. Needed where images differ in
             size; None keeps the size they all have.
-        mirror: Whether a mirror image still belongs to its class. Say False for digits and text.
+        mirror: Whether a mirror image still belongs to its class. False for digits and text.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Tfds:
         check_image_size(self.image_size)
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
-        """Find the kept arrays, else the prepared set, or download it, and read its labels.
+        """Read the cached arrays, or else the labels of the prepared set, downloaded if need be.
 
         Args:
             data_dir: Where tfds keeps its sets. None means the environment variable
@@ -43,20 +43,20 @@ class Tfds:
         Raises:
             ValueError: If the name is unknown, the set is no image classification, or images
                 differ in size and `image_size` is None.
-            RuntimeError: If the set is not there and cannot be downloaded, or is damaged.
+            RuntimeError: If the set is not prepared and cannot be downloaded, or is damaged.
         """
         cache = SetCache(self.name, self.image_size, data_dir)
-        kept = cache.read()
-        if kept:
-            return kept
+        cached = cache.read()
+        if cached:
+            return cached
         if not can_decode():
             raise RuntimeError(
-                f"Data set {self.name!r} has no usable arrays in {str(cache.path)!r}, and to make "
+                f"Data set {self.name!r} has no usable arrays in {str(cache.path)!r}, and making "
                 "them takes TensorFlow and TensorFlow Datasets. Where both are installed, run "
                 f"`kcnn.data.load_arrays({self.name!r})` and copy the file from there to here; or "
                 "write a file of your own with np.savez and name it 'arrays:PATH'."
             )
-        # Imported late: it takes a while, and kept arrays do not need it.
+        # Imported late: it takes seconds, and cached arrays do not need it.
         from kcnn.data import tfds_reader
 
         builder = tfds_reader.prepared(self.name, self.image_size, data_dir)
