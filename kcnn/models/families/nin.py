@@ -52,41 +52,38 @@ def nin(  # noqa: PLR0913  one argument per choice
         "initializer": initializer,
         "normalized": batch_norm,
     }
-
-    def convolutions(
-        filters: tuple[int, int, int], kernel_size: int, name: str, padding: str = "same"
-    ) -> list[keras.layers.Layer]:
-        first, second, third = filters
-        options: dict[str, Any] = {"use_bias": True, **style}
-        # The paper does not give the initial values. With a bias of 0 on the map of a class, ReLU
-        # may be zero for all images at the start, and then no gradient ever changes that.
-        last: dict[str, Any] = {"bias_initializer": "ones"} if name == "block3" else {}
-        return [
-            *blocks.conv_block(
-                first, kernel_size, padding=padding, name=f"{name}_conv1", **options
-            ),
-            *blocks.conv_block(second, 1, name=f"{name}_conv2", **options),
-            *blocks.conv_block(third, 1, name=f"{name}_conv3", **options, **last),
-        ]
-
-    def pool(kind: str, name: str) -> list[keras.layers.Layer]:
-        return [
-            *blocks.pool(kind, 3, strides=2, padding="same", name=f"{name}_pool"),
-            blocks.dropout(dropout, name=f"{name}_dropout", activation=activation),
-        ]
-
+    # The paper does not give the initial values. With a bias of 0 on the map of a class, ReLU may
+    # be zero for all images at the start, and then no gradient ever changes that.
+    last: dict[str, Any] = style | {"bias_initializer": "ones"}
     return keras.Sequential(
         [
             image,
             *blocks.normalize(image.shape[-1], padding=2),
             # The image is padded before it is normalized: see `blocks.normalize`.
-            *convolutions((width, width * 5 // 6, width // 2), 5, "block1", padding="valid"),
-            *pool("max", "block1"),
-            *convolutions((width, width, width), 5, "block2"),
-            *pool("average", "block2"),
-            *convolutions((width, width, num_classes), 3, "block3"),
+            *_conv(width, 5, "block1_conv1", padding="valid", **style),
+            *_conv(width * 5 // 6, 1, "block1_conv2", **style),
+            *_conv(width // 2, 1, "block1_conv3", **style),
+            *_pool("max", "block1", dropout, activation),
+            *_conv(width, 5, "block2_conv1", **style),
+            *_conv(width, 1, "block2_conv2", **style),
+            *_conv(width, 1, "block2_conv3", **style),
+            *_pool("average", "block2", dropout, activation),
+            *_conv(width, 3, "block3_conv1", **style),
+            *_conv(width, 1, "block3_conv2", **style),
+            *_conv(num_classes, 1, "block3_conv3", **last),
             # float32 also under a mixed precision policy: the loss needs it.
             keras.layers.GlobalAveragePooling2D(dtype="float32", name="logits"),
         ],
         name=name,
     )
+
+
+def _conv(filters: int, kernel_size: int, name: str, **options: Any) -> list[keras.layers.Layer]:
+    return blocks.conv_block(filters, kernel_size, name=name, use_bias=True, **options)
+
+
+def _pool(kind: str, name: str, dropout: float, activation: str) -> list[keras.layers.Layer]:
+    return [
+        *blocks.pool(kind, 3, strides=2, padding="same", name=f"{name}_pool"),
+        blocks.dropout(dropout, name=f"{name}_dropout", activation=activation),
+    ]

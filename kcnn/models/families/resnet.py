@@ -10,6 +10,8 @@ from kcnn.models import blocks
 
 SHORTCUTS = ("A", "B", "none")
 
+Layers = list[keras.layers.Layer]
+
 
 class _Style(NamedTuple):
     """What all residual units of a network have in common."""
@@ -133,14 +135,9 @@ def _strides(stage: int, block: int) -> int:
     return 2 if stage > 1 and block == 1 else 1
 
 
-def _convolutions(
-    filters: int, strides: int, name: str, style: _Style
-) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
-    kernel = style.kernel
-    return (
-        blocks.conv(filters, 3, strides=strides, initializer=kernel, name=f"{name}_conv1"),
-        blocks.conv(filters, 3, initializer=kernel, name=f"{name}_conv2"),
-    )
+def _convolutions(filters: int, strides: int, name: str, style: _Style) -> tuple[Layers, Layers]:
+    first = blocks.conv(filters, 3, strides=strides, initializer=style.kernel, name=f"{name}_conv1")
+    return first, blocks.conv(filters, 3, initializer=style.kernel, name=f"{name}_conv2")
 
 
 def _normalize_and_activate(x: keras.KerasTensor, name: str, style: _Style) -> keras.KerasTensor:
@@ -162,7 +159,7 @@ def _add_shortcut(
 
 def _subsample_and_pad(
     channels: int, filters: int, strides: int, name: str, style: _Style
-) -> list[keras.layers.Layer]:
+) -> Layers:
     new = filters - channels
     return [
         # Pooling over one pixel with strides keeps every second pixel unchanged.
@@ -177,9 +174,7 @@ def _subsample_and_pad(
     ]
 
 
-def _project(
-    channels: int, filters: int, strides: int, name: str, style: _Style
-) -> list[keras.layers.Layer]:
+def _project(channels: int, filters: int, strides: int, name: str, style: _Style) -> Layers:
     piece = blocks.conv if style.preactivation else blocks.conv_bn
     return piece(filters, 1, strides=strides, initializer=style.kernel, name=f"{name}_project")
 
