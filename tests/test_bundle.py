@@ -197,7 +197,7 @@ int main(void) {
     if (fread(output, 1, kClasses, outputs) != kClasses) return 1;
     StorePixels(pixels, stored);
     Probabilities(output, probabilities);
-    printf("%d", LargestPlace(output));
+    printf("%d", PredictedClass(output));
     for (int i = 0; i < 3; ++i) printf(" %d", stored[i]);
     for (int i = 0; i < kClasses; ++i) printf(" %.6f", probabilities[i]);
     printf("\\n");
@@ -273,7 +273,8 @@ def test_the_readme_says_what_a_port_needs(bundle):
     output, text = read(bundle).output, (bundle / "README.md").read_text()
     size, zero = (bundle / "model_int8.tflite").stat().st_size, output.zero_point
     for fact in (
-        "8 x 8 pixels, red, green and blue, into 4 classes",
+        "8 x 8 pixels, red, green and blue, and predicts one of 4 classes.",
+        "% of 30 test images correctly.",
         f"`{output.scale!r} * (q {'-' if zero > 0 else '+'} {abs(zero)})`",
         "`golden/images.bin` is 10 images of 192 bytes",
         f"| `model_int8.tflite` | the model, {size:,} bytes",
@@ -288,7 +289,7 @@ def test_grey_is_rounded_as_on_the_page(bundle, tmp_path):
     summary = summarize(bundle / "model_int8.tflite")
     grey = replace(summary, inputs=(replace(summary.inputs[0], shape=(1, 8, 8, 1)),))
     write_snippets(grey, tmp_path, arena_bytes=1, arena_note="A guess.")
-    line = "input.put(((grey + 0.5f).toInt() - 128).toByte())"
+    line = "input.put(((gray + 0.5f).toInt() - 128).toByte())"
     assert line in (tmp_path / "Classifier.kt").read_text()
 
 
@@ -476,7 +477,7 @@ def test_what_a_microcontroller_lacks_is_told_and_no_obstacle(tmp_path, monkeypa
     assert [each.name for each in tmp_path.iterdir()] == ["work"]
     if reason := RUNTIMES["tflite-micro"].available():
         pytest.skip(reason)
-    assert "// The activations live here. A guess, and this file may not compile: TFLite" in (
+    assert "// Memory for the activations. A guess, and this file may not compile: TFLite" in (
         Path("snippets/classifier_micro.cc").read_text()
     )
     verification = verify(".", runtimes=["litert", "tflite-micro"])

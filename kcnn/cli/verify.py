@@ -1,4 +1,4 @@
-"""The command `kcnn verify`: a bundle on every runtime there is."""
+"""The command `kcnn verify`: run a bundle on every runtime."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,20 +22,21 @@ def verify(  # noqa: PLR0913 - one argument a flag
     ] = None,
     data_dir: DataDir = None,
     images: Annotated[
-        int | None, typer.Option(help="Only so many test images, the first ones.")
+        int | None, typer.Option(help="Use only this many test images, the first ones.")
     ] = None,
     runtime: Annotated[
-        list[str] | None, typer.Option(help="Only this runtime; may be given again.")
+        list[str] | None,
+        typer.Option(help="Only this runtime, or your own, module:name. Repeatable."),
     ] = None,
     install: Annotated[
         bool, typer.Option("--install", help="First install TFLite Micro and LiteRT.js.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Also write what was found, as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the results as JSON.")] = None,
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds after which a runtime is ended.")
     ] = 900.0,
 ) -> None:
-    """Hold a bundle to its golden answers on LiteRT, TFLite Micro and LiteRT.js."""
+    """Compare a bundle with its golden answers on LiteRT, TFLite Micro, LiteRT.js."""
     check_new(out, "--out")
     start_tensorflow()
     from kcnn import bundle as bundles
@@ -45,7 +46,8 @@ def verify(  # noqa: PLR0913 - one argument a flag
         _install()
     tested, labels = (None, None)
     if data:
-        tested, labels = _test_images(bundle, data, data_dir, images, manifest.input.shape[1:3])
+        _, height, width, _ = manifest.input.shape
+        tested, labels = _test_images(bundle, data, data_dir, images, (height, width))
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
     if out:
@@ -55,7 +57,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
 
 
 def _install() -> None:
-    """Say what was installed; what could not be is among the skipped ones then."""
+    """Install runtimes and print which. One that cannot be installed is skipped later."""
     from kcnn import runtimes
 
     try:
@@ -79,28 +81,28 @@ def _test_images(
 
 def _print(results: tuple["Result", ...], golden: int) -> None:
     table = Table(box=None)
-    for place, name in enumerate(
-        ("runtime", f"golden, of {golden}", "accuracy", "as LiteRT", "as Keras", "difference")
-        + ("ms/image", "arena bytes")
+    for index, name in enumerate(
+        ("runtime", "golden answers", "accuracy", "same class as LiteRT")
+        + ("same class as Keras", "largest difference", "ms/image", "arena bytes")
     ):
-        table.add_column(name, justify="right" if place else "left")
+        table.add_column(name, justify="right" if index else "left")
     for result in results:
         if result.golden_equal is not None:
-            table.add_row(*_row(result))
+            table.add_row(*_row(result, golden))
     wide(table)
     for result in results:
         if result.skipped is not None:
             console.print(f"skipped {result.title}: {result.skipped}", markup=False)
 
 
-def _row(result: "Result") -> tuple[str, ...]:
+def _row(result: "Result", golden: int) -> tuple[str, ...]:
     def share(value: float | None) -> str:
         return "" if value is None else f"{value:.2%}"
 
-    largest = max(result.golden_difference, result.difference or 0)
+    largest = max(result.golden_difference or 0, result.difference or 0)
     return (
         result.title,
-        str(result.golden_equal),
+        f"{result.golden_equal} of {golden}",
         share(result.accuracy),
         share(result.agreement),
         share(result.float_agreement),

@@ -1,12 +1,12 @@
-// Classifies pictures with LiteRT.js. `page.json` says what the model takes and tells.
+// Classifies pictures with LiteRT.js. `page.json` describes the model's input and output.
 //
-// With `?verify` the page does the same without a visitor: it fetches images, classifies them and
-// posts what came out, or what went wrong, to `/result`.
+// With `?verify` the page needs no visitor: it fetches images, classifies them, and posts the
+// outputs, or the error, to `/result`.
 
 const ARRAYS = { uint8: Uint8Array, float32: Float32Array };
 const SHOWN_CLASSES = 5;
 const WARM_UPS = 3;
-const TIMED_RUNS = 20;  // browsers round their clock
+const TIMED_RUNS = 20;  // many, because browsers round their clock
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,7 +25,7 @@ class Classifier {
     this.model = model;
     this.Array = ARRAYS[input.dtype];
     this.shape = [1, ...shape];
-    // A model may give a feature map besides.
+    // A model may have a feature map as second output.
     this.output = model.getOutputDetails().findIndex((each) => each.shape.length === 2);
   }
 
@@ -56,7 +56,7 @@ function* pictures(all, size) {
   for (let start = 0; start < all.length; start += size) yield all.subarray(start, start + size);
 }
 
-// ---- without a visitor
+// ---- `?verify`: without a visitor
 
 async function verify(classifier, page) {
   const { batches } = await json("verify/job.json");
@@ -76,12 +76,12 @@ async function verify(classifier, page) {
 
 const post = (result) => fetch("/result", { method: "POST", body: JSON.stringify(result) });
 
-// ---- with one
+// ---- with a visitor
 
 /** Return each class's probability. */
 function probabilities(stored, { scale, zero_point: zeroPoint, softmax }) {
   const real = Array.from(stored, (each) => (scale === null ? each : scale * (each - zeroPoint)));
-  if (!softmax) return real;  // the model ends in one
+  if (!softmax) return real;  // the model ends in a softmax
   const largest = Math.max(...real);
   const shares = real.map((each) => Math.exp(each - largest));
   const sum = shares.reduce((total, share) => total + share);
@@ -113,7 +113,7 @@ function draw(canvas, picture, [height, width, channels]) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-/** Return a picture as the model takes it: the middle of it, scaled to size, on white. */
+/** Return the center of a picture as the model takes it: scaled to its size, on white. */
 async function pixelsOf(file, [height, width, channels]) {
   const whole = await createImageBitmap(file);
   const scale = Math.min(whole.width / width, whole.height / height);
