@@ -12,7 +12,7 @@ from kcnn.pictures import HEAT, save_figure, side_by_side
 
 _TILE = 1.3  # inches, an image's width
 _LINE = 0.16  # inches, a line of text
-_LETTERS = 26  # in a line of a caption; a class may have a long name
+_LETTERS = 26  # in a line of a caption, per tile; a class may have a long name
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,8 @@ def _draw(part: SubFigure, gallery: Gallery, columns: int) -> np.ndarray:
     step = images.shape[2] / len(gallery.tiles)
     for cell, image, caption in zip(axes.flat, images, gallery.captions, strict=False):
         cell.imshow(image, interpolation="nearest")
-        title = "\n".join(map(_shortened, caption.splitlines()))
+        lines = [_shortened(line, _LETTERS * len(gallery.tiles)) for line in caption.splitlines()]
+        title = "\n".join(lines)
         cell.set_title(title, fontsize=8, parse_math=False)  # a class may be called "$"
         for place, name in enumerate(gallery.names):
             middle, below = (place + 0.5) * step, 1.01 * images.shape[1]
@@ -93,8 +94,8 @@ def _draw(part: SubFigure, gallery: Gallery, columns: int) -> np.ndarray:
     return axes
 
 
-def _shortened(line: str) -> str:
-    return line if len(line) <= _LETTERS else f"{line[: _LETTERS - 1]}…"
+def _shortened(line: str, letters: int) -> str:
+    return line if len(line) <= letters else f"{line[: letters - 1]}…"
 
 
 def _height(gallery: Gallery, columns: int) -> float:
