@@ -1,4 +1,4 @@
-"""A Chromium without a screen or a network, for tests that open a page as people do."""
+"""Headless Chromium without network, for tests that open a page as a user does."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ _FLAGS = (
 
 
 class Browser:
-    """Opens pages from the disk, and tells what they did."""
+    """Opens pages from the disk and reports what they logged and requested."""
 
     def __init__(self, profile):
         if not (_CHROMIUM and _DRIVER):
@@ -35,7 +35,7 @@ class Browser:
         self.driver = webdriver.Chrome(options=options, service=service)
 
     def open(self, page, *, width=1280, scheme="light"):
-        """Show a file at a width of CSS pixels, on a phone below 500."""
+        """Show a file at a width in CSS pixels; below 500 it is a phone."""
         self.driver.get_log("performance"), self.driver.get_log("browser")
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -50,10 +50,11 @@ class Browser:
         return self.driver.find_elements("css selector", selector)
 
     def complaints(self):
+        """Return the messages of the console."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self):
-        """Return the address of everything that was asked for since the page was opened."""
+        """Return the addresses that were requested since the page was opened."""
         messages = (json.loads(each["message"]) for each in self.driver.get_log("performance"))
         return [
             message["message"]["params"]["request"]["url"]

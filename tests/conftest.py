@@ -1,4 +1,4 @@
-"""Nothing is drawn on a screen, TensorFlow keeps quiet, and no array is kept beyond the tests."""
+"""Figures need no screen, TensorFlow logs no details, and the tests have their own data cache."""
 
 import os
 import shutil
@@ -12,5 +12,5 @@ os.environ["KCNN_DATA_CACHE"] = _CACHE
 
 
 def pytest_unconfigure() -> None:
-    """Remove the arrays that were kept for the tests."""
+    """Remove the data cache of the tests."""
     shutil.rmtree(_CACHE, ignore_errors=True)

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from narrow import build_narrow
+from narrow_models import build_narrow
 
 import kcnn.data
 import kcnn.models

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from explained import flatten_model, gap_model, images, randomize, stem
+from small_models import flatten_model, gap_model, images, randomize, stem
 
 import kcnn
 from kcnn.cli.export import export as command

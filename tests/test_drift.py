@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from explained import gap_model, images
+from small_models import gap_model, images
 
 import kcnn
 from kcnn.explain import Heatmaps, drift

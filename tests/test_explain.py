@@ -6,7 +6,8 @@ import logging
 import keras
 import numpy as np
 import pytest
-from explained import (
+from narrow_models import build_narrow
+from small_models import (
     LAYERS,
     assert_rectified,
     assert_same_map,
@@ -17,7 +18,6 @@ from explained import (
     signed_cam,
     stem,
 )
-from narrow import build_narrow
 
 import kcnn.models
 from kcnn import explain

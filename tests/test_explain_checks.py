@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
-from explained import LAYERS, flatten_model, gap_model, images, randomize, snapshot, stem
+from small_models import LAYERS, flatten_model, gap_model, images, randomize, snapshot, stem
 
 from kcnn.explain import METHODS, check, grad_cam
 from kcnn.explain.checks.localization import heat_within, peak_within

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from explained import (
+from small_models import (
     LAYERS,
     assert_rectified,
     assert_same_map,

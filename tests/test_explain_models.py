@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explained import (
+from small_models import (
     LAYERS,
     assert_rectified,
     assert_same_map,

@@ -14,7 +14,7 @@ from ai_edge_litert.tools.flatbuffer_utils import (
     convert_bytearray_to_object,
     convert_object_to_bytearray,
 )
-from narrow import build_narrow
+from narrow_models import build_narrow
 from sklearn.datasets import load_digits
 
 import kcnn.models

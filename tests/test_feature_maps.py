@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from explained import LAYERS, flatten_model, gap_model, images, output_of, randomize, snapshot
 from matplotlib.image import imread
-from narrow import build_narrow
+from narrow_models import build_narrow
+from small_models import LAYERS, flatten_model, gap_model, images, output_of, randomize, snapshot
 from test_explain_models import KINDS, LAYER_NAMES, SIZE, plain_model, reloaded
 
 import kcnn.models

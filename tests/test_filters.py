@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from explained import LAYERS, gap_model, images, snapshot
 from matplotlib.image import imread
+from small_models import LAYERS, gap_model, images, snapshot
 from test_explain_models import pooled_backbone
 
 from kcnn.explain import VERTICAL_EDGE, Filters, edge_response, filters, plot_edge_response

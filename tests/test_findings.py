@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explained import gap_model
 from matplotlib.image import imread
+from small_models import gap_model
 
 import kcnn
 from kcnn import models

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from narrow import build_narrow
+from narrow_models import build_narrow
 
 from kcnn.export import fold_normalization
 from kcnn.models import names

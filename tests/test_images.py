@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from explained import mean_color_model
 from PIL import Image, ImageCms, features
+from small_models import mean_color_model
 
 from kcnn.data.images import MAX_PIXELS, read_image, read_size
 

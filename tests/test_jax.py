@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from on_jax import small_network, trained_in_whole_batches
+from jax_process import small_network, trained_in_whole_batches
 
 import kcnn
 from kcnn import models
@@ -102,7 +102,7 @@ def test_every_draw_follows_from_the_key_and_differs_from_image_to_image(name):
 def done(tmp_path_factory):
     """What a process on JAX did."""
     folder = tmp_path_factory.mktemp("jax")
-    code = Path(__file__).with_name("on_jax.py")
+    code = Path(__file__).with_name("jax_process.py")
     environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(
         [sys.executable, str(code), str(folder)],

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explained import LAYERS, gap_model, randomize, snapshot
 from matplotlib.image import imread
+from small_models import LAYERS, gap_model, randomize, snapshot
 
 from kcnn.explain import Maximized, maximize
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra

@@ -6,7 +6,7 @@ import sys
 
 import keras
 import pytest
-from narrow import build_narrow
+from narrow_models import build_narrow
 
 import kcnn.models
 from kcnn.models import FAMILIES, MODELS, arguments, build, names

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from narrow import build_narrow
+from narrow_models import build_narrow
 from sklearn.datasets import load_digits
 
 import kcnn.models

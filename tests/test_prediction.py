@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explained import LAYERS, gap_model, images, mean_color_model, snapshot
 from PIL import Image
+from small_models import LAYERS, gap_model, images, mean_color_model, snapshot
 
 import kcnn
 from kcnn.export import export_tflite

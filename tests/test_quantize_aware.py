@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from narrow import build_narrow
+from narrow_models import build_narrow
 
 import kcnn
 from kcnn.compress import check_quantize_aware, quantize_aware, sparsity

@@ -5,8 +5,8 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from explained import randomize
-from narrow import build_narrow
+from narrow_models import build_narrow
+from small_models import randomize
 
 import kcnn.layers
 import kcnn.models

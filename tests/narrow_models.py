@@ -1,10 +1,10 @@
-"""Registered models with their whole graph and few weights, for tests that take them all."""
+"""The registered models with their full graph and few weights, for tests of all models."""
 
 import keras
 
 from kcnn.models import arguments, build
 
-# What a builder may call the size of its layers.
+# The options of builders that set the size of layers.
 FEW = {"width": 8, "units": 32, "dense_units": 32}
 
 

@@ -1,7 +1,7 @@
-"""What tests/test_jax.py has a process on the JAX backend do, where TensorFlow cannot be imported.
+"""The process that tests/test_jax.py starts on the JAX backend, where TensorFlow is not importable.
 
-It writes what came of it, as JSON, into the folder it is given. `trained_in_whole_batches` also
-runs on TensorFlow.
+It writes its results to `done.json` in the given folder. `trained_in_whole_batches` also runs on
+TensorFlow.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ class _Refuse:
 
 
 def small_network(seed=0):
-    """Every kind of variable: kernels, biases, batch norm; the same values on every backend."""
+    """Return a network with kernels, biases and batch norm, with equal weights on all backends."""
     import keras
     import numpy as np
 
@@ -44,7 +44,7 @@ def small_network(seed=0):
 
 
 def trained_in_whole_batches(data):
-    """Train with all images in every batch, so that their order means nothing."""
+    """Train with all images in each batch, so that their order has no effect."""
     import keras
 
     import kcnn
@@ -79,7 +79,7 @@ def one_epoch(seed, augment):
 
 
 def watched():
-    """Return what callbacks see who look at every batch, at every fifth, and there on a GPU."""
+    """Return what callbacks see that look at each batch, at each fifth one, and so on a GPU."""
     import jax
 
     import kcnn
@@ -113,7 +113,7 @@ def watched():
 
 
 def stock_callbacks():
-    """Return what comes of callbacks that are not ours, and of one that is beside them."""
+    """Return the results of callbacks that are not kcnn's, and of one of kcnn's beside them."""
     import keras
 
     import kcnn
@@ -135,14 +135,16 @@ def stock_callbacks():
         return kcnn.train(small_network(), data, callbacks=list(callbacks), **options)
 
     seen = []
-    told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs))
+    recorder = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(logs)
+    )
 
     class StopAtOnce(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             self.model.stop_training = True
 
     still, stopped, at_once = trained(Still()), trained(Stop()), trained(StopAtOnce())
-    trained(told, Lookahead(16))
+    trained(recorder, Lookahead(16))
     nan = trained(keras.callbacks.TerminateOnNaN(), learning_rate=1e30)
     return {
         "still": [float(abs(weight).sum()) for weight in still.model.trainable_weights],
@@ -171,7 +173,7 @@ def lenet(policy="float32"):
 
 
 def own_step():
-    """Return a model that trains in a way of its own."""
+    """Return a model with its own `train_step`."""
     import keras
 
     class Own(keras.Model):
@@ -183,7 +185,7 @@ def own_step():
 
 
 def resumed():
-    """Return the weights after two epochs, and after the second one of a training that stopped."""
+    """Return the weights after two epochs, in one training and in one that was stopped between."""
     import keras
 
     import kcnn
@@ -210,7 +212,7 @@ def resumed():
 
 
 def refusals():
-    """Return what is said of all that only TensorFlow can do."""
+    """Return the messages of errors for what only TensorFlow can do."""
     import keras
 
     import kcnn
@@ -244,7 +246,7 @@ def refusals():
 
 
 def main(folder):
-    """Do all of it."""
+    """Run everything and write the results."""
     sys.meta_path.insert(0, _Refuse())
     find_spec = importlib.util.find_spec
     importlib.util.find_spec = lambda name, package=None: (

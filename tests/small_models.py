@@ -1,4 +1,4 @@
-"""Small models whose explanation is known exactly, for the tests of kcnn.explain."""
+"""Small models whose explanation is known exactly, and images and checks for them."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ def images(count=4, size=12, seed=0):
 
 
 def randomize(model, seed=0):
-    """Give every float weight, also biases and moving statistics, a value that is not special."""
+    """Set every weight, also biases and moving statistics, to a random value."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         scale = 1 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.5
@@ -50,7 +50,7 @@ def flatten_model():
 
 
 def mean_color_model(ending, channels=3):
-    """A model that finds red, green and blue by their share, with a logit of 6 at the most."""
+    """Return a model whose logits are the mean red, green and blue, with 6 for the value 255."""
     image = keras.Input((8, 8, channels))
     identity = np.eye(channels, 3, dtype="float32")
     share = LAYERS.Conv2D(3, 1, activation="relu", name="share")
@@ -67,7 +67,7 @@ def output_of(model, layer, batch):
 
 
 def signed_cam(model, batch, class_index, layer="relu", head="logits"):
-    """CAM before its ReLU, in float64: sum over k of w[k, class] A[k], over the map's size."""
+    """Return the CAM without ReLU, in float64: sum over k of w[k, class] A[k] / places."""
     features = output_of(model, layer, batch)
     kernel = model.get_layer(head).kernel.numpy().astype("float64")
     maps = np.einsum("nhwk,kn->nhw", features, kernel[:, class_index])
@@ -79,13 +79,13 @@ def assert_same_map(received, expected):
 
 
 def assert_rectified(received, signed):
-    """Expect the positive part of a signed map, to 1e-5 of its largest value of either sign."""
+    """Expect the positive part of a signed map, to 1e-5 of its largest absolute value."""
     atol = 1e-5 * np.abs(signed).max()
     np.testing.assert_allclose(received, np.maximum(signed, 0), rtol=1e-5, atol=atol)
 
 
 def snapshot(model):
-    """All of a model's state that an explanation could touch by mistake and a call does not."""
+    """Return the state of a model that an explanation must not change."""
     layers = model._flatten_layers()
     weights = [weight.numpy().copy().tobytes() for weight in model.weights]
     flags = [(layer.trainable, layer.built, layer.dtype_policy.name) for layer in layers]
