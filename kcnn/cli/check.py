@@ -29,7 +29,10 @@ def check(
     data: DataName = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Test a model's heat maps: deletion, insertion, random weights, planted patches, mosaics."""
+    """Test whether a model's heat maps can be trusted.
+
+    The tests are deletion, insertion, random weights, planted patches and mosaics.
+    """
     check_pictures({"--out": out})
     file = model_file(path)
     start_tensorflow()

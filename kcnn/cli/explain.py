@@ -1,4 +1,4 @@
-"""The command `kcnn explain`: what a model sees in photographs, and where it sees it."""
+"""The command `kcnn explain`: which classes a model sees in photographs, and where."""
 
 import warnings
 from collections.abc import Sequence
@@ -41,7 +41,10 @@ def explain(
         Path | None, typer.Option(help="Also draw the first convolution's filters.")
     ] = None,
 ) -> None:
-    """Print the most likely classes of images, and show where a model sees the first of them."""
+    """Classify images, and show where the model sees the class.
+
+    The five most likely classes of each image are printed; the picture shows the first of them.
+    """
     check_pictures({"--out": out, "--feature-maps": feature_maps, "--filters": filters})
     file = model_file(path)
     sizes = _sizes(images)  # A wrong name shows before TensorFlow starts.

@@ -1,4 +1,4 @@
-"""The command `kcnn export`: a file for a phone, or all that a mobile developer needs."""
+"""The command `kcnn export`: a file for a phone, or a whole bundle for its developer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,17 +36,17 @@ def export(  # noqa: PLR0913 - one argument a flag
         str, typer.Option(help="How numbers are stored: int8, dynamic, float16 or none.")
     ] = "int8",
     io: Annotated[
-        str | None, typer.Option(help="Ends of an int8 file: int8, uint8 or float32.")
+        str | None, typer.Option(help="Input and output of an int8 file: int8, uint8 or float32.")
     ] = None,
     softmax: Annotated[
-        bool, typer.Option("--softmax", help="Give probabilities in place of logits.")
+        bool, typer.Option("--softmax", help="Return probabilities in place of logits.")
     ] = False,
     feature_map: Annotated[
-        bool, typer.Option("--feature-map", help="Also give the last feature map, for heat maps.")
+        bool, typer.Option("--feature-map", help="Also return the last feature map, for heat maps.")
     ] = False,
     samples: Annotated[
         int | None,
-        typer.Option(help="How many training images calibrate int8; as the run's recipe, or 300."),
+        typer.Option(help="Training images that calibrate int8; as in the run's recipe, or 300."),
     ] = None,
     bundle: Annotated[
         Path | None,
@@ -55,9 +55,15 @@ def export(  # noqa: PLR0913 - one argument a flag
     data: DataName = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Turn a .keras model into a .tflite file for phones, or a whole bundle around one."""
+    """Write a .tflite file for phones, or a whole bundle.
+
+    A bundle has the int8 model, golden vectors and pictures, and projects that build.
+    """
     if bundle and (out or softmax or io or feature_map or quantization != "int8"):
-        raise ValueError("A bundle is of an int8 model with logits: --bundle goes with --samples.")
+        raise ValueError(
+            "A bundle holds an int8 model with logits: of the options that change the file, "
+            "--bundle takes --samples only."
+        )
     start_tensorflow()
     from kcnn import models
     from kcnn.export import QUANTIZATIONS, export_tflite
@@ -80,7 +86,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     if calibrated or data:
         loaded = load_data(file, data, data_dir, (height, width))
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
-    if bundle:
+    if bundle and loaded:
         _write_bundle(model, bundle, loaded, samples)
         return
     result = export_tflite(
@@ -96,12 +102,12 @@ def export(  # noqa: PLR0913 - one argument a flag
     )
     console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
     if loaded:
-        _compare(model, result.path, loaded)
+        _print_agreement(model, result.path, loaded)
     show.ends([result.input], [result.output])
 
 
 def _samples(run: "Recipe | None") -> int:
-    """Return by how many images the run's own int8 model was calibrated: its report is of that."""
+    """Return how many images calibrated the run's own int8 model, which its report is about."""
     from kcnn.recipe import Quantize
 
     return ((run and run.quantize) or Quantize()).samples
@@ -117,12 +123,12 @@ def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int
         "its golden answers.",
         markup=False,
     )
-    _compare(model, folder / manifest.model, data)
+    _print_agreement(model, folder / manifest.model, data)
     show.ends([manifest.input], [manifest.output])
 
 
-def _compare(model: "keras.Model", file: Path, data: "Data") -> None:
-    """Print how well the file does what the model does, on images that neither was made from."""
+def _print_agreement(model: "keras.Model", file: Path, data: "Data") -> None:
+    """Print how often file and model agree, on images that neither of them was made from."""
     from kcnn.evaluation import agreement
 
     images = data.validation.unbatch().take(_COMPARED).batch(100)

@@ -1,4 +1,4 @@
-"""The command `kcnn models`: every network side by side, before one is chosen."""
+"""The command `kcnn models`: a table of all networks, to choose one from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,12 @@ from rich.text import Text
 from kcnn.cli.show import console
 
 
-def compare_models(
+def list_models(
     runs: Annotated[
-        Path, typer.Option(help="Holds the runs' folders, of which the accuracies are.")
+        Path, typer.Option(help="The folder of the runs whose accuracies are shown.")
     ] = Path("saved_models"),
 ) -> None:
-    """Compare the models: parameters, cost, view, measured accuracy, paper."""
+    """Show all networks: parameters, MACs, accuracy, paper."""
     from kcnn.models import FAMILIES
     from kcnn.models.facts import read
     from kcnn.report.best_runs import best_runs

@@ -9,7 +9,10 @@ from kcnn.cli.show import console
 
 
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
-    """Write a run's report.html again, from the files in its folder."""
+    """Write a run's report.html again.
+
+    It is made from the files in the run's folder alone.
+    """
     from kcnn.report.run_page import write_page
 
     console.print(write_page(run))

@@ -1,4 +1,4 @@
-"""What the commands share: flags, the run a file lies in, and a quiet start of TensorFlow."""
+"""What the commands share: flags, the run that a file lies in, a quiet start of TensorFlow."""
 
 import os
 from contextlib import AbstractContextManager
@@ -13,8 +13,28 @@ if TYPE_CHECKING:
     from kcnn.data import Data
     from kcnn.recipe import Recipe
 
+
+def _recipes_beginning_with(incomplete: str) -> list[str]:
+    """Complete the name of a recipe in the shell."""
+    from kcnn.recipe_files import shipped
+
+    return [name for name in shipped() if name.startswith(incomplete)]
+
+
 DataDir = Annotated[
     str | None, typer.Option(help="Where prepared tfds data sets lie (or TFDS_DATA_DIR).")
+]
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        help="A recipe's name, or a Python file with one.", autocompletion=_recipes_beginning_with
+    ),
+]
+
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key, e.g. train.epochs=5."),
 ]
 
 DataName = Annotated[
@@ -33,7 +53,7 @@ Method = Annotated[
 
 
 def start_backend() -> None:
-    """Import Keras quietly, and what KERAS_BACKEND or keras.json told it to compute with."""
+    """Import Keras and its backend (KERAS_BACKEND, or keras.json) without their log lines."""
     with _quiet():
         import keras
     if keras.config.backend() == "tensorflow":
@@ -41,7 +61,7 @@ def start_backend() -> None:
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and find its devices without the dozen lines it writes about that."""
+    """Import TensorFlow and find its devices, without the dozen lines that it logs."""
     with _quiet():
         import tensorflow as tf
 
@@ -54,7 +74,7 @@ def _quiet() -> AbstractContextManager:
 
 
 def model_file(path: Path) -> Path:
-    """Return the model file that a path or a run's folder stands for."""
+    """Return the model file at a path, or in a run's folder."""
     from kcnn.run_dir import RunDir
 
     file = RunDir(path).model if path.is_dir() else path
@@ -64,13 +84,13 @@ def model_file(path: Path) -> Path:
 
 
 def check_new(file: Path | None, option: str) -> None:
-    """Refuse a file that is there already, which that option names."""
+    """Refuse an existing file, which `option` would overwrite."""
     if file is not None and file.exists():
         raise ValueError(f"{str(file)!r} exists: name another file with {option}.")
 
 
 def check_pictures(files: dict[str, Path | None]) -> None:
-    """Refuse what cannot be written, before there is anything to write, by option."""
+    """Refuse pictures, by option, that could not be written in the end."""
     from kcnn.pictures import check_suffix
 
     taken: dict[Path, str] = {}
@@ -90,18 +110,20 @@ def load_data(
     data_dir: str | None,
     image_size: tuple[int | None, int | None] | None = None,
 ) -> "Data":
-    """Load the named data, or those of the run that `file` lies in, split as they were there."""
+    """Load the named data, or the data of the run that `file` lies in, in the same splits."""
     from kcnn import data
     from kcnn.data.sources import has_own_size
 
     if name:
-        fixed = image_size and None not in image_size  # else the model takes images of any size
-        size = image_size if fixed and not has_own_size(name) else None
+        size = None
+        height, width = image_size or (None, None)  # None if the model takes images of any size
+        if height is not None and width is not None and not has_own_size(name):
+            size = height, width
         return data.load(data.source(name, image_size=size), data_dir=data_dir)
     run = recipe_of(file)
     if run is None:
         raise ValueError(
-            f"{str(file)!r} lies in no run's folder: say which data, e.g. --data cifar10."
+            f"{str(file)!r} is in no run's folder: name the data, e.g. --data cifar10."
         )
     return data.load(
         data.source(run.data.name, image_size=run.data.image_size),

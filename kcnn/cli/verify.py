@@ -33,10 +33,13 @@ def verify(  # noqa: PLR0913 - one argument a flag
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the results as JSON.")] = None,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds after which a runtime is ended.")
+        float, typer.Option(min=1, help="Seconds until a runtime is stopped.")
     ] = 900.0,
 ) -> None:
-    """Compare a bundle with its golden answers on LiteRT, TFLite Micro, LiteRT.js."""
+    """Check a bundle on LiteRT, TFLite Micro and LiteRT.js.
+
+    Every runtime must give the golden answers that the bundle holds.
+    """
     check_new(out, "--out")
     start_tensorflow()
     from kcnn import bundle as bundles
@@ -44,7 +47,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
     manifest = bundles.read(bundle)
     if install:
         _install()
-    tested, labels = (None, None)
+    tested, labels = None, None
     if data:
         _, height, width, _ = manifest.input.shape
         tested, labels = _test_images(bundle, data, data_dir, images, (height, width))
