@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kcnn as package
 from kcnn.report.receipts_table import HEADER
 
 KCNN = Path(sys.executable).with_name("kcnn")
@@ -169,6 +170,32 @@ def test_help_and_lists_do_without_tensorflow(arguments, tmp_path):
     result = kcnn(*arguments, cwd=tmp_path, command=(sys.executable, "-c", code))
     assert result.returncode == 0, result.stderr
     assert result.stdout.rstrip().endswith("imported: []")
+
+
+def test_every_summary_fits_80_columns(tmp_path):
+    environment = {**os.environ, "COLUMNS": "80"}
+    result = subprocess.run(
+        [KCNN, "--help"], cwd=tmp_path, capture_output=True, text=True, env=environment
+    )
+    commands = result.stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in commands][:4] == ["run", "list", "models", "lr-find"]
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands)
+
+
+def test_the_shell_completes_recipes(tmp_path):
+    words = {"COMP_WORDS": "kcnn run resnet20", "COMP_CWORD": "2"}
+    result = subprocess.run(
+        [KCNN],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "_KCNN_COMPLETE": "complete_bash", **words},
+    )
+    assert result.stdout.split() == ["resnet20", "resnet20_mobile"], result.stderr
+
+
+def test_the_version_is_printed(tmp_path):
+    assert kcnn("--version", cwd=tmp_path).stdout == f"kcnn {package.__version__}\n"
 
 
 def test_a_learning_rate_is_suggested_and_drawn(tmp_path):
