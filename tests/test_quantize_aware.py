@@ -354,6 +354,7 @@ def test_soft_labels_train_and_the_same_batches_give_the_same_model(data):
     first, second = (quantize_aware(model, soft, epochs=1, control=False) for _ in range(2))
     assert first.control is first.control_history is None
     assert first.history == second.history
+    assert first.history.keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
     np.testing.assert_equal(first.model.get_weights(), second.model.get_weights())
 
 

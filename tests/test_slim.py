@@ -8,11 +8,12 @@ import pytest
 from narrow_models import build_narrow
 from small_models import randomize
 
+import kcnn.data
 import kcnn.layers
 import kcnn.models
 from kcnn.arithmetic import conv_macs, model_arithmetic
 from kcnn.arithmetic.layer_calls import calls
-from kcnn.compress import check_slim, slim
+from kcnn.compress import check_slim, recover, slim
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
 from kcnn.models import MODELS, names
@@ -301,6 +302,23 @@ def test_trains_on_with_the_fast_batch_norm():
     before = [np.array(kernel) for kernel in kernels]
     assert np.isfinite(result.model.train_on_batch(pixels((32, 32, 3)), np.arange(4)))
     assert all((old != np.array(new)).any() for old, new in zip(before, kernels, strict=True))
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_recovers_with_the_original_as_teacher_or_without(with_teacher):
+    data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
+    keras.utils.set_random_seed(0)
+    model = kcnn.models.build("simple_cnn")
+    before = model.get_weights()
+    slim_model = slim(model, macs=0.5).model
+    teacher = model if with_teacher else None
+    result = recover(slim_model, data, teacher=teacher, epochs=3, learning_rate=0.01)
+    assert result.model is slim_model
+    assert result.history["loss"][-1] < result.history["loss"][0]
+    rates = result.history["learning_rate"]
+    assert rates == sorted(rates, reverse=True) and rates[0] <= 0.01 and rates[-1] < 1e-4
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 # -- refusals --------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from .clustering import ClusterResult as ClusterResult
 from .clustering import check_cluster as check_cluster
 from .clustering import cluster as cluster
+from .filters.recovery import recover as recover
 from .filters.slimming import SlimResult as SlimResult
 from .filters.slimming import check_slim as check_slim
 from .filters.slimming import slim as slim

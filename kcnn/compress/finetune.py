@@ -5,7 +5,7 @@ import math
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -21,17 +21,14 @@ from kcnn.compress.child import Child, start_child
 from kcnn.compress.to_keras2 import describe_layers, write_job
 from kcnn.data import Data
 from kcnn.models.fits import check_fit
+from kcnn.training.loop_tensorflow import has_soft_labels
+from kcnn.training.objective import ALPHA, TEMPERATURE
 
 # Largest accepted error of the Keras 2 copy, relative to its largest logit: rounding stays far
 # below it even in bfloat16, a layer that computes something else does not.
 TOLERANCE = 0.05
 
-# Of the distillation loss: the defaults of `kcnn.distill`.
-TEMPERATURE = 4.0
-ALPHA = 0.5
-
 Batch = tuple[np.ndarray, ...]
-Watch = Callable[[np.ndarray, np.ndarray], None]
 
 logger = logging.getLogger("kcnn")
 
@@ -82,30 +79,26 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
     epochs: int,
     learning_rate: float,
     teacher: keras.Model | None = None,
-    watch: Watch | None = None,
 ) -> Finetuned:
     """Do a job of `kcnn.compress.bridge` in a child process, and log each of its epochs.
 
-    The logits of a `teacher` are computed here, by Keras 3, and sent along with the images. `watch`
-    is also called with each batch of images and labels, in this process.
+    The logits of a `teacher` are computed here, by Keras 3, and sent along with the images.
 
     Raises:
         ValueError: Keras 2 cannot rebuild the model.
         RuntimeError: the data cannot be read, the loss became NaN, or the child process died.
     """
-    specs = batch_specs(data)
+    specs = cast(tuple[tf.TensorSpec, tf.TensorSpec], data.train.element_spec)
     training = Training(
         epochs=int(epochs),
         steps_per_epoch=data.steps_per_epoch,
         learning_rate=float(learning_rate),
         dtypes=[spec.dtype.name for spec in specs] + ["float32"] * (teacher is not None),
-        soft_labels=specs[1].shape.rank == 2,
+        soft_labels=has_soft_labels(data),
         temperature=None if teacher is None else TEMPERATURE,
         alpha=ALPHA,
     )
-    batches = training_batches(data, training.epochs * training.steps_per_epoch)
-    if watch is not None:
-        batches = _watched(batches, watch)
+    batches = _read_batches(data, training.epochs * training.steps_per_epoch)
     if teacher is not None:
         batches = _add_logits(batches, teacher)
     started = time.perf_counter()
@@ -117,11 +110,6 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
         with np.load(folder / "result.npz") as arrays:
             result = dict(arrays)
     return Finetuned(result, history, time.perf_counter() - started)
-
-
-def batch_specs(data: Data) -> tuple[tf.TensorSpec, tf.TensorSpec]:
-    """Return shape and dtype of the images and of the labels of a training batch."""
-    return cast(tuple[tf.TensorSpec, tf.TensorSpec], data.train.element_spec)
 
 
 def _train(
@@ -150,7 +138,7 @@ def _train(
     return history
 
 
-def training_batches(data: Data, count: int) -> Iterator[Batch]:
+def _read_batches(data: Data, count: int) -> Iterator[Batch]:
     """Yield exactly `count` training batches, those of the first epochs.
 
     Raises:
@@ -168,12 +156,6 @@ def training_batches(data: Data, count: int) -> Iterator[Batch]:
         raise RuntimeError(f"Reading data.train failed: {reason}") from error
     if yielded < count:
         raise RuntimeError(f"data.train ended after {yielded} of {count} batches.")
-
-
-def _watched(batches: Iterator[Batch], watch: Watch) -> Iterator[Batch]:
-    for batch in batches:
-        watch(*batch)
-        yield batch
 
 
 def _add_logits(batches: Iterator[Batch], teacher: keras.Model) -> Iterator[Batch]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kcnn.compress.bridge.prune_job import keep_zeros
+from kcnn.compress.bridge.prune_job import wrap_to_keep_zeros
 from kcnn.compress.bridge.rebuild import named_weights
 from kcnn.compress.bridge.training import Fit
 
@@ -23,7 +23,7 @@ def cluster(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.n
     def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         name = layer.name
         if name not in layers:
-            return keep_zeros(layer, zeros[name]) if name in zeros else layer
+            return wrap_to_keep_zeros(layer, zeros[name]) if name in zeros else layer
         if hasattr(layer, "get_clusterable_weights"):  # see own_layers.py
             clustering.ClusterableLayer.register(type(layer))
         start = clustering.CentroidInitialization.LINEAR

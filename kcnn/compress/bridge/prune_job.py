@@ -28,7 +28,7 @@ def prune(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.nda
             return pruning.prune_low_magnitude(layer, sparsity_m_by_n=(2, 4))
         begin, end = target
         if begin == end or settings["end_step"] == 1:
-            return keep_zeros(layer, end)
+            return wrap_to_keep_zeros(layer, end)
         schedule: Any = pruning.PolynomialDecay(
             begin, end, 1, settings["end_step"], frequency=settings["frequency"]
         )
@@ -47,7 +47,7 @@ def prune(model: "tf_keras.Model", settings: dict, fit: Fit) -> dict[str, np.nda
     return named_weights(pruning.strip_pruning(wrapped))
 
 
-def keep_zeros(layer: "tf_keras.layers.Layer", sparsity: float) -> "tf_keras.layers.Layer":
+def wrap_to_keep_zeros(layer: "tf_keras.layers.Layer", sparsity: float) -> "tf_keras.layers.Layer":
     """Wrap `layer` so that this fraction of its smallest weights is zero from step 1 on."""
     import tensorflow_model_optimization as tfmot
 

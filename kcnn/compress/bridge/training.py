@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from kcnn.compress.child import read_array
+from kcnn.training.objective import Objective, cross_entropy
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,6 +41,11 @@ class Training:
     temperature: float | None = None
     alpha: float = 0.0
 
+    @property
+    def objective(self) -> Objective:
+        """The loss."""
+        return Objective(temperature=self.temperature, alpha=self.alpha)
+
 
 class Fit(Protocol):
     """`train` as a job calls it, with the first two arguments bound."""
@@ -61,7 +68,10 @@ def train(
     callbacks: Sequence["tf_keras.callbacks.Callback"] = (),
     measure: Callable[[], dict[str, float]] = dict,
 ) -> None:
-    """Train `model` with Adam on the batches from the standard input."""
+    """Train `model` with Adam on the batches from the standard input.
+
+    Each epoch reports Keras's logs and what `measure` returns.
+    """
     import tf_keras
 
     tf_keras.utils.set_random_seed(0)  # of the dropout
@@ -69,7 +79,7 @@ def train(
     rate: Any = tf_keras.optimizers.schedules.CosineDecay(
         training.learning_rate, training.epochs * steps
     )
-    loss, accuracy = objective(training)
+    loss, accuracy = make_loss(training)
     model.compile(
         tf_keras.optimizers.Adam(rate, jit_compile=False),
         loss,
@@ -80,7 +90,7 @@ def train(
         on_epoch_end=lambda epoch, logs: report(logs | measure())
     )
     model.fit(
-        batches(training, model),
+        read_batches(training, model),
         steps_per_epoch=steps,
         epochs=training.epochs,
         verbose=cast(Any, 0),
@@ -88,32 +98,31 @@ def train(
     )
 
 
-def objective(training: Training) -> tuple["tf_keras.losses.Loss | Loss", "str | Loss"]:
-    """Return the loss and the accuracy for the targets that `batches` yields."""
+def make_loss(training: Training) -> tuple["tf_keras.losses.Loss | Loss", "str | Loss"]:
+    """Return the loss and the accuracy for the targets that `read_batches` yields."""
     import tf_keras
 
-    if training.temperature is not None:
-        return lesson(training.temperature, training.alpha)
-    if training.soft_labels:
-        return tf_keras.losses.CategoricalCrossentropy(from_logits=True), "accuracy"
-    return tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), "accuracy"
+    objective = training.objective
+    if objective.has_teacher:
+        return make_teacher_loss(objective)
+    return cross_entropy(tf_keras.losses, probabilities=training.soft_labels), "accuracy"
 
 
-def lesson(temperature: float, alpha: float) -> tuple[Loss, Loss]:
-    """Return loss and accuracy with a teacher, as `kcnn.distill` has them.
+def make_teacher_loss(objective: Objective) -> tuple[Loss, Loss]:
+    """Return the loss and the accuracy of an objective with a teacher.
 
-    Their targets are the probabilities of the labels, and beside them the teacher's logits.
+    Their targets are the labels as probabilities, and beside them the teacher's logits.
     """
     import tensorflow as tf
     import tf_keras
 
+    ops: Any = SimpleNamespace(log_softmax=tf.nn.log_softmax, exp=tf.exp, sum=tf.reduce_sum)
+    plain = cross_entropy(tf_keras.losses, probabilities=True)
+
     def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        labels, answers = tf.split(targets, 2, axis=-1)
-        wanted = tf.nn.log_softmax(answers / temperature)
-        told = tf.nn.log_softmax(logits / temperature)
-        divergence = tf.reduce_sum(tf.exp(wanted) * (wanted - told), axis=-1)
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-        return alpha * temperature**2 * divergence + (1 - alpha) * cross_entropy
+        labels, teacher = tf.split(targets, 2, axis=-1)
+        distillation = tf.reduce_mean(objective.distillation_loss(teacher, logits, ops))
+        return objective.add_teacher(plain(labels, logits), distillation)
 
     def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         labels, _ = tf.split(targets, 2, axis=-1)
@@ -122,7 +131,7 @@ def lesson(temperature: float, alpha: float) -> tuple[Loss, Loss]:
     return loss, accuracy
 
 
-def batches(training: Training, model: "tf_keras.Model") -> "tf.data.Dataset":
+def read_batches(training: Training, model: "tf_keras.Model") -> "tf.data.Dataset":
     """Return the batches of images and targets that arrive on the standard input."""
     import tensorflow as tf
 
@@ -132,17 +141,17 @@ def batches(training: Training, model: "tf_keras.Model") -> "tf.data.Dataset":
         for _ in range(training.epochs * training.steps_per_epoch):
             yield tuple(read_array(stream) for _ in training.dtypes)
 
-    def join(images: tf.Tensor, labels: tf.Tensor, answers: tf.Tensor) -> tuple:
+    def join(images: tf.Tensor, labels: tf.Tensor, teacher: tf.Tensor) -> tuple:
         if not training.soft_labels:
             labels = tf.one_hot(labels, model.output_shape[-1])
-        return images, tf.concat([labels, answers], axis=-1)
+        return images, tf.concat([labels, teacher], axis=-1)
 
     labels_shape = model.output_shape if training.soft_labels else (None,)
     shapes = [model.input_shape, labels_shape, model.output_shape][: len(training.dtypes)]
     signature = tuple(map(tf.TensorSpec, shapes, training.dtypes))
     options = tf.data.Options()
-    options.autotune.enabled = False  # its thread can hold up the end by as much as an epoch
+    options.autotune.enabled = False  # its thread can delay the end by as much as an epoch
     dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
-    if training.temperature is not None:
+    if training.objective.has_teacher:
         dataset = dataset.map(join)
     return dataset.prefetch(2).with_options(options)

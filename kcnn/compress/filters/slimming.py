@@ -48,8 +48,8 @@ def slim(
 
     Use it for speed; `kcnn.prune` saves bytes only. The result is an ordinary, smaller network that
     is faster on every runtime. It has lost much of its accuracy: train it again before you use it,
-    with `kcnn.train`, or with `kcnn.distill` and the original model as the teacher. Until then it
-    computes what `model` computes when the removed channels are zero wherever they are read.
+    with `kcnn.compress.recover` or a training of your own. Until then it computes what `model`
+    computes when the removed channels are zero wherever they are read.
 
     The filters of the whole network are ranked together by their L1 norms, or by the scales of the
     batch norms behind them. Each is divided by the mean of its layer; without that, some layers

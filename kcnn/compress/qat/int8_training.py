@@ -1,20 +1,28 @@
 """Quantization-aware training: train a model with the roundings of its int8 file."""
 
+import logging
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any, cast
 
 import keras
+import numpy as np
 
 from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.finetune import check_budget, check_data
+from kcnn.compress.keep_zeros import keep_zeros
 from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize, training_class_and_options
 from kcnn.compress.qat.tfmot_engine import check_tfmot_layers, train_with_tfmot
-from kcnn.compress.qat.tuning import History, Trainee, tune, zeros_kept
 from kcnn.data import Data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
 from kcnn.models.rewrite import call_copy, rewrite
+from kcnn.training.objective import Objective
+from kcnn.training.optimizers import make_optimizer
+from kcnn.training.run import run_training
+from kcnn.training.schedules import cosine
+
+logger = logging.getLogger("kcnn")
 
 ENGINES = ("keras", "tfmot")
 
@@ -26,18 +34,18 @@ class QuantizeAwareResult:
     Attributes:
         model: a new model, not compiled. Its layers with kernels are those of
             `kcnn.layers.qat_layers`, and it has a `FakeQuantize` for each tensor of the int8 file.
-        history: training loss and accuracy of each epoch.
+        history: loss and accuracy of each epoch; with engine "keras" also of the validation images.
         control: a copy of the given model after the same training in floats on the same batches;
             None without `control`.
-        control_history: the same as `history`, of the control.
+        control_history: of the control, also of the validation images.
         epochs: passes over the training images.
         seconds: how long both trainings took.
     """
 
     model: keras.Model
-    history: History
+    history: dict[str, list[float]]
     control: keras.Model | None
-    control_history: History | None
+    control_history: dict[str, list[float]] | None
     epochs: int
     seconds: float
 
@@ -72,7 +80,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
             functional, from kcnn or your own. It is not changed.
-        data: what `kcnn.data.load` returns; only its training images are read.
+        data: what `kcnn.data.load` returns; its test images are not read.
         epochs: passes over the training images.
         learning_rate: at the start; about a tenth of what the model was trained with.
         engine: "keras" trains in this process; "tfmot" uses TensorFlow's Model Optimization Toolkit
@@ -95,26 +103,23 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     started = time.perf_counter()
     model = in_float32(model)
     aware = _prepare(model, data, epochs, learning_rate, engine)
-    budget = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
-    plain = None
-    with ExitStack() as kept:
-        if control:
-            plain = Trainee(_copy(model), data, called="float control", **budget)
-            kept.enter_context(zeros_kept(plain.model))
-        if engine == "keras":
-            trainee = Trainee(aware, data, called="quantize_aware", **budget)
-            kept.enter_context(zeros_kept(aware))
-            tune([trainee, plain] if plain else [trainee], data, epochs)
-            history = trainee.history
-        else:
-            watch = plain.learn if plain else None
-            aware, history = train_with_tfmot(model, data, watch=watch, **budget)
+    budget: dict[str, Any] = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
+    logger.info("quantize_aware: training for int8")
+    if engine == "keras":
+        history = _train(aware, data, **budget)
+    else:
+        aware, history = train_with_tfmot(model, data, **budget)
+    plain = control_history = None
+    if control:
+        logger.info("quantize_aware: training the float control")
+        plain = _copy(model)
+        control_history = _train(plain, data, **budget)
     return QuantizeAwareResult(
         model=aware,
         history=history,
-        control=plain.model if plain else None,
-        control_history=plain.history if plain else None,
-        epochs=budget["epochs"],
+        control=plain,
+        control_history=control_history,
+        epochs=int(epochs),
         seconds=time.perf_counter() - started,
     )
 
@@ -162,6 +167,40 @@ def _prepare(
     if engine == "tfmot":
         check_tfmot_layers(model)
     return aware
+
+
+def _train(
+    model: keras.Model, data: Data, *, epochs: int, learning_rate: float
+) -> dict[str, list[float]]:
+    """Train `model` in place and return the history. Its zeros stay zero; it is not compiled."""
+    # The same layers in a model of its own, which is the one that is compiled.
+    trainee = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    rate = cosine(learning_rate, epochs=epochs, steps_per_epoch=data.steps_per_epoch)
+    with keep_zeros(model):
+        result = run_training(
+            trainee,
+            data,
+            Objective(),
+            epochs=epochs,
+            optimizer=make_optimizer("adam", rate),
+            callbacks=[_DivergenceGuard()],
+        )
+    return result.history
+
+
+class _DivergenceGuard(keras.callbacks.Callback):
+    """Stops a training whose weights are no longer finite.
+
+    A rounding clips NaN to a number, so the loss can stay finite.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        loss = (logs or {})["loss"]
+        weights = cast(keras.Model, self.model).get_weights()
+        if not all(np.isfinite(value).all() for value in (loss, *weights)):
+            raise RuntimeError(
+                f"The training diverged, at a loss of {loss:.3g}: use a lower learning_rate."
+            )
 
 
 def _copy(model: keras.Model) -> keras.Model:

@@ -3,10 +3,9 @@
 import keras
 import numpy as np
 
-from kcnn.compress.finetune import Watch, finetune
+from kcnn.compress.finetune import finetune
 from kcnn.compress.kernels import kernel_variables, kernels, sparsity
 from kcnn.compress.qat.insert_fake_quantize import PIXELS, fake_quantize_name, insert_fake_quantize
-from kcnn.compress.qat.tuning import History
 from kcnn.compress.to_keras2 import describe_layers
 from kcnn.data import Data
 from kcnn.layers import FakeQuantize
@@ -24,13 +23,8 @@ MEASURED_BATCHES = 8
 
 
 def train_with_tfmot(
-    model: keras.Model,
-    data: Data,
-    *,
-    epochs: int,
-    learning_rate: float,
-    watch: Watch | None,
-) -> tuple[keras.Model, History]:
+    model: keras.Model, data: Data, *, epochs: int, learning_rate: float
+) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train a copy of `model`, which `check_tfmot_layers` accepts; return it and the history.
 
     TF-MOT cannot quantize the normalization of the pixels, so it is folded into the first layer.
@@ -56,7 +50,6 @@ def train_with_tfmot(
         settings,
         epochs=epochs,
         learning_rate=learning_rate,
-        watch=watch,
     )
     _copy_result(aware, folded, trained.arrays, bounds)
     return aware, trained.history

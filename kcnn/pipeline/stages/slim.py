@@ -15,24 +15,18 @@ if TYPE_CHECKING:
 def make(section: Slim, context: RunContext) -> list[Variant]:
     """Remove filters and train what is left, with the trained model as its teacher if asked."""
     from kcnn import compress
-    from kcnn.callbacks import LearningRateLog, MonitorGuard
-    from kcnn.training import distill, make_optimizer, schedules, train
 
     logger.info("removing filters until %.0f %% of the MACs are left", 100 * section.macs)
     whole, data = context.trained.model, context.data
     result = compress.slim(whole, **_options(section))
-    schedule = schedules.cosine(
-        section.learning_rate, epochs=section.epochs, steps_per_epoch=data.steps_per_epoch
+    compress.recover(
+        result.model,
+        data,
+        teacher=whole if section.distill else None,
+        epochs=section.epochs,
+        learning_rate=section.learning_rate,
+        weight_decay=section.weight_decay,
     )
-    training: dict[str, Any] = {
-        "epochs": section.epochs,
-        "optimizer": make_optimizer("sgd", schedule, weight_decay=section.weight_decay),
-        "callbacks": [LearningRateLog(), MonitorGuard()],
-    }
-    if section.distill:
-        distill(result.model, whole, data, **training)
-    else:
-        train(result.model, data, **training)
     share = result.after.macs / result.before.macs
     name = f"slim, {share:.0%} of the MACs"
     return [context.save(name, result.model, "slim", macs=result.after.macs)]
