@@ -222,8 +222,8 @@ def test_the_c_code_counts_as_the_model_does(bundle, tmp_path):
     images, outputs = golden(bundle)
     scale = read(bundle).output.scale
     for line, image, output in zip(lines, images, outputs, strict=True):
-        told, *numbers = line.split()
-        assert int(told) == output.argmax()
+        predicted, *numbers = line.split()
+        assert int(predicted) == output.argmax()
         assert [int(number) for number in numbers[:3]] == (
             image.ravel()[:3].astype(int) - 128
         ).tolist()
@@ -285,10 +285,10 @@ def test_the_readme_says_what_a_port_needs(bundle):
     assert named - {".h"} == there
 
 
-def test_grey_is_rounded_as_on_the_page(bundle, tmp_path):
+def test_gray_is_rounded_as_on_the_page(bundle, tmp_path):
     summary = summarize(bundle / "model_int8.tflite")
-    grey = replace(summary, inputs=(replace(summary.inputs[0], shape=(1, 8, 8, 1)),))
-    write_snippets(grey, tmp_path, arena_bytes=1, arena_note="A guess.")
+    gray = replace(summary, inputs=(replace(summary.inputs[0], shape=(1, 8, 8, 1)),))
+    write_snippets(gray, tmp_path, arena_bytes=1, arena_note="A guess.")
     line = "input.put(((gray + 0.5f).toInt() - 128).toByte())"
     assert line in (tmp_path / "Classifier.kt").read_text()
 
@@ -314,9 +314,9 @@ def test_a_bundle_is_verified_on_litert(bundle):
     assert (first.golden_equal, first.golden_difference) == (10, 0)
     assert (first.images, first.accuracy, first.agreement, first.difference) == (40, 0.75, 1, 0)
     model = models.load(bundle / "model.keras")
-    told = model.predict_on_batch(images.astype("float32")).argmax(axis=1)
+    predicted = model.predict_on_batch(images.astype("float32")).argmax(axis=1)
     assert first.float_agreement == np.mean(
-        told == np.where(np.arange(40) < 10, labels - 1, labels) % 4
+        predicted == np.where(np.arange(40) < 10, labels - 1, labels) % 4
     )
     for other in others:
         assert other.skipped is None
@@ -339,7 +339,7 @@ def test_a_runtime_of_ones_own_is_verified_as_the_others_are(bundle):
     own, optimized = verification.results
     assert (own.title, own.held_difference, own.golden_equal) == ("My runtime", 2, 0)
     assert optimized.runtime == "litert-optimized"  # its old name still finds it
-    assert verification.failures == [] and verification.asked == ("own", "litert-optimized")
+    assert verification.failures == [] and verification.required == ("own", "litert-optimized")
     strict = replace(OWN, tolerance=1, golden=True)
     assert verify(bundle, runtimes=[strict]).failures == [
         "My runtime returns other answers for 10 of 10 golden images.",
@@ -361,7 +361,7 @@ def test_a_runtime_of_ones_own_is_found_by_its_place(tmp_path, monkeypatch):
         find_runtime("phones:wrong")
 
 
-def test_other_answers_than_the_golden_ones_are_told(copied):
+def test_other_answers_than_the_golden_ones_are_reported(copied):
     outputs = np.fromfile(copied / "golden/outputs.bin", np.int8)
     outputs[0] ^= 1
     outputs.tofile(copied / "golden/outputs.bin")
@@ -448,7 +448,7 @@ def outcome(name, **found):
         (Result("litert", "LiteRT, XNNPACK", failed="Why."), None, "XNNPACK failed: Why."),
     ],
 )
-def test_what_is_wrong_is_told(result, machine, complaint, bundle):
+def test_what_is_wrong_is_reported(result, machine, complaint, bundle):
     manifest = read(bundle)
     manifest = replace(manifest, machine=machine or manifest.machine)
     failures = Verification(manifest, (result,)).failures
@@ -461,13 +461,13 @@ def test_a_runtime_that_was_asked_for_must_run(bundle, tmp_path, monkeypatch):
     by_default = verify(bundle, runtimes=["litert", "tflite-micro"])
     assert by_default.results[1].skipped and len(by_default.failures) == 1
     assert "TFLite Micro did not run" in by_default.failures[0]
-    assert replace(by_default, asked=()).failures == []
-    assert replace(by_default, results=by_default.results[1:], asked=()).failures == [
+    assert replace(by_default, required=()).failures == []
+    assert replace(by_default, results=by_default.results[1:], required=()).failures == [
         "No runtime ran the bundle."
     ]
 
 
-def test_what_a_microcontroller_lacks_is_told_and_no_obstacle(tmp_path, monkeypatch):
+def test_what_a_microcontroller_lacks_is_reported_and_no_obstacle(tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     model = tiny(layers.Rescaling(1 / 64), LocalResponseNormalization(alpha=0.02))
@@ -493,7 +493,7 @@ def digits_model(tmp_path_factory):
     means = np.stack([digits.images[digits.target == each].mean(axis=0) for each in range(10)])
     means = (means / 16).reshape(10, 64)
     image = keras.Input((32, 32, 3), name="image")
-    x = layers.Conv2D(1, 1, kernel_initializer="ones", name="grey")(image)
+    x = layers.Conv2D(1, 1, kernel_initializer="ones", name="gray")(image)
     x = layers.Flatten()(layers.AveragePooling2D(4)(x))
     model = keras.Model(image, layers.Dense(10, name="logits")(x), name="nearest")
     weights = [2 * means.T / (3 * 255), -(means**2).sum(axis=1)]
@@ -560,7 +560,7 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
     assert done.returncode == 1 and "has changed since the bundle was made" in done.stderr
 
 
-def test_a_file_of_floats_is_labelled_and_compared_where_data_are_named(digits_model, tmp_path):
+def test_a_file_of_floats_is_labeled_and_compared_where_data_are_named(digits_model, tmp_path):
     flags = ("--quantization", "float16", "--data", "digits", "--out", "half.tflite")
     done = kcnn("export", digits_model, *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

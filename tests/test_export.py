@@ -109,8 +109,8 @@ def test_every_model_folds_exactly_and_becomes_integers_only(registered, tmp_pat
     assert np.abs(logits_of(folded, images) - expected).max() < 1e-4 * np.abs(expected).max()
 
     # No pixel is black or white: the input's range must not come from the images.
-    grey = noise(10, low=40, high=200)
-    result = export_tflite(folded, tmp_path / "model.tflite", calibration=grey)
+    gray = noise(10, low=40, high=200)
+    result = export_tflite(folded, tmp_path / "model.tflite", calibration=gray)
     summary = summarize(result.path)
     assert (result.input.dtype, result.input.scale, result.input.zero_point) == ("int8", 1.0, -128)
     assert (result.input.name, result.output.name) == ("image", "logits")
@@ -126,8 +126,8 @@ def test_every_model_folds_exactly_and_becomes_integers_only(registered, tmp_pat
     multiplied = pooled or any(isinstance(layer, multiplies) for layer in folded.layers)
     assert ("MUL" in summary.operators) == multiplied
     assert summary.bytes == result.bytes == result.path.stat().st_size > result.gzip_bytes
-    told = TFLiteClassifier(result.path)(images)
-    assert np.corrcoef(told.ravel(), expected.ravel())[0, 1] > 0.9
+    predicted = TFLiteClassifier(result.path)(images)
+    assert np.corrcoef(predicted.ravel(), expected.ravel())[0, 1] > 0.9
 
 
 def _reads(model, pooling):
@@ -161,11 +161,11 @@ def test_local_response_normalization_is_int8_and_close(settings, tmp_path):
         head = [keras.Input((6, 6, 3)), layers.Rescaling(1 / 64), layers.Conv2D(8, 1)]
         return keras.Sequential([*head, layers.ReLU(), *normalization, layers.Flatten()])
 
-    normalised, bare = model(LocalResponseNormalization(**settings)), model()
-    bare.set_weights(normalised.get_weights())
+    normalized, bare = model(LocalResponseNormalization(**settings)), model()
+    bare.set_weights(normalized.get_weights())
     images = noise(50, (6, 6, 3))
-    result = export_tflite(normalised, tmp_path / "model.tflite", calibration=images)
-    expected = logits_of(normalised, images)
+    result = export_tflite(normalized, tmp_path / "model.tflite", calibration=images)
+    expected = logits_of(normalized, images)
     error = np.abs(TFLiteClassifier(result.path)(images) - expected)
     assert error.max() < 0.03 * expected.max() and error.mean() < 0.005 * expected.max()
     # It does something here.
@@ -176,9 +176,9 @@ def test_local_response_normalization_is_int8_and_close(settings, tmp_path):
 def test_int8_answers_as_the_model_on_real_images(trained, digits, int8_file):
     images, labels = digits[0][1200:], digits[1][1200:]
     expected = logits_of(trained, images).argmax(axis=1)
-    told = TFLiteClassifier(int8_file)(images).argmax(axis=1)
+    predicted = TFLiteClassifier(int8_file)(images).argmax(axis=1)
     assert (expected == labels).mean() > 0.8
-    assert (expected == told).mean() > 0.98
+    assert (expected == predicted).mean() > 0.98
 
 
 def test_the_app_feeds_pixel_minus_128(int8_file):
@@ -403,7 +403,7 @@ def test_bad_input_is_refused_and_nothing_is_written(arguments, reason, tmp_path
     ("layer", "reason"),
     [
         (layers.LayerNormalization(), "not all integers"),
-        # exp() of raw pixels overflows, and an infinite range would crash TensorFlow's quantiser.
+        # exp() of raw pixels overflows, and an infinite range would crash TensorFlow's quantizer.
         (layers.Activation("softplus"), "inf"),
     ],
 )

@@ -227,7 +227,7 @@ def test_a_runtime_that_takes_too_long_is_ended(name, files, monkeypatch):
     assert "longer than 0.01 s" in message and ended == [-signal.SIGKILL]
 
 
-def test_a_crash_of_native_code_is_told_and_stays_in_its_process(tmp_path):
+def test_a_crash_of_native_code_is_reported_and_stays_in_its_process(tmp_path):
     status, _ = process.run_program(["sh", "-c", "kill -SEGV $$"], "x", timeout=10)
     assert process._death(status, "") == "crashed (SIGSEGV)"
     assert "two" in process._death(1, "one\ntwo\n")
@@ -240,7 +240,7 @@ def test_a_crash_of_native_code_is_told_and_stays_in_its_process(tmp_path):
     assert not (tmp_path / "alive").exists()
 
 
-def test_a_browser_that_stops_is_told():
+def test_a_browser_that_stops_is_reported():
     with pytest.raises(RuntimeError, match="stopped with status"):
         open_page("false", lambda path: None, "", timeout=10)
     with pytest.raises(RuntimeError, match="Cannot start"):

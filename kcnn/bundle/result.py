@@ -63,14 +63,13 @@ class Verification:
     Attributes:
         manifest: of the bundle.
         results: one for each runtime, in their order.
-        asked: names of the runtimes that the user named: if one of them cannot run, that is a
-            failure.
+        required: names of the runtimes that must run: if one of them cannot, that is a failure.
         runtimes: the runtimes by their names.
     """
 
     manifest: Manifest
     results: tuple[Result, ...]
-    asked: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     runtimes: Mapping[str, Runtime] = dataclasses.field(default_factory=lambda: RUNTIMES)
 
     @property
@@ -109,7 +108,7 @@ class Verification:
         if result.failed is not None:
             yield f"{result.title} failed: {result.failed}"
         elif result.skipped is not None:
-            if result.runtime in self.asked:
+            if result.runtime in self.required:
                 yield f"{result.title} did not run: {result.skipped}"
         else:
             runtime = self.runtimes[result.runtime]

@@ -69,7 +69,7 @@ def verify(
     return Verification(
         manifest,
         tuple(compared.result(runtime) for runtime in chosen),
-        asked=tuple(each.name for each in chosen) if runtimes else (),
+        required=tuple(each.name for each in chosen) if runtimes else (),
         runtimes=known,
     )
 

@@ -4,5 +4,7 @@ from .registry import RUNTIMES as RUNTIMES
 from .registry import find_runtime as find_runtime
 from .runtime import Run as Run
 from .runtime import Runtime as Runtime
+from .runtime import Task as Task
+from .runtime import prepare as prepare
 from .timing import Latency as Latency
 from .timing import latency as latency

@@ -100,6 +100,8 @@ class Classify(Protocol):
 class Runtime:
     """One way to run a `.tflite` classifier; `kcnn.bundle.verify` takes your own too.
 
+    The function `run` of your own may use `prepare`, which checks a model and its images.
+
     Attributes:
         name: by which users choose it.
         title: what people call it.
