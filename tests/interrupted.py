@@ -17,7 +17,7 @@ import numpy as np
 import kcnn
 from kcnn.callbacks import Lookahead
 from kcnn.callbacks.memory import memory_of
-from kcnn.training import Objective, Saver, TrainingState, make_optimizer
+from kcnn.training import Checkpoints, Objective, make_optimizer
 from kcnn.training.run import run_training
 from kcnn.training.state import Memory
 
@@ -83,7 +83,7 @@ def callbacks():
     ]
 
 
-def train(*, start=None, saver=None, units=24, optimizer=None, **options):
+def train(*, start=None, checkpoints=None, units=24, optimizer=None, **options):
     """Return the result of the training, and its callbacks."""
     if keras.config.backend() == "jax":
         data = kcnn.data.JaxData(kcnn.data.load_arrays("digits", limit=200, seed=1), 22, seed=1)
@@ -100,21 +100,22 @@ def train(*, start=None, saver=None, units=24, optimizer=None, **options):
         optimizer=optimizer or make_optimizer("sgd", 0.1, ema=0.7),
         callbacks=[*used, *options.pop("more", [])],
         start=start,
-        saver=saver,
+        checkpoints=checkpoints,
     )
     return result, used
 
 
-def save_after(steps, file):
+def save_after(steps, folder):
     """Return the state after so many steps of a training that is interrupted then."""
     within = steps % STEPS
+    checkpoints = Checkpoints(folder, every=within or None)
     try:
-        train(saver=Saver(file, every=within or None), more=[Interrupt(steps)])
+        train(checkpoints=checkpoints, more=[Interrupt(steps)])
     except InterruptedError:
         pass
     else:
         raise RuntimeError("The training was not interrupted.")
-    return TrainingState.load(file)
+    return checkpoints.load()
 
 
 def found(result, used):
@@ -146,7 +147,7 @@ def main(folder):
         tf.config.experimental.enable_op_determinism()
     done = {"whole": found(*train())}
     for name, steps in STOPS.items():
-        state = save_after(steps, folder / "state.npz")
+        state = save_after(steps, folder / name)
         place = state.epoch * STEPS + state.step
         done[name] = found(*train(start=state)) | {"interrupted": place == steps}
     # What comes without a part of the state shows that these tests can fail.

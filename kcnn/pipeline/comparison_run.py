@@ -2,16 +2,14 @@
 
 import dataclasses
 import logging
-import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from kcnn.callbacks import MonitorGuard
 from kcnn.comparison import Comparison
 from kcnn.evaluation import PredictFn, evaluate
 from kcnn.models.files import in_float32
@@ -26,7 +24,9 @@ from kcnn.report.comparison_plot import plot_comparison
 from kcnn.report.comparison_report import ComparisonReport, Outcome
 from kcnn.report.comparison_table import document
 from kcnn.run_dir import atomic
+from kcnn.training import TrainingDiverged
 
+_MEASURED = ("accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 _RESULTS, _PICTURE, _TABLE = "results.json", "comparison.png", "table.md"
 
 if TYPE_CHECKING:
@@ -105,23 +105,18 @@ def shifted_accuracy(model: keras.Model | PredictFn, data: "Data", pixels: int) 
     return evaluate(model, test, expected_count=data.num_test).accuracy
 
 
-class _Watch(keras.callbacks.Callback):
-    """Takes every epoch's seconds, and ends a training whose loss is no longer finite."""
+class _Clock(keras.callbacks.Callback):
+    """Takes every epoch's seconds."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seconds: list[float] = []
-        self.diverged: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if not all(math.isfinite((logs or {})[key]) for key in ("loss", "val_loss")):
-            self.diverged = epoch + 1
-            cast("keras.Model", self.model).stop_training = True
-        else:
-            self.seconds.append(round(time.perf_counter() - self._started, 2))
+        self.seconds.append(round(time.perf_counter() - self._started, 2))
 
 
 def _begin(comparison: Comparison, name: str, folder: Path, *, overwrite: bool) -> ComparisonReport:
@@ -157,7 +152,7 @@ def _check(comparison: Comparison, data_dir: str | None) -> None:
                 data = load_for_tensorflow(recipe, data_dir)
                 loaded.append((recipe.data, data))
             training_for(recipe, build(recipe, data), data)
-            _callbacks(recipe.train, data, _Watch())
+            _callbacks(recipe.train, data, _Clock())
             side = min(data.image_shape[:2])
             if max(comparison.shifts, default=0) >= side:
                 raise ValueError(f"shifts must be below the images' {side} pixels.")
@@ -165,11 +160,11 @@ def _check(comparison: Comparison, data_dir: str | None) -> None:
             raise ValueError(f"{name}: {error}") from error
 
 
-def _callbacks(section: Train, data: "Data", watch: _Watch) -> list[keras.callbacks.Callback]:
-    """Return the recipe's callbacks without those that choose an epoch or raise on divergence."""
-    left_out = keras.callbacks.EarlyStopping | MonitorGuard
+def _callbacks(section: Train, data: "Data", clock: _Clock) -> list[keras.callbacks.Callback]:
+    """Return the recipe's callbacks without those that choose an epoch."""
+    left_out = keras.callbacks.EarlyStopping
     return [
-        watch,
+        clock,
         *(each for each in callbacks_for(section, data, None) if not isinstance(each, left_out)),
     ]
 
@@ -182,21 +177,24 @@ def _outcome(comparison: Comparison, variant: str, seed: int, data_dir: str | No
     # same order, and a comparison that goes on the same as one that was never stopped.
     data = load_for_tensorflow(recipe, data_dir)
     model = build(recipe, data)
-    watch = _Watch()
-    trained = training_for(recipe, model, data)(callbacks=_callbacks(recipe.train, data, watch))
-    finite = len(trained.history["loss"]) - bool(watch.diverged)
-    history = {key: tuple(values[:finite]) for key, values in trained.history.items()}
+    clock, diverged = _Clock(), None
+    try:
+        callbacks = _callbacks(recipe.train, data, clock)
+        history = training_for(recipe, model, data)(callbacks=callbacks).history
+    except TrainingDiverged as error:  # a result, too
+        logger.info("%s: %s", variant, error)
+        history, diverged = dict.fromkeys(_MEASURED, []) | error.history, error.epoch
     outcome = Outcome(
         variant=variant,
         seed=seed,
         parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         train_images=data.num_train,
         test_images=data.num_test,
-        history=history | {"seconds": tuple(watch.seconds)},
-        diverged=watch.diverged,
+        history={key: tuple(values) for key, values in history.items()}
+        | {"seconds": tuple(clock.seconds)},
+        diverged=diverged,
     )
-    if watch.diverged:
-        logger.info("%s diverged in epoch %d", variant, watch.diverged)
+    if diverged:
         return outcome
     model = in_float32(model)
     return dataclasses.replace(

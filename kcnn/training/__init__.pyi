@@ -1,6 +1,8 @@
 from . import schedules as schedules
+from .checkpoints import Checkpoints as Checkpoints
 from .distillation import distill as distill
-from .loop import Saver as Saver
+from .divergence import TrainingDiverged as TrainingDiverged
+from .interruption import Interrupted as Interrupted
 from .lr_finder import (
     LearningRateCurve as LearningRateCurve,
 )

@@ -4,14 +4,17 @@ What depends on the backend is a `Steps`: `loop_tensorflow` and `loop_jax` have 
 callbacks are called as Keras's own `fit` calls them.
 """
 
+import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
 
 import keras
 import numpy as np
 
+from kcnn.training.checkpoints import Checkpoints
+from kcnn.training.divergence import check_finite
+from kcnn.training.interruption import Interrupted, StopRequest, catch_signals
 from kcnn.training.state import TrainingState
 
 Logs = dict[str, float]
@@ -19,6 +22,9 @@ Logs = dict[str, float]
 
 class Steps(Protocol):
     """The part of the loop that depends on the backend: it takes steps and validates."""
+
+    per_epoch: int
+    """Steps of an epoch."""
 
     def begin(self, epoch: int, step: int) -> None:
         """Prepare to take the steps from `step` of `epoch` on; called once."""
@@ -48,23 +54,6 @@ class Steps(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Saver:
-    """Where the state of a training is kept while it goes on.
-
-    Attributes:
-        path: a `.npz` file, replaced at every save.
-        every: also save after this many steps of an epoch; None saves after each epoch only.
-    """
-
-    path: Path
-    every: int | None = None
-
-    def due(self, step: int) -> bool:
-        """Return whether to save after this step of an epoch, counted from 1."""
-        return self.every is not None and step % self.every == 0
-
-
 @dataclass
 class Training:
     """A training in progress.
@@ -74,37 +63,49 @@ class Training:
         callbacks: all of them, History and progress bar included.
         steps: how its steps are taken.
         epochs: how many there will be.
-        saver: keeps the state, if there is one.
+        checkpoints: where the state is kept, if it is kept.
         validates: whether every epoch ends with the loss and the metrics of the validation images.
         epoch: the running epoch, from 0.
         step: the steps of it that are done.
         first_epoch: the epoch with which the callbacks began to count steps.
+        request: whether a signal asked the training to stop.
     """
 
     model: keras.Model
     callbacks: keras.callbacks.CallbackList
     steps: Steps
     epochs: int
-    saver: Saver | None = None
+    checkpoints: Checkpoints | None = None
     validates: bool = True
     epoch: int = 0
     step: int = 0
     first_epoch: int = 0
+    request: StopRequest = field(default_factory=StopRequest)
 
     def each_callback(self) -> Iterator[keras.callbacks.Callback]:
         """Yield the callbacks in the order in which they are called."""
         yield from self.callbacks.callbacks
 
-    def count(self, step: int) -> None:
-        """Note that so many steps of the epoch are done, and save if it is time."""
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal asked the training to stop."""
+        return self.request.signal is not None
+
+    def count(self, step: int) -> bool:
+        """Note that so many steps of the epoch are done; keep the state if it is time.
+
+        Returns:
+            Whether to stop here.
+        """
         self.step = step
-        if self.saver and self.saver.due(step):
+        if self.interrupted or (self.checkpoints and self.checkpoints.due(step)):
             self.save()
+        return self.interrupted or bool(self.model.stop_training)
 
     def save(self) -> None:
-        """Save the state now, if it is kept at all."""
-        if self.saver:
-            TrainingState.of(self).save(self.saver.path)
+        """Keep the state as it is now, if it is kept at all."""
+        if self.checkpoints:
+            self.checkpoints.save(TrainingState.of(self))
 
 
 def fit(training: Training, start: TrainingState | None = None) -> None:
@@ -112,7 +113,17 @@ def fit(training: Training, start: TrainingState | None = None) -> None:
 
     Without `start` the training begins where `model._initial_epoch` says after `on_train_begin`:
     Keras's `BackupAndRestore` sets it when it takes up a training.
+
+    Raises:
+        Interrupted: a signal came. The step was finished, the state is kept, and the callbacks have
+            ended the training: the best weights are in the model where one restores them.
+        TrainingDiverged: a loss was not finite.
     """
+    with catch_signals() as training.request:
+        _fit(training, start)
+
+
+def _fit(training: Training, start: TrainingState | None) -> None:
     model, callbacks, logs = training.model, training.callbacks, {}
     model.optimizer.build(model.trainable_variables)
     model.stop_training, model._initial_epoch = False, None
@@ -124,8 +135,8 @@ def fit(training: Training, start: TrainingState | None = None) -> None:
     training.steps.begin(training.epoch, training.step)
     while training.epoch < training.epochs and not (start and start.stopped):
         logs = _epoch(training, start if training.step else None)
-        training.epoch, training.step = training.epoch + 1, 0
-        training.save()
+        if training.interrupted:
+            _leave(training)
         if model.stop_training:
             break
     model.optimizer.finalize_variable_values(model.trainable_weights)
@@ -142,7 +153,22 @@ def _epoch(training: Training, within: TrainingState | None) -> Logs:
         within.restore(training)
         steps.restore_sums(within.sums)
     logs = steps.run(training)
+    if training.interrupted and training.step < steps.per_epoch:
+        return logs
     if training.validates:
         logs |= {f"val_{name}": value for name, value in steps.validate(callbacks).items()}
+    for name in ("loss", "val_loss"):
+        check_finite(name, logs.get(name, 0.0), training.epoch)
     callbacks.on_epoch_end(training.epoch, logs)
+    training.epoch, training.step = training.epoch + 1, 0
+    training.save()
     return logs
+
+
+def _leave(training: Training) -> NoReturn:
+    """End an interrupted training; a backup of Keras's stays, which the end would remove."""
+    callbacks = training.callbacks
+    backups = keras.callbacks.BackupAndRestore
+    callbacks.callbacks = [each for each in callbacks.callbacks if not isinstance(each, backups)]
+    callbacks.on_train_end({})
+    raise Interrupted(training.request.signal or signal.SIGINT)

@@ -54,7 +54,7 @@ class JaxSteps:
         teacher: keras.Model | None = None,
     ) -> None:
         check_model(model)
-        self._model, self._steps = model, data.steps_per_epoch
+        self._model, self.per_epoch = model, data.steps_per_epoch
         self._loop = repeated(training_step(model, data, objective, teacher))
         self._draw = jax.jit(partial(draws_of_an_epoch, data))
         self._train = _in_memory(data.arrays.train)
@@ -75,7 +75,7 @@ class JaxSteps:
         watching = _watching(training.callbacks)
         every = _interval(watching)
         draws = self._draw(self._train[1], epoch)
-        while stop < self._steps:
+        while stop < self.per_epoch:
             start, stop = stop, self._next_stop(training, every, stop)
             for each in watching:
                 each.on_train_batch_begin(start, logs={})
@@ -85,8 +85,8 @@ class JaxSteps:
             logs = _means(self._sums, stop) if every == 1 else {}  # which waits for the device
             for each in watching:
                 each.on_train_batch_end(stop - 1, logs=logs)
-            training.count(stop)
-            if watching and model.stop_training:
+            stopped = training.count(stop)
+            if training.interrupted or (watching and stopped):
                 break
         return _means(self._sums, stop)
 
@@ -108,12 +108,13 @@ class JaxSteps:
 
     def _next_stop(self, training: Training, every: int, start: int) -> int:
         """Return the step after which a callback or the saver looks at the model again."""
-        stops = [self._steps]
+        stops = [self.per_epoch]
         if every:  # in steps since the training began
-            done = (training.epoch - training.first_epoch) * self._steps + start
+            done = (training.epoch - training.first_epoch) * self.per_epoch + start
             stops.append(start + every - done % every)
-        if training.saver and training.saver.every:  # in steps of the epoch
-            stops.append(start + training.saver.every - start % training.saver.every)
+        keeps = training.checkpoints.every if training.checkpoints else None
+        if keeps:  # in steps of the epoch
+            stops.append(start + keeps - start % keeps)
         return min(stops)
 
 

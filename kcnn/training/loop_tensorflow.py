@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kcnn.training.devices import distribute
+from kcnn.training.divergence import check_finite
 from kcnn.training.loop import Logs, Training
 from kcnn.training.objective import Objective, cross_entropy
 
@@ -38,6 +39,7 @@ class TensorFlowSteps:
 
     def __init__(self, model: keras.Model, data: "Data", objective: Objective) -> None:
         self._model, self._data, self._objective = model, data, objective
+        self.per_epoch = data.steps_per_epoch
         self._soft = has_soft_labels(data)
         self._validation = self._with_targets(data.validation, training=False)
         self._batches: Any = None
@@ -56,12 +58,12 @@ class TensorFlowSteps:
         """Take the steps that are left of the epoch."""
         model: Any = self._model
         callbacks, logs = training.callbacks, {}
-        for number in range(training.step, self._data.steps_per_epoch):
+        for number in range(training.step, self.per_epoch):
             callbacks.on_train_batch_begin(number)
             logs = model.train_function(self._batches)
             callbacks.on_train_batch_end(number, logs)
-            training.count(number + 1)
-            if model.stop_training:
+            check_finite("loss", float(logs.get("loss", 0.0)), training.epoch, number)
+            if training.count(number + 1):
                 break
         # Those of a training step of the user's own, where they are not the compiled metrics.
         logs = model._get_metrics_result_or_logs(logs)

@@ -16,8 +16,10 @@ from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks
+from kcnn.training.checkpoints import Checkpoints
 from kcnn.training.devices import check_devices
-from kcnn.training.loop import Saver, Steps, Training, fit
+from kcnn.training.divergence import TrainingDiverged
+from kcnn.training.loop import Steps, Training, fit
 from kcnn.training.objective import Objective, cross_entropy
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import Schedule, is_scheduled
@@ -109,7 +111,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     Raises:
         ValueError: the model does not fit the data, an argument is out of its range, or
             ReduceLROnPlateau meets a schedule.
-        RuntimeError: the loss became NaN.
+        RuntimeError: the loss became NaN or infinite.
 
     >>> import kcnn
     >>> logger.setLevel(logging.INFO)  # lines in the log instead of the progress bar
@@ -140,7 +142,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     run_dir: str | os.PathLike | None = None,
     teacher: keras.Model | None = None,
     start: TrainingState | None = None,
-    saver: Saver | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
     """Train `model` for any objective: every training of kcnn goes through here.
 
@@ -154,7 +156,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
         run_dir: as in `train`.
         teacher: the model whose logits the objective mixes in, if it has a temperature.
         start: the state from which to go on.
-        saver: where to keep the state meanwhile.
+        checkpoints: where to keep the state meanwhile.
     """
     check_count("epochs", epochs)
     check_fit(model, data.image_shape, len(data.class_names))
@@ -168,8 +170,12 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]
     called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
     started = time.perf_counter()
-    with fast_training(trainee):
-        fit(Training(trainee, called, steps, epochs, saver), start)
+    try:
+        with fast_training(trainee):
+            fit(Training(trainee, called, steps, epochs, checkpoints), start)
+    except TrainingDiverged as error:
+        error.history = trainee.history.history
+        raise
     return _result(model, trainee.history, callbacks, time.perf_counter() - started)
 
 

@@ -5,13 +5,14 @@ model, so the position and the variables are enough.
 """
 
 import copy
+import hashlib
+import io
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from kcnn.training.loop import Training
 
 _INDEX = "index"
-_FORMAT = 1
+_MAGIC = b"kcnn training state 1\n"
+_DIGEST = 32  # bytes of SHA-256
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,9 @@ class TrainingState:
             restore_memory(callback, copy.deepcopy(memory.values))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the state to one `.npz` file, whole or not at all; no pickles."""
+        """Write the state to one file with its SHA-256, whole or not at all; no pickles."""
         arrays: dict[str, np.ndarray] = {}
         content = {
-            "format": _FORMAT,
             "epoch": self.epoch,
             "step": self.step,
             "first_epoch": self.first_epoch,
@@ -126,31 +127,38 @@ class TrainingState:
             ],
         }
         arrays[_INDEX] = np.frombuffer(json.dumps(content).encode(), np.uint8)
+        written = io.BytesIO()
+        np.savez(written, **arrays)  # pyright: ignore[reportArgumentType] - its stub is too narrow
+        body = written.getbuffer()
         with atomic(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - its stub is too narrow
+            file.write(_MAGIC + hashlib.sha256(body).digest())
+            file.write(body)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "TrainingState":
         """Read what `save` wrote.
 
         Raises:
-            ValueError: there is no such file, or it is no state of a training.
+            ValueError: there is no such file, or it is not what `save` wrote: of another kind,
+                damaged or cut off.
         """
         if not Path(path).is_file():
             raise ValueError(f"There is no training state {str(path)!r}.")
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                content = json.loads(bytes(arrays[_INDEX]))
-                if content.pop("format") != _FORMAT:
-                    raise ValueError("another version of kcnn wrote it")
-                parts = {name: _unpack(content.pop(name), arrays) for name in _PARTS}
-                memories = [
-                    Memory(each["callback"], _unpack(each["values"], arrays))
-                    for each in content.pop("memories")
-                ]
-        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
-            raise ValueError(f"{str(path)!r} is no state of a training: {error}") from error
-        return cls(**content, **parts, memories=memories)
+        content = Path(path).read_bytes()
+        start = len(_MAGIC) + _DIGEST
+        digest, body = content[len(_MAGIC) : start], content[start:]
+        if not content.startswith(_MAGIC):
+            raise ValueError(f"{str(path)!r} is no training state that this version of kcnn wrote.")
+        if hashlib.sha256(body).digest() != digest:
+            raise ValueError(f"The training state {str(path)!r} is damaged: its digest differs.")
+        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+            index = json.loads(bytes(arrays[_INDEX]))
+            parts = {name: _unpack(index.pop(name), arrays) for name in _PARTS}
+            memories = [
+                Memory(each["callback"], _unpack(each["values"], arrays))
+                for each in index.pop("memories")
+            ]
+        return cls(**index, **parts, memories=memories)
 
 
 _PARTS = ("model", "optimizer", "sums")

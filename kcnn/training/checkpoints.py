@@ -1,0 +1,80 @@
+"""Where the state of a training is kept while it goes on: the last one and the one before."""
+
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcnn.training.state import TrainingState
+
+logger = logging.getLogger("kcnn")
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The kept states of one training, in a folder of their own.
+
+    Attributes:
+        folder: the folder; made with the first state.
+        every: also keep a state after this many steps of an epoch; None keeps one after each epoch
+            only.
+
+    >>> Checkpoints(Path("run/state"), every=100).due(200)
+    True
+    """
+
+    folder: Path
+    every: int | None = None
+
+    @property
+    def last(self) -> Path:
+        """The newest state."""
+        return self.folder / "last.state"
+
+    @property
+    def previous(self) -> Path:
+        """The state before the newest one."""
+        return self.folder / "previous.state"
+
+    def due(self, step: int) -> bool:
+        """Return whether to keep a state after this step of an epoch, counted from 1."""
+        return self.every is not None and step % self.every == 0
+
+    def save(self, state: TrainingState) -> None:
+        """Keep `state` as the newest one. At every moment one whole state is in the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.last.is_file():
+            link = self.folder / ".previous"
+            link.unlink(missing_ok=True)
+            os.link(self.last, link)
+            os.replace(link, self.previous)
+        state.save(self.last)
+
+    def load(self) -> TrainingState | None:
+        """Return the newest whole state, or None if none was kept.
+
+        Raises:
+            ValueError: states were kept, and none of them can be read.
+        """
+        reasons: list[str] = []
+        for file in (self.last, self.previous):
+            if not file.is_file():
+                continue
+            try:
+                state = TrainingState.load(file)
+            except ValueError as error:
+                logger.warning("%s", error)
+                reasons.append(str(error))
+                continue
+            return state
+        if reasons:
+            raise ValueError(reasons[0])
+        return None
+
+    def remove(self) -> None:
+        """Remove all states: the training is finished and its result is safe."""
+        for file in (self.last, self.previous, self.folder / ".previous"):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):  # something else lies in it
+            self.folder.rmdir()

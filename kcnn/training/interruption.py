@@ -1,0 +1,67 @@
+"""Ctrl-C and its relatives: one way out of a training, in which nothing is lost."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the training after a whole step; the model has its best weights.
+
+    Attributes:
+        signal: the signal's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.signal = number
+
+
+class StopRequest:
+    """Whether a signal has asked the training to stop.
+
+    Attributes:
+        signal: the signal's number; None while there was none.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+
+@contextmanager
+def catch_signals() -> Iterator[StopRequest]:
+    """Note the first SIGINT, SIGTERM or SIGHUP; a second one raises KeyboardInterrupt at once.
+
+    Outside the main thread, where Python handles no signals, nothing is caught.
+
+    >>> with catch_signals() as request:
+    ...     signal.raise_signal(signal.SIGTERM)
+    >>> request.signal == signal.SIGTERM
+    True
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if request.signal is not None:
+            raise KeyboardInterrupt
+        request.signal = number
+
+    # A handler that is not Python's own cannot be put back: such a signal stays as it is.
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    caught = {each: old for each, old in before.items() if old not in (None, signal.SIG_IGN)}
+    for each in caught:
+        signal.signal(each, note)
+    try:
+        yield request
+    finally:
+        for each, old in caught.items():
+            signal.signal(each, old)
