@@ -83,7 +83,7 @@ def callbacks():
     ]
 
 
-def train(*, start=None, checkpoints=None, units=24, optimizer=None, **options):
+def train(*, checkpoints=None, units=24, optimizer=None, **options):
     """Return the result of the training, and its callbacks."""
     if keras.config.backend() == "jax":
         data = kcnn.data.JaxData(kcnn.data.load_arrays("digits", limit=200, seed=1), 22, seed=1)
@@ -99,7 +99,6 @@ def train(*, start=None, checkpoints=None, units=24, optimizer=None, **options):
         epochs=EPOCHS,
         optimizer=optimizer or make_optimizer("sgd", 0.1, ema=0.7),
         callbacks=[*used, *options.pop("more", [])],
-        start=start,
         checkpoints=checkpoints,
     )
     return result, used
@@ -115,7 +114,7 @@ def save_after(steps, folder):
         pass
     else:
         raise RuntimeError("The training was not interrupted.")
-    return checkpoints.load()
+    return checkpoints
 
 
 def found(result, used):
@@ -147,21 +146,25 @@ def main(folder):
         tf.config.experimental.enable_op_determinism()
     done = {"whole": found(*train())}
     for name, steps in STOPS.items():
-        state = save_after(steps, folder / name)
+        checkpoints = save_after(steps, folder / name)
+        state = checkpoints.load()
         place = state.epoch * STEPS + state.step
-        done[name] = found(*train(start=state)) | {"interrupted": place == steps}
+        done[name] = found(*train(checkpoints=checkpoints)) | {"interrupted": place == steps}
+        again = found(*train(checkpoints=checkpoints))
+        done[name]["again"] = again["weights"] == done[name]["weights"]
     # What comes without a part of the state shows that these tests can fail.
     no_draws = [value * 0 if value.dtype.kind in "iu" else value for value in state.model]
-    done["without dropout's draws"] = found(*train(start=_with(state, model=no_draws)))["weights"]
+    changed = _changed(checkpoints, state, model=no_draws)
+    done["without dropout's draws"] = found(*train(checkpoints=changed))["weights"]
     memories = [Memory(each.callback, _forgotten(each.values)) for each in state.memories]
-    done["without the callbacks' memory"] = found(*train(start=_with(state, memories=memories)))[
-        "memories"
-    ]
+    changed = _changed(checkpoints, state, memories=memories)
+    done["without the callbacks' memory"] = found(*train(checkpoints=changed))["memories"]
     (folder / "done.json").write_text(json.dumps(done))
 
 
-def _with(state, **changes):
-    return dataclasses.replace(state, **changes)
+def _changed(checkpoints, state, **changes):
+    checkpoints.save(dataclasses.replace(state, **changes))
+    return checkpoints
 
 
 def _forgotten(values):

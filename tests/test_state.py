@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 
 import kcnn
 from kcnn.callbacks.memory import memory_of
-from kcnn.training import TrainingState
+from kcnn.training import Checkpoints, Interrupted, TrainingDiverged, TrainingState
 from tests import interrupted
 
 
@@ -36,6 +37,7 @@ def test_a_training_that_is_taken_up_ends_with_equal_bits(done, stop):
     assert resumed["memories"] == whole["memories"]
     assert resumed["weights"] == whole["weights"]
     assert resumed["optimizer"] == whole["optimizer"]
+    assert resumed["again"], "a finished training is not repeated"
 
 
 def test_the_tested_training_uses_what_it_has_to_remember(done):
@@ -92,11 +94,70 @@ def test_a_state_of_another_training_is_refused(tmp_path):
     saved = interrupted.save_after(1, tmp_path)
     for change, message in (
         ({"units": 7}, "The model is not the one"),
-        ({"optimizer": keras.optimizers.RMSprop()}, "The optimizer is not the one"),
+        ({"optimizer": keras.optimizers.RMSprop()}, "with optimizer='SGD'.*Received: .*'RMSprop'"),
         ({"callbacks": []}, "The callbacks are not those.*Received: .*History. Expected: .*Early"),
     ):
         with pytest.raises(ValueError, match=message):
-            interrupted.train(start=saved, **change)
+            interrupted.train(checkpoints=saved, **change)
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_training_after_a_whole_step(tmp_path, number):
+    """The state is kept, the best weights are in the model, and the training goes on from there."""
+
+    class Send(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.model.optimizer.iterations.numpy() == 20:
+                signal.raise_signal(getattr(signal, number))
+
+    before = signal.getsignal(signal.SIGTERM)
+    stopping = keras.callbacks.EarlyStopping(restore_best_weights=True)
+    with pytest.raises(Interrupted, match=number) as raised:
+        interrupted.train(checkpoints=Checkpoints(tmp_path), callbacks=[stopping], more=[Send()])
+    assert isinstance(raised.value, KeyboardInterrupt)
+    assert signal.getsignal(signal.SIGTERM) == before
+    state = Checkpoints(tmp_path).load()
+    assert (state.epoch, state.step) == (2, 5)
+    for kept, best in zip(stopping.model.get_weights(), stopping.best_weights, strict=True):
+        np.testing.assert_array_equal(kept, best)
+    result, _ = interrupted.train(
+        checkpoints=Checkpoints(tmp_path),
+        callbacks=[keras.callbacks.EarlyStopping(restore_best_weights=True)],
+    )
+    assert result.history["loss"][:2] == stopping.model.history.history["loss"]
+
+
+def test_a_damaged_last_state_leaves_the_one_before(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "states")
+    for epoch in (1, 2):
+        checkpoints.save(TrainingState(epoch, 0, 0, False, [np.zeros(9)], []))
+    content = bytearray(checkpoints.last.read_bytes())
+    content[-200] ^= 1
+    checkpoints.last.write_bytes(content)
+    assert checkpoints.load().epoch == 1
+    checkpoints.previous.write_bytes(b"")
+    with pytest.raises(ValueError, match="is damaged"):
+        checkpoints.load()
+    checkpoints.remove()
+    assert checkpoints.load() is None
+    assert not checkpoints.folder.exists()
+
+
+def test_a_loss_that_is_not_finite_becomes_no_best():
+    """Whatever is monitored, epoch and step are named, and the history before is kept."""
+    stopping = keras.callbacks.EarlyStopping("val_accuracy", restore_best_weights=True)
+
+    class Explode(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.model.optimizer.iterations.numpy() == 11:
+                self.model.layers[-1].kernel.assign(self.model.layers[-1].kernel * np.nan)
+
+    with pytest.raises(TrainingDiverged, match="loss became nan in step 4 of epoch 2") as raised:
+        interrupted.train(callbacks=[stopping], more=[Explode()])
+    assert (raised.value.epoch, raised.value.step) == (2, 4)
+    assert len(raised.value.history["loss"]) == 1
+    assert stopping.best_epoch == 0
+    assert all(np.isfinite(weight).all() for weight in stopping.best_weights)
 
 
 def test_a_callback_of_ones_own_is_remembered():

@@ -55,7 +55,8 @@ def memory_of(callback: keras.callbacks.Callback) -> dict[str, Any] | None:
         return callback.state()
     for kind, attributes in _ATTRIBUTES.items():
         if isinstance(callback, kind):
-            return {name: getattr(callback, name) for name in attributes}
+            # Some of them are set when a training begins.
+            return {name: getattr(callback, name, None) for name in attributes}
     return None
 
 

@@ -7,7 +7,7 @@ callbacks are called as Keras's own `fit` calls them.
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import keras
 import numpy as np
@@ -68,6 +68,7 @@ class Training:
         epoch: the running epoch, from 0.
         step: the steps of it that are done.
         first_epoch: the epoch with which the callbacks began to count steps.
+        settings: what the training is, as plain JSON.
         request: whether a signal asked the training to stop.
     """
 
@@ -80,6 +81,7 @@ class Training:
     epoch: int = 0
     step: int = 0
     first_epoch: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
     request: StopRequest = field(default_factory=StopRequest)
 
     def each_callback(self) -> Iterator[keras.callbacks.Callback]:

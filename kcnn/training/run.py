@@ -1,11 +1,13 @@
 """Train a model: compile it, check what can be checked, run the loop, return what came of it."""
 
+import json
 import logging
 import os
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -23,7 +25,6 @@ from kcnn.training.loop import Steps, Training, fit
 from kcnn.training.objective import Objective, cross_entropy
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import Schedule, is_scheduled
-from kcnn.training.state import TrainingState
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -80,6 +81,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     label_smoothing: float = 0.0,
     callbacks: Callbacks | None = None,
     run_dir: str | os.PathLike | None = None,
+    resume: str | os.PathLike | None = None,
 ) -> TrainResult:
     """Compile `model` for its logits and train it on `data.train`, judged on `data.validation`.
 
@@ -107,11 +109,18 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
         label_smoothing: share of each training label that is spread evenly over all classes.
         callbacks: None for `kcnn.callbacks.standard(run_dir)`.
         run_dir: folder for the standard callbacks' checkpoints and `history.csv`.
+        resume: folder in which the state of the training is kept after each epoch, and from which
+            it goes on if a state is there: on a CPU with TensorFlow's deterministic operations it
+            ends with the same bits as without the stop. A finished training is not repeated. A
+            callback of your own takes part if it is a `kcnn.callbacks.Stateful`.
 
     Raises:
-        ValueError: the model does not fit the data, an argument is out of its range, or
-            ReduceLROnPlateau meets a schedule.
-        RuntimeError: the loss became NaN or infinite.
+        ValueError: the model does not fit the data, an argument is out of its range,
+            ReduceLROnPlateau meets a schedule, or the state in `resume` is of another training.
+        TrainingDiverged: a RuntimeError: the loss became NaN or infinite.
+        Interrupted: a KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came. The step was finished,
+            the state is kept in `resume`, and the model has the best weights so far where the
+            callbacks restore them.
 
     >>> import kcnn
     >>> logger.setLevel(logging.INFO)  # lines in the log instead of the progress bar
@@ -128,6 +137,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
         optimizer=make_optimizer(optimizer, learning_rate),
         callbacks=callbacks,
         run_dir=run_dir,
+        checkpoints=None if resume is None else Checkpoints(Path(resume)),
     )
 
 
@@ -141,7 +151,6 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     callbacks: Callbacks | None = None,
     run_dir: str | os.PathLike | None = None,
     teacher: keras.Model | None = None,
-    start: TrainingState | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
     """Train `model` for any objective: every training of kcnn goes through here.
@@ -155,8 +164,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
         callbacks: as in `train`.
         run_dir: as in `train`.
         teacher: the model whose logits the objective mixes in, if it has a temperature.
-        start: the state from which to go on.
-        checkpoints: where to keep the state meanwhile.
+        checkpoints: where the state is kept meanwhile, and from where the training goes on.
     """
     check_count("epochs", epochs)
     check_fit(model, data.image_shape, len(data.class_names))
@@ -169,14 +177,38 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     trainee, steps = compile_steps(model, data, objective, optimizer, teacher)
     all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]
     called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
+    training = Training(trainee, called, steps, epochs, checkpoints)
+    training.settings = _settings(data, objective, optimizer, epochs)
     started = time.perf_counter()
     try:
         with fast_training(trainee):
-            fit(Training(trainee, called, steps, epochs, checkpoints), start)
+            fit(training, checkpoints.load() if checkpoints else None)
     except TrainingDiverged as error:
         error.history = trainee.history.history
         raise
     return _result(model, trainee.history, callbacks, time.perf_counter() - started)
+
+
+def _settings(
+    data: "Data | JaxData",
+    objective: Objective,
+    optimizer: keras.optimizers.Optimizer,
+    epochs: int,
+) -> dict[str, Any]:
+    """Return what must be equal when a training goes on, as plain JSON."""
+    config = json.loads(json.dumps(optimizer.get_config(), default=str))
+    config.pop("name", None)  # Keras numbers the optimizers of a process
+    return {
+        "epochs": epochs,
+        "optimizer": optimizer.__class__.__name__,
+        **config,
+        "label_smoothing": objective.label_smoothing,
+        "temperature": objective.temperature,
+        "alpha": objective.alpha,
+        "num_train": data.num_train,
+        "steps_per_epoch": data.steps_per_epoch,
+        "class_names": list(data.class_names),
+    }
 
 
 def callback_list(

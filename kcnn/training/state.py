@@ -49,6 +49,7 @@ class TrainingState:
         optimizer: values of all variables of the optimizer, its averages and its rate included.
         sums: what the running epoch has added up of its loss and metrics.
         memories: of the callbacks that have a memory, in their order; `History` is one of them.
+        settings: what the training is: a state belongs to the training with the same settings.
     """
 
     epoch: int
@@ -59,6 +60,7 @@ class TrainingState:
     optimizer: list[np.ndarray]
     sums: list[np.ndarray] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, training: "Training") -> "TrainingState":
@@ -75,20 +77,31 @@ class TrainingState:
             optimizer=_values(training.model.optimizer.variables),
             sums=training.steps.sums() if training.step else [],
             memories=[Memory(name, values) for name, values in remembered if values is not None],
+            settings=training.settings,
         )
 
     def restore(self, training: "Training") -> None:
         """Bring a training that has just begun to this state.
 
         Raises:
-            ValueError: its model, optimizer or callbacks are not those of the state.
+            ValueError: its settings, model, optimizer or callbacks are not those of the state.
         """
+        self.check_settings(training.settings)
         _assign("model", training.model.variables, self.model)
         _assign("optimizer", training.model.optimizer.variables, self.optimizer)
         self.restore_memories(training)
         training.epoch, training.step = self.epoch, self.step
         training.first_epoch = self.first_epoch
         training.model.stop_training = self.stopped
+
+    def check_settings(self, settings: dict[str, Any]) -> None:
+        """Raise a ValueError that names the first setting in which another training differs."""
+        for name, value in settings.items():
+            if name in self.settings and self.settings[name] != value:
+                raise ValueError(
+                    f"The kept state is of a training with {name}={self.settings[name]!r}: go on "
+                    f"with the same settings, or in another folder. Received: {name}={value!r}"
+                )
 
     def restore_memories(self, training: "Training") -> None:
         """Give the callbacks their memories back.
@@ -117,6 +130,7 @@ class TrainingState:
             "epoch": self.epoch,
             "step": self.step,
             "first_epoch": self.first_epoch,
+            "settings": self.settings,
             "stopped": self.stopped,
             "model": _pack(self.model, arrays),
             "optimizer": _pack(self.optimizer, arrays),
