@@ -15,7 +15,7 @@ from kcnn.arithmetic import model_arithmetic
 from kcnn.models import facts
 
 
-def computed(model: keras.Model) -> facts.Facts:
+def compute_facts(model: keras.Model) -> facts.Facts:
     """Return the facts about a built model."""
     cost = model_arithmetic(model)
     return facts.Facts(
@@ -27,5 +27,5 @@ def computed(model: keras.Model) -> facts.Facts:
 
 
 if __name__ == "__main__":
-    every = {name: asdict(computed(models.build(name))) for name in models.names()}
+    every = {name: asdict(compute_facts(models.build(name))) for name in models.names()}
     facts.FILE.write_text(json.dumps(every, indent=2) + "\n", encoding="utf-8")

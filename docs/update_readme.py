@@ -1,9 +1,9 @@
-"""Write the README's result tables anew from the reports in the tree.
+"""Write the README's result tables again, from the reports in the repository.
 
     python docs/update_readme.py
 
-A table stands between `<!-- report FILE -->`, `<!-- comparison FILE -->` or
-`<!-- models FOLDER -->` and `<!-- end -->`; a test holds the two equal.
+A table lies between `<!-- report FILE -->`, `<!-- comparison FILE -->` or `<!-- models FOLDER -->`
+and `<!-- end -->`. A test checks that the README has the tables that this script writes.
 """
 
 import re
@@ -16,8 +16,8 @@ from kcnn.report.best_runs import best_runs
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def updated(readme: str) -> str:
-    """Return the README's text with every table made from its report."""
+def update_tables(readme: str) -> str:
+    """Return the README's text with every table written from its report."""
     return re.sub(
         r"(<!-- (report|comparison|models) (\S+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_SECTIONS[match[2]](match[3])}{match[4]}",
@@ -30,7 +30,7 @@ def _run(file: str) -> str:
     report = receipts.load(ROOT / file)
     training = report.training
     if "taken_from" in training:
-        trained = f"All made of the model of {training['taken_from']}"
+        trained = f"All variants were made from the model in {training['taken_from']}"
     else:
         minutes = float(training["seconds"]) / 60
         trained = f"Trained for {training['epochs']} epochs in {minutes:.1f} minutes"
@@ -67,4 +67,4 @@ _SECTIONS = {"report": _run, "comparison": _comparison, "models": _models}
 
 if __name__ == "__main__":
     path = ROOT / "README.md"
-    path.write_text(updated(path.read_text()))
+    path.write_text(update_tables(path.read_text()))

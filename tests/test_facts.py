@@ -40,7 +40,7 @@ def test_there_are_facts_about_every_model_and_no_other():
 
 @every_model
 def test_the_stored_facts_are_the_models(name):
-    computed = update_models().computed(built(name))
+    computed = update_models().compute_facts(built(name))
     assert facts.read().get(name) == computed, "run: python docs/update_models.py"
 
 

@@ -46,7 +46,7 @@ def variants(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(data, variants):
     run_dir = RunDir(variants[0].file.parent)
-    evaluations = [score(form, data) for form in variants]
+    evaluations = [score(variant, data) for variant in variants]
     measured = receipts(variants, evaluations)
     Report("mine", "simple_cnn", 9, "digits", 200, measured, {}, 0).save(run_dir.report)
     write_findings(run_dir, data, variants, evaluations, explained=3)
@@ -57,18 +57,18 @@ def test_the_mistakes_are_those_of_the_scores(found, data):
     run_dir, evaluations = found
     labels = np.concatenate([labels for _, labels in data.test.as_numpy_iterator()])
     np.testing.assert_array_equal(evaluations[0].labels, labels)
-    told = [each.logits.argmax(axis=1) for each in evaluations]
+    predicted = [each.logits.argmax(axis=1) for each in evaluations]
     read = analysis.load(run_dir.analysis)
     assert read.count == data.num_test
-    for form, evaluation in zip(read.variants, evaluations, strict=True):
-        right = sum(each.recall * each.support for each in form.classes)
+    for variant, evaluation in zip(read.variants, evaluations, strict=True):
+        right = sum(each.recall * each.support for each in variant.classes)
         assert right / read.count == pytest.approx(evaluation.accuracy)
     (between,) = read.disagreements
     assert (between.first, between.second) == ("float", "int8")
-    assert between.differ == (told[0] != told[1]).sum()
+    assert between.differ == (predicted[0] != predicted[1]).sum()
     for case in read.mistakes:
         assert data.class_names[labels[case.index]] == case.truth
-        assert data.class_names[told[0][case.index]] == case.answers[0].predicted != case.truth
+        assert data.class_names[predicted[0][case.index]] == case.answers[0].predicted != case.truth
 
 
 def test_every_picture_is_there_and_on_the_page(found):
@@ -106,13 +106,13 @@ def pooled(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pooled")
     keras.utils.set_random_seed(0)
     model = models.build("resnet8", input_shape=data.image_shape, width=4)
-    form = Variant("float", models.save(model, folder / "model.keras"), model, 1)
+    variant = Variant("float", models.save(model, folder / "model.keras"), model, 1)
     exported = export_tflite(
         model, folder / "model_int8.tflite", calibration=data.calibration, samples=20
     )
-    variants = [form, Variant("int8", exported.path, model, 1), with_tta(form, "flip")]
+    variants = [variant, Variant("int8", exported.path, model, 1), with_tta(variant, "flip")]
     run_dir = RunDir(folder)
-    evaluations = [score(form, data) for form in variants]
+    evaluations = [score(variant, data) for variant in variants]
     measured = receipts(variants, evaluations)
     Report("mine", "resnet8", 9, "digits", 200, measured, {}, 0).save(run_dir.report)
     write_findings(run_dir, data, variants, evaluations, explained=3)
@@ -182,16 +182,16 @@ def test_every_form_is_asked_about_the_class_that_the_first_one_tells(data, tmp_
     )
     analysis_pictures._draw_heatmaps(RunDir(tmp_path), data, variants, 5)
     images, labels = spread_images(data, 5)
-    told = kcnn.grad_cam(model, images).class_index
+    predicted = kcnn.grad_cam(model, images).class_index
     own = kcnn.explain.tflite_cam(file, images)
-    asked = kcnn.explain.tflite_cam(file, images, told)
-    assert (own.class_index != told).all()
+    asked = kcnn.explain.tflite_cam(file, images, predicted)
+    assert (own.class_index != predicted).all()
     assert not np.array_equal(own.overlay(images), asked.overlay(images))
     (gallery,) = drawn
     np.testing.assert_array_equal(gallery.tiles[0], images)
     np.testing.assert_array_equal(gallery.tiles[2], asked.overlay(images))
     names = data.class_names
-    pairs = zip(labels, told, strict=True)
+    pairs = zip(labels, predicted, strict=True)
     assert gallery.captions == [f"{names[truth]}\npredicted {names[seen]}" for truth, seen in pairs]
 
 

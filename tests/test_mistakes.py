@@ -63,9 +63,9 @@ def test_an_interval_of_nothing_is_refused(wrong):
 def test_the_class_scores_are_sklearns_also_where_a_class_is_never_told():
     logits, labels = answers()
     logits[:, 3] = -100
-    told = logits.argmax(axis=1)
-    scores = class_scores(confusion_matrix(labels, told, labels=range(4)), NAMES)
-    expected = precision_recall_fscore_support(labels, told, labels=range(4), zero_division=0)
+    predicted = logits.argmax(axis=1)
+    scores = class_scores(confusion_matrix(labels, predicted, labels=range(4)), NAMES)
+    expected = precision_recall_fscore_support(labels, predicted, labels=range(4), zero_division=0)
     for column, key in enumerate(("precision", "recall", "f1", "support")):
         assert [getattr(each, key) for each in scores] == pytest.approx(expected[column])
     assert [each.name for each in scores] == list(NAMES)
@@ -125,14 +125,16 @@ def test_probabilities_of_large_logits():
 def test_the_surest_mistakes_come_first():
     logits, labels = answers()
     found = analyze({"float": logits}, labels, NAMES, shown=20)
-    sure, told = probabilities(logits).max(axis=1), logits.argmax(axis=1)
-    wrong = {index for index in range(500) if told[index] != labels[index]}
+    sure, predicted = probabilities(logits).max(axis=1), logits.argmax(axis=1)
+    wrong = {index for index in range(500) if predicted[index] != labels[index]}
     assert 20 < len(wrong) < 250
     expected = sorted(wrong, key=lambda index: -sure[index])[:20]
     assert [case.index for case in found.mistakes] == expected
     for case in found.mistakes:
         assert case.truth == NAMES[labels[case.index]]
-        assert case.answers == (Answer(NAMES[told[case.index]], pytest.approx(sure[case.index])),)
+        assert case.answers == (
+            Answer(NAMES[predicted[case.index]], pytest.approx(sure[case.index])),
+        )
 
 
 def test_disagreements_are_counted_from_both_sides():
@@ -152,7 +154,7 @@ def test_disagreements_are_counted_from_both_sides():
         assert case.answers[0].predicted == case.truth != case.answers[1].predicted
     for case in each.gained:
         assert case.answers[1].predicted == case.truth != case.answers[0].predicted
-    assert [form.name for form in found.variants] == ["float", "int8"]
+    assert [variant.name for variant in found.variants] == ["float", "int8"]
 
 
 def test_a_form_agrees_with_itself():

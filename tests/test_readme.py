@@ -26,7 +26,7 @@ def script():
 def test_every_table_is_the_reports(script):
     readme = (ROOT / "README.md").read_text()
     assert "<!-- report " in readme
-    assert script("update_readme").updated(readme) == readme
+    assert script("update_readme").update_tables(readme) == readme
 
 
 def test_code_blocks_keep_their_line_numbers_for_the_type_checker(script):

@@ -8,7 +8,7 @@ from kcnn.pictures import PALETTE, clean_axes, save_figure
 from kcnn.training import LearningRateCurve
 
 _LOSS, _SUGGESTION = PALETTE[:2]
-_HEADROOM = 1.25  # above the highest loss before the lowest one; an explosion leaves the picture
+_HEADROOM = 1.25  # times the highest loss before the lowest one; a later explosion is cut off
 
 
 def plot_learning_rates(curve: LearningRateCurve, path: str | os.PathLike) -> None:
@@ -17,7 +17,7 @@ def plot_learning_rates(curve: LearningRateCurve, path: str | os.PathLike) -> No
 
 
 def learning_rates_figure(curve: LearningRateCurve) -> Figure:
-    """Return the loss by learning rate, raw and smoothed, the suggested rate marked.
+    """Return the loss by learning rate, of each batch and smoothed, with the suggested rate.
 
     >>> import numpy as np
     >>> rates, losses = np.geomspace(1e-4, 1, 5), np.array([2.3, 2.2, 1.5, 1.2, 9.0])
