@@ -2,14 +2,14 @@
 
     kcnn run compare_activations
 
-The same simple CNN from the same seed, each activation with the initial weights that suit it
-(He for the rectifiers, LeCun for SELU, Glorot for tanh) and SELU with alpha dropout. Clevert et
-al., ELU (arXiv:1511.07289); Klambauer et al., SELU (arXiv:1706.02515); Ramachandran et al., swish
-(arXiv:1710.05941); Hendrycks & Gimpel, GELU (arXiv:1606.08415).
+The same simple CNN is trained from the same seed with each activation, with the initial weights
+that suit it (He for the rectifiers, LeCun for SELU, Glorot for tanh) and SELU with alpha dropout.
+Clevert et al., ELU (arXiv:1511.07289); Klambauer et al., SELU (arXiv:1706.02515); Ramachandran et
+al., swish (arXiv:1710.05941); Hendrycks & Gimpel, GELU (arXiv:1606.08415).
 
 Reached: 67.2 % of the test images with selu, 66.2 with elu, 65.3 to 65.5 with gelu, swish and tanh,
-63.9 with relu, 63.2 with leaky_relu. A short training favours what learns fast, and one seed tells
-nothing about half a point: `--set "seeds=[0, 1, 2]"` adds trainings to those that are there.
+63.9 with relu, 63.2 with leaky_relu. A short training favors what learns fast, and one seed cannot
+show a difference of half a point: `--set "seeds=[0, 1, 2]"` adds trainings to the existing ones.
 
 Size: 22,500 training images, 7 variants x 8 epochs of 6 seconds on two cores, one seed.
 """
@@ -22,7 +22,7 @@ ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "swish", "gelu", "tanh")
 
 
 def trained(activation: str) -> Recipe:
-    """The simple CNN with this activation."""
+    """Return the recipe of the simple CNN with this activation."""
     options = {"activation": activation, "spatial_dropout": 0.0, "dropout": 0.1}
     return Recipe(
         data=Data(limit=25_000),

@@ -1,4 +1,4 @@
-"""LeNet-5 in its modern form on CIFAR-10: 62,006 parameters.
+"""LeNet-5 in its modern variant on CIFAR-10: 62,006 parameters.
 
     kcnn run lenet5
 

@@ -2,7 +2,7 @@
 
     kcnn run quickstart
 
-Everything a full run does, on real images that come with scikit-learn.
+It does everything that a full run does, on real images that come with scikit-learn.
 """
 
 from kcnn.cli import run_file

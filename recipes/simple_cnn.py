@@ -4,7 +4,7 @@
 
 Reached with seed 0, on 45,000 training images: 79.95 % of the 10,000 test images, 79.88 % as
 int8, 79.90 % with half of the weights pruned, 76.67 % with 80 % pruned. Training took 12 minutes
-and each pruning 5, on two cores of a Xeon at 2.5 GHz without AMX that other work shared.
+and each pruning 5, on two cores of a Xeon at 2.5 GHz without AMX that also did other work.
 
 Pruning for 20 epochs at 3e-3 was chosen on validation: half of the weights then cost 0.2 points;
 12 epochs at 2e-3 cost 1.0 point and 4 at 2e-4 nearly 3.
@@ -14,7 +14,7 @@ from kcnn.cli import run_file
 from kcnn.recipe import Model, Prune, Recipe, Train
 
 recipe = Recipe(
-    # Augmentation regularises enough: with the builder's dropout (0.25 and 0.5) it underfits.
+    # Augmentation regularizes enough: with the builder's dropout (0.25 and 0.5) it underfits.
     model=Model(name="simple_cnn", options={"spatial_dropout": 0.0, "dropout": 0.1}),
     # Adam, whose first steps are all of one size, kills most units of the dense layer.
     train=Train(

@@ -1,13 +1,13 @@
-"""A short way to 93 % on CIFAR-10: airbench93 in Keras.
+"""A fast way to 93 % on CIFAR-10: airbench93 in Keras.
 
     kcnn run speedrun93
 
 Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv:2404.00498), its smaller network:
-0.57 million parameters, 54 million multiply-accumulates. The settings are the paper's in Keras's
-terms: a rate for the mean of the loss, and a coupled decay; as many steps, on 49,200 images. But
-the whitening layer's bias learns to the end, where the paper's stops after three epochs. The score
-"TTA: flip_shift" averages six views of each image, as the paper's does; the one without stands
-beside it.
+0.57 million parameters, 54 million multiply-accumulates. The settings are those of the paper in
+Keras's terms: a learning rate for the mean of the loss, and coupled weight decay. The number of
+steps is the same, on 49,200 images. One thing differs: the bias of the whitening layer is trained
+to the end, while the paper stops after three epochs. The score "TTA: flip_shift" averages six views
+of each image, as in the paper; the report also has the score without it.
 """
 
 from kcnn.cli import run_file

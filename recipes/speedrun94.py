@@ -1,19 +1,19 @@
-"""A short way to 94 % on CIFAR-10: airbench94 in Keras.
+"""A fast way to 94 % on CIFAR-10: airbench94 in Keras.
 
     kcnn run speedrun94
 
 Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv:2404.00498): 1.97 million
-parameters, 118 million multiply-accumulates. The settings are the paper's in Keras's terms: a rate
-for the mean of the loss, and a coupled decay. But it takes 528 steps on 49,200 images, in place of
-its 476 on 50,000: an epoch more, for the images that validation keeps away, and because the paper's
-mean, 94.01 %, leaves nothing to spare. And the whitening layer's bias learns to the end, where the
-paper's stops after three epochs. The score "TTA: flip_shift" averages six views of each image, as
-the paper's does; the one without stands beside it.
+parameters, 118 million multiply-accumulates. The settings are those of the paper in Keras's terms:
+a learning rate for the mean of the loss, and coupled weight decay. Two things differ. It takes 528
+steps on 49,200 images instead of 476 on 50,000: one epoch more, because validation takes some
+images away and the paper's mean of 94.01 % leaves no margin. And the bias of the whitening layer is
+trained to the end, while the paper stops after three epochs. The score "TTA: flip_shift" averages
+six views of each image, as in the paper; the report also has the score without it.
 
-Measured from seeds 0, 1 and 2, mean and standard deviation of all 10,000 test images: 94.30 % +-
+Measured with seeds 0, 1 and 2, mean and standard deviation on all 10,000 test images: 94.30 % +-
 0.12 with TTA, 93.42 % +- 0.16 without, in 35 to 44 minutes of training on two cores of a Xeon at
-2.5 GHz without AMX, in float32, the longest with other programs beside it. With ten epochs seed 0
-had reached 93.96 %; that was seen before eleven were chosen.
+2.5 GHz without AMX, in float32; other programs ran during the longest. With ten epochs seed 0 had
+reached 93.96 %; this was known before eleven epochs were chosen.
 """
 
 from kcnn.cli import run_file

@@ -1,14 +1,15 @@
-"""A network that has seen CIFAR-10 learns digits from 90 labels: transfer against from scratch.
+"""Digits from 90 labels: transfer from a network trained on CIFAR-10, or from scratch.
 
     kcnn run transfer_digits
 
-The body of the trained ResNet-20 in `saved_models/resnet20` under a new head, frozen or with its
-last stage trained on at a smaller rate, against the same network from scratch on the same labels.
-Yosinski et al., "How transferable are features in deep neural networks?" (arXiv:1411.1792).
+The trained ResNet-20 in `saved_models/resnet20` is the base model of a new head. The base is
+frozen, or its last stage is fine-tuned at a smaller learning rate; both are compared with the same
+network trained from scratch on the same labels. Yosinski et al., "How transferable are features in
+deep neural networks?" (arXiv:1411.1792).
 
-Reached with 3 seeds, on 120 test images: 87.8 +- 4.2 % from scratch, 59.4 +- 2.7 with the body
-frozen, 89.4 +- 1.9 with its last stage trained on. Photographs are far from digits: what they
-taught the first layers is worth something only if the last ones may change.
+Reached with 3 seeds on 120 test images: 87.8 +- 4.2 % from scratch, 59.4 +- 2.7 with the base
+frozen, 89.4 +- 1.9 with its last stage fine-tuned. Photographs are very different from digits: the
+features of the first layers help only if the last layers are trained too.
 
 Size: 90 training images of handwritten digits, 3 variants x 3 seeds x 40 epochs.
 """
@@ -21,7 +22,7 @@ BASE = "saved_models/resnet20"
 
 
 def trained(learning_rate: float, epochs: int = 40, transfer: Transfer | None = None) -> Recipe:
-    """ResNet-20 on few digits."""
+    """Return the recipe of ResNet-20 on few digits."""
     return Recipe(
         data=Data(name="digits", limit=120, validation=0.25, batch_size=30),
         model=Model(name="resnet20"),
