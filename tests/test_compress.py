@@ -407,7 +407,7 @@ def test_pruning_costs_little_accuracy(pruned, trained, data):
     assert pruned.history["loss"][-1] < pruned.history["loss"][0]
 
 
-def test_soft_labels_are_learnt_by_their_cross_entropy():
+def test_soft_labels_are_learned_by_their_cross_entropy():
     def load():
         return kcnn.data.load("digits", augment="cutmix", batch_size=32, limit=100)
 

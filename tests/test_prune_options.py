@@ -89,8 +89,8 @@ def test_the_loss_with_a_teacher_is_that_of_distill():
     expected, right = [], []
     for images, labels in digits().train:
         logits = model(images)
-        wanted, told = (keras.ops.softmax(x / 4) for x in (teacher(images), logits))
-        divergence = keras.losses.kl_divergence(wanted, told)
+        wanted, predicted = (keras.ops.softmax(x / 4) for x in (teacher(images), logits))
+        divergence = keras.losses.kl_divergence(wanted, predicted)
         expected.append(0.5 * labelled(labels, logits) + 0.5 * 4**2 * np.mean(divergence))
         right.append(np.argmax(logits, axis=1) == labels.numpy())
     assert result.history["loss"] == pytest.approx([np.mean(expected)], rel=1e-5)
