@@ -68,6 +68,11 @@ def trained_in_whole_batches(data):
     }
 
 
+def inverted(images, key):
+    """An augmentation of the user's own."""
+    return 255 - images
+
+
 def one_epoch(seed, augment):
     """Return the history and the sums of the weights."""
     import kcnn
@@ -267,6 +272,7 @@ def main(folder):
                 ("other", 4, "standard"),
                 ("mixup", 3, "mixup"),
                 ("alternating", 3, "alternating"),
+                ("own", 3, inverted),
             )
         },
         "watched": watched(),

@@ -134,7 +134,7 @@ def test_steps_are_those_of_tensorflow(done):
 def test_one_seed_gives_one_training(done):
     epochs = done["epochs"]
     assert epochs["first"] == epochs["again"]
-    for name in ("other", "mixup", "alternating"):
+    for name in ("other", "mixup", "alternating", "own"):
         assert epochs["first"] != epochs[name]
 
 

@@ -10,12 +10,12 @@ from .images import read_image as read_image
 from .jax_data import JaxData as JaxData
 from .labelled import ImageReader as ImageReader
 from .labelled import LabelledImages as LabelledImages
+from .loading import Data as Data
+from .loading import load as load
 from .opened import Opened as Opened
 from .opened import Source as Source
 from .operations import AUGMENTATIONS as AUGMENTATIONS
 from .operations import OPERATIONS as OPERATIONS
 from .operations import Operation as Operation
-from .pipeline import Data as Data
-from .pipeline import load as load
 from .sources import source as source
 from .tfds_source import Tfds as Tfds
