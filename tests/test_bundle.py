@@ -488,7 +488,7 @@ def test_what_a_microcontroller_lacks_is_reported_and_no_obstacle(tmp_path, monk
 
 @pytest.fixture(scope="module")
 def digits_model(tmp_path_factory):
-    """Return the file of a model that tells digits by the nearest of their mean images."""
+    """Return the file of a model that classifies digits by the nearest of their mean images."""
     digits = load_digits()
     means = np.stack([digits.images[digits.target == each].mean(axis=0) for each in range(10)])
     means = (means / 16).reshape(10, 64)

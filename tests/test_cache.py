@@ -204,7 +204,7 @@ def test_kept_arrays_need_no_tensorflow(kept, prepared):
     assert without_tensorflow(SET) == text
     record = next(prepared.rglob("*train*tfrecord*"))
     record.write_bytes(record.read_bytes()[:-1])  # no longer what the arrays were made of
-    told = without_tensorflow(SET)
-    assert "no usable arrays" in told and "copy the file" in told
+    message = without_tensorflow(SET)
+    assert "no usable arrays" in message and "copy the file" in message
     shutil.rmtree(prepared)  # as on another machine, to which the file alone was copied
     assert without_tensorflow(SET) == text

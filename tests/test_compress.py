@@ -168,7 +168,7 @@ def _joined(inputs, branches):
     return keras.Model(inputs, L.Dense(10, name="top>1")(L.Concatenate()(flat)))
 
 
-def randomise(model):
+def randomize(model):
     """Give every weight a value of its own: ones and zeros would hide a mix-up."""
     random = np.random.default_rng(1)
     for variable in model.weights:
@@ -187,7 +187,7 @@ def test_every_registered_model_and_supported_layer_is_rebuilt_exactly(tmp_path)
     models = [*zoo, small_net(), *ranks, *map(build_narrow, kcnn.models.names())]
     folders = []
     for index, model in enumerate(models):
-        randomise(model)
+        randomize(model)
         folder = tmp_path / str(index)
         folder.mkdir()
         write_job(folder, model)

@@ -33,7 +33,7 @@ def noise(count, shape=(32, 32, 3), low=0, high=256):
     return np.random.default_rng(1).integers(low, high, (count, *shape)).astype(np.uint8)
 
 
-def randomise_batch_norms(model):
+def randomize_batch_norms(model):
     """Give every batch norm statistics of its own, so that a lost or swapped one shows."""
     random = np.random.default_rng(2)
     for variable in model.non_trainable_variables:
@@ -47,7 +47,7 @@ def randomise_batch_norms(model):
 def registered(request):
     keras.utils.set_random_seed(0)
     model = build_narrow(request.param)
-    randomise_batch_norms(model)
+    randomize_batch_norms(model)
     yield model
     keras.backend.clear_session()
 
@@ -139,7 +139,7 @@ def _reads(model, pooling):
 @pytest.mark.parametrize("name", ["simple_cnn", "resnet20"])
 def test_a_float_file_equals_the_model(name, tmp_path):
     model = kcnn.models.build(name)
-    randomise_batch_norms(model)
+    randomize_batch_norms(model)
     path = tmp_path / "float.tflite"
     result = export_tflite(model, path, quantization="none")
     assert (result.input.dtype, result.input.scale, result.calibration_count) == (

@@ -1,4 +1,4 @@
-"""What `kcnn models` tells: the stored facts are the models', the accuracies the runs'."""
+"""What `kcnn models` prints: stored facts equal the models, accuracies equal those of runs."""
 
 import dataclasses
 import functools
@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913
 def test_the_best_run_of_the_network_itself_counts(tmp_path):
     assert best_runs(tmp_path / "nowhere") == {}
     run(tmp_path, "a_first", accuracy=0.5)
-    best = run(tmp_path, "b_regularised", accuracy=0.7, options={"initializer": "he_uniform"})
+    best = run(tmp_path, "b_regularized", accuracy=0.7, options={"initializer": "he_uniform"})
     run(tmp_path, "c_worse", accuracy=0.6)
     run(tmp_path, "plain", accuracy=0.9, options={"shortcut": "none"})
     run(tmp_path, "older", accuracy=0.9, parameters=270_000)

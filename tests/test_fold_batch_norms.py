@@ -125,8 +125,8 @@ def test_what_a_layer_can_do(model):
     expected = answers(model, images)
     np.testing.assert_allclose(answers(folded, images), expected, rtol=1e-4, atol=1e-5)
     both = fold_batch_norms(fold_normalization(chain(layers.Rescaling(1 / 255), *model.layers)))
-    told = answers(both, IMAGES[:, :8, :8])
-    np.testing.assert_allclose(told, expected, rtol=1e-4, atol=1e-5)
+    folded = answers(both, IMAGES[:, :8, :8])
+    np.testing.assert_allclose(folded, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_operations_a_lambda_and_models_within_stay_what_they_are():

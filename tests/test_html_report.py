@@ -199,11 +199,11 @@ CONTRAST = """
 const luminance = (rgb) => rgb.map(v => v / 255)
   .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
   .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
 const ground = (element) => {
   for (; element; element = element.parentElement) {
-    const colour = numbers(getComputedStyle(element).backgroundColor);
-    if (colour.length === 3) return colour;
+    const color = numbers(getComputedStyle(element).backgroundColor);
+    if (color.length === 3) return color;
   }
   throw new Error("nothing behind the text");
 };

@@ -20,7 +20,7 @@ def pixels(count=2, shape=(32, 32, 3)):
     return np.random.default_rng(0).integers(0, 256, (count, *shape)).astype("uint8")
 
 
-def randomise(model):
+def randomize(model):
     """Give every bias and every coefficient a value of its own; return all weights by name."""
     random, values = np.random.default_rng(3), {}
     for layer in model.layers:
@@ -87,7 +87,7 @@ def lenet5_in_float64(weights, images):
 
 def test_lenet5_equals_the_papers_equations():
     model = build("lenet5")
-    weights = randomise(model)
+    weights = randomize(model)
     expected = lenet5_in_float64(weights, pixels())
     np.testing.assert_allclose(model(pixels()), expected, rtol=1e-4, atol=1e-4)
 
@@ -136,7 +136,7 @@ def test_alexnet_equals_the_papers_operations(options):
     paper = "variant" in options
     images = pixels(shape=options.get("input_shape", (32, 32, 3)))
     model = build("alexnet", **options)
-    weights = randomise(model)
+    weights = randomize(model)
 
     def convolve(x, name, strides=1, padding="SAME"):
         joined = []

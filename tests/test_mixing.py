@@ -22,7 +22,7 @@ def noise(*shape):
 
 
 def plain_images(count, height=32, width=32):
-    """Images of one gray each, which tells the class."""
+    """Images of one gray each, which shows the class."""
     labels = np.random.default_rng(1).integers(0, CLASSES, count).astype(np.int32)
     gray = LEVELS[labels].astype(np.uint8)
     return np.tile(gray[:, None, None, None], (1, height, width, 1)), labels
