@@ -1,4 +1,4 @@
-"""A comparison: a question, and the recipes whose trainings answer it, as frozen, checked data.
+"""A comparison: a question, and the recipes whose trainings answer it. Frozen, checked data.
 
 >>> from kcnn.recipe import Data
 >>> comparison = Comparison(
@@ -27,7 +27,7 @@ from kcnn.recipe import Recipe
 
 def _without_repeats(values: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(values)) < len(values):
-        raise ValueError(f"a value is there twice. Received: {list(values)}")
+        raise ValueError(f"a value appears twice. Received: {list(values)}")
     return values
 
 
@@ -37,13 +37,18 @@ Pixels = Annotated[int, Field(ge=0, strict=True)]
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Comparison:
-    """Variants that are trained alike, from each of the same seeds, to be shown side by side.
+    """Recipes that are trained from the same seeds, to be shown side by side.
 
-    Of a variant's recipe the sections data, model, train, transfer and distill count; the others
-    are left out. `seeds` stand for the recipes' own: each decides initial weights, validation set,
-    order and augmentation of one training of every variant. `shifts` are distances in pixels by
-    which the test images are moved to the right and down, with black behind them, to be scored
-    again.
+    Of each recipe only the sections about the training have an effect: data, model, train,
+    trained, transfer and distill. `kcnn.pipeline.run_comparison` leaves the others out.
+
+    Attributes:
+        question: The question that the comparison answers.
+        variants: The recipes, by the names that figures and tables give them.
+        seeds: Each variant is trained once from each of them, in place of the recipes' own. A
+            seed decides initial weights, validation images, order and augmentation.
+        shifts: Distances in pixels. The test images are scored again after they were moved so far
+            to the right and down, with black in the space that is left.
     """
 
     question: Annotated[str, Field(min_length=1)]
@@ -66,7 +71,7 @@ def from_json(text: str) -> Comparison:
     """Return the comparison that `to_json` wrote.
 
     Raises:
-        ValueError: the text is no comparison; the message names the first wrong key.
+        ValueError: The text is not a comparison; the message names the first wrong key.
 
     >>> from_json('{"question": "Why?", "variants": {}}')
     Traceback (most recent call last):
@@ -81,11 +86,12 @@ def from_json(text: str) -> Comparison:
 def override(comparison: Comparison, assignments: Iterable[str]) -> Comparison:
     """Return the comparison with `key=value` assignments applied and checked.
 
-    `seeds=[0, 1]` and `shifts=[]` are the comparison's own; every other key is a recipe's, as in
-    `kcnn.recipe.override`, and applies to every variant.
+    `seeds=[0, 1]` and `shifts=[]` change the comparison itself. Every other key changes the recipe
+    of every variant, as in `kcnn.recipe.override`.
 
     Raises:
-        ValueError: an unknown key, a wrong type or range.
+        ValueError: A key is unknown or has no effect in a comparison, or a value is of the wrong
+            type or out of its range.
     """
     own, shared = {}, []
     for assignment in assignments:

@@ -1,4 +1,4 @@
-"""Where recipes and comparisons lie and how one is read: by name, or from a user's own file."""
+"""Recipes and comparisons as Python files: those that come with kcnn, and the user's own."""
 
 import ast
 from dataclasses import dataclass
@@ -16,7 +16,13 @@ from kcnn.recipe import Recipe
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """A recipe or a comparison, and the file that it came from."""
+    """A recipe or a comparison, and the file that it came from.
+
+    Attributes:
+        name: The name of the file without its suffix.
+        path: The file.
+        content: The recipe or the comparison.
+    """
 
     name: str
     path: Path
@@ -24,10 +30,10 @@ class RecipeFile:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe, for whoever can do nothing with a comparison.
+        """The recipe, for callers that cannot use a comparison.
 
         Raises:
-            ValueError: it is a comparison.
+            ValueError: The file holds a comparison.
         """
         if not isinstance(self.content, Recipe):
             raise ValueError(
@@ -52,10 +58,14 @@ def title(path: Path) -> str:
 
 
 def load(name_or_path: str) -> RecipeFile:
-    """Return a recipe or a comparison by the name it is shipped under, or from a Python file.
+    """Return a recipe or a comparison: one that comes with kcnn, or one from a Python file.
+
+    Args:
+        name_or_path: A name in `shipped()`, or a path that ends in `.py`.
 
     Raises:
-        ValueError: no such recipe or file, or the file defines neither `recipe` nor `comparison`.
+        ValueError: There is no such recipe or file, or running the file fails, or the file defines
+            neither `recipe` nor `comparison`, or both.
 
     >>> load("quickstart").recipe.data.name
     'digits'
@@ -72,7 +82,7 @@ def load(name_or_path: str) -> RecipeFile:
 
 
 def _folder() -> Path:
-    """Beside the package in a checkout, inside it in an installed wheel."""
+    """Return the folder of the recipes: beside the package, or inside an installed wheel."""
     package = Path(__file__).resolve().parent
     installed = package / "_recipes"
     return installed if installed.is_dir() else package.parent / "recipes"

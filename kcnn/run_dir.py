@@ -1,4 +1,4 @@
-"""One run's folder: how its files are named and how they are written."""
+"""The folder of a run: how its files are named and how they are written."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# What every run may write; what its stages write is theirs to say.
+# What a run itself may write. Each stage says which files it writes.
 _OWN = (
     "recipe.json",
     "report.json",
@@ -37,25 +37,26 @@ class RunDir:
     path: Path
 
     def check_free(self, *, overwrite: bool) -> None:
-        """Refuse a folder that holds something, unless it is a run that may be overwritten.
+        """Refuse a folder with files in it, unless they are a run that may be overwritten.
 
         Raises:
-            ValueError: the folder holds a run and `overwrite` is not set, or holds anything
-                else, or is a file.
+            ValueError: The folder holds a run and `overwrite` is False, or it holds other files,
+                or it is a file itself.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{str(self.path)!r} is a file; a run needs a folder.")
         if not self.path.is_dir() or not any(self.path.iterdir()):
             return
         if not self.recipe.is_file():
-            raise ValueError(f"{str(self.path)!r} holds files that are no run: name another one.")
+            raise ValueError(f"{str(self.path)!r} holds files that are no run: name another folder.")
         if not overwrite:
             raise ValueError(
-                f"{str(self.path)!r} holds a run already: pass --overwrite, or another --out."
+                f"{str(self.path)!r} holds a run already: pass --overwrite (overwrite=True in Python), "
+                "or name another folder."
             )
 
     def start(self, stage_files: Iterable[str] = ()) -> None:
-        """Make the folder, without what an earlier run of kcnn left in it.
+        """Make the folder, and remove the files of an earlier run from it.
 
         Args:
             stage_files: Patterns of the names of the files that stages wrote.
@@ -67,7 +68,7 @@ class RunDir:
             shutil.rmtree(self.path / folder, ignore_errors=True)
 
     def files(self, stage_files: Iterable[str] = ()) -> list[Path]:
-        """Return the run's files that are there, and none of the user's own beside them.
+        """Return the run's files that exist, and none of the user's own beside them.
 
         Args:
             stage_files: Patterns of the names of the files that stages wrote.
@@ -79,7 +80,7 @@ class RunDir:
 
     @property
     def recipe(self) -> Path:
-        """What was run."""
+        """The recipe that was run."""
         return self.path / "recipe.json"
 
     @property
@@ -93,12 +94,12 @@ class RunDir:
         return self.path / "model_control.keras"
 
     def variant(self, suffix: str) -> Path:
-        """A variant of the model that a stage made, such as "slim"."""
+        """A variant of the model that a stage made; `suffix` is its name, such as "slim"."""
         return self.path / f"model_{suffix}.keras"
 
     @property
     def labels(self) -> Path:
-        """The class names, one a line."""
+        """The class names, one per line."""
         return self.path / "labels.txt"
 
     def class_names(self) -> tuple[str, ...]:
@@ -122,13 +123,13 @@ class RunDir:
 
     @property
     def page(self) -> Path:
-        """All of the above on one page, for a browser."""
+        """The page that shows all of this in a browser."""
         return self.path / "report.html"
 
     def picture(self, name: str) -> Path:
-        """One of the run's pictures.
+        """A picture of the run.
 
-        They are curves, confusion, grad_cam, reliability, mistakes, disagreements and heatmaps.
+        There are curves, confusion, grad_cam, reliability, mistakes, disagreements and heatmaps.
         """
         return self.path / f"{name}.png"
 
@@ -137,9 +138,9 @@ class RunDir:
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` only if the block succeeds.
 
-    The temporary file lies in the same folder and has the same suffix, so writers that look at
-    the suffix (Keras, matplotlib) behave. It is flushed to the disk before it is renamed; on any
-    failure it is removed and an older file at `path` stays as it was.
+    The temporary file lies in the same folder and has the same suffix, for writers that look at
+    the suffix (Keras, matplotlib). It is flushed to the disk before it is renamed. On any failure
+    it is removed, and an older file at `path` stays as it was.
 
     >>> target = Path(tempfile.mkdtemp()) / "labels.txt"
     >>> with atomic(target) as temporary:

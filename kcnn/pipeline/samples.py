@@ -1,4 +1,4 @@
-"""Single images of a test set: named ones, and some from all over it."""
+"""Some images of a test set, by their places or from all over it."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def images_at(data: "Data | JaxData", places: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the test images at `places`, from 0, and their labels; read no further than the last.
+    """Return the test images at these places, and their labels.
+
+    Args:
+        data: Its test set is read up to the last of the places.
+        places: From 0; none twice.
 
     Returns:
         The images uint8 [N, H, W, C] and their labels int32 [N], in the order of `places`.
@@ -28,9 +32,9 @@ def images_at(data: "Data | JaxData", places: Iterable[int]) -> tuple[np.ndarray
 
 
 def spread_images(data: "Data | JaxData", count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return `count` test images at equal distances, or all if there are no more, and their labels.
+    """Return `count` test images at equal distances, or all if there are fewer, and their labels.
 
-    A folder's test set lies class by class: its first images would show one class only.
+    The first images would not do: the test set of a folder is sorted by class.
     """
     count = min(count, data.num_test)
     return images_at(data, np.arange(count) * data.num_test // count)

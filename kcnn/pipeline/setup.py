@@ -1,7 +1,4 @@
-"""What a recipe names, made: data, model, teacher, optimizer, callbacks.
-
-Only this folder reads recipes.
-"""
+"""Makes what a recipe names: data, model, teacher, optimizer, callbacks."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -30,18 +27,18 @@ from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
 if TYPE_CHECKING:
     from kcnn.data import Data
 
-_WHITENED = 5000  # training images, as in the paper of speed_net
+_WHITENED = 5000  # training images for the whitening layer, as in its paper
 
 logger = logging.getLogger("kcnn")
 
 
 def load(recipe: Recipe, data_dir: str | None) -> "Data | JaxData":
-    """Return the recipe's data, split and augmented as it says, for Keras's backend."""
+    """Return the recipe's data for Keras's backend, split and augmented as the recipe says."""
     return load_for_jax(recipe, data_dir) if on_jax() else load_for_tensorflow(recipe, data_dir)
 
 
 def load_for_tensorflow(recipe: Recipe, data_dir: str | None) -> "Data":
-    """Return the recipe's data as `tf.data.Dataset`, split and augmented as it says."""
+    """Return the recipe's data as `tf.data.Dataset`, for TensorFlow."""
     section = recipe.data
     return data_room.load(
         source(section.name, image_size=section.image_size),
@@ -55,7 +52,7 @@ def load_for_tensorflow(recipe: Recipe, data_dir: str | None) -> "Data":
 
 
 def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
-    """Return the same images in the same split as arrays, for a training on the JAX backend."""
+    """Return the same images in the same splits as arrays, for JAX."""
     section = recipe.data
     arrays = data_room.load_arrays(
         source(section.name, image_size=section.image_size),
@@ -68,23 +65,27 @@ def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
 
 
 def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
-    """Return the recipe's model for the shape and the classes of `data`, untrained or taken."""
+    """Return the recipe's model for the shape and the classes of `data`, new or pretrained.
+
+    Raises:
+        ValueError: There is no such model, or it does not fit the data.
+    """
     if recipe.trained:
-        model = _trained(recipe.trained, purpose="model")
+        model = _pretrained(recipe.trained, purpose="model")
         check_fit(model, data.image_shape, len(data.class_names))
         return model
     if recipe.transfer:
-        base = _trained(recipe.transfer.base, purpose="base")
+        base = _pretrained(recipe.transfer.base, purpose="base")
         check_fit(base, data.image_shape, base.output_shape[-1], called="base")
-        # With its final layers trainable first, so that a wrong name comes out before any training.
+        # Built with the end trainable first, so that a wrong layer name is refused right here.
         end = recipe.transfer.trainable_from
         model = models.transfer(base, len(data.class_names), trainable_from=end)
         models.fine_tune_from(model, "logits")
         return model
     known = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
     if clash := known.keys() & recipe.model.options:
-        raise ValueError(f"model.options.{min(clash)} cannot be set: the data decide it.")
-    with _precision(resolve_precision(recipe).train.precision):
+        raise ValueError(f"model.options.{min(clash)} cannot be set: it follows from the data.")
+    with _layers_in(resolve_precision(recipe).train.precision):
         model = models.build(recipe.model.name, **recipe.model.options, **known)
     if any(layer.name == WHITENING for layer in model.layers):
         models.whiten(model, _images(data, _WHITENED))
@@ -95,12 +96,10 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
 def training_for(
     recipe: Recipe, model: keras.Model, data: "Data | JaxData"
 ) -> Callable[..., TrainResult]:
-    """Return the recipe's training of `model`, with or without a teacher, ready to be started.
-
-    It takes what is left of the arguments of `kcnn.train`: `callbacks`.
+    """Return a function that trains `model` as the recipe says; its argument is `callbacks`.
 
     Raises:
-        ValueError: the recipe cannot be trained.
+        ValueError: The recipe cannot be trained.
     """
     section = recipe.train
     options = {
@@ -110,9 +109,15 @@ def training_for(
     }
     training = partial(train, model, data, **options)
     if recipe.distill:
-        lesson = {"temperature": recipe.distill.temperature, "alpha": recipe.distill.alpha}
-        teacher = _teacher(recipe.distill, data)
-        training = partial(distill, model, teacher, data, **lesson, **options)
+        training = partial(
+            distill,
+            model,
+            _teacher(recipe.distill, data),
+            data,
+            temperature=recipe.distill.temperature,
+            alpha=recipe.distill.alpha,
+            **options,
+        )
     if recipe.transfer:
         return partial(_head_first, recipe.transfer, model, data, training)
     return training
@@ -125,7 +130,7 @@ def _head_first(
     training: Callable[..., TrainResult],
     **options: Any,
 ) -> TrainResult:
-    """Train the new head on the frozen body, then let the end of the body train with it."""
+    """Train the new head on the frozen base, then the end of the base with it."""
     head = None
     if section.head_epochs:
         head = train(
@@ -141,14 +146,14 @@ def _head_first(
 
 
 def optimizer_for(section: Train, data: "Data | JaxData") -> keras.optimizers.Optimizer:
-    """Return the optimizer with its schedule for the length of this training."""
+    """Return the recipe's optimizer, its schedule as long as the training."""
     return optimizer_at(section, _rate(section, data.steps_per_epoch))
 
 
 def optimizer_at(
     section: Train, learning_rate: float | schedules.Schedule
 ) -> keras.optimizers.Optimizer:
-    """Return the optimizer with this learning rate instead of the recipe's."""
+    """Return the recipe's optimizer with another learning rate."""
     return make_optimizer(
         section.optimizer,
         learning_rate,
@@ -166,35 +171,35 @@ def optimizer_at(
 def callbacks_for(
     section: Train, data: "Data | JaxData", folder: Path | None
 ) -> list[keras.callbacks.Callback]:
-    """Return the standard callbacks, which write to `folder` if there is one."""
+    """Return the callbacks of the recipe's training, which write to `folder` if there is one."""
     plateau = section.schedule == "plateau"
     callbacks = standard(
         folder,
         patience=section.patience if plateau else None,
         plateau=plateau,
-        # Lookahead's last step ends at the slow weights, which are what it is for.
+        # Lookahead trains for its slow weights, which the model has after the last step.
         keep="last" if section.lookahead else "best",
         tensorboard=section.tensorboard,
     )
     if not section.lookahead:
         return callbacks
-    # First, for the others judge and save what it leaves.
+    # First, because the other callbacks validate and save the weights that it sets.
     return [Lookahead(section.epochs * data.steps_per_epoch), *callbacks]
 
 
-def _trained(name: str, *, purpose: str) -> keras.Model:
+def _pretrained(name: str, *, purpose: str) -> keras.Model:
     path = Path(name).expanduser()
     file = RunDir(path).model if path.is_dir() else path
     if not file.is_file():
         raise ValueError(
-            f"There is no trained model {str(file)!r} to be the {purpose}: train it first, e.g. "
-            f"`kcnn run resnet20`, or name another run's folder."
+            f"There is no trained model {str(file)!r} to be the {purpose}: train one first, e.g. "
+            f"with `kcnn run resnet20`, or name another run's folder."
         )
-    return in_float32(models.load(file))  # a checkpoint computes in what it was trained in
+    return in_float32(models.load(file))  # a checkpoint has the precision of its training
 
 
 def _teacher(section: Distill, data: "Data | JaxData") -> keras.Model:
-    teacher = _trained(section.teacher, purpose="teacher")
+    teacher = _pretrained(section.teacher, purpose="teacher")
     check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
     return teacher
 
@@ -233,7 +238,7 @@ def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
 
 
 def _images(data: "Data | JaxData", count: int) -> np.ndarray:
-    """Return that many training images, or all there are, not augmented."""
+    """Return `count` training images, or all if there are fewer, not augmented."""
     if isinstance(data, JaxData):
         images = data.arrays.train.images
         return images[np.random.default_rng(data.seed).permutation(len(images))[:count]]
@@ -242,8 +247,8 @@ def _images(data: "Data | JaxData", count: int) -> np.ndarray:
 
 
 @contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    """Let layers that are made inside compute in `policy`, and nothing else."""
+def _layers_in(policy: str) -> Iterator[None]:
+    """Build layers inside the `with` block in this precision; restore Keras's policy after it."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -1,4 +1,4 @@
-"""The ranges that the fields of a recipe share."""
+"""Ranges of numbers that several fields of a recipe share."""
 
 from typing import Annotated
 

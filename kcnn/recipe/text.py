@@ -18,10 +18,10 @@ def to_json(recipe: Recipe) -> str:
 
 
 def from_json(text: str) -> Recipe:
-    """Return the recipe that `to_json` wrote.
+    """Return the recipe that `to_json` wrote, also of earlier versions of kcnn.
 
     Raises:
-        ValueError: the text is no recipe; the message names the first wrong key.
+        ValueError: The text is not a recipe; the message names the first wrong key.
 
     >>> from_json(to_json(Recipe(seed=3))).seed
     3
@@ -31,7 +31,7 @@ def from_json(text: str) -> Recipe:
     except json.JSONDecodeError as error:
         raise ValueError(f"Not a recipe: {error}.") from None
     if isinstance(values, dict) and isinstance(values.get("train"), dict):
-        values["train"].setdefault("precision", "float32")  # all there was before it was a field
+        values["train"].setdefault("precision", "float32")  # the only one before it was a field
     return _validated(values)
 
 
@@ -42,7 +42,8 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     `prune=none` leaves a section out.
 
     Raises:
-        ValueError: an unknown key (the closest one is named), a wrong type or range.
+        ValueError: A key is unknown (the message names the closest one), or a value is of the wrong
+            type or out of its range.
 
     >>> override(Recipe(), ["train.epocs=5"])
     Traceback (most recent call last):
@@ -67,8 +68,8 @@ def _assign(values: dict[str, Any], key: str, value: object) -> None:
         node = node.get(section) if isinstance(node, dict) else None
         if node is None and section in values:
             raise ValueError(
-                f"{key}: this recipe leaves the section {section!r} out. To have it, give all of "
-                f"it at once: {section}={{...}}, as JSON."
+                f"{key}: this recipe leaves the section {section!r} out. To add it, set the whole "
+                f"section as JSON: {section}={{...}}."
             )
     free = sections == ["model", "options"]
     if not isinstance(node, dict) or (last not in node and not free):

@@ -1,4 +1,4 @@
-"""The section of a recipe that says how the weights are found."""
+"""The section of a recipe about the training."""
 
 from dataclasses import fields
 from typing import Literal
@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from kcnn.recipe.ranges import CONFIG, Count, Fraction, NotNegative, Positive, Share
 
-# Field -> the field that decides whether it means anything, and the values with which it does.
+# Field -> another field, and the values of that one for which the first has an effect.
 _BELONGS_TO = {
     "warmup_epochs": ("schedule", ("cosine",)),
     "step_epochs": ("schedule", ("step",)),
@@ -17,7 +17,7 @@ _BELONGS_TO = {
     "momentum": ("optimizer", ("sgd", "rmsprop")),
     "nesterov": ("optimizer", ("sgd",)),
     "norm_bias_rate": ("optimizer", ("sgd",)),
-    # An early stop would miss its last step.
+    # Early stopping would miss its last step.
     "lookahead": (
         "schedule",
         ("constant", "step", "multi_step", "cosine", "one_cycle", "triangle"),
@@ -28,26 +28,43 @@ _BELONGS_TO = {
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Train:
-    """How the weights are found; see `kcnn.train`, and for most fields `make_optimizer` there.
+    """How the model is trained; see `kcnn.train`, and `make_optimizer` for most fields.
 
-    What `schedule` makes of the learning rate:
+    Only this training computes in `precision`; compression always computes in float32.
 
-    - "plateau" keeps it until the validation loss stalls for half of `patience`, then divides it
-      by 5, and stops early after `patience` epochs. The others never stop early.
-    - "constant" keeps it.
-    - "step" multiplies it by `factor` every `step_epochs`, "multi_step" at each of `milestones`.
-    - "cosine" warms up for `warmup_epochs`, then falls to zero at the last epoch.
-    - "one_cycle" rises for 30 % of the epochs, then falls to almost zero.
-    - "triangle" rises for 23 % of the epochs, then falls to 7 %, both along lines.
-
-    `ema` is the momentum of the moving average of the weights that is judged and kept, such as
-    0.999. `precision="mixed_bfloat16"` computes in bfloat16 and keeps the weights in float32;
-    what training gives is a float32 model. It is faster only where the processor has bfloat16
-    units (AMX, Arm with BF16, GPUs); "auto" takes it where it finds a TPU, an NVIDIA GPU since
-    Ampere or, on TensorFlow, Intel's AMX, and float32 elsewhere and with a borrowed body; the
-    `recipe.json` of a run that trains has what it came to. Only this training is in bfloat16: what
-    makes a model smaller is in float32.
-    `norm_bias_rate` is for SGD, see `make_optimizer`; `lookahead` see `kcnn.callbacks.Lookahead`.
+    Attributes:
+        epochs: Passes over the training images.
+        optimizer: The optimizer.
+        momentum: Of SGD and RMSprop; None for the optimizer's default.
+        nesterov: Whether SGD's momentum is Nesterov's; None for the optimizer's default.
+        learning_rate: The learning rate, of a schedule the highest one.
+        schedule: How the learning rate changes. "plateau" keeps it until the validation loss
+            stalls for half of `patience`, then divides it by 5, and stops early after `patience`
+            epochs; the others never stop early. "constant" keeps it. "step" multiplies it by
+            `factor` every `step_epochs`, "multi_step" at each of `milestones`. "cosine" warms up
+            for `warmup_epochs`, then falls to zero at the last epoch. "one_cycle" rises for 30 %
+            of the epochs, then falls to almost zero. "triangle" rises for 23 % of the epochs, then
+            falls to 7 %, both linearly.
+        warmup_epochs: Epochs in which "cosine" rises from zero; may be a fraction.
+        step_epochs: Epochs between the steps of "step".
+        milestones: The epochs at which "multi_step" lowers the learning rate.
+        factor: What "step" and "multi_step" multiply the learning rate by.
+        weight_decay: The weight decay.
+        decay: Whether the weight decay is "decoupled" from the gradients, or "coupled" as L2.
+        decay_everything: Whether biases and batch norms decay too.
+        clip_norm: The largest norm of all gradients together; None does not clip.
+        norm_bias_rate: Of SGD: multiplies the learning rate of the batch norms' offsets.
+        ema: The momentum of the moving average of the weights that is validated and kept, such as
+            0.999; None for no average.
+        lookahead: Whether slow weights follow the trained ones; see `kcnn.callbacks.Lookahead`.
+        label_smoothing: The share of each label that is spread over all classes.
+        precision: "mixed_bfloat16" computes in bfloat16 and keeps the weights in float32; the
+            trained model is a float32 one. It is faster only on processors with bfloat16 units
+            (AMX, Arm with BF16, GPUs). "auto" chooses it on a TPU, on an NVIDIA GPU since Ampere
+            and, with TensorFlow, on Intel's AMX, and float32 elsewhere and for pretrained models.
+            The `recipe.json` of a run has the precision that "auto" stood for.
+        patience: Of "plateau": epochs without a lower validation loss until training stops.
+        tensorboard: Whether the run's folder gets logs for TensorBoard.
     """
 
     epochs: Count = 20
@@ -75,7 +92,7 @@ class Train:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse fields that would do nothing, and a rate that would never change."""
+        """Refuse fields without effect, and a learning rate that would never change."""
         self._check_times()
         for field in fields(self):
             if getattr(self, field.name) == field.default or field.name not in _BELONGS_TO:
