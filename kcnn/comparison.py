@@ -59,7 +59,8 @@ class Comparison:
 
 _COMPARISON = TypeAdapter(Comparison)
 _OWN_KEYS = ("seeds", "shifts")
-_COMPARED = ("data", "model", "train", "trained", "transfer", "distill")  # of each recipe
+TRAINING_SECTIONS = ("data", "model", "train", "trained", "transfer", "distill")
+"""The sections of a recipe that have an effect in a comparison."""
 
 
 def to_json(comparison: Comparison) -> str:
@@ -119,7 +120,7 @@ def override(comparison: Comparison, assignments: Iterable[str]) -> Comparison:
 
 def _is_left_out(key: str) -> bool:
     section = key.partition(".")[0]
-    return section in {field.name for field in dataclasses.fields(Recipe)} - {*_COMPARED}
+    return section in {field.name for field in dataclasses.fields(Recipe)} - {*TRAINING_SECTIONS}
 
 
 def _numbers(key: str, text: str) -> object:

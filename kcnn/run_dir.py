@@ -48,11 +48,13 @@ class RunDir:
         if not self.path.is_dir() or not any(self.path.iterdir()):
             return
         if not self.recipe.is_file():
-            raise ValueError(f"{str(self.path)!r} holds files that are no run: name another folder.")
+            raise ValueError(
+                f"{str(self.path)!r} holds files that are no run: name another folder."
+            )
         if not overwrite:
             raise ValueError(
-                f"{str(self.path)!r} holds a run already: pass --overwrite (overwrite=True in Python), "
-                "or name another folder."
+                f"{str(self.path)!r} holds a run already: pass --overwrite (overwrite=True in "
+                "Python), or name another folder."
             )
 
     def start(self, stage_files: Iterable[str] = ()) -> None:

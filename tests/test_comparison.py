@@ -16,7 +16,7 @@ from kcnn import recipe_files
 from kcnn.cli import main
 from kcnn.comparison import Comparison, from_json, override, to_json
 from kcnn.pipeline import run_comparison, smoke_comparison
-from kcnn.pipeline.comparison_run import shifted_accuracy
+from kcnn.pipeline.comparison_training import shifted_accuracy
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import build, callbacks_for, training_for
@@ -361,10 +361,10 @@ def test_a_shipped_comparison_goes_on_with_its_committed_results(name):
     file = Path(__file__).parents[1] / "saved_models" / name / "results.json"
     if not file.is_file():
         pytest.skip("no results are committed")
-    asked = training_only(recipe_files.load(name).content)
-    asked = override(asked, ["train.precision=float32"])
-    assert resolve_shared_precision(asked) == asked
-    assert asked.variants == reports.load(file).comparison.variants
+    current = training_only(recipe_files.load(name).content)
+    current = override(current, ["train.precision=float32"])
+    assert resolve_shared_precision(current) == current
+    assert current.variants == reports.load(file).comparison.variants
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -53,8 +53,8 @@ def log_softmax(logits):
 
 
 def hinton(student, teacher, labels, temperature, alpha):
-    wanted, told = log_softmax(teacher / temperature), log_softmax(student / temperature)
-    divergence = (np.exp(wanted) * (wanted - told)).sum(axis=1).mean()
+    wanted, predicted = log_softmax(teacher / temperature), log_softmax(student / temperature)
+    divergence = (np.exp(wanted) * (wanted - predicted)).sum(axis=1).mean()
     crossentropy = -log_softmax(student)[np.arange(len(labels)), labels].mean()
     return alpha * temperature**2 * divergence + (1 - alpha) * crossentropy
 
@@ -95,7 +95,7 @@ def test_the_training_loss_is_the_papers(temperature, alpha, penalty, teacher):
 
 
 def test_a_student_learns_from_its_teacher_alone(digits, tmp_path):
-    """With alpha=1 no label is looked at, yet the student tells digits."""
+    """With alpha=1 no label has an effect, and yet the student learns to classify digits."""
     keras.utils.set_random_seed(0)
     teacher = kcnn.train(network(32), digits, epochs=8, learning_rate=3e-3).model
     known = [weight.copy() for weight in teacher.get_weights()]

@@ -1,4 +1,4 @@
-"""What a recipe can ask of a run beside the plain story: a control, a borrowed body, TTA."""
+"""Runs with more than the plain story: a control, a pretrained base, TTA, every compression."""
 
 import dataclasses
 import os
@@ -70,7 +70,7 @@ def test_a_control_is_the_same_training_without_teacher(base, tmp_path):
 
 
 @pytest.mark.parametrize("asked", ["float32", "mixed_bfloat16", "auto"])
-def test_a_report_says_what_was_computed_in(asked, tmp_path):
+def test_a_report_names_its_precision(asked, tmp_path):
     given = recipe()
     report = run(
         dataclasses.replace(given, train=dataclasses.replace(given.train, precision=asked)),
@@ -85,22 +85,22 @@ def test_a_report_says_what_was_computed_in(asked, tmp_path):
     assert {layer.compute_dtype for layer in kept.layers} == {"float32"}
 
 
-def test_what_a_borrowed_body_is_compared_with_computes_as_it_does():
-    alone, borrowed = Recipe(), Recipe(transfer=Transfer(base="x.keras"))
+def test_recipes_that_are_compared_with_a_pretrained_base_compute_in_its_precision():
+    alone, pretrained = Recipe(), Recipe(transfer=Transfer(base="x.keras"))
     assert fastest_precision([alone, alone], bfloat16=True) == "mixed_bfloat16"
-    assert fastest_precision([alone, borrowed], bfloat16=True) == "float32"
+    assert fastest_precision([alone, pretrained], bfloat16=True) == "float32"
     assert fastest_precision([alone, Recipe(trained="x.keras")], bfloat16=True) == "float32"
     assert fastest_precision([alone], bfloat16=False) == "float32"
-    for settled in (Recipe(train=Train(precision="mixed_bfloat16")), Recipe(trained="x.keras")):
-        assert resolve_precision(settled) == settled
+    for unchanged in (Recipe(train=Train(precision="mixed_bfloat16")), Recipe(trained="x.keras")):
+        assert resolve_precision(unchanged) == unchanged
 
 
-def test_a_checkpoint_in_bfloat16_is_borrowed_in_float32(tmp_path):
+def test_a_checkpoint_in_bfloat16_is_a_base_in_float32(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     models.build("lenet5", variant="modern").save(tmp_path / "last.keras")
     keras.config.set_dtype_policy("float32")
-    borrowed = recipe(transfer=Transfer(base=str(tmp_path / "last.keras"), trainable_from="f6"))
-    model = build(borrowed, load(borrowed, None))
+    pretrained = recipe(transfer=Transfer(base=str(tmp_path / "last.keras"), trainable_from="f6"))
+    model = build(pretrained, load(pretrained, None))
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
 
 
@@ -111,11 +111,11 @@ def test_a_control_needs_a_teacher(tmp_path):
 
 
 def test_transfer_trains_the_head_and_then_the_end_of_the_body(base):
-    borrowed = recipe(transfer=Transfer(base=base, trainable_from="f6", head_epochs=1))
-    data = load(borrowed, None)
-    model = build(borrowed, data)
+    pretrained = recipe(transfer=Transfer(base=base, trainable_from="f6", head_epochs=1))
+    data = load(pretrained, None)
+    model = build(pretrained, data)
     before = {weight.path: weight.numpy() for weight in model.weights}
-    training_for(borrowed, model, data)(callbacks=[])
+    training_for(pretrained, model, data)(callbacks=[])
     moved = {path.split("/")[0] for path, old in before.items() if _moved(model, path, old)}
     assert moved == {"f6", "logits"}
     assert not _moved(models.load(base), "c5/kernel", before["c5/kernel"])
@@ -132,9 +132,9 @@ def test_a_missing_base_is_named(tmp_path):
 
 
 def test_a_wrong_layer_is_named_before_anything_is_written(base, tmp_path):
-    borrowed = recipe(transfer=Transfer(base=base, trainable_from="f7", head_epochs=1))
+    pretrained = recipe(transfer=Transfer(base=base, trainable_from="f7", head_epochs=1))
     with pytest.raises(ValueError, match="Unknown layer 'f7'"):
-        run(borrowed, "x", tmp_path / "x")
+        run(pretrained, "x", tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 

@@ -65,7 +65,7 @@ def test_every_schedule_fits_into_a_smoke_run(train):
     assert short.warmup_epochs * train.epochs == pytest.approx(train.warmup_epochs)
 
 
-def test_an_initialiser_is_described_in_the_options():
+def test_an_initializer_is_described_in_the_options():
     described = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}
     recipe = Recipe(model=Model(options={"initializer": described, "width": 8}))
     assert from_json(to_json(recipe)) == recipe
@@ -202,7 +202,7 @@ def test_zeros_need_a_cluster_of_their_own():
     assert Recipe(prune=None, cluster=Cluster(clusters=2)).cluster.clusters == 2
 
 
-def test_a_borrowed_body_refuses_what_it_would_ignore():
+def test_a_pretrained_base_refuses_what_it_would_ignore():
     with pytest.raises(ValueError, match="model.options mean nothing with transfer"):
         Recipe(model=Model(options={"width": 8}), transfer=Transfer(base="x.keras"))
     with pytest.raises(ValueError, match="trains its base in float32"):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from kcnn.comparison import _COMPARED
+from kcnn.comparison import TRAINING_SECTIONS
 from kcnn.pipeline import STAGES, run, smoke
 from kcnn.pipeline.backend import split_plan
 from kcnn.pipeline.plan import plan_of, stage_files
@@ -30,7 +30,7 @@ def test_every_section_of_a_recipe_is_of_the_training_or_of_a_stage():
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     names = [stage.name for stage in STAGES]
     assert len(set(names)) == len(names)
-    assert {*_COMPARED, *names} | {"own_stages", "tta", "seed"} == fields.keys()
+    assert {*TRAINING_SECTIONS, *names} | {"own_stages", "tta", "seed"} == fields.keys()
     full = Recipe(slim=Slim(), cluster=Cluster(), quantize_aware=QuantizeAware())
     for stage in STAGES:
         section = getattr(full, stage.name)

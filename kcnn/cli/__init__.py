@@ -1,6 +1,6 @@
-"""The command line: the only flags and the only prints of kcnn.
+"""The command line. Only here kcnn has flags, and only here it prints.
 
-`commands` has the commands, `show` what they print.
+`commands` lists the commands, `show` prints tables.
 """
 
 import logging
@@ -15,7 +15,11 @@ __all__ = ["main", "run_file"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; a user's mistake is one line on stderr and exit code 1, Ctrl-C is 130."""
+    """Run one command.
+
+    A user's mistake ends with one line on stderr and exit code 1, Ctrl-C with exit code 130. With
+    KCNN_DEBUG set, a mistake shows its traceback.
+    """
     _log_to_stdout()
     try:
         app(arguments)
@@ -28,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _from_tensorflow(error: Exception) -> bool:
-    """Tell whether an operation failed, such as the reading of an image in mid-training."""
+    """Return whether a TensorFlow operation failed, such as reading an image while training."""
     return type(error).__module__ == "tensorflow.python.framework.errors_impl"
 
 
@@ -42,5 +46,5 @@ def _log_to_stdout() -> None:
 
 
 def run_file(path: str) -> None:
-    """Run a recipe file with the flags of `kcnn run`: the last line of every recipe."""
+    """Run a recipe file with the flags of `kcnn run`; every recipe ends with this call."""
     main(["run", path, *sys.argv[1:]])

@@ -1,6 +1,6 @@
-"""The commands and their flags.
+"""All commands, in the order in which a model goes through them.
 
-Each command imports what it needs when it runs, so that help and lists answer at once.
+Each command imports what it needs when it runs, so that help and lists are printed at once.
 """
 
 from pathlib import Path
@@ -65,8 +65,8 @@ def evaluate(
     evaluation = score(file, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
         raise ValueError(
-            f"{str(file)!r} tells {len(evaluation.per_class)} classes, the data have "
-            f"{len(loaded.class_names)}: it was made for other data."
+            f"{str(file)!r} predicts {len(evaluation.per_class)} classes, the data have "
+            f"{len(loaded.class_names)}: it was trained on other data."
         )
     show.evaluation(evaluation, loaded.class_names)
 

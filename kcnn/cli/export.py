@@ -103,7 +103,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
     if loaded:
         _print_agreement(model, result.path, loaded)
-    show.ends([result.input], [result.output])
+    show.inputs_and_outputs([result.input], [result.output])
 
 
 def _samples(run: "Recipe | None") -> int:
@@ -124,7 +124,7 @@ def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int
         markup=False,
     )
     _print_agreement(model, folder / manifest.model, data)
-    show.ends([manifest.input], [manifest.output])
+    show.inputs_and_outputs([manifest.input], [manifest.output])
 
 
 def _print_agreement(model: "keras.Model", file: Path, data: "Data") -> None:

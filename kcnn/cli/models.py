@@ -41,6 +41,6 @@ def list_models(
     console.print(
         "\nAs built by default, for one image of 32x32 RGB pixels and 10 classes. Parameters\n"
         "include those that do not train; MACs are multiply-accumulates; the receptive\n"
-        "field is what one unit of the last map sees, beyond the border too. Accuracy is\n"
-        f"that of the best float run in {runs}/ on all CIFAR-10 test images."
+        "field is what one unit of the last feature map sees, also beyond the border.\n"
+        f"Accuracy is that of the best float run in {runs}/ on all CIFAR-10 test images."
     )

@@ -1,4 +1,4 @@
-"""What the commands print: tables on a terminal, plain lines elsewhere."""
+"""Prints what commands have found, as tables."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ console = Console(soft_wrap=True, highlight=False)
 _WIDTH = 130
 
 
-def wide(table: Table) -> None:
-    """Print a table of many columns: on a narrow terminal, broken rows read better than cells."""
+def print_wide(table: Table) -> None:
+    """Print a table of many columns; on a narrow terminal, rows break instead of cells."""
     Console(width=max(console.width, _WIDTH), highlight=False).print(table)
 
 
@@ -32,7 +32,7 @@ def receipts(report: "Report") -> None:
         table.add_column(name, justify="right" if index else "left")
     for receipt in report.receipts:
         table.add_row(*row(receipt, titles))
-    wide(table)
+    print_wide(table)
 
 
 def comparison(report: "ComparisonReport") -> None:
@@ -45,12 +45,12 @@ def comparison(report: "ComparisonReport") -> None:
     for variant in report.comparison.variants:
         table.add_row(*row(report, variant))
     console.print(f"\n{report.comparison.question}\n")
-    wide(table)
+    print_wide(table)
     console.print(f"\n{caption(report)}")
 
 
 def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
-    """Print a score, whole and for each class."""
+    """Print a score, and the accuracy of each class."""
     tta = "" if score.tta == "none" else f", test-time augmentation: {score.tta}"
     console.print(
         f"accuracy {score.accuracy:.2%}  top-5 {score.top5_accuracy:.2%}  "
@@ -63,16 +63,18 @@ def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
 
 
 def tflite(summary: "TFLiteSummary") -> None:
-    """Print what a `.tflite` file holds."""
+    """Print the contents of a `.tflite` file."""
     console.print(f"{summary.path}: {summary.bytes:,} bytes, quantization {summary.quantization}")
-    ends(summary.inputs, summary.outputs)
+    inputs_and_outputs(summary.inputs, summary.outputs)
     operators = ", ".join(f"{count} {name}" for name, count in summary.operators.items())
     console.print(f"operators  {operators}")
     console.print(f"labels     {', '.join(summary.labels) or 'none'}")
 
 
-def ends(inputs: Sequence["TensorSummary"], outputs: Sequence["TensorSummary"]) -> None:
-    """Print what goes into a `.tflite` file and what comes out."""
+def inputs_and_outputs(
+    inputs: Sequence["TensorSummary"], outputs: Sequence["TensorSummary"]
+) -> None:
+    """Print the input and output tensors of a `.tflite` file."""
     for end, tensors in (("input", inputs), ("output", outputs)):
         for tensor in tensors:
             shape = "x".join(map(str, tensor.shape))

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from kcnn.cli.shared import DataDir, check_new, load_data, start_tensorflow
-from kcnn.cli.show import console, wide
+from kcnn.cli.show import console, print_wide
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +92,7 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
     for result in results:
         if result.golden_equal is not None:
             table.add_row(*_row(result, golden))
-    wide(table)
+    print_wide(table)
     for result in results:
         if result.skipped is not None:
             console.print(f"skipped {result.title}: {result.skipped}", markup=False)

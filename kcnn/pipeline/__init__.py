@@ -1,8 +1,8 @@
 """From a recipe to its receipts: the only reader of a recipe's fields.
 
-`recipe_run` tells the whole story of a run on one page, `comparison_run` that of a comparison.
-`stages` is the table of all that can be done with a trained model, and `plan` follows it. Nothing
-here imports Keras before it is needed.
+`recipe_run` has the whole story of a run on one page, `comparison_run` that of a comparison.
+`stages` is the table of all that a run can do with its trained model; `plan` follows that table.
+Keras is imported only when it is needed.
 """
 
 import lazy_loader

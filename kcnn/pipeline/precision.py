@@ -2,10 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Literal
 
 from kcnn.comparison import Comparison
 from kcnn.recipe import Recipe
 from kcnn.training.precision import trains_in_bfloat16
+
+Precision = Literal["float32", "mixed_bfloat16"]
 
 
 def resolve_precision(recipe: Recipe) -> Recipe:
@@ -26,11 +29,11 @@ def resolve_shared_precision(comparison: Comparison) -> Comparison:
     return dataclasses.replace(comparison, variants=variants)
 
 
-def fastest_precision(recipes: Iterable[Recipe], *, bfloat16: bool) -> str:
-    """Return the fastest precision for all of the recipes; pretrained models need float32.
+def fastest_precision(recipes: Iterable[Recipe], *, bfloat16: bool) -> Precision:
+    """Return the fastest precision for all of these recipes; pretrained models need float32.
 
     Args:
-        recipes: The recipes that are to be trained alike.
+        recipes: Recipes that are to be trained alike.
         bfloat16: Whether this machine trains faster in bfloat16.
 
     >>> fastest_precision([Recipe()], bfloat16=True)
@@ -40,7 +43,7 @@ def fastest_precision(recipes: Iterable[Recipe], *, bfloat16: bool) -> str:
     return "mixed_bfloat16" if bfloat16 and not pretrained else "float32"
 
 
-def _with_precision(recipe: Recipe, precision: str) -> Recipe:
+def _with_precision(recipe: Recipe, precision: Precision) -> Recipe:
     if recipe.train.precision != "auto" or recipe.trained:
         return recipe
     return dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, precision=precision))

@@ -83,7 +83,7 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
         models.fine_tune_from(model, "logits")
         return model
     known = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
-    if clash := known.keys() & recipe.model.options:
+    if clash := known.keys() & recipe.model.options.keys():
         raise ValueError(f"model.options.{min(clash)} cannot be set: it follows from the data.")
     with _layers_in(resolve_precision(recipe).train.precision):
         model = models.build(recipe.model.name, **recipe.model.options, **known)

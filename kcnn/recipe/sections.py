@@ -1,5 +1,6 @@
 """The sections of a recipe, but for `Train`, and the recipe as a whole."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
@@ -72,7 +73,7 @@ class Model:
     """
 
     name: str = "simple_cnn"
-    options: dict[str, int | float | str | bool | dict[str, Any]] = Field(default_factory=dict)
+    options: Mapping[str, int | float | str | bool | dict[str, Any]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -230,7 +231,7 @@ class OwnStage:
     """
 
     name: str
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    options: Mapping[str, JsonValue] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a name that cannot be one; nothing is imported before the stage is needed."""

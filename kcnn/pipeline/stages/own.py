@@ -44,7 +44,7 @@ def own_section(own: OwnStage, stage: Stage[Any]) -> Any:
         if option not in fields:
             raise unknown(f"option of {own.name}", option, fields)
     try:
-        return TypeAdapter(stage.section).validate_python(own.options)
+        return TypeAdapter(stage.section).validate_python(dict(own.options))
     except ValidationError as error:
         raise ValueError(f"{own.name}: {invalid(error, 'options')}") from None
 
