@@ -19,7 +19,8 @@ from kcnn.pipeline import run_comparison, smoke_comparison
 from kcnn.pipeline.comparison_training import shifted_accuracy
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
-from kcnn.pipeline.setup import build, callbacks_for, training_for
+from kcnn.pipeline.setup import build
+from kcnn.pipeline.training_setup import callbacks_for, training_for
 from kcnn.recipe import Cluster, Data, Model, QuantizeAware, Recipe, Slim, Train
 from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import comparison_figure

@@ -12,7 +12,8 @@ from kcnn import models
 from kcnn.pipeline import run
 from kcnn.pipeline.plan import stage_files
 from kcnn.pipeline.precision import fastest_precision, resolve_precision
-from kcnn.pipeline.setup import build, load, training_for
+from kcnn.pipeline.setup import build, load
+from kcnn.pipeline.training_setup import training_for
 from kcnn.recipe import (
     Cluster,
     Data,

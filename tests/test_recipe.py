@@ -180,7 +180,9 @@ def test_a_broken_recipe_file_is_refused_in_one_line(tmp_path, text, message):
     ids=lambda train: train.schedule,
 )
 def test_a_smoke_run_has_a_rate_for_every_schedule(train):
-    from kcnn.pipeline.setup import optimizer_for  # of Keras, which the other tests do without
+    from kcnn.pipeline.training_setup import (
+        optimizer_for,  # of Keras, which the other tests do without
+    )
 
     short = smoke(Recipe(train=train)).train
     optimizer_for(short, SimpleNamespace(steps_per_epoch=6))

@@ -15,7 +15,7 @@ from kcnn.data.examples import Examples
 from kcnn.data.opened import Opened
 from kcnn.models.whitening import whiten
 from kcnn.pipeline import run
-from kcnn.pipeline.setup import callbacks_for
+from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.training import make_optimizer, schedules
 from kcnn.training.precision import has_amx
 

@@ -12,7 +12,8 @@ import numpy as np
 from kcnn.comparison import Comparison
 from kcnn.evaluation import PredictFn, evaluate
 from kcnn.models.files import in_float32
-from kcnn.pipeline.setup import build, callbacks_for, load_for_tensorflow, training_for
+from kcnn.pipeline.setup import build, load_for_tensorflow
+from kcnn.pipeline.training_setup import callbacks_for, training_for
 from kcnn.recipe import Recipe, Train
 from kcnn.report.comparison_report import Outcome
 from kcnn.training import TrainingDiverged

@@ -8,7 +8,7 @@ from kcnn.arithmetic import model_arithmetic
 from kcnn.models.files import in_float32
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import receipts, score
-from kcnn.pipeline.setup import callbacks_for
+from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe
 from kcnn.report.receipts import CONTROL, Report

@@ -2,7 +2,8 @@
 
 import keras
 
-from kcnn.pipeline.setup import build, load, optimizer_at
+from kcnn.pipeline.setup import build, load
+from kcnn.pipeline.training_setup import optimizer_at
 from kcnn.recipe import Recipe
 from kcnn.training import LearningRateCurve, find_learning_rate
 

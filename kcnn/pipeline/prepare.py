@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from kcnn.pipeline.setup import build, load, training_for
+from kcnn.pipeline.setup import build, load
+from kcnn.pipeline.training_setup import training_for
 from kcnn.recipe import Recipe
 from kcnn.training import TrainResult
 

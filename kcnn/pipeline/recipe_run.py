@@ -12,8 +12,8 @@ from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import receipts, score
 from kcnn.pipeline.records import begin, facts_of_training, plot_training, report_of
-from kcnn.pipeline.setup import callbacks_for
 from kcnn.pipeline.stages.explain import explained_images
+from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.pipeline.variants import with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe

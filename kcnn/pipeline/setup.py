@@ -1,18 +1,16 @@
-"""Makes what a recipe names: data, model, teacher, optimizer, callbacks."""
+"""Makes what a recipe begins with: data and model."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from kcnn import data as data_room
 from kcnn import models
-from kcnn.callbacks import LearningRateLog, Lookahead, MonitorGuard, standard
 from kcnn.data.jax_data import JaxData
 from kcnn.data.sources import source
 from kcnn.models.files import in_float32
@@ -20,9 +18,8 @@ from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
 from kcnn.pipeline.backend import on_jax
 from kcnn.pipeline.precision import resolve_precision
-from kcnn.recipe import Distill, Recipe, Train, Transfer
+from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
-from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -71,11 +68,11 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
         ValueError: There is no such model, or it does not fit the data.
     """
     if recipe.trained:
-        model = _pretrained(recipe.trained, purpose="model")
+        model = pretrained(recipe.trained, purpose="model")
         check_fit(model, data.image_shape, len(data.class_names))
         return model
     if recipe.transfer:
-        base = _pretrained(recipe.transfer.base, purpose="base")
+        base = pretrained(recipe.transfer.base, purpose="base")
         check_fit(base, data.image_shape, base.output_shape[-1], called="base")
         # Built with the end trainable first, so that a wrong layer name is refused right here.
         end = recipe.transfer.trainable_from
@@ -93,101 +90,12 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     return model
 
 
-def training_for(
-    recipe: Recipe, model: keras.Model, data: "Data | JaxData"
-) -> Callable[..., TrainResult]:
-    """Return a function that trains `model` as the recipe says; its argument is `callbacks`.
+def pretrained(name: str, *, purpose: str) -> keras.Model:
+    """Return the trained model of a run's folder or a `.keras` file, in float32.
 
     Raises:
-        ValueError: The recipe cannot be trained.
+        ValueError: There is none; the message names its purpose.
     """
-    section = recipe.train
-    options = {
-        "epochs": section.epochs,
-        "optimizer": optimizer_for(section, data),
-        "label_smoothing": section.label_smoothing,
-    }
-    training = partial(train, model, data, **options)
-    if recipe.distill:
-        training = partial(
-            distill,
-            model,
-            _teacher(recipe.distill, data),
-            data,
-            temperature=recipe.distill.temperature,
-            alpha=recipe.distill.alpha,
-            **options,
-        )
-    if recipe.transfer:
-        return partial(_head_first, recipe.transfer, model, data, training)
-    return training
-
-
-def _head_first(
-    section: Transfer,
-    model: keras.Model,
-    data: "Data | JaxData",
-    training: Callable[..., TrainResult],
-    **options: Any,
-) -> TrainResult:
-    """Train the new head on the frozen base, then the end of the base with it."""
-    head = None
-    if section.head_epochs:
-        head = train(
-            model,
-            data,
-            epochs=section.head_epochs,
-            learning_rate=section.head_learning_rate,
-            callbacks=[LearningRateLog(), MonitorGuard()],
-        )
-    if section.trainable_from:
-        models.fine_tune_from(model, section.trainable_from)
-    return head.followed_by(training(**options)) if head else training(**options)
-
-
-def optimizer_for(section: Train, data: "Data | JaxData") -> keras.optimizers.Optimizer:
-    """Return the recipe's optimizer, its schedule as long as the training."""
-    return optimizer_at(section, _rate(section, data.steps_per_epoch))
-
-
-def optimizer_at(
-    section: Train, learning_rate: float | schedules.Schedule
-) -> keras.optimizers.Optimizer:
-    """Return the recipe's optimizer with another learning rate."""
-    return make_optimizer(
-        section.optimizer,
-        learning_rate,
-        momentum=section.momentum,
-        nesterov=section.nesterov,
-        weight_decay=section.weight_decay,
-        decay=section.decay,
-        decay_everything=section.decay_everything,
-        norm_bias_rate=section.norm_bias_rate,
-        clip_norm=section.clip_norm,
-        ema=section.ema,
-    )
-
-
-def callbacks_for(
-    section: Train, data: "Data | JaxData", folder: Path | None
-) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of the recipe's training, which write to `folder` if there is one."""
-    plateau = section.schedule == "plateau"
-    callbacks = standard(
-        folder,
-        patience=section.patience if plateau else None,
-        plateau=plateau,
-        # Lookahead trains for its slow weights, which the model has after the last step.
-        keep="last" if section.lookahead else "best",
-        tensorboard=section.tensorboard,
-    )
-    if not section.lookahead:
-        return callbacks
-    # First, because the other callbacks validate and save the weights that it sets.
-    return [Lookahead(section.epochs * data.steps_per_epoch), *callbacks]
-
-
-def _pretrained(name: str, *, purpose: str) -> keras.Model:
     path = Path(name).expanduser()
     file = RunDir(path).model if path.is_dir() else path
     if not file.is_file():
@@ -196,45 +104,6 @@ def _pretrained(name: str, *, purpose: str) -> keras.Model:
             f"with `kcnn run resnet20`, or name another run's folder."
         )
     return in_float32(models.load(file))  # a checkpoint has the precision of its training
-
-
-def _teacher(section: Distill, data: "Data | JaxData") -> keras.Model:
-    teacher = _pretrained(section.teacher, purpose="teacher")
-    check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
-    return teacher
-
-
-def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
-    rate, epochs = section.learning_rate, section.epochs
-    match section.schedule:
-        case "constant":
-            return schedules.constant(rate)
-        case "step":
-            return schedules.step(
-                rate,
-                steps_per_epoch=steps_per_epoch,
-                step_epochs=section.step_epochs,
-                factor=section.factor,
-            )
-        case "multi_step":
-            return schedules.multi_step(
-                rate,
-                steps_per_epoch=steps_per_epoch,
-                milestones=section.milestones,
-                factor=section.factor,
-            )
-        case "cosine":
-            return schedules.cosine(
-                rate,
-                epochs=epochs,
-                steps_per_epoch=steps_per_epoch,
-                warmup_epochs=section.warmup_epochs,
-            )
-        case "one_cycle":
-            return schedules.one_cycle(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
-        case "triangle":
-            return schedules.triangle(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
-    return rate  # ReduceLROnPlateau changes it
 
 
 def _images(data: "Data | JaxData", count: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A recipe: everything that decides a run, as frozen, typed and checked data.
 
-`sections` and `train` have the parts of a recipe, `text` its JSON and the overrides of a command
-line.
+`inputs`, `train` and `sections` have the parts of a recipe, `text` its JSON and the overrides of a
+command line.
 
 >>> recipe = Recipe(model=Model(name="resnet20"), train=Train(epochs=40))
 >>> override(recipe, ["train.epochs=5", "prune=none"]).train.epochs
@@ -9,9 +9,10 @@ line.
 """
 
 from kcnn.recipe import sections
+from kcnn.recipe.inputs import Data, Distill, Model, Transfer
 from kcnn.recipe.sections import *  # noqa: F403  so that a section is named in its own file alone
 from kcnn.recipe.text import from_json, override, to_json
 from kcnn.recipe.train import Train
 
-__all__ = ["Train", "from_json", "override", "to_json"]
+__all__ = ["Data", "Distill", "Model", "Train", "Transfer", "from_json", "override", "to_json"]
 __all__ += sections.__all__

@@ -1,0 +1,151 @@
+"""Makes what a recipe's training needs: optimizer, schedule, callbacks, teacher."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kcnn import models
+from kcnn.callbacks import LearningRateLog, Lookahead, MonitorGuard, standard
+from kcnn.models.fits import check_fit
+from kcnn.pipeline.setup import pretrained
+from kcnn.recipe import Distill, Recipe, Train, Transfer
+from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
+
+if TYPE_CHECKING:
+    from kcnn.data import Data, JaxData
+
+
+def training_for(
+    recipe: Recipe, model: keras.Model, data: "Data | JaxData"
+) -> Callable[..., TrainResult]:
+    """Return a function that trains `model` as the recipe says; its argument is `callbacks`.
+
+    Raises:
+        ValueError: The recipe cannot be trained.
+    """
+    section = recipe.train
+    options = {
+        "epochs": section.epochs,
+        "optimizer": optimizer_for(section, data),
+        "label_smoothing": section.label_smoothing,
+    }
+    training = partial(train, model, data, **options)
+    if recipe.distill:
+        training = partial(
+            distill,
+            model,
+            _teacher(recipe.distill, data),
+            data,
+            temperature=recipe.distill.temperature,
+            alpha=recipe.distill.alpha,
+            **options,
+        )
+    if recipe.transfer:
+        return partial(_head_first, recipe.transfer, model, data, training)
+    return training
+
+
+def _head_first(
+    section: Transfer,
+    model: keras.Model,
+    data: "Data | JaxData",
+    training: Callable[..., TrainResult],
+    **options: Any,
+) -> TrainResult:
+    """Train the new head on the frozen base, then the end of the base with it."""
+    head = None
+    if section.head_epochs:
+        head = train(
+            model,
+            data,
+            epochs=section.head_epochs,
+            learning_rate=section.head_learning_rate,
+            callbacks=[LearningRateLog(), MonitorGuard()],
+        )
+    if section.trainable_from:
+        models.fine_tune_from(model, section.trainable_from)
+    return head.followed_by(training(**options)) if head else training(**options)
+
+
+def optimizer_for(section: Train, data: "Data | JaxData") -> keras.optimizers.Optimizer:
+    """Return the recipe's optimizer, its schedule as long as the training."""
+    return optimizer_at(section, _rate(section, data.steps_per_epoch))
+
+
+def optimizer_at(
+    section: Train, learning_rate: float | schedules.Schedule
+) -> keras.optimizers.Optimizer:
+    """Return the recipe's optimizer with another learning rate."""
+    return make_optimizer(
+        section.optimizer,
+        learning_rate,
+        momentum=section.momentum,
+        nesterov=section.nesterov,
+        weight_decay=section.weight_decay,
+        decay=section.decay,
+        decay_everything=section.decay_everything,
+        norm_bias_rate=section.norm_bias_rate,
+        clip_norm=section.clip_norm,
+        ema=section.ema,
+    )
+
+
+def callbacks_for(
+    section: Train, data: "Data | JaxData", folder: Path | None
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks of the recipe's training, which write to `folder` if there is one."""
+    plateau = section.schedule == "plateau"
+    callbacks = standard(
+        folder,
+        patience=section.patience if plateau else None,
+        plateau=plateau,
+        # Lookahead trains for its slow weights, which the model has after the last step.
+        keep="last" if section.lookahead else "best",
+        tensorboard=section.tensorboard,
+    )
+    if not section.lookahead:
+        return callbacks
+    # First, because the other callbacks validate and save the weights that it sets.
+    return [Lookahead(section.epochs * data.steps_per_epoch), *callbacks]
+
+
+def _teacher(section: Distill, data: "Data | JaxData") -> keras.Model:
+    teacher = pretrained(section.teacher, purpose="teacher")
+    check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    return teacher
+
+
+def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
+    rate, epochs = section.learning_rate, section.epochs
+    match section.schedule:
+        case "constant":
+            return schedules.constant(rate)
+        case "step":
+            return schedules.step(
+                rate,
+                steps_per_epoch=steps_per_epoch,
+                step_epochs=section.step_epochs,
+                factor=section.factor,
+            )
+        case "multi_step":
+            return schedules.multi_step(
+                rate,
+                steps_per_epoch=steps_per_epoch,
+                milestones=section.milestones,
+                factor=section.factor,
+            )
+        case "cosine":
+            return schedules.cosine(
+                rate,
+                epochs=epochs,
+                steps_per_epoch=steps_per_epoch,
+                warmup_epochs=section.warmup_epochs,
+            )
+        case "one_cycle":
+            return schedules.one_cycle(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
+        case "triangle":
+            return schedules.triangle(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    return rate  # ReduceLROnPlateau changes it
