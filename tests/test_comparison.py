@@ -325,8 +325,8 @@ def test_the_readme_gets_a_comparisons_table(finished):
     text = "one\n<!-- comparison {} -->\n{}<!-- end -->\ntwo\n"
     file = folder / "results.json"
     expected = text.format(file, f"{markdown(report)}\n\n{caption(report)}\n")
-    assert module.updated(text.format(file, "old")) == expected
-    assert module.updated(expected) == expected
+    assert module.update_tables(text.format(file, "old")) == expected
+    assert module.update_tables(expected) == expected
 
 
 def test_a_file_has_one_recipe_or_one_comparison(tmp_path):
