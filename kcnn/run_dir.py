@@ -10,6 +10,7 @@ from pathlib import Path
 
 # What a run itself may write. Each stage says which files it writes.
 _OWN = (
+    "run.json",
     "recipe.json",
     "report.json",
     "history.csv",
@@ -45,8 +46,8 @@ class RunDir:
         """
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{str(self.path)!r} is a file; a run needs a folder.")
-        if not self.path.is_dir() or not any(self.path.iterdir()):
-            return
+        if not self.path.is_dir() or all(file.name[0] == "." for file in self.path.iterdir()):
+            return  # hidden files are the lock, and what a killed write left
         if not self.recipe.is_file():
             raise ValueError(
                 f"{str(self.path)!r} holds files that are no run: name another folder."
@@ -69,6 +70,11 @@ class RunDir:
         for folder in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
 
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of writes that were killed."""
+        for file in self.path.glob(".*-????????.*"):
+            file.unlink(missing_ok=True)
+
     def files(self, stage_files: Iterable[str] = ()) -> list[Path]:
         """Return the run's files that exist, and none of the user's own beside them.
 
@@ -84,6 +90,21 @@ class RunDir:
     def recipe(self) -> Path:
         """The recipe that was run."""
         return self.path / "recipe.json"
+
+    @property
+    def journal(self) -> Path:
+        """What of the run is done; see `kcnn.pipeline.journal`."""
+        return self.path / "run.json"
+
+    @property
+    def state(self) -> Path:
+        """The folder with the state of an unfinished training."""
+        return self.path / "checkpoints" / "state"
+
+    @property
+    def best(self) -> Path:
+        """The best model of an unfinished training."""
+        return self.path / "checkpoints" / "best.keras"
 
     @property
     def model(self) -> Path:

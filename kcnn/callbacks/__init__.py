@@ -4,8 +4,10 @@ They are plain `keras.callbacks.Callback`s and work in a notebook's own `model.f
 """
 
 from kcnn.callbacks.averaged_statistics import AveragedStatistics
+from kcnn.callbacks.best_model import BestModel
 from kcnn.callbacks.epoch_log import EpochLog
 from kcnn.callbacks.every_few_steps import EveryFewSteps
+from kcnn.callbacks.history_file import HistoryFile
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.lookahead import Lookahead
 from kcnn.callbacks.memory import Stateful
@@ -14,8 +16,10 @@ from kcnn.callbacks.standard import standard
 
 __all__ = [
     "AveragedStatistics",
+    "BestModel",
     "EpochLog",
     "EveryFewSteps",
+    "HistoryFile",
     "LearningRateLog",
     "Lookahead",
     "MonitorGuard",

@@ -9,6 +9,7 @@ from typing import Literal
 
 import keras
 
+from kcnn.callbacks.history_file import HistoryFile
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.monitor_guard import MonitorGuard
 from kcnn.checks import check_count
@@ -73,7 +74,7 @@ def standard(
         folder.mkdir(parents=True, exist_ok=True)
         if keep == "best":
             callbacks.append(_checkpoints(folder / "checkpoints", monitor))
-        callbacks.append(keras.callbacks.CSVLogger(str(folder / "history.csv")))
+        callbacks.append(HistoryFile(folder / "history.csv"))
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
     return callbacks

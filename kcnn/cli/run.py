@@ -1,7 +1,11 @@
 """The command `kcnn run`: all that a recipe or a comparison says."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from kcnn.recipe import Recipe
 
 
-def run(
+def run(  # noqa: PLR0913 - one argument for each flag
     recipe: RecipeName,
     assignments: Assignments = None,
     data_dir: DataDir = None,
@@ -31,43 +35,76 @@ def run(
     control: Annotated[
         bool, typer.Option("--control", help="Also train without the recipe's teacher.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Demand an unfinished run to go on with.")
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Equal bits in every run; slower.")
+    ] = False,
 ) -> None:
     """Run a recipe, or train and compare those of a comparison.
 
     A run trains a model, compresses it, exports it as int8 and explains it, and leaves models,
-    numbers and pictures in a folder. `kcnn list` names the recipes that come with kcnn.
+    numbers and pictures in a folder. `kcnn list` names the recipes that come with kcnn. The same
+    command goes on with a run that was stopped.
     """
     from kcnn import recipe_files
-    from kcnn.recipe import Recipe
-    from kcnn.run_dir import RunDir
 
     file = recipe_files.load(recipe)
     folder = out or Path("saved_models") / file.name
-    with importable(file.path.parent):  # the user's own code may lie beside the recipe
+    with importable(file.path.parent), _stopping_well(folder):  # own code may lie beside the recipe
         content = _changed(file.content, assignments or [], smoke=smoke)
-        if isinstance(content, Recipe):
-            RunDir(folder).check_free(overwrite=overwrite)
-        elif control:
-            raise ValueError("--control is for recipes with a teacher, not for comparisons.")
-        start_backend()
-        from kcnn import pipeline
-
-        if isinstance(content, Recipe):
-            report = pipeline.run(
-                content,
-                file.name,
-                folder,
-                data_dir=data_dir,
-                overwrite=overwrite,
-                control=control,
-            )
-            show.receipts(report)
-        else:
-            compared = pipeline.run_comparison(
-                content, file.name, folder, data_dir=data_dir, overwrite=overwrite
-            )
-            show.comparison(compared)
+        flags = {"control": control, "resume": resume, "deterministic": deterministic}
+        _run(content, file.name, folder, data_dir, overwrite, flags)
     console.print(f"\nEverything is in {folder}/", markup=False)
+
+
+def _run(
+    content: "Recipe | Comparison",
+    name: str,
+    folder: Path,
+    data_dir: str | None,
+    overwrite: bool,
+    flags: dict[str, bool],
+) -> None:
+    from kcnn.pipeline.journal import find_unfinished
+    from kcnn.recipe import Recipe
+    from kcnn.run_dir import RunDir
+
+    if isinstance(content, Recipe):  # before the seconds that a backend takes to start
+        find_unfinished(content, RunDir(folder), overwrite=overwrite, resume=flags["resume"])
+    elif given := [flag for flag, value in flags.items() if value]:
+        raise ValueError(f"--{given[0]} is for recipes, not for comparisons.")
+    start_backend()
+    from kcnn import pipeline
+
+    options: Any = {"data_dir": data_dir, "overwrite": overwrite}
+    if isinstance(content, Recipe):
+        show.receipts(pipeline.run(content, name, folder, **options, **flags))
+    else:
+        show.comparison(pipeline.run_comparison(content, name, folder, **options))
+
+
+@contextmanager
+def _stopping_well(folder: Path) -> Iterator[None]:
+    """End on Ctrl-C, SIGTERM or SIGHUP in one line that says how to go on."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    for each in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, each):
+            signal.signal(getattr(signal, each), stop)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        number = getattr(stopped, "signal", signal.SIGINT)
+        code = stopped.code if isinstance(stopped, SystemExit) else 128 + number
+        console.print(
+            f"\nStopped. What is done is kept in {folder}/: the same command goes on from there.",
+            markup=False,
+        )
+        raise typer.Exit(code if isinstance(code, int) else 1) from None
 
 
 def _changed(

@@ -93,7 +93,7 @@ def evaluate(
     (0.1, 1.0)
     """
     (logits,), labels = answers((averaged(predictor(model), tta),), dataset, expected_count)
-    return _score(logits, labels, tta)
+    return score_logits(logits, labels, tta)
 
 
 def predictor(model: Classifier) -> PredictFn:
@@ -147,7 +147,17 @@ def answers(
     return logits, truth
 
 
-def _score(logits: np.ndarray, labels: np.ndarray, tta: str) -> Evaluation:
+def score_logits(logits: np.ndarray, labels: np.ndarray, tta: str = "none") -> Evaluation:
+    """Return the score of logits that a model gave for a whole data set.
+
+    Args:
+        logits: [count, classes].
+        labels: int [count], the true classes.
+        tta: the test-time augmentation with which the logits were computed.
+
+    >>> score_logits(np.array([[2.0, 0.0], [1.0, 3.0]]), np.array([0, 0])).accuracy
+    0.5
+    """
     classes = logits.shape[1]
     ranked = np.argsort(-logits, axis=1, kind="stable")
     confusion = confusion_matrix(labels, ranked[:, 0], labels=np.arange(classes))

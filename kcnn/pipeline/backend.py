@@ -51,10 +51,21 @@ def split_plan(plan: Iterable[Planned]) -> tuple[list[Planned], list[Planned]]:
     return [each for each in plan if each not in left_out], left_out
 
 
-def facts_of_backend(left_out: Iterable[Planned], model_file: Path) -> dict[str, str]:
-    """Return what a report says of a backend that leaves something out, and log it with reasons."""
+def compute_deterministically() -> None:
+    """Let TensorFlow compute with deterministic operations for the rest of the process."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def facts_of_backend(
+    left_out: Iterable[Planned], model_file: Path, *, deterministic: bool
+) -> dict[str, str]:
+    """Return what a report says about the backend; log with reasons what it leaves out."""
+    facts = {"deterministic": "yes"} if deterministic else {}
     if not on_jax():
-        return {}
+        return facts
     names = ", ".join([*(each.stage.name for each in left_out), _TIMES])
     logger.info(
         "on the JAX backend this run leaves out: %s; with TensorFlow, what was trained here goes "
@@ -64,4 +75,4 @@ def facts_of_backend(left_out: Iterable[Planned], model_file: Path) -> dict[str,
     )
     for stage, _, _ in left_out:
         logger.info("  %s: %s", stage.name, stage.not_on_jax)
-    return {"backend": keras.config.backend(), "left_out": names}
+    return facts | {"backend": keras.config.backend(), "left_out": names}

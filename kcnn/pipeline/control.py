@@ -30,11 +30,15 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, run_dir: R
     Returns:
         The report with one more receipt, which is in the run's folder already.
     """
+    if report.receipts[-1].name == CONTROL:  # an earlier process of the run added it
+        return report
     logger.info("control: the same training without the teacher")
     section = dataclasses.replace(recipe.train, tensorboard=False)
     alone = dataclasses.replace(recipe, train=section, distill=None)
     prepared = prepare(alone, data_dir)
-    trained = prepared.training(callbacks=callbacks_for(section, prepared.data, None))
+    trained = prepared.training(
+        callbacks=callbacks_for(section, prepared.data, None), resume=run_dir.state / "control"
+    )
     model = in_float32(trained.model)
     file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
     variant = Variant(CONTROL, file, model, macs)

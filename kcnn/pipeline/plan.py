@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from kcnn.comparison import Comparison
 from kcnn.errors import one_line
+from kcnn.pipeline.journal import Journal
+from kcnn.pipeline.kept import record_variants, restore_variants
 from kcnn.pipeline.stages import STAGES, RunContext, Stage
 from kcnn.pipeline.stages.int8 import INT8
 from kcnn.pipeline.stages.own import own_section, own_stage
@@ -105,17 +107,28 @@ def make_variants(
     recipe: Recipe,
     model: "keras.Model",
     data: "Data | JaxData",
-    run_dir: RunDir,
+    journal: Journal,
 ) -> list[Variant]:
-    """Save the trained model, go through the stages and return all variants, that model first."""
-    from kcnn import models
+    """Go through the stages and return all variants, first the trained model, which is saved.
+
+    A stage that an earlier process of the run has done is not done again.
+    """
+    import keras
+
     from kcnn.arithmetic import model_arithmetic
 
-    file, macs = models.save(model, run_dir.model), model_arithmetic(model).macs
-    made: dict[str, tuple[Variant, ...]] = {TRAINED: (Variant("float", file, model, macs),)}
+    run_dir = journal.run_dir
+    trained = Variant("float", run_dir.model, model, model_arithmetic(model).macs)
+    made: dict[str, tuple[Variant, ...]] = {TRAINED: (trained,)}
     for stage, section, _ in plan:
         context = RunContext(recipe, cast("Data", data), run_dir, dict(made))
-        made[stage.name] = tuple(stage.make(section, context))
+        variants = restore_variants(stage.name, context.variants, journal)
+        if variants is None:
+            keras.utils.set_random_seed(recipe.seed)  # whatever came before in this process
+            variants = stage.make(section, context)
+            written = [file for each in stage.files for file in sorted(run_dir.path.glob(each))]
+            record_variants(stage.name, variants, context.variants, written, journal)
+        made[stage.name] = tuple(variants)
     return [variant for variants in made.values() for variant in variants]
 
 

@@ -4,11 +4,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kcnn import compress
-from kcnn.evaluation import Evaluation, evaluate
+from kcnn.evaluation import Evaluation, evaluate, score_logits
 from kcnn.pipeline.backend import on_jax
+from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.variants import Variant
 from kcnn.report.receipts import Receipt, receipt
+from kcnn.run_dir import atomic
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
@@ -20,6 +24,21 @@ def score(variant: Variant, data: "Data | JaxData") -> Evaluation:
     """Score a variant's file on the whole test set."""
     logger.info("scoring %s on the test set", variant.file.name)
     return evaluate(variant.file, data.test, expected_count=data.num_test, tta=variant.tta)
+
+
+def score_once(variant: Variant, data: "Data | JaxData", journal: Journal) -> Evaluation:
+    """Score a variant on the test set, or return the score that an earlier process found."""
+    name = f"score {variant.name}"
+    kept = journal.run_dir.best.parent / f"score_{len(journal.steps)}.npz"
+    if (facts := journal.facts(name)) is not None:
+        with np.load(journal.run_dir.path / facts["kept"], allow_pickle=False) as arrays:
+            return score_logits(arrays["logits"], arrays["labels"], variant.tta)
+    evaluation = score(variant, data)
+    with atomic(kept) as temporary, open(temporary, "wb") as file:
+        np.savez(file, logits=evaluation.logits, labels=evaluation.labels)
+    place = kept.relative_to(journal.run_dir.path).as_posix()
+    journal.record(name, [kept, variant.file], kept=place)
+    return evaluation
 
 
 def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Receipt, ...]:

@@ -1,5 +1,6 @@
 """What a run writes about itself: its recipe when it begins, its report when it ends."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +9,14 @@ import keras
 import numpy as np
 
 from kcnn.evaluation import Evaluation
+from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.plan import stage_files
+from kcnn.pipeline.receipts import receipts
+from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe, to_json
 from kcnn.report.confusion_plot import plot_confusion
 from kcnn.report.learning_curves import plot_curves
-from kcnn.report.receipts import Receipt, Report
+from kcnn.report.receipts import Report, load
 from kcnn.run_dir import RunDir, atomic
 from kcnn.training import TrainResult
 
@@ -21,12 +25,31 @@ if TYPE_CHECKING:
 
 Facts = dict[str, float | int | str]
 
+logger = logging.getLogger("kcnn")
 
-def begin(run_dir: RunDir, recipe: Recipe, class_names: Sequence[str]) -> None:
-    """Make the run's folder, without an earlier run's files, and write recipe and class names."""
+
+def begin(run_dir: RunDir, recipe: Recipe, class_names: Sequence[str]) -> Journal:
+    """Make the run's folder, without an earlier run's files, and write recipe and class names.
+
+    Returns:
+        The journal of the run, which is in the folder.
+    """
     run_dir.start(stage_files(recipe, run_dir))
+    journal = Journal(run_dir)
+    journal.save()
     _write(run_dir.recipe, to_json(recipe))
     _write(run_dir.labels, "\n".join(class_names) + "\n")
+    return journal
+
+
+def go_on(run_dir: RunDir) -> Journal:
+    """Return the journal of an unfinished run, without what its killed writes have left."""
+    journal = Journal.read(run_dir)
+    if journal is None:
+        raise RuntimeError(f"{str(run_dir.journal)!r} has vanished.")
+    run_dir.remove_leftovers()
+    logger.info("going on with the run of %s in %s", journal.begun, run_dir.path)
+    return journal
 
 
 def facts_of_training(recipe: Recipe, trained: TrainResult | None) -> Facts:
@@ -55,27 +78,35 @@ def plot_training(
     plot_confusion(evaluation.confusion, class_names, run_dir.picture("confusion"))
 
 
-def report_of(
+def report_once(  # noqa: PLR0913 - all that a report is about
+    journal: Journal,
     recipe: Recipe,
     name: str,
     data: "Data | JaxData",
     model: keras.Model,
     training: Facts,
-    receipts: tuple[Receipt, ...],
+    variants: Sequence[Variant],
+    evaluations: Sequence[Evaluation],
     commit: str | None,
 ) -> Report:
-    """Return the report of a run."""
-    return Report(
+    """Measure the variants, save and return the report, or return that of an earlier process."""
+    file = journal.run_dir.report
+    if journal.facts("report") is not None:
+        return load(file)
+    report = Report(
         recipe=name,
         model=recipe.model.name,
         parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         dataset=recipe.data.name,
         train_images=data.num_train,
-        receipts=receipts,
+        receipts=receipts(variants, evaluations),
         training=training,
         seed=recipe.seed,
         git_commit=commit,
     )
+    report.save(file)
+    journal.record("report", [file])
+    return report
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kcnn import models
-from kcnn.callbacks import LearningRateLog, Lookahead, MonitorGuard, standard
+from kcnn.callbacks import BestModel, LearningRateLog, Lookahead, MonitorGuard, standard
 from kcnn.models.fits import check_fit
 from kcnn.pipeline.setup import pretrained
 from kcnn.recipe import Distill, Recipe, Train, Transfer
+from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 def training_for(
     recipe: Recipe, model: keras.Model, data: "Data | JaxData"
 ) -> Callable[..., TrainResult]:
-    """Return a function that trains `model` as the recipe says; its argument is `callbacks`.
+    """Return a function that trains `model` as the recipe says.
+
+    Its arguments are `callbacks`, `resume` and `checkpoint_steps`, as those of `kcnn.train`.
 
     Raises:
         ValueError: The recipe cannot be trained.
@@ -53,6 +56,7 @@ def _head_first(
     model: keras.Model,
     data: "Data | JaxData",
     training: Callable[..., TrainResult],
+    resume: Path | None = None,
     **options: Any,
 ) -> TrainResult:
     """Train the new head on the frozen base, then the end of the base with it."""
@@ -64,10 +68,12 @@ def _head_first(
             epochs=section.head_epochs,
             learning_rate=section.head_learning_rate,
             callbacks=[LearningRateLog(), MonitorGuard()],
+            resume=resume and resume / "head",
         )
     if section.trainable_from:
         models.fine_tune_from(model, section.trainable_from)
-    return head.followed_by(training(**options)) if head else training(**options)
+    trained = training(resume=resume, **options)
+    return head.followed_by(trained) if head else trained
 
 
 def optimizer_for(section: Train, data: "Data | JaxData") -> keras.optimizers.Optimizer:
@@ -106,6 +112,10 @@ def callbacks_for(
         keep="last" if section.lookahead else "best",
         tensorboard=section.tensorboard,
     )
+    if folder:  # one file in place of a file an epoch
+        best = BestModel(RunDir(folder).best)
+        checkpoint = keras.callbacks.ModelCheckpoint
+        callbacks = [best if isinstance(each, checkpoint) else each for each in callbacks]
     if not section.lookahead:
         return callbacks
     # First, because the other callbacks validate and save the weights that it sets.

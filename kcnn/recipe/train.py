@@ -65,6 +65,8 @@ class Train:
             The `recipe.json` of a run has the precision that "auto" stood for.
         patience: Of "plateau": epochs without a lower validation loss until training stops.
         tensorboard: Whether the run's folder gets logs for TensorBoard.
+        checkpoint_steps: Also keep the state of the training after so many steps of an epoch, for
+            epochs that take long; it is always kept after an epoch.
     """
 
     epochs: Count = 20
@@ -90,6 +92,7 @@ class Train:
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "auto"
     patience: Count = 10
     tensorboard: bool = False
+    checkpoint_steps: Count | None = None
 
     def __post_init__(self) -> None:
         """Refuse fields without effect, and a learning rate that would never change."""

@@ -7,7 +7,7 @@ import keras
 from kcnn.models.fits import check_fit
 from kcnn.training.objective import ALPHA, TEMPERATURE, Objective
 from kcnn.training.optimizers import make_optimizer
-from kcnn.training.run import TrainResult, run_training
+from kcnn.training.run import TrainResult, checkpoints_in, run_training
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
@@ -39,7 +39,7 @@ def distill(
         data: what `kcnn.data.load` returns.
         temperature: above 0; the higher, the more the small probabilities count.
         alpha: share of the teacher in the loss, 0 to 1.
-        **options: those of `train`: epochs, optimizer, learning_rate, ...
+        **options: those of `train`: epochs, optimizer, learning_rate, resume, ...
 
     Raises:
         ValueError: one of the models does not fit the data, or an argument is out of its range.
@@ -56,5 +56,14 @@ def distill(
     objective = Objective(smoothing, temperature=float(temperature), alpha=float(alpha))
     for called, model in (("student", student), ("teacher", teacher)):
         check_fit(model, data.image_shape, len(data.class_names), called=called)
+    checkpoints = checkpoints_in(options.pop("resume", None), options.pop("checkpoint_steps", None))
     optimizer = make_optimizer(options.pop("optimizer", "adam"), options.pop("learning_rate", 1e-3))
-    return run_training(student, data, objective, optimizer=optimizer, teacher=teacher, **options)
+    return run_training(
+        student,
+        data,
+        objective,
+        optimizer=optimizer,
+        teacher=teacher,
+        checkpoints=checkpoints,
+        **options,
+    )

@@ -5,6 +5,7 @@ callbacks are called as Keras's own `fit` calls them.
 """
 
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
@@ -64,10 +65,12 @@ class Training:
         steps: how its steps are taken.
         epochs: how many there will be.
         checkpoints: where the state is kept, if it is kept.
+        guards: whether a loss that is not finite is an error.
         validates: whether every epoch ends with the loss and the metrics of the validation images.
         epoch: the running epoch, from 0.
         step: the steps of it that are done.
         first_epoch: the epoch with which the callbacks began to count steps.
+        seconds_before: how long earlier processes have been training.
         settings: what the training is, as plain JSON.
         request: whether a signal asked the training to stop.
     """
@@ -77,16 +80,24 @@ class Training:
     steps: Steps
     epochs: int
     checkpoints: Checkpoints | None = None
+    guards: bool = True
     validates: bool = True
     epoch: int = 0
     step: int = 0
     first_epoch: int = 0
+    seconds_before: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
     request: StopRequest = field(default_factory=StopRequest)
 
     def each_callback(self) -> Iterator[keras.callbacks.Callback]:
         """Yield the callbacks in the order in which they are called."""
         yield from self.callbacks.callbacks
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been training, earlier processes included."""
+        return self.seconds_before + time.perf_counter() - self.started
 
     @property
     def interrupted(self) -> bool:
@@ -103,6 +114,11 @@ class Training:
         if self.interrupted or (self.checkpoints and self.checkpoints.due(step)):
             self.save()
         return self.interrupted or bool(self.model.stop_training)
+
+    def check(self, name: str, value: float, step: int | None = None) -> None:
+        """Raise `TrainingDiverged` if a loss of the running epoch is not finite."""
+        if self.guards:
+            check_finite(name, value, self.epoch, step)
 
     def save(self) -> None:
         """Keep the state as it is now, if it is kept at all."""
@@ -160,7 +176,7 @@ def _epoch(training: Training, within: TrainingState | None) -> Logs:
     if training.validates:
         logs |= {f"val_{name}": value for name, value in steps.validate(callbacks).items()}
     for name in ("loss", "val_loss"):
-        check_finite(name, logs.get(name, 0.0), training.epoch)
+        training.check(name, logs.get(name, 0.0))
     callbacks.on_epoch_end(training.epoch, logs)
     training.epoch, training.step = training.epoch + 1, 0
     training.save()

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from kcnn.training.devices import distribute
-from kcnn.training.divergence import check_finite
 from kcnn.training.loop import Logs, Training
 from kcnn.training.objective import Objective, cross_entropy
 
@@ -62,7 +61,7 @@ class TensorFlowSteps:
             callbacks.on_train_batch_begin(number)
             logs = model.train_function(self._batches)
             callbacks.on_train_batch_end(number, logs)
-            check_finite("loss", float(logs.get("loss", 0.0)), training.epoch, number)
+            training.check("loss", float(logs.get("loss", 0.0)), number)
             if training.count(number + 1):
                 break
         # Those of a training step of the user's own, where they are not the compiled metrics.

@@ -116,7 +116,7 @@ def _range_test(
     rising, epochs = _RisingRate(rates), math.ceil(len(rates) / data.steps_per_epoch)
     callbacks = callback_list([rising], trainee, epochs, data.steps_per_epoch)
     with fast_training(trainee):
-        fit(Training(trainee, callbacks, steps, epochs, validates=False))
+        fit(Training(trainee, callbacks, steps, epochs, guards=False, validates=False))
     return rising.losses, rising.smoothed
 
 

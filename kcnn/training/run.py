@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +81,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     callbacks: Callbacks | None = None,
     run_dir: str | os.PathLike | None = None,
     resume: str | os.PathLike | None = None,
+    checkpoint_steps: int | None = None,
 ) -> TrainResult:
     """Compile `model` for its logits and train it on `data.train`, judged on `data.validation`.
 
@@ -113,6 +113,8 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
             it goes on if a state is there: on a CPU with TensorFlow's deterministic operations it
             ends with the same bits as without the stop. A finished training is not repeated. A
             callback of your own takes part if it is a `kcnn.callbacks.Stateful`.
+        checkpoint_steps: with `resume`, also keep the state after this many steps of an epoch, for
+            epochs that take long.
 
     Raises:
         ValueError: the model does not fit the data, an argument is out of its range,
@@ -137,8 +139,17 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
         optimizer=make_optimizer(optimizer, learning_rate),
         callbacks=callbacks,
         run_dir=run_dir,
-        checkpoints=None if resume is None else Checkpoints(Path(resume)),
+        checkpoints=checkpoints_in(resume, checkpoint_steps),
     )
+
+
+def checkpoints_in(folder: str | os.PathLike | None, steps: int | None) -> Checkpoints | None:
+    """Return where the arguments `resume` and `checkpoint_steps` keep the state."""
+    if steps is not None:
+        check_count("checkpoint_steps", steps)
+        if folder is None:
+            raise ValueError(f"checkpoint_steps={steps} needs a folder: pass resume=FOLDER too.")
+    return None if folder is None else Checkpoints(Path(folder), steps)
 
 
 def run_training(  # noqa: PLR0913 - what a training is made of
@@ -179,14 +190,13 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
     training = Training(trainee, called, steps, epochs, checkpoints)
     training.settings = _settings(data, objective, optimizer, epochs)
-    started = time.perf_counter()
     try:
         with fast_training(trainee):
             fit(training, checkpoints.load() if checkpoints else None)
     except TrainingDiverged as error:
         error.history = trainee.history.history
         raise
-    return _result(model, trainee.history, callbacks, time.perf_counter() - started)
+    return _result(model, trainee.history, callbacks, training.seconds)
 
 
 def _settings(

@@ -9,10 +9,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -20,12 +20,30 @@ import numpy as np
 from kcnn.callbacks.memory import memory_of, restore_memory
 from kcnn.run_dir import atomic
 
-if TYPE_CHECKING:
-    from kcnn.training.loop import Training
-
 _INDEX = "index"
 _MAGIC = b"kcnn training state 1\n"
 _DIGEST = 32  # bytes of SHA-256
+
+
+class Running(Protocol):
+    """A training in progress, of which this is the state: `kcnn.training.loop.Training`."""
+
+    model: Any
+    steps: Any
+    epoch: int
+    step: int
+    first_epoch: int
+    seconds_before: float
+    settings: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been training."""
+        ...
+
+    def each_callback(self) -> Iterable[keras.callbacks.Callback]:
+        """Yield the callbacks in the order in which they are called."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,7 @@ class TrainingState:
         optimizer: values of all variables of the optimizer, its averages and its rate included.
         sums: what the running epoch has added up of its loss and metrics.
         memories: of the callbacks that have a memory, in their order; `History` is one of them.
+        seconds: how long it has been training, all its processes together.
         settings: what the training is: a state belongs to the training with the same settings.
     """
 
@@ -60,10 +79,11 @@ class TrainingState:
     optimizer: list[np.ndarray]
     sums: list[np.ndarray] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
+    seconds: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, training: "Training") -> "TrainingState":
+    def of(cls, training: Running) -> "TrainingState":
         """Return the state of a running training."""
         remembered = (
             (type(callback).__name__, memory_of(callback)) for callback in training.each_callback()
@@ -77,10 +97,11 @@ class TrainingState:
             optimizer=_values(training.model.optimizer.variables),
             sums=training.steps.sums() if training.step else [],
             memories=[Memory(name, values) for name, values in remembered if values is not None],
+            seconds=training.seconds,
             settings=training.settings,
         )
 
-    def restore(self, training: "Training") -> None:
+    def restore(self, training: Running) -> None:
         """Bring a training that has just begun to this state.
 
         Raises:
@@ -92,6 +113,7 @@ class TrainingState:
         self.restore_memories(training)
         training.epoch, training.step = self.epoch, self.step
         training.first_epoch = self.first_epoch
+        training.seconds_before = self.seconds
         training.model.stop_training = self.stopped
 
     def check_settings(self, settings: dict[str, Any]) -> None:
@@ -103,7 +125,7 @@ class TrainingState:
                     f"with the same settings, or in another folder. Received: {name}={value!r}"
                 )
 
-    def restore_memories(self, training: "Training") -> None:
+    def restore_memories(self, training: Running) -> None:
         """Give the callbacks their memories back.
 
         Raises:
@@ -130,6 +152,7 @@ class TrainingState:
             "epoch": self.epoch,
             "step": self.step,
             "first_epoch": self.first_epoch,
+            "seconds": self.seconds,
             "settings": self.settings,
             "stopped": self.stopped,
             "model": _pack(self.model, arrays),

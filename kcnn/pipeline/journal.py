@@ -1,0 +1,167 @@
+"""What of a run is done: `run.json`, with which a run that was stopped goes on.
+
+A step of a run is recorded after its files are written, with their SHA-256. When the run goes on, a
+step whose files are all there and unchanged is not repeated. Nothing here imports Keras.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kcnn.provenance import timestamp
+from kcnn.recipe import Recipe, from_json, to_json
+from kcnn.run_dir import RunDir, atomic
+
+logger = logging.getLogger("kcnn")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run that is done.
+
+    Attributes:
+        files: SHA-256 of each file that it wrote, by its path in the run's folder.
+        facts: What the run needs of it later, as plain JSON.
+    """
+
+    files: dict[str, str]
+    facts: dict[str, Any]
+
+
+@dataclass
+class Journal:
+    """The steps of a run that are done, kept in the run's folder.
+
+    Attributes:
+        run_dir: The run's folder.
+        begun: When the run began.
+        finished: Whether all of it is done.
+        steps: What is done, by name, in order.
+    """
+
+    run_dir: RunDir
+    begun: str = field(default_factory=timestamp)
+    finished: bool = False
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, run_dir: RunDir) -> "Journal | None":
+        """Return the journal in a folder, or None where there is none.
+
+        Raises:
+            ValueError: The file is no journal.
+        """
+        try:
+            values = json.loads(run_dir.journal.read_text(encoding="utf-8"))
+            steps = {name: Step(**step) for name, step in values["steps"].items()}
+            return cls(run_dir, values["begun"], values["finished"], steps)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            file = str(run_dir.journal)
+            raise ValueError(f"{file!r} is damaged: pass --overwrite to begin again.") from error
+
+    def save(self) -> None:
+        """Write the journal, whole or not at all."""
+        values = {
+            "begun": self.begun,
+            "finished": self.finished,
+            "steps": {name: asdict(step) for name, step in self.steps.items()},
+        }
+        with atomic(self.run_dir.journal) as temporary:
+            temporary.write_text(json.dumps(values, indent=2) + "\n")
+
+    def record(self, name: str, files: Iterable[Path], **facts: Any) -> None:
+        """Note that a step is done, whose files are written."""
+        folder = self.run_dir.path
+        digests = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+        self.steps[name] = Step(digests, facts)
+        self.save()
+
+    def facts(self, name: str) -> dict[str, Any] | None:
+        """Return the facts of a step that is done, None if it has to be done (again)."""
+        step = self.steps.get(name)
+        if step is None:
+            return None
+        for file, digest in step.files.items():
+            path = self.run_dir.path / file
+            if not path.is_file() or sha256(path) != digest:
+                how = "changed" if path.is_file() else "gone"
+                logger.warning("%s is %s: the step %r is done again", path, how, name)
+                return None
+        logger.info("%s: done already", name)
+        return step.facts
+
+    def finish(self) -> None:
+        """Note that all of the run is done, and remove what was kept to go on with it."""
+        self.finished = True
+        self.save()
+        shutil.rmtree(self.run_dir.best.parent, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_unfinished(
+    recipe: Recipe, run_dir: RunDir, *, overwrite: bool = False, resume: bool = False
+) -> Recipe | None:
+    """Return the recipe of the unfinished run that goes on in a folder, None for a new run.
+
+    The recipe is the given one, with the precision that was chosen when the run began.
+
+    Args:
+        recipe: The recipe that is asked for.
+        run_dir: The run's folder.
+        overwrite: Begin again in a folder that holds a run.
+        resume: Demand an unfinished run.
+
+    Raises:
+        ValueError: The folder holds another run, a finished one or something else, or there is no
+            unfinished run that `resume` could go on with.
+    """
+    if overwrite and resume:
+        raise ValueError("--resume goes on with a run, --overwrite begins again: leave one out.")
+    journal = None if overwrite else Journal.read(run_dir)
+    if journal is None or journal.finished:
+        if resume:
+            raise ValueError(
+                f"{str(run_dir.path)!r} holds no unfinished run to go on with: leave --resume out."
+            )
+        run_dir.check_free(overwrite=overwrite)
+        return None
+    if not run_dir.recipe.is_file():
+        return None  # it was stopped before it had written anything else
+    begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
+    _check_same(begun, recipe, run_dir)
+    return begun
+
+
+def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
+    there, here = (_flat(json.loads(to_json(each))) for each in (begun, recipe))
+    if here["train.precision"] == "auto":
+        here["train.precision"] = there["train.precision"]
+    for key in there | here:
+        if there.get(key) != here.get(key):
+            raise ValueError(
+                f"{str(run_dir.path)!r} holds an unfinished run with {key}={there.get(key)!r}: "
+                "pass --overwrite to begin again, or another --out. "
+                f"Received: {key}={here.get(key)!r}"
+            )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

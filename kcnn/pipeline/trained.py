@@ -1,0 +1,45 @@
+"""The trained model of a run: from the training, from its kept state, or from an earlier process."""
+
+import shutil
+
+import keras
+
+from kcnn import models
+from kcnn.models.files import in_float32
+from kcnn.pipeline.journal import Journal
+from kcnn.pipeline.prepare import Prepared
+from kcnn.pipeline.setup import callbacks_for
+from kcnn.recipe import Recipe
+from kcnn.training import TrainResult
+
+_TRAINING = "train"
+
+
+def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainResult:
+    """Train and save the model in float32, from the state in the run's folder if there is one."""
+    run_dir = journal.run_dir
+    if (facts := journal.facts(_TRAINING)) is not None:
+        return TrainResult(model=models.load(run_dir.model), **facts)
+    trained = prepared.training(
+        callbacks=callbacks_for(recipe.train, prepared.data, run_dir.path),
+        resume=run_dir.state,
+        checkpoint_steps=recipe.train.checkpoint_steps,
+    )
+    model, history = in_float32(trained.model), trained.history
+    files = [models.save(model, run_dir.model), run_dir.history]
+    facts = {
+        "history": {name: [float(each) for each in history[name]] for name in history},
+        "best_epoch": trained.best_epoch,
+        "seconds": trained.seconds,
+        "stop_reason": trained.stop_reason,
+    }
+    journal.record(_TRAINING, files, **facts)
+    shutil.rmtree(run_dir.state, ignore_errors=True)
+    return TrainResult(model=model, **facts)
+
+
+def save_base(model: keras.Model, journal: Journal) -> keras.Model:
+    """Save a trained model that the run starts from, in float32, and return it so."""
+    model = in_float32(model)
+    models.save(model, journal.run_dir.model)
+    return model
