@@ -80,7 +80,7 @@ def _run(
 
     options: Any = {"data_dir": data_dir, "overwrite": overwrite}
     if isinstance(content, Recipe):
-        show.receipts(pipeline.run(content, name, folder, **options, **flags))
+        show.receipts(pipeline.run(content, name, folder, **(options | flags)))
     else:
         show.comparison(pipeline.run_comparison(content, name, folder, **options))
 

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.variants import Variant
-
-if TYPE_CHECKING:
-    pass
 
 
 def record_variants(

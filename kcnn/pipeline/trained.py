@@ -1,4 +1,4 @@
-"""The trained model of a run: from the training, from its kept state, or from an earlier process."""
+"""The trained model of a run: trained, trained further from a kept state, or read back."""
 
 import shutil
 

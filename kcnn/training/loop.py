@@ -163,7 +163,7 @@ def _fit(training: Training, start: TrainingState | None) -> None:
 
 def _epoch(training: Training, within: TrainingState | None) -> Logs:
     """Train one epoch, or what is left of it after the state `within`, and validate."""
-    steps, callbacks = training.steps, training.callbacks
+    model, steps, callbacks = training.model, training.steps, training.callbacks
     steps.reset()
     callbacks.on_epoch_begin(training.epoch)
     if within:
@@ -175,8 +175,9 @@ def _epoch(training: Training, within: TrainingState | None) -> Logs:
         return logs
     if training.validates:
         logs |= {f"val_{name}": value for name, value in steps.validate(callbacks).items()}
-    for name in ("loss", "val_loss"):
-        training.check(name, logs.get(name, 0.0))
+    if not (model.stop_training and training.step < steps.per_epoch):  # as TerminateOnNaN does
+        for name in ("loss", "val_loss"):
+            training.check(name, logs.get(name, 0.0))
     callbacks.on_epoch_end(training.epoch, logs)
     training.epoch, training.step = training.epoch + 1, 0
     training.save()

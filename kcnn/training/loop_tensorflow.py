@@ -61,9 +61,9 @@ class TensorFlowSteps:
             callbacks.on_train_batch_begin(number)
             logs = model.train_function(self._batches)
             callbacks.on_train_batch_end(number, logs)
-            training.check("loss", float(logs.get("loss", 0.0)), number)
             if training.count(number + 1):
                 break
+            training.check("loss", float(logs.get("loss", 0.0)), number)
         # Those of a training step of the user's own, where they are not the compiled metrics.
         logs = model._get_metrics_result_or_logs(logs)
         return {name: float(value) for name, value in logs.items()}
