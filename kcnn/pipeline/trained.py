@@ -8,7 +8,7 @@ from kcnn import models
 from kcnn.models.files import in_float32
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import Prepared
-from kcnn.pipeline.setup import callbacks_for
+from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.recipe import Recipe
 from kcnn.training import TrainResult
 
