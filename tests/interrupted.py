@@ -18,8 +18,8 @@ import kcnn
 from kcnn.callbacks import Lookahead
 from kcnn.callbacks.memory import memory_of
 from kcnn.training import Checkpoints, Objective, make_optimizer
-from kcnn.training.run import run_training
 from kcnn.training.state import Memory
+from kcnn.training.trainer import run_training
 
 EPOCHS, STEPS = 12, 8
 STOPS = {"in the first epoch": 3, "between epochs": 2 * STEPS, "in a later epoch": 4 * STEPS + 5}

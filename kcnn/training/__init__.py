@@ -1,8 +1,9 @@
 """Training: one loop, for every loss, on TensorFlow and on JAX.
 
-Read in this order: `schedules` and `optimizers` make the optimizer; `objective` is the loss; `run`
-puts them together and starts `loop`, whose steps are those of `loop_tensorflow` or `loop_jax`;
-`state` is what a training needs to go on; `distillation` and `lr_finder` train in other ways.
+Read in this order: `schedules` and `optimizers` make the optimizer; `objective` is the loss;
+`trainer` checks, compiles and starts `loop`, whose steps are those of `loop_tensorflow` or
+`loop_jax`; `state` is what a training needs to go on, and `checkpoints` keeps it; `run`,
+`distillation` and `lr_finder` are the ways to train.
 """
 
 import lazy_loader

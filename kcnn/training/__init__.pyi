@@ -11,7 +11,7 @@ from .lr_finder import (
 )
 from .objective import Objective as Objective
 from .optimizers import make_optimizer as make_optimizer
-from .run import TrainResult as TrainResult
+from .result import TrainResult as TrainResult
 from .run import train as train
 from .schedules import cosine as cosine
 from .state import TrainingState as TrainingState

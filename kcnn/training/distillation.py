@@ -7,7 +7,9 @@ import keras
 from kcnn.models.fits import check_fit
 from kcnn.training.objective import ALPHA, TEMPERATURE, Objective
 from kcnn.training.optimizers import make_optimizer
-from kcnn.training.run import TrainResult, checkpoints_in, run_training
+from kcnn.training.result import TrainResult
+from kcnn.training.run import checkpoints_in
+from kcnn.training.trainer import run_training
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData

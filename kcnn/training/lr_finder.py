@@ -13,8 +13,8 @@ from kcnn.models.fits import check_fit
 from kcnn.training.loop import Training, fit
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
-from kcnn.training.run import callback_list, compile_steps
 from kcnn.training.schedules import is_scheduled
+from kcnn.training.trainer import callback_list, compile_steps
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData

@@ -4,9 +4,9 @@ import keras
 
 from kcnn.callbacks import LearningRateLog, MonitorGuard
 from kcnn.data import Data
+from kcnn.training import TrainResult, train
 from kcnn.training.distillation import distill
 from kcnn.training.optimizers import make_optimizer
-from kcnn.training.run import TrainResult, train
 from kcnn.training.schedules import cosine
 
 

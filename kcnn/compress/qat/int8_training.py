@@ -19,8 +19,8 @@ from kcnn.models.files import in_float32
 from kcnn.models.rewrite import call_copy, rewrite
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
-from kcnn.training.run import run_training
 from kcnn.training.schedules import cosine
+from kcnn.training.trainer import run_training
 
 logger = logging.getLogger("kcnn")
 

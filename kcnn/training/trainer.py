@@ -1,0 +1,142 @@
+"""Any training: the checks, the compiled model, the callbacks and the loop."""
+
+import json
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kcnn.callbacks import EpochLog, standard
+from kcnn.checks import check_count
+from kcnn.data.jax_data import JaxData
+from kcnn.layers import fast_training
+from kcnn.models.fits import check_fit
+from kcnn.models.fold_batch_norms import fold_batch_norms
+from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks
+from kcnn.training.checkpoints import Checkpoints
+from kcnn.training.devices import check_devices
+from kcnn.training.divergence import TrainingDiverged
+from kcnn.training.loop import Steps, Training, fit
+from kcnn.training.objective import Objective, cross_entropy
+from kcnn.training.result import TrainResult, result_of
+from kcnn.training.schedules import is_scheduled
+
+if TYPE_CHECKING:
+    from kcnn.data import Data
+
+logger = logging.getLogger("kcnn")
+
+
+def run_training(  # noqa: PLR0913 - what a training is made of
+    model: keras.Model,
+    data: "Data | JaxData",
+    objective: Objective,
+    *,
+    epochs: int,
+    optimizer: keras.optimizers.Optimizer,
+    callbacks: Callbacks | None = None,
+    run_dir: str | os.PathLike | None = None,
+    teacher: keras.Model | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> TrainResult:
+    """Train `model` for any objective: every training of kcnn goes through here.
+
+    Args:
+        model: as in `train`.
+        data: as in `train`.
+        objective: the loss.
+        epochs: as in `train`.
+        optimizer: as in `train`, with its learning rate.
+        callbacks: as in `train`.
+        run_dir: as in `train`.
+        teacher: the model whose logits the objective mixes in, if it has a temperature.
+        checkpoints: where the state is kept meanwhile, and from where the training goes on.
+    """
+    check_count("epochs", epochs)
+    check_fit(model, data.image_shape, len(data.class_names))
+    check_devices()
+    if callbacks is None:
+        callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
+    check_callbacks(callbacks, optimizer)
+    if teacher is not None and type(teacher).__module__.startswith("keras."):
+        teacher = fold_batch_norms(teacher)  # half as much again as fast
+    trainee, steps = compile_steps(model, data, objective, optimizer, teacher)
+    all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]
+    called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
+    training = Training(trainee, called, steps, epochs, checkpoints)
+    training.settings = _settings(data, objective, optimizer, epochs)
+    try:
+        with fast_training(trainee):
+            fit(training, checkpoints.load() if checkpoints else None)
+    except TrainingDiverged as error:
+        error.history = trainee.history.history
+        raise
+    return result_of(model, trainee.history, callbacks, training.seconds)
+
+
+def compile_steps(
+    model: keras.Model,
+    data: "Data | JaxData",
+    objective: Objective,
+    optimizer: keras.optimizers.Optimizer,
+    teacher: keras.Model | None = None,
+) -> tuple[keras.Model, Steps]:
+    """Return the compiled model that is trained, and how its steps are taken."""
+    if not isinstance(data, JaxData):
+        from kcnn.training.loop_tensorflow import Student, TensorFlowSteps, compile_for
+
+        trainee = model if teacher is None else Student(model, teacher, objective)
+        compile_for(trainee, data, objective, optimizer)
+        return trainee, TensorFlowSteps(trainee, data, objective)
+    if keras.config.backend() != "jax":
+        raise ValueError(
+            "JaxData is trained on by the JAX backend: set KERAS_BACKEND=jax before Keras is "
+            f"imported, or pass what kcnn.data.load returns. Received: {keras.config.backend()!r}"
+        )
+    from kcnn.training.loop_jax import JaxSteps
+
+    model.compile(optimizer, cross_entropy(keras.losses, probabilities=False))
+    return model, JaxSteps(model, data, objective, teacher)
+
+
+def callback_list(
+    callbacks: Callbacks, model: keras.Model, epochs: int, steps: int
+) -> keras.callbacks.CallbackList:
+    """Return the callbacks with `History` and what shows the progress.
+
+    The progress bar is for terminals and notebooks; readers of the log get a line an epoch instead.
+    """
+    lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
+    return keras.callbacks.CallbackList(
+        [*callbacks, *([EpochLog()] if lines else [])],
+        add_history=True,
+        add_progbar=not lines,
+        model=model,
+        verbose=0 if lines else 1,
+        epochs=epochs,
+        steps=steps,
+    )
+
+
+def _settings(
+    data: "Data | JaxData",
+    objective: Objective,
+    optimizer: keras.optimizers.Optimizer,
+    epochs: int,
+) -> dict[str, Any]:
+    """Return what must be equal when a training goes on, as plain JSON."""
+    config = json.loads(json.dumps(optimizer.get_config(), default=str))
+    config.pop("name", None)  # Keras numbers the optimizers of a process
+    return {
+        "epochs": epochs,
+        "optimizer": optimizer.__class__.__name__,
+        **config,
+        "label_smoothing": objective.label_smoothing,
+        "temperature": objective.temperature,
+        "alpha": objective.alpha,
+        "num_train": data.num_train,
+        "steps_per_epoch": data.steps_per_epoch,
+        "class_names": list(data.class_names),
+    }
