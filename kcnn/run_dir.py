@@ -37,6 +37,12 @@ class RunDir:
 
     path: Path
 
+    @classmethod
+    def of(cls, file: Path) -> "RunDir":
+        """Return the folder of the run that a model file lies in, or would lie in."""
+        folder = file.parent
+        return cls(folder.parent if folder.name == cls(folder).best.parent.name else folder)
+
     def check_free(self, *, overwrite: bool) -> None:
         """Refuse a folder with files in it, unless they are a run that may be overwritten.
 
@@ -115,6 +121,17 @@ class RunDir:
     def control(self) -> Path:
         """The same model, trained without its teacher."""
         return self.path / "model_control.keras"
+
+    def find_model(self) -> Path:
+        """Return the trained model; of an unfinished training the best one so far.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        for file in (self.model, self.best):
+            if file.is_file():
+                return file
+        raise ValueError(f"There is no file {str(self.model)!r}.")
 
     def variant(self, suffix: str) -> Path:
         """A variant of the model that a stage made; `suffix` is its name, such as "slim"."""

@@ -80,10 +80,7 @@ def inspect(
 
         show.comparison(load_comparison(path / "results.json"))
     elif path.is_dir():
-        from kcnn.report.receipts import load
-        from kcnn.run_dir import RunDir
-
-        show.receipts(load(RunDir(path).report))
+        _inspect_run(path)
     elif path.suffix == ".tflite":
         from kcnn.litert import summarize
 
@@ -93,6 +90,21 @@ def inspect(
         from kcnn import models
 
         models.load(path).summary(print_fn=console.print)
+
+
+def _inspect_run(folder: Path) -> None:
+    """Print the receipts of a run, or what of an unfinished one is done."""
+    from kcnn.pipeline.journal import Journal
+    from kcnn.report.receipts import load
+    from kcnn.run_dir import RunDir
+
+    run_dir = RunDir(folder)
+    journal = Journal.read(run_dir)
+    if journal and not journal.finished:
+        done = ", ".join(journal.steps) or "nothing"
+        console.print(f"an unfinished run; done so far: {done}", markup=False)
+    if run_dir.report.is_file() or journal is None:
+        show.receipts(load(run_dir.report))
 
 
 def _print_version(wanted: bool) -> None:

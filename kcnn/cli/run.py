@@ -80,7 +80,10 @@ def _run(
 
     options: Any = {"data_dir": data_dir, "overwrite": overwrite}
     if isinstance(content, Recipe):
-        show.receipts(pipeline.run(content, name, folder, **(options | flags)))
+        report = pipeline.run(content, name, folder, **(options | flags))
+        show.receipts(report)
+        if failed := report.training.get("failed"):
+            raise RuntimeError(f"All but this is in {folder}/: {failed}")
     else:
         show.comparison(pipeline.run_comparison(content, name, folder, **options))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kcnn.cli.show import console
 from kcnn.litert.native_log import native_log
 
 if TYPE_CHECKING:
@@ -77,10 +78,15 @@ def model_file(path: Path) -> Path:
     """Return the model file at a path, or in a run's folder."""
     from kcnn.run_dir import RunDir
 
-    file = RunDir(path).model if path.is_dir() else path
-    if not file.is_file():
-        raise ValueError(f"There is no file {str(file)!r}.")
-    return file
+    if path.is_dir():
+        file = RunDir(path).find_model()
+        if file == RunDir(path).best:
+            said = f"{path} is not trained to its end: {file.name} is its best model so far"
+            console.print(said, markup=False)
+        return file
+    if not path.is_file():
+        raise ValueError(f"There is no file {str(path)!r}.")
+    return path
 
 
 def check_new(file: Path | None, option: str) -> None:
@@ -138,7 +144,7 @@ def recipe_of(file: Path) -> "Recipe | None":
     from kcnn.recipe import from_json
     from kcnn.run_dir import RunDir
 
-    recipe = RunDir(file.parent).recipe
+    recipe = RunDir.of(file).recipe
     return from_json(recipe.read_text()) if recipe.is_file() else None
 
 
@@ -146,5 +152,4 @@ def labels_of(file: Path) -> list[str]:
     """Return the class names of the run that `file` lies in, if there are any."""
     from kcnn.run_dir import RunDir
 
-    labels = RunDir(file.parent).labels
-    return labels.read_text().splitlines() if labels.is_file() else []
+    return list(RunDir.of(file).class_names())

@@ -108,10 +108,11 @@ def make_variants(
     model: "keras.Model",
     data: "Data | JaxData",
     journal: Journal,
-) -> list[Variant]:
-    """Go through the stages and return all variants, first the trained model, which is saved.
+) -> tuple[list[Variant], dict[str, str]]:
+    """Go through the stages: return all variants, first the trained model, and what failed.
 
-    A stage that an earlier process of the run has done is not done again.
+    A stage that an earlier process of the run has done is not done again. A stage that fails, such
+    as one whose training diverges, costs its own variants only; the reason is returned by its name.
     """
     import keras
 
@@ -120,16 +121,22 @@ def make_variants(
     run_dir = journal.run_dir
     trained = Variant("float", run_dir.model, model, model_arithmetic(model).macs)
     made: dict[str, tuple[Variant, ...]] = {TRAINED: (trained,)}
+    failed: dict[str, str] = {}
     for stage, section, _ in plan:
         context = RunContext(recipe, cast("Data", data), run_dir, dict(made))
         variants = restore_variants(stage.name, context.variants, journal)
         if variants is None:
             keras.utils.set_random_seed(recipe.seed)  # whatever came before in this process
-            variants = stage.make(section, context)
+            try:
+                variants = stage.make(section, context)
+            except RuntimeError as error:
+                failed[stage.name] = one_line(error)
+                logger.warning("the stage %s failed: %s", stage.name, failed[stage.name])
+                continue
             written = [file for each in stage.files for file in sorted(run_dir.path.glob(each))]
             record_variants(stage.name, variants, context.variants, written, journal)
         made[stage.name] = tuple(variants)
-    return [variant for variants in made.values() for variant in variants]
+    return [variant for variants in made.values() for variant in variants], failed
 
 
 def _earlier_own_stages(run_dir: RunDir) -> tuple[OwnStage, ...]:

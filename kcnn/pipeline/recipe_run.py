@@ -12,13 +12,13 @@ from kcnn.pipeline.backend import (
 )
 from kcnn.pipeline.control import add_control, check_control
 from kcnn.pipeline.findings import write_findings
-from kcnn.pipeline.journal import find_unfinished
 from kcnn.pipeline.lock import lock
-from kcnn.pipeline.plan import check_stages, make_variants, plan_of
+from kcnn.pipeline.plan import check_stages, make_variants, plan_of, stage_files
 from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import score_once
 from kcnn.pipeline.records import begin, facts_of_training, go_on, plot_training, report_once
+from kcnn.pipeline.replace import find_folder, take_place
 from kcnn.pipeline.stages.explain import explained_images
 from kcnn.pipeline.trained import save_base, train_once
 from kcnn.pipeline.variants import with_tta
@@ -53,7 +53,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         name: What to call the run in its report.
         folder: The run's folder; made if absent.
         data_dir: Where prepared tfds data sets lie; None for tfds's own default.
-        overwrite: Allow a folder that holds an earlier run.
+        overwrite: Replace an earlier run in the folder, once the new one is finished.
         control: Train a second time without the recipe's teacher, to show what it is worth.
         resume: Demand that the folder holds an unfinished run of this recipe.
         deterministic: Compute with TensorFlow's deterministic operations, which are slower: on one
@@ -63,12 +63,12 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         ValueError: The recipe cannot be run; nothing has been written then.
         RuntimeError: The data cannot be had, or training diverged.
     """
-    run_dir = RunDir(Path(folder))
+    target = RunDir(Path(folder))
     with ExitStack() as held:
-        if known := run_dir.path.is_dir():
-            held.enter_context(lock(run_dir.path))
+        if target.path.is_dir():
+            held.enter_context(lock(target.path))
         # What can be refused is refused before the training, and before anything is written.
-        begun = find_unfinished(recipe, run_dir, overwrite=overwrite, resume=resume)
+        run_dir, begun = find_folder(recipe, target, overwrite=overwrite, resume=resume)
         check_backend(recipe, control=control)
         check_control(recipe, control=control)
         plan, left_out = split_plan(plan_of(recipe))
@@ -79,25 +79,29 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         prepared = prepare(recipe, data_dir)
         data = prepared.data
         check_stages(plan, prepared.model, data)
-        if not known:
+        if run_dir != target or not target.path.is_dir():
             held.enter_context(lock(run_dir.path))
         journal = go_on(run_dir) if begun else begin(run_dir, recipe, data.class_names)
         facts = facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
 
         trained = None if recipe.trained else train_once(prepared, recipe, journal)
         model = trained.model if trained else save_base(prepared.model, journal)
-        variants = make_variants(plan, recipe, model, data, journal)
+        variants, failed = make_variants(plan, recipe, model, data, journal)
         if recipe.tta != "none":
             variants.append(with_tta(variants[0], recipe.tta))
 
         evaluations = [score_once(variant, data, journal) for variant in variants]
         plot_training(run_dir, trained, evaluations[0], data.class_names)
         facts = facts_of_training(recipe, trained) | facts
+        if failed:
+            facts["failed"] = "; ".join(f"{stage}: {reason}" for stage, reason in failed.items())
         made = (recipe, name, data, model, facts)
         report = report_once(journal, *made, variants, evaluations, commit)
         explained = explained_images(recipe.explain, run_dir)
         write_findings(run_dir, data, variants, evaluations, explained=explained)
         if control:  # once the run itself is safe: this is another training, and may diverge
             report = add_control(report, recipe, data_dir, run_dir)
+        take_place(run_dir, target, stage_files(recipe, run_dir))
+        journal.run_dir = target
         journal.finish()
         return report

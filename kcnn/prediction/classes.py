@@ -96,7 +96,7 @@ def predict(
 def _opened(model: "keras.Model | TFLiteClassifier | str | os.PathLike") -> _Classifier:
     if isinstance(model, str | os.PathLike):
         file = RunDir(Path(model)).model if Path(model).is_dir() else Path(model)
-        beside = RunDir(file.parent).class_names()
+        beside = RunDir.of(file).class_names()
         if file.suffix == ".tflite":
             from kcnn.litert import TFLiteClassifier
 

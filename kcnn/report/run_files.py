@@ -45,6 +45,11 @@ def read_run(folder: Path) -> RunFiles:
         raise ValueError(
             f"{str(folder)!r} holds a comparison, not a run: its own page is its table.md."
         )
+    if run_dir.journal.is_file() and not run_dir.report.is_file():
+        raise ValueError(
+            f"{str(folder)!r} holds an unfinished run, which has no report yet: the same command "
+            "continues it."
+        )
     report = receipts.load(run_dir.report)
     if not report.receipts:
         raise ValueError(f"{str(run_dir.report)!r} has no receipt.")

@@ -1,0 +1,60 @@
+"""A run that replaces another one: it is built beside it, and takes its place when it is whole."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from kcnn.pipeline.journal import find_unfinished
+from kcnn.recipe import Recipe
+from kcnn.run_dir import RunDir
+
+
+def find_folder(
+    recipe: Recipe, target: RunDir, *, overwrite: bool, resume: bool
+) -> tuple[RunDir, Recipe | None]:
+    """Return the folder that a run works in, and the recipe of the unfinished run it continues.
+
+    It works in `target` itself, unless it replaces a run that is there.
+
+    Raises:
+        ValueError: As `find_unfinished`.
+    """
+    if _old(target).is_dir() and not target.path.exists():  # it was killed between two renames
+        os.rename(_old(target), target.path)
+    begun = find_unfinished(recipe, target, overwrite=overwrite, resume=resume)
+    if not (overwrite and target.recipe.is_file()):
+        return target, begun
+    beside = RunDir(target.path.with_name(f".{target.path.name}.new"))
+    try:
+        return beside, find_unfinished(recipe, beside)
+    except ValueError:  # of another recipe, or damaged
+        shutil.rmtree(beside.path)
+        return beside, None
+
+
+def take_place(work: RunDir, target: RunDir, stage_files: Iterable[str]) -> None:
+    """Let the finished run in `work` take the place of the one in `target`.
+
+    Files of the user's own beside the old run's stay.
+
+    Args:
+        work: The folder of the finished run; nothing happens if it is `target`.
+        target: The folder of the run that is replaced.
+        stage_files: Patterns of the files that stages write.
+    """
+    if work == target:
+        return
+    old = _old(target)
+    shutil.rmtree(old, ignore_errors=True)
+    os.rename(target.path, old)
+    os.rename(work.path, target.path)
+    written = {file.name for file in RunDir(old).files(stage_files)}
+    for entry in old.iterdir():
+        if entry.name not in written | {"checkpoints", "tensorboard"}:
+            os.rename(entry, target.path / entry.name)
+    shutil.rmtree(old)
+
+
+def _old(target: RunDir) -> Path:
+    return target.path.with_name(f".{target.path.name}.old")
