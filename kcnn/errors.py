@@ -1,7 +1,9 @@
 """How kcnn words an error: a name that is not known, another library's reason in one line."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from difflib import SequenceMatcher, get_close_matches
 from os.path import commonprefix
@@ -129,3 +131,26 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     if isinstance(error, ValidationError):
         error = invalid(error, error.title.lower())
     return " ".join(str(error).split())[:limit] or type(error).__name__
+
+
+@contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Name the file in any error of the code that reads it, also of damage that nobody expects.
+
+    Raises:
+        ValueError: the block raised an error, but an OSError, which names its file itself.
+
+    >>> with naming("recipe.json"):
+    ...     {}["seed"]
+    Traceback (most recent call last):
+    ValueError: 'recipe.json' cannot be read: KeyError: 'seed'
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)!r} cannot be read: {one_line(error)}") from error
+    except Exception as error:  # the readers of other libraries raise nearly every kind of it
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ValueError(f"{os.fspath(path)!r} cannot be read: {reason}") from error

@@ -9,7 +9,7 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from kcnn.comparison import Comparison
-from kcnn.errors import one_line, unknown
+from kcnn.errors import naming, one_line, unknown
 from kcnn.own_code import importable
 from kcnn.recipe import Recipe
 
@@ -54,7 +54,8 @@ def shipped() -> dict[str, Path]:
 
 def title(path: Path) -> str:
     """Return the first line of a recipe's docstring, without running the file."""
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    with naming(path):
+        return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
 
 
 def load(name_or_path: str) -> RecipeFile:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
     DataName,
@@ -15,7 +16,6 @@ from kcnn.cli.shared import (
     model_file,
     start_tensorflow,
 )
-from kcnn.cli.show import console
 
 
 def check(
@@ -43,6 +43,6 @@ def check(
     loaded = load_data(file, data, data_dir, model.input_shape[1:3])
     images, labels = spread_images(loaded, count)
     found = explain.check(model, images, labels, layer=layer, method=method)
-    console.print(str(found), markup=False)
+    console.print(str(found))
     found.save(out)
-    console.print(f"\n{out}: the curves, and where the heat lies", markup=False)
+    console.print(f"\n{out}: the curves, and where the heat lies")

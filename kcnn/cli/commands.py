@@ -11,6 +11,7 @@ from rich.table import Table
 
 from kcnn.cli import show
 from kcnn.cli.check import check
+from kcnn.cli.console import console
 from kcnn.cli.explain import explain
 from kcnn.cli.export import export
 from kcnn.cli.lr_find import lr_find
@@ -24,7 +25,6 @@ from kcnn.cli.shared import (
     model_file,
     start_tensorflow,
 )
-from kcnn.cli.show import console
 from kcnn.cli.verify import verify
 
 
@@ -111,7 +111,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import kcnn
 
-        console.print(f"kcnn {kcnn.__version__}", markup=False)
+        console.print(f"kcnn {kcnn.__version__}")
         raise typer.Exit
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kcnn.cli.console import console
 from kcnn.cli.shared import (
     LayerName,
     Method,
@@ -16,7 +17,6 @@ from kcnn.cli.shared import (
     model_file,
     start_tensorflow,
 )
-from kcnn.cli.show import console
 
 if TYPE_CHECKING:
     import keras
@@ -60,11 +60,11 @@ def explain(
     heatmaps = grad_cam(model, predictions.images, layer=layer, method=method)
     inside = _inside(model, predictions.images[:1], feature_maps, filters)
     heatmaps.save(out, _shown(model, images, sizes), _titles(heatmaps, predictions))
-    console.print(str(predictions), markup=False)
-    console.print(f"\n{out}: where layer {heatmaps.layer} sees the first of them", markup=False)
+    console.print(str(predictions))
+    console.print(f"\n{out}: where layer {heatmaps.layer} sees the first of them")
     for file, picture, shown in inside:
         picture.save(file)
-        console.print(f"{file}: {shown}", markup=False)
+        console.print(f"{file}: {shown}")
 
 
 def _sizes(images: Sequence[Path]) -> list[tuple[int, int]]:

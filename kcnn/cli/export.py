@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kcnn.cli import show
+from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
     DataName,
@@ -16,7 +17,6 @@ from kcnn.cli.shared import (
     recipe_of,
     start_tensorflow,
 )
-from kcnn.cli.show import console
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +121,6 @@ def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int
         f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {manifest.test_accuracy:.2%} "
         f"on {manifest.test_images:,} test images. `kcnn verify {folder}` compares it with "
         "its golden answers.",
-        markup=False,
     )
     _print_agreement(model, folder / manifest.model, data)
     show.inputs_and_outputs([manifest.input], [manifest.output])

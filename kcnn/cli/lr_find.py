@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from kcnn.cli.console import console
 from kcnn.cli.shared import Assignments, DataDir, RecipeName, check_new, start_backend
-from kcnn.cli.show import console
 from kcnn.own_code import importable
 
 
@@ -31,4 +31,4 @@ def lr_find(
         curve = pipeline.suggest_learning_rate(chosen, data_dir=data_dir, steps=steps)
     plot_learning_rates(curve, out)
     console.print(f"suggested learning rate: {curve.suggestion:.2g}")
-    console.print(f"{out}: the loss of {len(curve.rates)} batches", markup=False)
+    console.print(f"{out}: the loss of {len(curve.rates)} batches")

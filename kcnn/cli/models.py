@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from kcnn.cli.show import console
+from kcnn.cli.console import console
 
 
 def list_models(

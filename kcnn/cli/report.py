@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kcnn.cli.show import console
+from kcnn.cli.console import console
 
 
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
@@ -15,7 +15,7 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
     """
     from kcnn.report.run_page import write_page
 
-    console.print(write_page(run))
+    console.print(str(write_page(run)))
 
 
 def compare(
@@ -25,4 +25,4 @@ def compare(
     """Put runs side by side on one page."""
     from kcnn.report.side_by_side_page import write_side_by_side
 
-    console.print(write_side_by_side(runs, out))
+    console.print(str(write_side_by_side(runs, out)))

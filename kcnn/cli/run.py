@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kcnn.cli import show
+from kcnn.cli.console import console
 from kcnn.cli.shared import Assignments, DataDir, RecipeName, start_backend
-from kcnn.cli.show import console
 from kcnn.own_code import importable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913 - one argument for each flag
         content = _changed(file.content, assignments or [], smoke=smoke)
         flags = {"control": control, "resume": resume, "deterministic": deterministic}
         _run(content, file.name, folder, data_dir, overwrite, flags)
-    console.print(f"\nEverything is in {folder}/", markup=False)
+    console.print(f"\nEverything is in {folder}/")
 
 
 def _run(
@@ -105,7 +105,6 @@ def _stopping_well(folder: Path) -> Iterator[None]:
         code = stopped.code if isinstance(stopped, SystemExit) else 128 + number
         console.print(
             f"\nStopped. What is done is kept in {folder}/: the same command goes on from there.",
-            markup=False,
         )
         raise typer.Exit(code if isinstance(code, int) else 1) from None
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcnn.cli.show import console
+from kcnn.cli.console import console
+from kcnn.errors import naming
 from kcnn.litert.native_log import native_log
 
 if TYPE_CHECKING:
@@ -145,11 +146,16 @@ def recipe_of(file: Path) -> "Recipe | None":
     from kcnn.run_dir import RunDir
 
     recipe = RunDir.of(file).recipe
-    return from_json(recipe.read_text()) if recipe.is_file() else None
+    if not recipe.is_file():
+        return None
+    with naming(recipe):
+        return from_json(recipe.read_text(encoding="utf-8"))
 
 
 def labels_of(file: Path) -> list[str]:
     """Return the class names of the run that `file` lies in, if there are any."""
     from kcnn.run_dir import RunDir
 
-    return list(RunDir.of(file).class_names())
+    run_dir = RunDir.of(file)
+    with naming(run_dir.labels):
+        return list(run_dir.class_names())

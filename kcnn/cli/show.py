@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
+
+from kcnn.cli.console import TextConsole, console
 
 if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
@@ -12,14 +13,12 @@ if TYPE_CHECKING:
     from kcnn.report.comparison_report import ComparisonReport
     from kcnn.report.receipts import Report
 
-console = Console(soft_wrap=True, highlight=False)
-
 _WIDTH = 130
 
 
 def print_wide(table: Table) -> None:
     """Print a table of many columns; on a narrow terminal, rows break instead of cells."""
-    Console(width=max(console.width, _WIDTH), highlight=False).print(table)
+    TextConsole(width=max(console.width, _WIDTH)).print(table)
 
 
 def receipts(report: "Report") -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from kcnn.cli.console import console
 from kcnn.cli.shared import DataDir, check_new, load_data, start_tensorflow
-from kcnn.cli.show import console, print_wide
+from kcnn.cli.show import print_wide
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,7 @@ def _install() -> None:
     except RuntimeError as reason:
         lines = [str(reason)]
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def _test_images(
@@ -95,7 +96,7 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
     print_wide(table)
     for result in results:
         if result.skipped is not None:
-            console.print(f"skipped {result.title}: {result.skipped}", markup=False)
+            console.print(f"skipped {result.title}: {result.skipped}")
 
 
 def _row(result: "Result", golden: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kcnn.errors import naming
 from kcnn.provenance import timestamp
 from kcnn.recipe import Recipe, from_json, to_json
 from kcnn.run_dir import RunDir, atomic
@@ -139,7 +140,8 @@ def find_unfinished(
         return None
     if not run_dir.recipe.is_file():
         return None  # it was stopped before it had written anything else
-    begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
+    with naming(run_dir.recipe):
+        begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
     _check_same(begun, recipe, run_dir)
     return begun
 

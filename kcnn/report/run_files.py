@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from kcnn.errors import one_line
+from kcnn.errors import naming
 from kcnn.recipe import Recipe, from_json
 from kcnn.report import analysis, receipts
 from kcnn.report.analysis import Analysis
@@ -65,10 +65,8 @@ def read_run(folder: Path) -> RunFiles:
 def _read_recipe(path: Path) -> Recipe | None:
     if not path.is_file():
         return None
-    try:
+    with naming(path):
         return from_json(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {one_line(error)}") from error
 
 
 def _read_history(path: Path) -> History | None:
