@@ -2,6 +2,7 @@
 
 import os
 import statistics
+import threading
 import time
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class TFLiteClassifier:
     """An image classifier from a `.tflite` file: uint8 images in, float32 logits out.
 
     Use it to measure the file that goes on the phone: `kcnn.evaluate` takes it as `predict_fn`. It
-    needs LiteRT only, not TensorFlow.
+    needs LiteRT only, not TensorFlow. Threads that share one classifier take turns, image by image;
+    with a classifier of its own each, they run at the same time.
 
     Attributes:
         path: the file.
@@ -82,6 +84,7 @@ class TFLiteClassifier:
         self.num_classes = target.shape[1]
         self.quantization = summary.quantization
         self._interpreter = open_interpreter(data, self.path)
+        self._turn = threading.Lock()  # an interpreter holds the tensors of one image
         try:
             with native_log():
                 self._interpreter.allocate_tensors()
@@ -134,10 +137,12 @@ class TFLiteClassifier:
             )
         results = [np.empty((len(images), *each.shape[1:]), np.float32) for _, each in outputs]
         for place, image in enumerate(images):
-            self._interpreter.set_tensor(self._input_index, self._stored_pixels[image][None])
-            self._interpreter.invoke()
-            for result, (index, _) in zip(results, outputs, strict=True):
-                result[place] = self._interpreter.get_tensor(index)[0]
+            stored = self._stored_pixels[image][None]
+            with self._turn:
+                self._interpreter.set_tensor(self._input_index, stored)
+                self._interpreter.invoke()
+                for result, (index, _) in zip(results, outputs, strict=True):
+                    result[place] = self._interpreter.get_tensor(index)[0]
         return [
             result
             if tensor.scale is None or tensor.zero_point is None

@@ -4,10 +4,15 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 logger = logging.getLogger("kcnn")
+
+# Two threads that exchanged the one descriptor at the same time would each restore what the other
+# had put there, and standard error would stay on a deleted file.
+_EXCHANGE = threading.RLock()
 
 
 @contextmanager
@@ -16,12 +21,13 @@ def native_log() -> Iterator[None]:
 
     The TensorFlow Lite converter and LiteRT write dozens of lines to file descriptor 2, which no
     Python setting stops. The descriptor belongs to the process, so what other threads write to
-    standard error at the same time goes to the logger too.
+    standard error at the same time goes to the logger too. A second thread waits until the first
+    has left its `with` block.
 
     >>> with native_log():
     ...     _ = os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
     """
-    with tempfile.TemporaryFile() as written:
+    with _EXCHANGE, tempfile.TemporaryFile() as written:
         sys.stderr.flush()
         terminal = os.dup(2)
         os.dup2(written.fileno(), 2)
