@@ -232,6 +232,94 @@ def test_the_c_code_counts_as_the_model_does(bundle, tmp_path):
     assert label == LABELS[1]
 
 
+# What ends a literal, an interpolation, a trigraph, a comment or a line, or hides from a reader.
+STRANGE = (
+    'quotes " and \' and \\" \\',
+    "\\n \\0 \\u{41} \\(1 + 1) $x ${1 + 1} {{ 1 + 1 }} %s",
+    "trigraphs ??/ ???= ??' ????! */ // /* R\"(",
+    "NUL \0 then digits \0007 and \x01f",
+    "\u202eright to left\u2066 \u200f \u200b \ufeff \u00ad",
+    "controls \t \a \b \x1b[31m \x7f \x9b",
+    "Gr\u00fc\u00dfe \u732b \U0001f600 \U000e0041 e\u0301",
+)
+STRANGE_PROGRAM = """
+#include <stdio.h>
+#include "classifier.h"
+
+int main(void) {
+  for (int i = 0; i < kClasses; ++i) {
+    for (size_t k = 0; k <= kLabelBytes[i]; ++k) printf("%02x", (unsigned char)kLabels[i][k]);
+    printf("\\n");
+  }
+  return 0;
+}
+"""
+
+
+@pytest.fixture
+def strange(bundle, tmp_path):
+    """Return a folder of snippets whose class names are hard to write as literals."""
+    summary = summarize(bundle / "model_int8.tflite")
+    target = replace(summary.outputs[0], shape=(1, len(STRANGE)))
+    changed = replace(summary, labels=STRANGE, outputs=(target,))
+    write_snippets(changed, tmp_path, arena_bytes=1, arena_note="A guess.")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("compilers", "file", "standard"),
+    [
+        (("cc", "gcc", "clang"), "program.c", "c99"),
+        (("c++", "g++", "clang++"), "program.cc", "c++11"),  # both read trigraphs
+    ],
+)
+def test_strange_class_names_compile_to_the_same_bytes(strange, compilers, file, standard):
+    compiler = next(filter(None, map(shutil.which, compilers)), None)
+    if compiler is None:
+        pytest.skip("no compiler")
+    (strange / file).write_text(STRANGE_PROGRAM)
+    command = [compiler, f"-std={standard}", "-Wall", "-Wtrigraphs", "-Werror", "-o", "program"]
+    subprocess.run([*command, file, "-lm"], check=True, cwd=strange)
+    done = subprocess.run([strange / "program"], capture_output=True, text=True, check=True)
+    assert [bytes.fromhex(line) for line in done.stdout.split()] == [
+        label.encode() + b"\0" for label in STRANGE
+    ]
+
+
+def kotlin_text(inner):
+    """Return what Kotlin reads in a literal, by the escapes of its grammar."""
+
+    def unit(match):
+        code = match[1] or match[2]
+        return chr(int(code, 16)) if match[1] else code
+
+    assert not re.search(r'(?<!\\)(?:\\\\)*[$"]', inner)
+    text = re.sub(r"\\(?:u([0-9a-f]{4})|([\\\"$]))", unit, inner)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def swift_text(inner):
+    """Return what Swift reads in a literal, by the escapes of its grammar."""
+
+    def scalar(match):
+        return chr(int(match[1], 16)) if match[1] else match[2]
+
+    assert not re.search(r'(?<!\\)(?:\\\\)*"', inner)
+    return re.sub(r"\\(?:u\{([0-9a-f]{1,8})\}|([\\\"]))", scalar, inner)
+
+
+@pytest.mark.parametrize(
+    ("file", "read_literal"), [("Classifier.kt", kotlin_text), ("Classifier.swift", swift_text)]
+)
+def test_strange_class_names_are_literals_of_the_apps_languages(strange, file, read_literal):
+    written = (strange / file).read_bytes().decode()
+    assert all(each.isprintable() or each == "\n" for each in written)
+    start = written.index("LABELS = listOf(" if "kt" in file else "static let labels = [")
+    lines = [line.strip() for line in written[start:].split("\n")[1 : len(STRANGE) + 1]]
+    assert all(line[0] == '"' and line[-2:] == '",' for line in lines)
+    assert tuple(read_literal(line[1:-2]) for line in lines) == STRANGE
+
+
 def test_the_snippets_have_this_models_numbers(bundle):
     output = read(bundle).output
     scale, zero = repr(output.scale), output.zero_point

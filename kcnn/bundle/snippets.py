@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from kcnn.bundle.literals import c_string, kotlin_string, swift_string
 from kcnn.bundle.manifest import Score
 from kcnn.litert import TFLiteSummary
 from kcnn.runtimes.runtime import ROUNDING
@@ -68,11 +69,13 @@ def write_readme(
 def _facts(summary: TFLiteSummary) -> dict[str, Any]:
     source, target = summary.inputs[0], summary.outputs[0]
     _, height, width, channels = source.shape
+    labels = summary.labels or tuple(map(str, range(target.shape[1])))
     return {
         "height": height,
         "width": width,
         "channels": channels,
-        "labels": summary.labels or tuple(map(str, range(target.shape[1]))),
+        "labels": labels,
+        "nul_in_labels": any("\0" in label for label in labels),
         "scale": repr(target.scale),
         "zero_point": target.zero_point,
         "probabilities": target.name == "probabilities",
@@ -88,8 +91,9 @@ def _write(path: Path, values: Mapping[str, Any]) -> Path:
         keep_trailing_newline=True,
         autoescape=False,  # source code and Markdown, not HTML  # noqa: S701
     )
-    environment.filters["text"] = _string
-    path.write_text(environment.get_template(f"{path.name}.j2").render(values))
+    environment.filters |= {"kotlin": kotlin_string, "swift": swift_string, "c": c_string}
+    source = environment.get_template(f"{path.name}.j2").render(values)
+    path.write_text(source, encoding="utf-8", newline="\n")
     return path
 
 
@@ -100,9 +104,3 @@ def micro_operators(names: Sequence[str]) -> list[str]:
     ['Conv2D', 'FullyConnected', 'PadV2']
     """
     return [_MICRO_NAMES.get(name) or name.title().replace("_", "") for name in names]
-
-
-def _string(value: str) -> str:
-    """Return a text as a string literal that all these languages read."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return f'"{escaped}"'
