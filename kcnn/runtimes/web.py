@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kcnn.runtimes.browser import Find, open_page
+from kcnn.runtimes.browser import open_page
 from kcnn.runtimes.installation import (
     LITERT_JS_VERSION,
     PAGE,
@@ -17,6 +17,7 @@ from kcnn.runtimes.installation import (
 )
 from kcnn.runtimes.page import FILES as PAGE_FILES
 from kcnn.runtimes.page import write_page
+from kcnn.runtimes.page_server import Find
 from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
 
 _BATCH = 64

@@ -1,7 +1,7 @@
 // Classifies pictures with LiteRT.js. `page.json` describes the model's input and output.
 //
 // With `?verify` the page needs no visitor: it fetches images, classifies them, and posts the
-// outputs, or the error, to `/result`.
+// outputs, or the error, to `result`.
 
 const ARRAYS = { uint8: Uint8Array, float32: Float32Array };
 const SHOWN_CLASSES = 5;
@@ -74,7 +74,7 @@ async function verify(classifier, page) {
   return { outputs, milliseconds: median(milliseconds), browser: navigator.userAgent };
 }
 
-const post = (result) => fetch("/result", { method: "POST", body: JSON.stringify(result) });
+const post = (result) => fetch("result", { method: "POST", body: JSON.stringify(result) });
 
 // ---- with a visitor
 
