@@ -67,7 +67,7 @@ def test_the_page_is_served_and_its_result_taken(served):
     assert ask(address, f"{address.path}/classify.js") == (200, b"code")
     body = json.dumps({"outputs": [1]}).encode()
     assert ask(address, f"{address.path}/result", method="POST", body=body) == (200, b"")
-    assert visits.results.get_nowait() == {"outputs": [1]}
+    assert visits.results.get(timeout=10) == {"outputs": [1]}
 
 
 def test_every_server_has_its_own_token():
