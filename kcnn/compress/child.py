@@ -20,6 +20,8 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from kcnn.child_process import die_with_parent
+
 logger = logging.getLogger("kcnn")
 
 _ENVIRONMENT = {
@@ -89,12 +91,13 @@ def start_child(*folders: Path) -> Iterator[Child]:
     """Start a child that does the job of each folder in turn, and yield it.
 
     `to_keras2.write_job` writes the folders. Leaving the `with` block ends the child, also after an
-    error.
+    error. If this process is killed, the child ends too: on Linux at once, elsewhere at the end of
+    its standard input.
     """
     # A file, not a pipe: a full pipe would block the child until somebody reads it.
     with open(folders[0] / "errors.txt", "w+b") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kcnn.compress.bridge", *map(str, folders)],
+            die_with_parent([sys.executable, "-P", "-m", "kcnn.compress.bridge", *folders]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

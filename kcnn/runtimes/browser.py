@@ -6,6 +6,7 @@ import tempfile
 import time
 from typing import Any
 
+from kcnn.child_process import die_with_parent
 from kcnn.runtimes.page_server import Find, Visits, serve
 from kcnn.runtimes.process import end
 
@@ -43,7 +44,7 @@ def open_page(chromium: str, find: Find, path: str, *, timeout: float) -> dict[s
         command = [chromium, *_FLAGS, f"--user-data-dir={profile}", f"{address}/{path}"]
         try:
             process = subprocess.Popen(
-                command,
+                die_with_parent(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

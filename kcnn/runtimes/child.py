@@ -6,8 +6,10 @@ model that crashes native code ends this process, and not that of the user.
 
 import json
 import os
+import stat
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib import import_module, metadata
@@ -23,12 +25,27 @@ LARGEST_ARENA = 2**28
 
 def main(folder: Path) -> None:
     """Do the job in a folder, and write `report.json` there: the results, or the error."""
+    end_with_parent()
     job = json.loads((folder / "job.json").read_text())
     try:
         report = {"classify": classify, "time": take_turns}[job["task"]](folder, job)
     except Exception as error:  # a runtime may raise anything on a damaged file
         report = {"error": f"{type(error).__name__}: {error}"}
     (folder / "report.json").write_text(json.dumps(report))
+
+
+def end_with_parent() -> None:
+    """End this process at the end of its standard input, if that is a pipe that the parent holds.
+
+    On Linux it is none: there the kernel ends this process with its parent.
+    """
+
+    def wait() -> None:
+        os.read(0, 1)
+        os._exit(1)
+
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=wait, daemon=True).start()
 
 
 def classify(folder: Path, job: dict) -> dict:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kcnn.child_process import LINUX, die_with_parent
 from kcnn.errors import one_line
 from kcnn.runtimes.runtime import Run, Task
 
@@ -75,6 +76,8 @@ def run_program(
 ) -> tuple[int, str]:
     """Run a program to its end; return its exit status and what it wrote to standard error.
 
+    If this process is killed, the program ends too, see `kcnn.child_process`.
+
     Raises:
         RuntimeError: the program does not exist, or took longer than `timeout` seconds; it is then
             ended, with all processes that it started.
@@ -83,9 +86,10 @@ def run_program(
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
-                command,
+                die_with_parent(command),
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                # A `child.py` ends at the end of this pipe, when this process ends.
+                stdin=subprocess.DEVNULL if LINUX else subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 # Ctrl-C reaches this process only, which then ends the program and its children.
@@ -101,6 +105,8 @@ def run_program(
             ) from None
         finally:
             end(process)
+            if process.stdin:
+                process.stdin.close()
         errors.seek(0)
         return status, errors.read().decode(errors="replace")
 
