@@ -1,7 +1,9 @@
 """Arrays are what `load` makes batches of, and come without TensorFlow."""
 
+import io
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -72,7 +74,30 @@ IMAGES, LABELS = np.zeros((4, 6, 8, 3), np.uint8), np.array([0, 1, 0, 1])
         ({"train_images": IMAGES[0], "train_labels": LABELS}, "must be uint8"),
         ({"train_images": IMAGES, "train_labels": LABELS[:3]}, "must be 4 class numbers"),
         ({"train_images": IMAGES, "train_labels": LABELS - 1}, "must be 4 class numbers"),
-        ({"train_images": IMAGES, "train_labels": LABELS, "class_names": ["a"]}, "names 1 class"),
+        (
+            {"train_images": IMAGES, "train_labels": LABELS, "class_names": ["a"]},
+            r"of 0 to 0. Received: train_labels\[1\] = 1$",
+        ),
+        *(
+            ({"train_images": IMAGES, "train_labels": [0, 1, label, 1]}, message)
+            for label, message in [
+                (10**9, r"train_labels\[2\] = 1000000000$"),
+                (2**32 + 1, r"train_labels\[2\] = 4294967297$"),
+                (4, r"4 class numbers of 0 to 3. Received: train_labels\[2\] = 4$"),
+                (-1, r"train_labels\[2\] = -1$"),
+                (0.5, r"train_labels\[2\] = 0.5$"),
+                (np.nan, r"train_labels\[2\] = nan$"),
+            ]
+        ),
+        (
+            {
+                "train_images": IMAGES,
+                "train_labels": LABELS,
+                "test_images": IMAGES,
+                "test_labels": LABELS + 3,
+            },
+            r"test_labels\[1\] = 4$",
+        ),
         (
             {
                 "train_images": IMAGES,
@@ -88,6 +113,36 @@ def test_a_file_of_other_arrays_is_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "own.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         load_arrays(f"arrays:{tmp_path}/own.npz")
+
+
+HEADER = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4, 6, 8, 3), }"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        HEADER.replace(b"(4, 6, 8, 3)", b"(4, 6, 8, 3 "),  # TokenError
+        HEADER.replace(b"(4, 6, 8, 3)", b"(4, 6e, 8, )"),  # SyntaxError
+        HEADER.replace(b"(4, 6, 8, 3)", b"(9**9**9,  )"),
+        HEADER.replace(b"(4, 6, 8, 3)", b"(99999999999,)"),  # MemoryError or too few bytes
+        HEADER.replace(b"4", b"9" * 40),  # OverflowError
+        HEADER.replace(b"|u1", b"\xff\xff\xff"),
+    ],
+)
+def test_a_damaged_header_names_its_file(tmp_path, header):
+    path = tmp_path / "own.npz"
+    file = io.BytesIO()
+    np.save(file, IMAGES)
+    whole = file.getvalue()
+    assert HEADER in whole
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train_images.npy", whole.replace(HEADER, header.ljust(len(HEADER))))
+        labels = io.BytesIO()
+        np.save(labels, LABELS)
+        archive.writestr("train_labels.npy", labels.getvalue())
+    with pytest.raises(ValueError, match=r"own\.npz' is no file of arrays") as caught:
+        load_arrays(f"arrays:{path}")
+    assert "\n" not in str(caught.value)
 
 
 def test_what_cannot_be_had_is_refused(tmp_path, monkeypatch):

@@ -17,7 +17,18 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from kcnn.data import Folder, ImageReader, Opened, labelled, load, read_image, source
+from kcnn import train
+from kcnn.data import (
+    Folder,
+    ImageReader,
+    LabelledImages,
+    Opened,
+    labelled,
+    load,
+    load_arrays,
+    read_image,
+    source,
+)
 from kcnn.data.splits import stratified_order
 
 NUM_CLASSES = 3
@@ -543,6 +554,103 @@ def test_tfds_set_that_is_not_fit_is_refused(tfds_dir):
         load("kcnn_pictures/no_label", data_dir=tfds_dir)
 
 
+def tfds_file(tfds_dir, copied):
+    return str(next(Path(tfds_dir).rglob(f"plain/**/{copied.name}")))
+
+
+def write_records(file, records):
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_records_are_counted(tfds_dir, tmp_path, split):
+    shutil.copytree(tfds_dir, tmp_path, dirs_exist_ok=True)
+    file = next(tmp_path.rglob(f"plain/**/*{split}*tfrecord*"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(str(file))]
+    for count in (len(records) - 7, len(records) + 1):
+        write_records(file, (records * 2)[:count])
+        said = rf"{split} split in .*plain.* has {count} records, .* says {len(records)}: "
+        with pytest.raises(RuntimeError, match=said):
+            load("kcnn_pictures/plain", data_dir=tmp_path)
+    file.unlink()
+    with pytest.raises(RuntimeError, match=f"There is no record file '.*{file.name}'"):
+        load("kcnn_pictures/plain", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("label", [3, 2**32 + 1, -2])
+def test_a_label_of_no_class_is_refused_in_a_tfds_set(tfds_dir, tmp_path, label):
+    shutil.copytree(tfds_dir, tmp_path, dirs_exist_ok=True)
+    for split in ("train", "test"):
+        file = next(tmp_path.rglob(f"plain/**/*{split}*tfrecord*"))
+        records = [record.numpy() for record in tf.data.TFRecordDataset(str(file))]
+        example = tf.train.Example.FromString(records[5])
+        example.features.feature["label"].int64_list.value[0] = label
+        write_records(file, [*records[:5], example.SerializeToString(), *records[6:]])
+        with pytest.raises(
+            ValueError, match=rf"{split} labels of .*kcnn_pictures.*\[5\] = {label}$"
+        ):
+            load("kcnn_pictures/plain", data_dir=tmp_path)
+        write_records(file, records)
+
+
+class InRam:
+    """A source of your own."""
+
+    mirror = True
+
+    def __init__(self, images, labels):
+        self.opened = Opened(LabelledImages(images, labels), None, ("a", "b"))
+
+    def open(self, data_dir):
+        return self.opened
+
+
+BAD_LABELS = [
+    ([10**9], r"\[7\] = 1000000000$"),
+    ([2**32 + 1], r"\[7\] = 4294967297$"),
+    ([-1], r"\[7\] = -1$"),
+    ([2], r"\[7\] = 2$"),
+    ([0.5], r"as integers. Received: float64, train labels\[7\] = 0.5$"),
+    ([np.nan], r"as integers. Received: float64, train labels\[7\] = nan$"),
+    ([1.0], r"as integers. Received: float64, train labels\[0\] = 0.0$"),
+    (["b"], r"as integers. Received: <U\d+, train labels\[0\] = 0$"),
+    ([1, 1], r"must be 60 class numbers of 0 to 1. Received: int64 of shape \(61,\)"),
+]
+
+
+@pytest.mark.parametrize(("last", "message"), BAD_LABELS)
+def test_labels_of_your_own_source_are_checked_before_they_are_cast(last, message):
+    images, _ = pictures(60)
+    labels = np.concatenate([np.arange(60 - 1) % 2, last])
+    labels[[7, 59]] = labels[[59, 7]]
+    source_of_mine = InRam(images, labels)
+    with pytest.raises(ValueError, match=message):
+        load(source_of_mine, batch_size=4)
+    with pytest.raises(ValueError, match=message):
+        load_arrays(source_of_mine)
+
+
+@pytest.mark.parametrize("scale", [lambda x: x / 255, lambda x: x / 127.5 - 1, lambda x: x // 200])
+def test_scaled_pixels_are_warned_of_once(caplog, scale):
+    images, _ = pictures(60)
+    labels = np.arange(60) % 2
+    data = load(InRam(images, labels), batch_size=4)
+    assert not caplog.records or "raw pixels" not in caplog.text
+    scaled = scale(images).astype(np.float32 if scale(images).dtype != np.uint8 else np.uint8)
+    if scaled.dtype == np.uint8:
+        load(InRam(scaled, labels), batch_size=4)
+    else:
+        own = data.train.map(lambda x, y: (tf.cast(scale(tf.cast(x, tf.float32)), tf.float32), y))
+        model = keras.Sequential(
+            [keras.Input(data.image_shape), keras.layers.Flatten(), keras.layers.Dense(2)]
+        )
+        train(model, dataclasses.replace(data, train=own), epochs=2)
+    (warning,) = [each for each in caplog.records if "raw pixels" in each.getMessage()]
+    assert "The images of 'train'" in warning.getMessage()
+
+
 def test_damaged_tfds_set_is_named(tfds_dir, tmp_path):
     shutil.copytree(tfds_dir, tmp_path, dirs_exist_ok=True)
     file = next(tmp_path.rglob("plain/**/*train*tfrecord*"))
@@ -551,7 +659,17 @@ def test_damaged_tfds_set_is_named(tfds_dir, tmp_path):
         file.write_bytes(whole[:length])
         with pytest.raises(RuntimeError, match=rf"{file.name}' is damaged or cut off at byte \d+"):
             load("kcnn_pictures/plain", data_dir=tmp_path)
-    file.write_bytes(whole.replace(b"IDAT", b"IDOT"))
+    for place in (3, 10, 200, len(whole) - 1):  # length, its checksum, payload, its checksum
+        changed = bytearray(whole)
+        changed[place] ^= 4
+        file.write_bytes(changed)
+        with pytest.raises(RuntimeError, match=rf"{file.name}' is damaged or cut off at byte \d+"):
+            load("kcnn_pictures/plain", data_dir=tmp_path)
+    records = [record.numpy() for record in tf.data.TFRecordDataset(tfds_file(tfds_dir, file))]
+    write_records(file, [*records[:-1], b"\xff" * 40])
+    with pytest.raises(RuntimeError, match=rf"{file.name}' is damaged or cut off at byte \d+"):
+        load("kcnn_pictures/plain", data_dir=tmp_path)
+    write_records(file, [record.replace(b"IDAT", b"IDOT") for record in records])
     with pytest.raises(ValueError, match="An image cannot be decoded") as caught:
         load("kcnn_pictures/plain", batch_size=8, data_dir=tmp_path)
     assert "\n" not in str(caught.value)

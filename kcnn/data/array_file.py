@@ -5,20 +5,17 @@ compressed: it is then read as fast as it is copied, and its checksums still rev
 """
 
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from kcnn.data.checks import check_labels
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Opened
 from kcnn.errors import one_line
 from kcnn.run_dir import atomic
-
-_DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -75,20 +72,20 @@ def read(path: Path) -> tuple[Opened, str]:
     Raises:
         ValueError: If the file is damaged or does not hold such arrays.
     """
-    try:
+    try:  # NumPy raises many kinds of errors of a damaged file, such as tokenize.TokenError
         # Opened here, because NumPy would leave a file open that is no archive.
         with path.open("rb") as opened, NpzFile(opened, allow_pickle=False) as file:
-            train, test = (_part(file, name) for name in ("train", "test"))
             note = str(file["note"]) if "note" in file else ""
-            names = tuple(map(str, file["class_names"])) if "class_names" in file else None
-    except _DAMAGE as error:
+            names = tuple(map(str, file["class_names"])) if "class_names" in file else ()
+            # Where no names say how many classes there are, each has an image at least.
+            most = len(names) or (len(file["train_labels"]) if "train_labels" in file else 0)
+            train, test = (_part(file, name, most) for name in ("train", "test"))
+    except Exception as error:
         raise ValueError(f"{str(path)!r} is no file of arrays: {one_line(error)}") from error
     if not train:
         raise ValueError(f"{str(path)!r} has no train_images and train_labels.")
     highest = max(int(part.labels.max(initial=0)) for part in (train, test) if part)
     names = names or tuple(str(label) for label in range(highest + 1))
-    if highest >= len(names):
-        raise ValueError(f"{str(path)!r} names {len(names)} classes and has label {highest}.")
     if test and test.image_shape != train.image_shape:
         raise ValueError(
             f"{str(path)!r} has training images of {train.image_shape} and test images of "
@@ -97,7 +94,7 @@ def read(path: Path) -> tuple[Opened, str]:
     return Opened(train, test, names), note
 
 
-def _part(file: NpzFile, name: str) -> LabelledImages | None:
+def _part(file: NpzFile, name: str, num_classes: int) -> LabelledImages | None:
     if f"{name}_images" not in file:
         return None
     images, labels = file[f"{name}_images"], file[f"{name}_labels"]
@@ -105,9 +102,5 @@ def _part(file: NpzFile, name: str) -> LabelledImages | None:
         raise ValueError(
             f"{name}_images must be uint8 [N, H, W, 1 or 3], is {images.dtype} {images.shape}"
         )
-    whole = np.issubdtype(labels.dtype, np.integer) and labels.shape == images.shape[:1]
-    if not whole or labels.min(initial=0) < 0:
-        raise ValueError(
-            f"{name}_labels must be {len(images)} class numbers, are {labels.dtype} {labels.shape}"
-        )
-    return LabelledImages(images, labels.astype(np.int32))
+    labels = check_labels(f"{name}_labels", labels, len(images), num_classes)
+    return LabelledImages(images, labels)

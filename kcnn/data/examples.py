@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
+from kcnn.data.checks import check_labels
 from kcnn.data.labelled import ImageReader, LabelledImages
 
 PARALLEL_CALLS = 2
@@ -53,13 +54,18 @@ class Examples:
 
     @classmethod
     def from_arrays(cls, images: np.ndarray, labels: np.ndarray) -> Self:
-        """Hold uint8 images [N, H, W, C] and their labels [N] in RAM."""
+        """Hold uint8 images [N, H, W, C] and their labels [N] in RAM.
+
+        Raises:
+            ValueError: If a label is no integer of at least 0.
+        """
+        labels = check_labels("labels", labels, len(images), None)
         held = in_main_memory(images)
 
         def fetch(indices: tf.Tensor) -> tf.Tensor:
             return tf.gather(held, indices)
 
-        return cls(labels.astype(np.int32), images.shape[1:], fetch)
+        return cls(labels, images.shape[1:], fetch)
 
     @classmethod
     def from_reader(cls, reader: ImageReader) -> Self:

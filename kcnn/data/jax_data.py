@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kcnn.data.arrays import Arrays
+from kcnn.data.checks import check_labels, check_pixels
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.operations import Augment, chain
 from kcnn.data.splits import check_arguments, check_batch_size
@@ -60,6 +61,10 @@ class JaxData:
     def __post_init__(self) -> None:
         """Check the arguments."""
         check_arguments(seed=self.seed)
+        for name in ("train", "validation", "test"):
+            part = getattr(self.arrays, name)
+            check_labels(f"{name} labels", part.labels, len(part.images), len(self.class_names))
+        check_pixels("train", self.arrays.train.images)
         check_batch_size(self.batch_size, self.num_train)
         if any(step.own is not None for step in chain(self.augment, "jax")):
             from kcnn.data.jax_augment import check_own  # imported late, because it imports JAX

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kcnn.checks import check_count
 from kcnn.data import labelled
 from kcnn.data.augment import augmentation, check_own
+from kcnn.data.checks import check_pixels
 from kcnn.data.examples import as_examples
 from kcnn.data.feed import Shuffled, in_order
 from kcnn.data.mixing import mixing
@@ -59,6 +60,17 @@ class Data:
     num_test: int
     steps_per_epoch: int
     shuffled: Shuffled | None = field(default=None, compare=False, repr=False)
+
+    def check_pixels(self) -> None:
+        """Log a warning if a `train` of your own yields images of 0..1 or -1..1, not of 0 to 255.
+
+        Only a dataset of floats is looked at: its first batch is read.
+        """
+        spec = cast("Any", self.train.element_spec)
+        own = self.shuffled is None or self.shuffled.train is not self.train
+        if own and isinstance(spec, tuple) and getattr(spec[0], "dtype", tf.uint8).is_floating:
+            for images, *_ in self.train.take(1):
+                check_pixels("train", np.asarray(images))
 
     def batches(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
         """Return all training batches from this step of this epoch on, without end.
@@ -148,6 +160,8 @@ def load(
     origin = name if isinstance(name, Source) else source(name)
     change = augmentation(augment, mirror=origin.mirror)  # raises before anything is read
     opened = origin.open(data_dir)
+    if isinstance(opened.train, labelled.LabelledImages):
+        check_pixels("train", opened.train.images)
     parts = split(opened, validation, seed, limit)
     check_batch_size(batch_size, len(parts[0]))
     held = sum(part.num_bytes for part in parts) <= labelled.RAM_LIMIT

@@ -8,35 +8,51 @@ https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
 import os
-import struct
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 _HEAD, _TAIL = 12, 4
-_SCAN_BUFFER = 1 << 20
+_SCAN_BUFFER, _SCAN_BATCH = 1 << 20, 32
 
 
 def scan(path: str | os.PathLike) -> Iterator[tuple[int, bytes]]:
     """Yield each record of a TFRecord file, after the byte at which it begins.
 
+    TensorFlow reads it, and checks both checksums of each record.
+
     Raises:
-        RuntimeError: If the file ends in the middle of a record.
+        RuntimeError: If the file is missing, a byte has changed or the file ends within a record.
     """
-    with open(path, "rb", buffering=_SCAN_BUFFER) as file:
-        size = os.fstat(file.fileno()).st_size
-        position = 0
-        while head := file.read(_HEAD):
-            position += _HEAD
-            length = struct.unpack("<Q", head[:8])[0] if len(head) == _HEAD else -1
-            if not 0 <= length <= size - position - _TAIL:
-                raise RuntimeError(
-                    f"Record file {os.fspath(path)!r} is damaged or cut off at byte {position}. "
-                    "Delete its folder and prepare the data set again."
-                )
-            yield position, file.read(length + _TAIL)[:-_TAIL]
-            position += length + _TAIL
+    records = tf.data.TFRecordDataset(os.fspath(path), buffer_size=_SCAN_BUFFER)
+    position = 0
+    try:
+        for batch in records.batch(_SCAN_BATCH).as_numpy_iterator():
+            for record in batch:
+                position += _HEAD
+                yield position, record
+                position += len(record) + _TAIL
+    except tf.errors.OpError as error:
+        found = re.search(r"record at (\d+)", error.message)
+        raise damaged(path, int(found[1]) if found else position) from None
+    if os.path.getsize(path) != position:  # fewer bytes than a head, which TensorFlow lets pass
+        raise damaged(path, position)
+
+
+def damaged(path: str | os.PathLike, position: int) -> RuntimeError:
+    """Return the error for a record file that cannot be read from a byte on."""
+    if not os.path.isfile(path):
+        return RuntimeError(
+            f"There is no record file {os.fspath(path)!r}. Delete its folder and prepare the data "
+            "set again."
+        )
+    return RuntimeError(
+        f"Record file {os.fspath(path)!r} is damaged or cut off at byte {position}. "
+        "Delete its folder and prepare the data set again."
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kcnn.checks import check_count
+from kcnn.data.checks import check_labels
+from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Opened
 
 if TYPE_CHECKING:
@@ -49,8 +51,13 @@ def split(
             them, and this many test images. Which ones does not depend on the seed.
 
     Raises:
-        ValueError: If a set would be empty or a class would have no training image.
+        ValueError: If a label is of no class, a set would be empty, or a class would have no
+            training image.
     """
+    for name, part in {"train": opened.train, "test": opened.test}.items():
+        if part is not None:
+            count = len(part.images if isinstance(part, LabelledImages) else part)
+            check_labels(f"{name} labels", part.labels, count, len(opened.class_names))
     train, test = opened.train, opened.test
     if test is None:
         test, train = _cut(train, round(TEST_FRACTION * len(train)), _FIXED_SEED)

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from google.protobuf.message import DecodeError
 
 from kcnn.data import tfds_builder
+from kcnn.data.checks import check_labels, check_record_count
 from kcnn.data.examples import Examples
 from kcnn.data.opened import Opened
-from kcnn.data.records import RecordIndex, scan
+from kcnn.data.records import RecordIndex, damaged, scan
 
 ImageSize = tuple[int, int] | None
 
@@ -122,8 +124,23 @@ def _index(
     places, labels = [], []
     for file, path in enumerate(paths):
         for offset, record in scan(path):
-            feature = tf.train.Example.FromString(record).features.feature[label_key]
-            labels.append(feature.int64_list.value[0])
+            labels.append(_label(record, label_key, path, offset))
             places.append((file, offset, len(record)))
+    said = builder.info.splits[split].num_examples
+    check_record_count(split, len(places), said, builder.data_path)
     files, offsets, lengths = np.array(places, np.int64).reshape(-1, 3).T
-    return RecordIndex(paths, files, offsets, lengths), np.array(labels, np.int32)
+    checked = check_labels(
+        f"{split} labels of data set {builder.name!r}",
+        np.array(labels, np.int64),
+        len(labels),
+        _features(builder).label.num_classes,
+        lowest=-1 if split != "train" else 0,
+    )
+    return RecordIndex(paths, files, offsets, lengths), checked
+
+
+def _label(record: bytes, key: str, path: str, offset: int) -> int:
+    try:
+        return tf.train.Example.FromString(record).features.feature[key].int64_list.value[0]
+    except (DecodeError, IndexError):
+        raise damaged(path, offset) from None

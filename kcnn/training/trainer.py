@@ -56,6 +56,8 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     """
     check_count("epochs", epochs)
     check_fit(model, data.image_shape, len(data.class_names))
+    if not isinstance(data, JaxData):  # whose arrays were checked when it was made
+        data.check_pixels()
     check_devices()
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
