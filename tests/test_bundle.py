@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from crash import crash_trial_of
 from sklearn.datasets import load_digits
 
 from kcnn import models
@@ -487,6 +488,13 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
     (copied / "bundle.json").write_bytes(b" " * (2**24 + 1))
     with pytest.raises(ValueError, match="more than 16,777,216 bytes"):
         read(copied)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the child through /proc")
+def test_a_model_that_crashes_litert_is_refused(bundle):
+    crash_trial_of(os.getpid())
+    with pytest.raises(ValueError, match=r"model_int8\.tflite.*\(SIGSEGV\)"):
+        verify(bundle, runtimes=["litert"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from kcnn.errors import one_line
 from kcnn.evaluation import predictor
 from kcnn.litert import summarize
 from kcnn.litert.classifier import check_classifier
+from kcnn.litert.trial import try_file
 from kcnn.runtimes import RUNTIMES, Run, Runtime, find_runtime
 from kcnn.runtimes.runtime import TIMEOUT
 
@@ -76,7 +77,9 @@ def verify(
 
 def _check_model(folder: Path, manifest: Manifest) -> None:
     """Check that the model is what the manifest says."""
-    summary = summarize(inside(folder, manifest.model))
+    file = inside(folder, manifest.model)
+    try_file(file, run=False)
+    summary = summarize(file)
     check_classifier(summary)
     found = (*summary.inputs, *summary.outputs)
     if {tensor.dtype for tensor in found} != {"int8"} or len(found) != 2:

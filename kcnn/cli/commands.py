@@ -61,6 +61,10 @@ def evaluate(
     from kcnn.evaluation import evaluate as score
 
     file = model_file(path)
+    if file.suffix == ".tflite":
+        from kcnn.litert.trial import try_file
+
+        try_file(file, run=True)
     loaded = load_data(file, data, data_dir)
     evaluation = score(file, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
@@ -83,7 +87,9 @@ def inspect(
         _inspect_run(path)
     elif path.suffix == ".tflite":
         from kcnn.litert import summarize
+        from kcnn.litert.trial import try_file
 
+        try_file(path, run=False)
         show.tflite(summarize(path))
     else:
         start_tensorflow()
