@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kcnn.data import ArrayFile, labelled, load, load_arrays, source
+from kcnn.data import (
+    ArrayFile,
+    Arrays,
+    JaxData,
+    LabelledImages,
+    labelled,
+    load,
+    load_arrays,
+    source,
+)
 
 
 def joined(dataset):
@@ -166,3 +175,12 @@ def test_no_tensorflow_is_loaded(folder, name):
     )
     command = [sys.executable, "-c", code, name.format(folder)]
     assert subprocess.run(command, timeout=600).returncode == 0
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_labels_of_arrays_of_your_own_are_checked(part):
+    parts = {name: LabelledImages(IMAGES, LABELS) for name in ("train", "validation", "test")}
+    JaxData(Arrays(**parts, class_names=("a", "b")), batch_size=2)
+    parts[part] = LabelledImages(IMAGES, LABELS + np.array([0, 0, 2**32, 0]))
+    with pytest.raises(ValueError, match=rf"{part} labels\[2\] = 4294967296$"):
+        JaxData(Arrays(**parts, class_names=("a", "b")), batch_size=2)
