@@ -10,8 +10,8 @@ from pathlib import Path
 
 # What a run itself may write. Each stage says which files it writes.
 _OWN = (
+    "recipe.json",  # first: without it no run goes on
     "run.json",
-    "recipe.json",
     "report.json",
     "history.csv",
     "labels.txt",
@@ -54,7 +54,7 @@ class RunDir:
             raise ValueError(f"{str(self.path)!r} is a file; a run needs a folder.")
         if not self.path.is_dir() or all(file.name[0] == "." for file in self.path.iterdir()):
             return  # hidden files are the lock, and what a killed write left
-        if not self.recipe.is_file():
+        if not (self.recipe.is_file() or self.journal.is_file()):
             raise ValueError(
                 f"{str(self.path)!r} holds files that are no run: name another folder."
             )
@@ -65,20 +65,23 @@ class RunDir:
             )
 
     def start(self, stage_files: Iterable[str] = ()) -> None:
-        """Make the folder, and remove the files of an earlier run from it.
+        """Make the folder, and remove the files of an earlier run from it, but not the journal.
 
         Args:
             stage_files: Patterns of the names of the files that stages wrote.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         for file in self.files(stage_files):
-            file.unlink()
+            if file != self.journal:
+                file.unlink()
         for folder in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of writes that were killed."""
-        for file in self.path.glob(".*-????????.*"):
+        pattern = ".*-????????.*"
+        checkpoints = self.best.parent
+        for file in (*self.path.glob(pattern), *checkpoints.rglob(pattern)):
             file.unlink(missing_ok=True)
 
     def files(self, stage_files: Iterable[str] = ()) -> list[Path]:

@@ -1,5 +1,6 @@
 """The best model so far, in one file that is whole at every moment."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class BestModel(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save the model if it is better."""
         value = float((logs or {})[self.monitor])
+        if not math.isfinite(value):
+            return
         if self._best is not None and self._sign * value <= self._sign * self._best:
             return
         model: Any = self.model

@@ -107,7 +107,7 @@ def _inspect_run(folder: Path) -> None:
     run_dir = RunDir(folder)
     journal = Journal.read(run_dir)
     if journal and not journal.finished:
-        done = ", ".join(journal.steps) or "nothing"
+        done = ", ".join(journal.earlier) or "nothing"
         console.print(f"an unfinished run; done so far: {done}", markup=False)
     if run_dir.report.is_file() or journal is None:
         show.receipts(load(run_dir.report))

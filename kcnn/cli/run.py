@@ -52,7 +52,8 @@ def run(  # noqa: PLR0913 - one argument for each flag
 
     file = recipe_files.load(recipe)
     folder = out or Path("saved_models") / file.name
-    with importable(file.path.parent), _stopping_well(folder):  # own code may lie beside the recipe
+    # The user's own code may lie beside the recipe.
+    with importable(file.path.parent), _stopping_well(folder, overwrite=overwrite):
         content = _changed(file.content, assignments or [], smoke=smoke)
         flags = {"control": control, "resume": resume, "deterministic": deterministic}
         _run(content, file.name, folder, data_dir, overwrite, flags)
@@ -72,7 +73,8 @@ def _run(
     from kcnn.run_dir import RunDir
 
     if isinstance(content, Recipe):  # before the seconds that a backend takes to start
-        find_unfinished(content, RunDir(folder), overwrite=overwrite, resume=flags["resume"])
+        asked = {name: flags[name] for name in ("resume", "deterministic")}
+        find_unfinished(content, RunDir(folder), overwrite=overwrite, **asked)
     elif given := [flag for flag, value in flags.items() if value]:
         raise ValueError(f"--{given[0]} is for recipes, not for comparisons.")
     start_backend()
@@ -89,24 +91,37 @@ def _run(
 
 
 @contextmanager
-def _stopping_well(folder: Path) -> Iterator[None]:
+def _stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
     """End on Ctrl-C, SIGTERM or SIGHUP in one line that says how to go on."""
+    from kcnn.training.interruption import Interrupted
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        raise Interrupted(number)
 
-    for each in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, each):
-            signal.signal(getattr(signal, each), stop)
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.getsignal(each) for each in (getattr(signal, name) for name in names)}
+    caught = {each: old for each, old in before.items() if old == signal.SIG_DFL}
+    for each in caught:  # not SIGHUP under nohup, which ignores it
+        signal.signal(each, stop)
     try:
         yield
-    except (KeyboardInterrupt, SystemExit) as stopped:
-        number = getattr(stopped, "signal", signal.SIGINT)
-        code = stopped.code if isinstance(stopped, SystemExit) else 128 + number
-        console.print(
-            f"\nStopped. What is done is kept in {folder}/: the same command goes on from there.",
-        )
-        raise typer.Exit(code if isinstance(code, int) else 1) from None
+    except KeyboardInterrupt as stopped:
+        console.print(f"\nStopped.{_how_to_go_on(folder, overwrite=overwrite)}")
+        raise typer.Exit(128 + getattr(stopped, "signal", signal.SIGINT)) from None
+    finally:
+        for each, old in caught.items():
+            signal.signal(each, old)
+
+
+def _how_to_go_on(folder: Path, *, overwrite: bool) -> str:
+    from kcnn.pipeline.replace import beside
+
+    command = "the same command"
+    if overwrite and beside(folder).is_dir():  # the earlier run is still in its folder
+        folder = beside(folder)
+    elif overwrite:
+        command += " without --overwrite"
+    return f" What is done is kept in {folder}/: {command} goes on from there." * folder.is_dir()
 
 
 def _changed(

@@ -6,6 +6,7 @@ import logging
 from kcnn import models
 from kcnn.arithmetic import model_arithmetic
 from kcnn.models.files import in_float32
+from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import receipts, score
 from kcnn.pipeline.training_setup import callbacks_for
@@ -13,7 +14,6 @@ from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe
 from kcnn.report.receipts import CONTROL, Report
 from kcnn.report.run_page import write_page
-from kcnn.run_dir import RunDir
 
 logger = logging.getLogger("kcnn")
 
@@ -24,12 +24,13 @@ def check_control(recipe: Recipe, *, control: bool) -> None:
         raise ValueError("A control is a run without teacher: this recipe has no distill section.")
 
 
-def add_control(report: Report, recipe: Recipe, data_dir: str | None, run_dir: RunDir) -> Report:
+def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: Journal) -> Report:
     """Train the same model on the same batches from the same start, without the teacher.
 
     Returns:
         The report with one more receipt, which is in the run's folder already.
     """
+    run_dir = journal.run_dir
     if report.receipts[-1].name == CONTROL:  # an earlier process of the run added it
         return report
     logger.info("control: the same training without the teacher")
@@ -45,5 +46,6 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, run_dir: R
     last = receipts([variant], [score(variant, prepared.data)])
     report = dataclasses.replace(report, receipts=(*report.receipts, *last))
     report.save(run_dir.report)
+    journal.record("report", [run_dir.report, file])
     write_page(run_dir.path)
     return report

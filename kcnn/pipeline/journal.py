@@ -42,13 +42,17 @@ class Journal:
         run_dir: The run's folder.
         begun: When the run began.
         finished: Whether all of it is done.
+        deterministic: Whether it computes deterministically.
         steps: What is done, by name, in order.
+        earlier: What earlier processes have done and this one has not reached yet.
     """
 
     run_dir: RunDir
     begun: str = field(default_factory=timestamp)
     finished: bool = False
+    deterministic: bool = False
     steps: dict[str, Step] = field(default_factory=dict)
+    earlier: dict[str, Step] = field(default_factory=dict)
 
     @classmethod
     def read(cls, run_dir: RunDir) -> "Journal | None":
@@ -60,10 +64,11 @@ class Journal:
         try:
             values = json.loads(run_dir.journal.read_text(encoding="utf-8"))
             steps = {name: Step(**step) for name, step in values["steps"].items()}
-            return cls(run_dir, values["begun"], values["finished"], steps)
-        except FileNotFoundError:
+            known = {name: values[name] for name in ("begun", "finished", "deterministic")}
+            return cls(run_dir, **known, earlier=steps)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             file = str(run_dir.journal)
             raise ValueError(f"{file!r} is damaged: pass --overwrite to begin again.") from error
 
@@ -72,6 +77,7 @@ class Journal:
         values = {
             "begun": self.begun,
             "finished": self.finished,
+            "deterministic": self.deterministic,
             "steps": {name: asdict(step) for name, step in self.steps.items()},
         }
         with atomic(self.run_dir.journal) as temporary:
@@ -85,18 +91,27 @@ class Journal:
         self.save()
 
     def facts(self, name: str) -> dict[str, Any] | None:
-        """Return the facts of a step that is done, None if it has to be done (again)."""
-        step = self.steps.get(name)
-        if step is None:
+        """Return the facts of a step that is done, None if it has to be done (again).
+
+        The steps are asked for in their order. After the first one that has to be done, all have
+        to, because they begin with what the steps before them made.
+        """
+        step = self.earlier.get(name)
+        if step is None or not self._is_whole(name, step):
+            self.earlier.clear()
             return None
+        self.steps[name] = self.earlier.pop(name)
+        logger.info("%s: done already", name)
+        return step.facts
+
+    def _is_whole(self, name: str, step: Step) -> bool:
         for file, digest in step.files.items():
             path = self.run_dir.path / file
             if not path.is_file() or sha256(path) != digest:
                 how = "changed" if path.is_file() else "gone"
-                logger.warning("%s is %s: the step %r is done again", path, how, name)
-                return None
-        logger.info("%s: done already", name)
-        return step.facts
+                logger.warning("%s is %s: %r and what follows are done again", path, how, name)
+                return False
+        return True
 
     def finish(self) -> None:
         """Note that all of the run is done, and remove what was kept to go on with it."""
@@ -112,7 +127,12 @@ def sha256(path: Path) -> str:
 
 
 def find_unfinished(
-    recipe: Recipe, run_dir: RunDir, *, overwrite: bool = False, resume: bool = False
+    recipe: Recipe,
+    run_dir: RunDir,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    deterministic: bool = False,
 ) -> Recipe | None:
     """Return the recipe of the unfinished run that goes on in a folder, None for a new run.
 
@@ -123,6 +143,8 @@ def find_unfinished(
         run_dir: The run's folder.
         overwrite: Begin again in a folder that holds a run.
         resume: Demand an unfinished run.
+        deterministic: Whether to compute deterministically, which an unfinished run does from its
+            beginning or not at all.
 
     Raises:
         ValueError: The folder holds another run, a finished one or something else, or there is no
@@ -133,8 +155,10 @@ def find_unfinished(
     journal = None if overwrite else Journal.read(run_dir)
     if journal is None or journal.finished:
         if resume:
+            which = "no run" if journal is None else "a finished run"
             raise ValueError(
-                f"{str(run_dir.path)!r} holds no unfinished run to go on with: leave --resume out."
+                f"{str(run_dir.path)!r} holds {which}: there is nothing to go on with. --resume is "
+                "for unfinished runs."
             )
         run_dir.check_free(overwrite=overwrite)
         return None
@@ -143,6 +167,12 @@ def find_unfinished(
     with naming(run_dir.recipe):
         begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
     _check_same(begun, recipe, run_dir)
+    if journal.deterministic != deterministic:
+        how = "with" if journal.deterministic else "without"
+        raise ValueError(
+            f"{str(run_dir.path)!r} holds an unfinished run that was begun {how} --deterministic "
+            "(deterministic=True in Python): go on in the same way, or pass --overwrite."
+        )
     return begun
 
 

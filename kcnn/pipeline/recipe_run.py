@@ -65,10 +65,12 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
     """
     target = RunDir(Path(folder))
     with ExitStack() as held:
-        if target.path.is_dir():
+        if known := target.path.is_dir():
             held.enter_context(lock(target.path))
         # What can be refused is refused before the training, and before anything is written.
-        run_dir, begun = find_folder(recipe, target, overwrite=overwrite, resume=resume)
+        run_dir, begun = find_folder(
+            recipe, target, overwrite=overwrite, resume=resume, deterministic=deterministic
+        )
         check_backend(recipe, control=control)
         check_control(recipe, control=control)
         plan, left_out = split_plan(plan_of(recipe))
@@ -79,9 +81,14 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         prepared = prepare(recipe, data_dir)
         data = prepared.data
         check_stages(plan, prepared.model, data)
-        if run_dir != target or not target.path.is_dir():
+        if run_dir != target or not known:
             held.enter_context(lock(run_dir.path))
-        journal = go_on(run_dir) if begun else begin(run_dir, recipe, data.class_names)
+            run_dir.check_free(overwrite=overwrite)  # another run may have come and gone
+        journal = (
+            go_on(run_dir)
+            if begun
+            else begin(run_dir, recipe, data.class_names, deterministic=deterministic)
+        )
         facts = facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
 
         trained = None if recipe.trained else train_once(prepared, recipe, journal)
@@ -100,8 +107,8 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         explained = explained_images(recipe.explain, run_dir)
         write_findings(run_dir, data, variants, evaluations, explained=explained)
         if control:  # once the run itself is safe: this is another training, and may diverge
-            report = add_control(report, recipe, data_dir, run_dir)
-        take_place(run_dir, target, stage_files(recipe, run_dir))
+            report = add_control(report, recipe, data_dir, journal)
+        take_place(run_dir, target, stage_files(recipe, target))
         journal.run_dir = target
         journal.finish()
         return report

@@ -28,17 +28,20 @@ Facts = dict[str, float | int | str]
 logger = logging.getLogger("kcnn")
 
 
-def begin(run_dir: RunDir, recipe: Recipe, class_names: Sequence[str]) -> Journal:
+def begin(
+    run_dir: RunDir, recipe: Recipe, class_names: Sequence[str], *, deterministic: bool
+) -> Journal:
     """Make the run's folder, without an earlier run's files, and write recipe and class names.
 
     Returns:
         The journal of the run, which is in the folder.
     """
-    run_dir.start(stage_files(recipe, run_dir))
-    journal = Journal(run_dir)
-    journal.save()
-    _write(run_dir.recipe, to_json(recipe))
+    earlier_files = stage_files(recipe, run_dir)
+    journal = Journal(run_dir, deterministic=deterministic)
+    journal.save()  # first: from here on, a folder that a kill leaves is that of an unfinished run
+    run_dir.start(earlier_files)
     _write(run_dir.labels, "\n".join(class_names) + "\n")
+    _write(run_dir.recipe, to_json(recipe))  # last: with it, a run goes on
     return journal
 
 

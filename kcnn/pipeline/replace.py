@@ -11,7 +11,7 @@ from kcnn.run_dir import RunDir
 
 
 def find_folder(
-    recipe: Recipe, target: RunDir, *, overwrite: bool, resume: bool
+    recipe: Recipe, target: RunDir, *, overwrite: bool, resume: bool, deterministic: bool = False
 ) -> tuple[RunDir, Recipe | None]:
     """Return the folder that a run works in, and the recipe of the unfinished run it continues.
 
@@ -22,15 +22,17 @@ def find_folder(
     """
     if _old(target).is_dir() and not target.path.exists():  # it was killed between two renames
         os.rename(_old(target), target.path)
-    begun = find_unfinished(recipe, target, overwrite=overwrite, resume=resume)
+    begun = find_unfinished(
+        recipe, target, overwrite=overwrite, resume=resume, deterministic=deterministic
+    )
     if not (overwrite and target.recipe.is_file()):
         return target, begun
-    beside = RunDir(target.path.with_name(f".{target.path.name}.new"))
+    work = RunDir(beside(target.path))
     try:
-        return beside, find_unfinished(recipe, beside)
+        return work, find_unfinished(recipe, work, deterministic=deterministic)
     except ValueError:  # of another recipe, or damaged
-        shutil.rmtree(beside.path)
-        return beside, None
+        shutil.rmtree(work.path)
+        return work, None
 
 
 def take_place(work: RunDir, target: RunDir, stage_files: Iterable[str]) -> None:
@@ -54,6 +56,11 @@ def take_place(work: RunDir, target: RunDir, stage_files: Iterable[str]) -> None
         if entry.name not in written | {"checkpoints", "tensorboard"}:
             os.rename(entry, target.path / entry.name)
     shutil.rmtree(old)
+
+
+def beside(folder: Path) -> Path:
+    """Return the folder in which a run is built that replaces the one in `folder`."""
+    return folder.with_name(f".{folder.name}.new")
 
 
 def _old(target: RunDir) -> Path:

@@ -40,6 +40,9 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
 
 def save_base(model: keras.Model, journal: Journal) -> keras.Model:
     """Save a trained model that the run starts from, in float32, and return it so."""
+    file = journal.run_dir.model
+    if journal.facts(_TRAINING) is not None:
+        return models.load(file)
     model = in_float32(model)
-    models.save(model, journal.run_dir.model)
+    journal.record(_TRAINING, [models.save(model, file)])
     return model

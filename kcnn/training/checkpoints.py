@@ -45,10 +45,7 @@ class Checkpoints:
         """Keep `state` as the newest one. At every moment one whole state is in the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.last.is_file():
-            link = self.folder / ".previous"
-            link.unlink(missing_ok=True)
-            os.link(self.last, link)
-            os.replace(link, self.previous)
+            os.replace(self.last, self.previous)
         state.save(self.last)
 
     def load(self) -> TrainingState | None:
@@ -74,7 +71,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove all states: the training is finished and its result is safe."""
-        for file in (self.last, self.previous, self.folder / ".previous"):
+        for file in (self.last, self.previous):
             file.unlink(missing_ok=True)
         with suppress(OSError):  # something else lies in it
             self.folder.rmdir()

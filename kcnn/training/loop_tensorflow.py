@@ -65,7 +65,8 @@ class TensorFlowSteps:
                 break
             training.check("loss", float(logs.get("loss", 0.0)), number)
         # Those of a training step of the user's own, where they are not the compiled metrics.
-        logs = model._get_metrics_result_or_logs(logs)
+        # A training that goes on after the last step of an epoch has none of these, only the sums.
+        logs = model._get_metrics_result_or_logs(logs or model.get_metrics_result())
         return {name: float(value) for name, value in logs.items()}
 
     def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:

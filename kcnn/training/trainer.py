@@ -132,6 +132,7 @@ def _settings(
     config = json.loads(json.dumps(optimizer.get_config(), default=str))
     config.pop("name", None)  # Keras numbers the optimizers of a process
     return {
+        "backend": keras.config.backend(),
         "epochs": epochs,
         "optimizer": optimizer.__class__.__name__,
         **config,

@@ -1,0 +1,281 @@
+"""A run that was stopped, at whatever moment, goes on and ends where it would have ended."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kcnn import models
+from kcnn.pipeline import run
+from kcnn.pipeline.journal import Journal, find_unfinished
+from kcnn.pipeline.records import begin
+from kcnn.recipe import Prune, from_json, override, to_json
+from kcnn.run_dir import RunDir
+from tests import killed
+
+KCNN = Path(sys.executable).with_name("kcnn")
+EPOCHS = 40
+TEMPORARY = ".*-????????.*"
+
+MOMENTS = {
+    "tensorflow": [
+        "half last.state 2",  # in a save, while the new head trains
+        "step 1 3",
+        "whole history.csv 1",  # at an epoch's end
+        "whole model.keras 1",  # trained, but not recorded
+        "half model_pruned_int8.tflite 1",  # in a later stage
+        "whole report.json 1",  # after the score
+        "whole report.json 2",  # after the control
+    ],
+    "jax": ["step 1 2", "whole run.json 2"],
+}
+# What is damaged after that moment, and the step that is done again for it.
+DAMAGED = {
+    "whole report.json 1": ("model_int8.tflite", "quantize"),
+    "whole run.json 2": ("model.keras", "train"),
+}
+
+
+def process(backend, *arguments):
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    command = [sys.executable, "-m", "tests.killed", *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("backend", MOMENTS)
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(backend, tmp_path):
+    killed.network().save(tmp_path / "base.keras")
+    on_jax = backend == "jax"
+    recipe, control = killed.small(), ""
+    if not on_jax:
+        recipe, control = killed.full(tmp_path / "base.keras"), "control"
+    (tmp_path / "recipe.json").write_text(to_json(recipe))
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    code, log = process(backend, tmp_path / "recipe.json", whole, "", control)
+    assert code == 0, log[-3000:]
+    logs, damaged = {}, None
+    for moment in (*MOMENTS[backend], ""):
+        code, log = process(backend, tmp_path / "recipe.json", stopped, moment, control)
+        assert code == (-signal.SIGKILL if moment else 0), (moment, log[-3000:])
+        assert Journal.read(RunDir(stopped)).finished == (not moment)
+        logs[moment] = log
+        if damaged:
+            file, step = damaged
+            assert f"{file} is changed: {step!r} and what follows are done again" in log
+            assert "scoring model.keras" in log
+        if damaged := DAMAGED.get(moment):
+            file = stopped / damaged[0]
+            file.write_bytes(file.read_bytes()[:-9])
+    check_files(whole, stopped)
+    check_reports(whole, stopped, receipts=1 if on_jax else 6)
+    assert "going on with the run of" in logs[""]
+    if not on_jax:  # what is done is not done again
+        assert "epoch 1/3" not in logs["whole model.keras 1"]
+        assert "prune: done already" in logs["whole report.json 1"]
+        assert "pruning to" not in logs["whole report.json 1"]
+        assert "score float: done already" in logs["whole report.json 2"] + logs[""]
+
+
+def check_files(whole, stopped):
+    assert sorted(os.listdir(stopped)) == sorted(os.listdir(whole))
+    assert not list(stopped.rglob(TEMPORARY))
+    assert not (stopped / "checkpoints").exists()
+    for file in whole.glob("*.keras"):
+        theirs = models.load(stopped / file.name).get_weights()
+        for one, other in zip(models.load(file).get_weights(), theirs, strict=True):
+            np.testing.assert_array_equal(one, other, file.name)
+    equal = ["history.csv", "recipe.json", "labels.txt", "analysis.json"]
+    for name in (*equal, *(file.name for file in whole.glob("*.tflite"))):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def check_reports(whole, stopped, receipts):
+    one, other = (json.loads((each / "report.json").read_text()) for each in (whole, stopped))
+    assert len(one["receipts"]) == receipts
+    for first, second in zip(one["receipts"], other["receipts"], strict=True):
+        assert {key for key in first if first[key] != second[key]} <= {
+            *("ms_per_image", "ms_two_threads"),
+            *(key for key in first if "bytes" in key),  # zip files with other times in them
+        }
+    assert one["training"].pop("seconds") > 0
+    assert other["training"].pop("seconds") > 0
+    assert one["training"] == other["training"]
+    assert one["training"]["deterministic"] == "yes"
+
+
+def test_a_signal_stops_the_command_in_one_line_and_the_same_command_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    settings = [f"train.epochs={EPOCHS}", "train.schedule=constant"]
+    recipe = override(killed.small(), settings)
+    (tmp_path / "mine.py").write_text(
+        f"from kcnn.recipe import from_json\n\nrecipe = from_json({to_json(recipe)!r})\n"
+    )
+
+    def refuse_a_second():
+        with pytest.raises(ValueError, match="Another run is writing into"):
+            run(recipe, "second", folder)
+        with pytest.raises(ValueError, match="Another run is writing into"):
+            run(recipe, "second", folder, overwrite=True)
+
+    for number, line in ((signal.SIGINT, "epoch 3/"), (signal.SIGTERM, "epoch 9/")):
+        code, output = command(tmp_path, number, line, meanwhile=refuse_a_second)
+        assert code == 128 + number
+        assert output.endswith(
+            f"\nStopped. What is done is kept in {folder}/: the same command goes on from there.\n"
+        )
+        assert "Traceback" not in output
+        assert not list(folder.rglob(TEMPORARY))
+        assert len(rows(folder)) < EPOCHS
+    refuse_to_go_on(recipe, folder)
+    code, output = command(tmp_path)
+    assert code == 0, output
+    assert "epoch 3/" not in output
+    assert [int(row["epoch"]) for row in rows(folder)] == list(range(EPOCHS))
+    assert not (folder / "checkpoints").exists()
+    assert Journal.read(RunDir(folder)).finished
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(ValueError, match="holds a finished run: there is nothing to go on with"):
+        run(recipe, "again", folder, resume=True)
+    with pytest.raises(ValueError, match="holds a run already: pass --overwrite"):
+        run(recipe, "again", folder)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def command(folder, number=None, line="", meanwhile=None):
+    """Run the recipe in a folder; after a line of its output, send a signal."""
+    arguments = ["run", "mine.py", "--out", folder / "run"]
+    with subprocess.Popen(
+        [KCNN, *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=as_under_nohup,
+        env=os.environ | {"COLUMNS": "200"},
+    ) as running:
+        output = ""
+        for text in running.stdout:
+            output += text
+            if line and text.startswith(line):
+                running.send_signal(signal.SIGSTOP)
+                meanwhile()
+                running.send_signal(signal.SIGHUP)  # which nohup ignores
+                running.send_signal(number)
+                running.send_signal(signal.SIGCONT)
+    return running.returncode, output
+
+
+def as_under_nohup():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind a &
+
+
+def rows(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def refuse_to_go_on(recipe, folder):
+    """Refuse what is not the unfinished run in a folder, by name, and change nothing in it."""
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    slower = override(recipe, ["train.learning_rate=0.001"])
+    for options in ({}, {"resume": True}):
+        with pytest.raises(ValueError, match=r"with train.learning_rate=0.003.*Received: .*=0.001"):
+            run(slower, "other", folder, **options)
+    with pytest.raises(ValueError, match="begun without --deterministic"):
+        run(recipe, "other", folder, deterministic=True)
+    with pytest.raises(ValueError, match="--resume goes on .* --overwrite begins again"):
+        run(recipe, "other", folder, resume=True, overwrite=True)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_there_is_nothing_to_go_on_with(tmp_path):
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(ValueError, match="holds no run: there is nothing to go on with"):
+            run(killed.small(), "none", folder, resume=True)
+    assert not (tmp_path / "absent").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is a file; a run needs a folder"):
+        run(killed.small(), "none", tmp_path / "file")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"steps": [], "begun": "x"}', "\0"])
+def test_a_damaged_journal_is_refused_and_can_be_overwritten(text, tmp_path):
+    run_dir = RunDir(tmp_path)
+    begin(run_dir, killed.small(), ["a", "b"], deterministic=False)
+    run_dir.journal.write_text(text)
+    with pytest.raises(ValueError, match=r"run.json' is damaged: pass --overwrite to begin again"):
+        run(killed.small(), "damaged", tmp_path)
+    assert find_unfinished(killed.small(), run_dir, overwrite=True) is None
+
+
+def test_a_run_that_was_killed_while_it_replaced_another_can_begin_again(tmp_path, monkeypatch):
+    """Wherever it stopped, the folder is that of a run, with the class names if it goes on."""
+    earlier = dataclasses.replace(killed.small(), prune=Prune())
+
+    class Killed(BaseException):
+        pass
+
+    def fail(after):
+        done = iter(range(after))
+
+        def counted(function):
+            def call(*arguments, **options):
+                if next(done, None) is None:
+                    raise Killed
+                return function(*arguments, **options)
+
+            return call
+
+        monkeypatch.setattr(os, "replace", counted(os.replace))
+        monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
+
+    for moment in range(20):
+        run_dir = RunDir(tmp_path / str(moment))
+        begin(run_dir, earlier, ["a", "b"], deterministic=False).finish()
+        for name in ("model.keras", "model_pruned.keras", "report.json"):
+            (run_dir.path / name).write_text("")
+        with monkeypatch.context():
+            fail(moment)
+            try:
+                begin(run_dir, killed.small(), ["c", "d"], deterministic=False)
+            except Killed:
+                pass
+            else:
+                break
+            finally:
+                monkeypatch.undo()
+        assert find_unfinished(killed.small(), run_dir, overwrite=True) is None
+        try:
+            found = find_unfinished(killed.small(), run_dir)
+        except ValueError as error:
+            assert "prune" in str(error) or "holds a run already" in str(error)  # noqa: PT017
+        else:
+            assert found is None or run_dir.class_names() == ("c", "d")
+    assert 5 < moment < 19
+    assert from_json(run_dir.recipe.read_text()) == killed.small()
+    assert not (run_dir.path / "model_pruned.keras").exists()
+
+
+def test_after_the_first_step_that_is_not_done_all_have_to_be_done(tmp_path):
+    run_dir = RunDir(tmp_path)
+    journal = begin(run_dir, killed.small(), ["a"], deterministic=False)
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+        assert journal.facts(name) is None
+        journal.record(name, [tmp_path / name], value=name)
+    again = Journal.read(run_dir)
+    assert again.facts("a") == {"value": "a"}
+    (tmp_path / "b").unlink()
+    assert again.facts("b") is None
+    assert again.facts("c") is None
+    again.record("b", [tmp_path / "a"])
+    assert set(Journal.read(run_dir).earlier) == {"a", "b"}
