@@ -57,6 +57,17 @@ def test_a_kill_between_the_two_renames_loses_neither(finished, tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["run"]
 
 
+def test_a_kill_after_the_two_renames_loses_none_of_the_users_files(finished, tmp_path):
+    old = tmp_path / ".run.old"
+    old.mkdir()
+    for name in ("report.json", "model.keras", "more.txt"):
+        (old / name).write_text("old")
+    find_folder(OTHER, finished, overwrite=True, resume=False)
+    assert (finished.path / "more.txt").read_text() == "old"
+    assert (finished.path / "report.json").read_text() != "old"
+    assert not old.exists()
+
+
 def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path):
     pruned = dataclasses.replace(
         RECIPE,

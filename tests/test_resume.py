@@ -217,42 +217,43 @@ def test_a_damaged_journal_is_refused_and_can_be_overwritten(text, tmp_path):
     assert find_unfinished(killed.small(), run_dir, overwrite=True) is None
 
 
+class Killed(BaseException):
+    """Nothing in kcnn catches it."""
+
+
+def kill_after(count, monkeypatch):
+    """Have the write or removal of a file after `count` of them raise."""
+    done = iter(range(count))
+
+    def counted(function):
+        def call(*arguments, **options):
+            if next(done, None) is None:
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", counted(os.replace))
+    monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
+
+
 def test_a_run_that_was_killed_while_it_replaced_another_can_begin_again(tmp_path, monkeypatch):
     """Wherever it stopped, the folder is that of a run, with the class names if it goes on."""
     earlier = dataclasses.replace(killed.small(), prune=Prune())
-
-    class Killed(BaseException):
-        pass
-
-    def fail(after):
-        done = iter(range(after))
-
-        def counted(function):
-            def call(*arguments, **options):
-                if next(done, None) is None:
-                    raise Killed
-                return function(*arguments, **options)
-
-            return call
-
-        monkeypatch.setattr(os, "replace", counted(os.replace))
-        monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
 
     for moment in range(20):
         run_dir = RunDir(tmp_path / str(moment))
         begin(run_dir, earlier, ["a", "b"], deterministic=False).finish()
         for name in ("model.keras", "model_pruned.keras", "report.json"):
             (run_dir.path / name).write_text("")
-        with monkeypatch.context():
-            fail(moment)
-            try:
-                begin(run_dir, killed.small(), ["c", "d"], deterministic=False)
-            except Killed:
-                pass
-            else:
-                break
-            finally:
-                monkeypatch.undo()
+        kill_after(moment, monkeypatch)
+        try:
+            begin(run_dir, killed.small(), ["c", "d"], deterministic=False)
+            break
+        except Killed:
+            pass
+        finally:
+            monkeypatch.undo()
         assert find_unfinished(killed.small(), run_dir, overwrite=True) is None
         try:
             found = find_unfinished(killed.small(), run_dir)

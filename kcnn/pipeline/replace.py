@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kcnn.pipeline.journal import find_unfinished
+from kcnn.pipeline.plan import stage_files as patterns_of
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
 
@@ -20,8 +21,11 @@ def find_folder(
     Raises:
         ValueError: As `find_unfinished`.
     """
-    if _old(target).is_dir() and not target.path.exists():  # it was killed between two renames
-        os.rename(_old(target), target.path)
+    old = _old(target)
+    if old.is_dir() and not target.path.exists():  # it was killed between two renames
+        os.rename(old, target.path)
+    elif old.is_dir():  # it was killed after them
+        _keep_own_files(old, target, patterns_of(recipe, RunDir(old)))
     begun = find_unfinished(
         recipe, target, overwrite=overwrite, resume=resume, deterministic=deterministic
     )
@@ -51,6 +55,11 @@ def take_place(work: RunDir, target: RunDir, stage_files: Iterable[str]) -> None
     shutil.rmtree(old, ignore_errors=True)
     os.rename(target.path, old)
     os.rename(work.path, target.path)
+    _keep_own_files(old, target, stage_files)
+
+
+def _keep_own_files(old: Path, target: RunDir, stage_files: Iterable[str]) -> None:
+    """Move the user's own files from the replaced run to the new one, and remove the rest."""
     written = {file.name for file in RunDir(old).files(stage_files)}
     for entry in old.iterdir():
         if entry.name not in written | {"checkpoints", "tensorboard"}:
