@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kcnn.callbacks import AveragedStatistics, EpochLog, MonitorGuard, standard
+from kcnn.callbacks import AveragedStatistics, BestModel, EpochLog, MonitorGuard, standard
 
 
 def tiny():
@@ -186,3 +186,15 @@ def test_statistics_count_for_all_the_steps_since_the_last_look():
     # Looked at after 3 steps, after 7 (two multiples of 2 later), and after 8.
     expected = 0.81 * (0.9**4 * 1.0 + (1 - 0.9**4) * 2.0) + 0.19 * 4.0
     np.testing.assert_allclose(mean, [expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [float("nan"), float("inf"), 0.5])
+def test_a_value_that_is_not_finite_is_never_the_best(first, tmp_path):
+    best = BestModel(tmp_path / "best.keras")
+    best.set_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    best.on_train_begin()
+    best.on_epoch_end(0, {"val_loss": first})
+    assert (tmp_path / "best.keras").exists() == np.isfinite(first)
+    best.on_epoch_end(1, {"val_loss": 0.4})
+    best.on_epoch_end(2, {"val_loss": float("nan")})
+    assert best.state() == {"best": 0.4}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kcnn import models
+from kcnn.cli.run import how_to_go_on
 from kcnn.pipeline import run
 from kcnn.pipeline.journal import Journal, find_unfinished
 from kcnn.pipeline.records import begin
@@ -207,6 +208,16 @@ def test_there_is_nothing_to_go_on_with(tmp_path):
         run(killed.small(), "none", tmp_path / "file")
 
 
+def test_the_line_at_the_end_names_the_command_that_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    assert how_to_go_on(folder, overwrite=False) == ""
+    folder.mkdir()
+    assert f"{folder}/: the same command goes on" in how_to_go_on(folder, overwrite=False)
+    assert "command without --overwrite goes on" in how_to_go_on(folder, overwrite=True)
+    (tmp_path / ".run.new").mkdir()
+    assert "/.run.new/: the same command goes on" in how_to_go_on(folder, overwrite=True)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"steps": [], "begun": "x"}', "\0"])
 def test_a_damaged_journal_is_refused_and_can_be_overwritten(text, tmp_path):
     run_dir = RunDir(tmp_path)
@@ -240,7 +251,6 @@ def kill_after(count, monkeypatch):
 def test_a_run_that_was_killed_while_it_replaced_another_can_begin_again(tmp_path, monkeypatch):
     """Wherever it stopped, the folder is that of a run, with the class names if it goes on."""
     earlier = dataclasses.replace(killed.small(), prune=Prune())
-
     for moment in range(20):
         run_dir = RunDir(tmp_path / str(moment))
         begin(run_dir, earlier, ["a", "b"], deterministic=False).finish()

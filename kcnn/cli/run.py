@@ -106,14 +106,15 @@ def _stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stopped:
-        console.print(f"\nStopped.{_how_to_go_on(folder, overwrite=overwrite)}")
+        console.print(f"\nStopped.{how_to_go_on(folder, overwrite=overwrite)}")
         raise typer.Exit(128 + getattr(stopped, "signal", signal.SIGINT)) from None
     finally:
         for each, old in caught.items():
             signal.signal(each, old)
 
 
-def _how_to_go_on(folder: Path, *, overwrite: bool) -> str:
+def how_to_go_on(folder: Path, *, overwrite: bool) -> str:
+    """Return what the last line of a stopped run says, "" if nothing of it is kept."""
     from kcnn.pipeline.replace import beside
 
     command = "the same command"
