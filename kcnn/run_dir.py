@@ -79,10 +79,8 @@ class RunDir:
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of writes that were killed."""
-        pattern = ".*-????????.*"
-        checkpoints = self.best.parent
-        for file in (*self.path.glob(pattern), *checkpoints.rglob(pattern)):
-            file.unlink(missing_ok=True)
+        remove_leftovers(self.path)
+        remove_leftovers(self.best.parent)
 
     def files(self, stage_files: Iterable[str] = ()) -> list[Path]:
         """Return the run's files that exist, and none of the user's own beside them.
@@ -205,6 +203,15 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed writes of `atomic` left in a folder.
+
+    Call it only where no other process writes into the folder.
+    """
+    for file in folder.glob(".*-????????.*"):  # as `tempfile` names them
+        file.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kcnn.run_dir import remove_leftovers
 from kcnn.training.state import TrainingState
 
 logger = logging.getLogger("kcnn")
@@ -54,6 +55,7 @@ class Checkpoints:
         Raises:
             ValueError: states were kept, and none of them can be read.
         """
+        remove_leftovers(self.folder)
         reasons: list[str] = []
         for file in (self.last, self.previous):
             if not file.is_file():
@@ -71,6 +73,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove all states: the training is finished and its result is safe."""
+        remove_leftovers(self.folder)
         for file in (self.last, self.previous):
             file.unlink(missing_ok=True)
         with suppress(OSError):  # something else lies in it

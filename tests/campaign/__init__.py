@@ -1,0 +1,1 @@
+"""Long proofs that CI runs in small: `python -m tests.campaign --minutes N`."""
