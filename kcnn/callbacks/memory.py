@@ -49,6 +49,11 @@ class Stateful(Protocol):
         ...
 
 
+def has_memory(callback: keras.callbacks.Callback) -> bool:
+    """Return whether `callback` is known to remember something; `memory_of` then returns it."""
+    return isinstance(callback, (Stateful, *_ATTRIBUTES))
+
+
 def memory_of(callback: keras.callbacks.Callback) -> dict[str, Any] | None:
     """Return what `callback` remembers, or None if it is not known to remember anything."""
     if isinstance(callback, Stateful):

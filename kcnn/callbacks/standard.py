@@ -52,8 +52,8 @@ def standard(
     _check(patience, plateau=plateau, keep=keep)
     if tensorboard and run_dir is None:
         raise ValueError("tensorboard=True needs a run_dir. Received: run_dir=None")
-    if tensorboard and find_spec("tensorboard") is None:
-        raise RuntimeError("tensorboard=True needs TensorBoard: pip install 'kcnn[tensorboard]'")
+    if tensorboard:
+        check_tensorboard()
     callbacks: list[keras.callbacks.Callback] = [LearningRateLog(), MonitorGuard(monitor)]
     if keep == "best":
         callbacks.append(
@@ -78,6 +78,12 @@ def standard(
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
     return callbacks
+
+
+def check_tensorboard() -> None:
+    """Raise a RuntimeError unless TensorBoard is installed."""
+    if find_spec("tensorboard") is None:
+        raise RuntimeError("tensorboard=True needs TensorBoard: pip install 'kcnn[tensorboard]'")
 
 
 def _checkpoints(folder: Path, monitor: str) -> keras.callbacks.Callback:

@@ -52,11 +52,25 @@ def split_plan(plan: Iterable[Planned]) -> tuple[list[Planned], list[Planned]]:
 
 
 def compute_deterministically() -> None:
-    """Let TensorFlow compute with deterministic operations for the rest of the process."""
+    """Let TensorFlow compute with deterministic operations for the rest of the process.
+
+    JAX does so on a CPU anyway.
+
+    Raises:
+        ValueError: JAX computes on an accelerator.
+    """
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+        return
+    import jax
+
+    if jax.default_backend() != "cpu":
+        raise ValueError(
+            "--deterministic on JAX is for a CPU. "
+            f"Received: JAX computes on {jax.default_backend()!r}."
+        )
 
 
 def facts_of_backend(

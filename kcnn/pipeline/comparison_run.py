@@ -3,12 +3,14 @@
 import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
 from kcnn.pipeline.backend import check_tensorflow
 from kcnn.pipeline.comparison_training import check_variant, train_variant
+from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import load_for_tensorflow
@@ -65,6 +67,20 @@ def run_comparison(
     missing, commit = report.missing(), git_commit()
     if missing:
         _check_all(comparison, data_dir)
+    with lock(folder):
+        return _train_missing(report, missing, folder, data_dir, commit)
+
+
+def _train_missing(
+    report: ComparisonReport,
+    missing: Sequence[tuple[str, int]],
+    folder: Path,
+    data_dir: str | None,
+    commit: str | None,
+) -> ComparisonReport:
+    """Train what the report lacks, save it after each training, and draw and tabulate it."""
+    comparison = report.comparison
+    if missing:
         for file in (_PICTURE, _TABLE):
             (folder / file).unlink(missing_ok=True)
     report.save(folder / _RESULTS)

@@ -129,6 +129,8 @@ def make_variants(
             keras.utils.set_random_seed(recipe.seed)  # whatever came before in this process
             try:
                 variants = stage.make(section, context)
+            except (NotImplementedError, RecursionError):  # mistakes in the stage's code
+                raise
             except RuntimeError as error:
                 failed[stage.name] = one_line(error)
                 logger.warning("the stage %s failed: %s", stage.name, failed[stage.name])

@@ -110,5 +110,6 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             report = add_control(report, recipe, data_dir, journal)
         take_place(run_dir, target, stage_files(recipe, target))
         journal.run_dir = target
-        journal.finish()
+        if not failed:  # else the same command tries again what failed
+            journal.finish()
         return report

@@ -1,5 +1,6 @@
 """A run that replaces another one: it is built beside it, and takes its place when it is whole."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from kcnn.pipeline.journal import find_unfinished
 from kcnn.pipeline.plan import stage_files as patterns_of
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
+
+logger = logging.getLogger("kcnn")
 
 
 def find_folder(
@@ -32,9 +35,15 @@ def find_folder(
     if not (overwrite and target.recipe.is_file()):
         return target, begun
     work = RunDir(beside(target.path))
+    if os.path.ismount(target.path) or not os.access(work.path.parent, os.W_OK):
+        raise ValueError(
+            f"{str(target.path)!r} cannot be renamed, so no run can take its place: name another "
+            "--out."
+        )
     try:
         return work, find_unfinished(recipe, work, deterministic=deterministic)
-    except ValueError:  # of another recipe, or damaged
+    except ValueError as reason:  # of another recipe, or damaged
+        logger.info("removing an unfinished run: %s", reason)
         shutil.rmtree(work.path)
         return work, None
 
@@ -69,8 +78,10 @@ def _keep_own_files(old: Path, target: RunDir, stage_files: Iterable[str]) -> No
 
 def beside(folder: Path) -> Path:
     """Return the folder in which a run is built that replaces the one in `folder`."""
+    folder = folder.absolute()  # "." has no name
     return folder.with_name(f".{folder.name}.new")
 
 
 def _old(target: RunDir) -> Path:
-    return target.path.with_name(f".{target.path.name}.old")
+    folder = target.path.absolute()
+    return folder.with_name(f".{folder.name}.old")

@@ -9,6 +9,7 @@ import keras
 
 from kcnn import models
 from kcnn.callbacks import BestModel, LearningRateLog, Lookahead, MonitorGuard, standard
+from kcnn.callbacks.standard import check_tensorboard
 from kcnn.models.fits import check_fit
 from kcnn.pipeline.setup import pretrained
 from kcnn.recipe import Distill, Recipe, Train, Transfer
@@ -30,6 +31,8 @@ def training_for(
         ValueError: The recipe cannot be trained.
     """
     section = recipe.train
+    if section.tensorboard:
+        check_tensorboard()
     options = {
         "epochs": section.epochs,
         "optimizer": optimizer_for(section, data),

@@ -19,8 +19,8 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
 
     >>> import dataclasses
     >>> shipped = recipe_files.load("quickstart").recipe
-    >>> Run = dataclasses.make_dataclass("Run", ["recipe", "receipts"])
-    >>> repeat_command(Run("quickstart", ()), dataclasses.replace(shipped, seed=7))
+    >>> Run = dataclasses.make_dataclass("Run", ["recipe", "receipts", "training"])
+    >>> repeat_command(Run("quickstart", (), {}), dataclasses.replace(shipped, seed=7))
     'kcnn run quickstart --set seed=7'
     """
     try:
@@ -34,6 +34,8 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
     words += [word for assignment in assignments for word in ("--set", assignment)]
     if any(receipt.name == CONTROL for receipt in report.receipts):
         words.append("--control")
+    if report.training.get("deterministic"):
+        words.append("--deterministic")
     return shlex.join(words)
 
 

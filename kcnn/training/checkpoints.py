@@ -66,6 +66,8 @@ class Checkpoints:
                 logger.warning("%s", error)
                 reasons.append(str(error))
                 continue
+            if reasons:  # the next save must not put a damaged state in the place of this one
+                self.last.unlink()
             return state
         if reasons:
             raise ValueError(reasons[0])

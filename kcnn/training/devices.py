@@ -1,23 +1,20 @@
 """Where a training computes: the place for everything that depends on the number of devices.
 
-One device is what is supported. A model that was built under a `tf.distribute` strategy gets its
-batches distributed, as Keras's own `fit` does; a `keras.distribution` is refused, because every
-device would compute the whole batch.
+One device is what is supported: a setting for several is refused, not ignored.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
-if TYPE_CHECKING:
-    import tensorflow as tf
 
-
-def check_devices() -> None:
-    """Refuse a distribution that the training loop would ignore.
+def check_devices(model: keras.Model) -> None:
+    """Refuse a distribution over several devices.
 
     Raises:
-        ValueError: `keras.distribution.set_distribution` is in force.
+        ValueError: `keras.distribution.set_distribution` is in force, under which every device
+            would compute the whole batch, or `model` was built under a `tf.distribute` strategy of
+            several replicas.
     """
     distribution = keras.distribution.distribution()
     if distribution is not None:
@@ -26,14 +23,12 @@ def check_devices() -> None:
             "whole batch: call keras.distribution.set_distribution(None). "
             f"Received: {type(distribution).__name__}"
         )
-
-
-def distribute(dataset: "tf.data.Dataset", model: keras.Model) -> Any:
-    """Return the batches as the strategy hands them out under which `model` was built."""
-    strategy = model.distribute_strategy
-    if strategy.num_replicas_in_sync == 1:
-        return dataset
-    return strategy.experimental_distribute_dataset(dataset)
+    strategy: Any = getattr(model, "distribute_strategy", None)  # of TensorFlow's models only
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "kcnn trains on one device: build the model outside of the strategy's scope, or train "
+            f"it by its own fit. Received: {type(strategy).__name__}"
+        )
 
 
 def to_accelerator(*arrays: Any) -> tuple[Any, ...]:

@@ -145,6 +145,8 @@ def _fit(training: Training, start: TrainingState | None) -> None:
     model, callbacks, logs = training.model, training.callbacks, {}
     model.optimizer.build(model.trainable_variables)
     model.stop_training, model._initial_epoch = False, None
+    if start:  # refused before a callback begins, which may open a file again
+        start.check(training)
     callbacks.on_train_begin()
     if start:
         start.restore(training)

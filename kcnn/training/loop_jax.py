@@ -30,6 +30,7 @@ from kcnn.training.jax_steps import (
 from kcnn.training.loop import Logs, Training
 from kcnn.training.objective import Objective
 
+_LOOK_AFTER = 50  # steps, after which a signal is noticed
 _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
@@ -108,7 +109,7 @@ class JaxSteps:
 
     def _next_stop(self, training: Training, every: int, start: int) -> int:
         """Return the step after which a callback or the saver looks at the model again."""
-        stops = [self.per_epoch]
+        stops = [self.per_epoch, start + _LOOK_AFTER]
         if every:  # in steps since the training began
             done = (training.epoch - training.first_epoch) * self.per_epoch + start
             stops.append(start + every - done % every)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kcnn.training.devices import distribute
 from kcnn.training.loop import Logs, Training
 from kcnn.training.objective import Objective, cross_entropy
 
@@ -46,7 +45,7 @@ class TensorFlowSteps:
     def begin(self, epoch: int, step: int) -> None:
         """Open the batches. One iterator serves all epochs, because making one takes seconds."""
         batches = self._with_targets(self._data.batches(epoch, step), training=True)
-        self._batches = iter(distribute(batches, self._model))
+        self._batches = iter(batches)
         self._model.make_train_function()
 
     def reset(self) -> None:
@@ -61,9 +60,10 @@ class TensorFlowSteps:
             callbacks.on_train_batch_begin(number)
             logs = model.train_function(self._batches)
             callbacks.on_train_batch_end(number, logs)
+            if not model.stop_training:  # as TerminateOnNaN does
+                training.check("loss", float(logs.get("loss", 0.0)), number)
             if training.count(number + 1):
                 break
-            training.check("loss", float(logs.get("loss", 0.0)), number)
         # Those of a training step of the user's own, where they are not the compiled metrics.
         # A training that goes on after the last step of an epoch has none of these, only the sums.
         logs = model._get_metrics_result_or_logs(logs or model.get_metrics_result())

@@ -1,5 +1,6 @@
 """Optimizers by name, with the weight decay that their papers mean."""
 
+import json
 import re
 from typing import Any
 
@@ -100,7 +101,15 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     )
     if weight_decay and not decay_everything:
         made.exclude_from_weight_decay(var_names=[_SPARED])
+    # What Keras's own configuration does not say, as one text: Keras would track a dictionary.
+    extra = {"weight_decay": weight_decay, "decay": decay, "decay_everything": decay_everything}
+    made._kcnn_settings = json.dumps(extra | {"norm_bias_rate": norm_bias_rate})
     return made
+
+
+def made_with(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return those arguments of `make_optimizer` that Keras's own configuration does not have."""
+    return json.loads(getattr(optimizer, "_kcnn_settings", "{}"))
 
 
 def _momentum(optimizer: str, momentum: float | None, nesterov: bool | None) -> dict[str, Any]:

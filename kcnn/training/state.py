@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from kcnn.callbacks.memory import memory_of, restore_memory
+from kcnn.callbacks.memory import has_memory, memory_of, restore_memory
 from kcnn.run_dir import atomic
 
 _INDEX = "index"
@@ -96,21 +96,33 @@ class TrainingState:
             model=_values(training.model.variables),
             optimizer=_values(training.model.optimizer.variables),
             sums=training.steps.sums() if training.step else [],
-            memories=[Memory(name, values) for name, values in remembered if values is not None],
+            memories=[  # copies: the callbacks go on to change their lists
+                Memory(name, copy.deepcopy(values))
+                for name, values in remembered
+                if values is not None
+            ],
             seconds=training.seconds,
             settings=training.settings,
         )
 
-    def restore(self, training: Running) -> None:
-        """Bring a training that has just begun to this state.
+    def check(self, training: Running) -> None:
+        """Refuse a training that is not the one of this state; nothing is changed.
 
         Raises:
             ValueError: its settings, model, optimizer or callbacks are not those of the state.
         """
         self.check_settings(training.settings)
-        _assign("model", training.model.variables, self.model)
-        _assign("optimizer", training.model.optimizer.variables, self.optimizer)
-        self.restore_memories(training)
+        _check_shapes("model", training.model.variables, self.model)
+        _check_shapes("optimizer", training.model.optimizer.variables, self.optimizer)
+        self._stateful(training)
+
+    def restore(self, training: Running) -> None:
+        """Bring a training that `check` accepts, and that has just begun, to this state."""
+        _assign(training.model.variables, self.model)
+        _assign(training.model.optimizer.variables, self.optimizer)
+        for callback, memory in zip(self._stateful(training), self.memories, strict=True):
+            # A copy: the callback goes on to change its lists.
+            restore_memory(callback, copy.deepcopy(memory.values))
         training.epoch, training.step = self.epoch, self.step
         training.first_epoch = self.first_epoch
         training.seconds_before = self.seconds
@@ -125,25 +137,17 @@ class TrainingState:
                     f"with the same settings, or in another folder. Received: {name}={value!r}"
                 )
 
-    def restore_memories(self, training: Running) -> None:
-        """Give the callbacks their memories back.
-
-        Raises:
-            ValueError: the callbacks with a memory are not those of the state.
-        """
-        callbacks = [each for each in training.each_callback() if memory_of(each) is not None]
-        names, wanted = (
-            [type(each).__name__ for each in callbacks],
-            [memory.callback for memory in self.memories],
-        )
+    def _stateful(self, training: Running) -> list[keras.callbacks.Callback]:
+        """Return the callbacks with a memory, which must be those of the state."""
+        callbacks = [each for each in training.each_callback() if has_memory(each)]
+        names = [type(each).__name__ for each in callbacks]
+        wanted = [memory.callback for memory in self.memories]
         if names != wanted:
             raise ValueError(
                 "The callbacks are not those with which this training began. "
                 f"Received: {', '.join(names)}. Expected: {', '.join(wanted)}."
             )
-        for callback, memory in zip(callbacks, self.memories, strict=True):
-            # A copy: the callback goes on to change its lists.
-            restore_memory(callback, copy.deepcopy(memory.values))
+        return callbacks
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the state to one file with its SHA-256, whole or not at all; no pickles."""
@@ -206,13 +210,18 @@ def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 
 
-def _assign(owner: str, variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+def _check_shapes(
+    owner: str, variables: Sequence[keras.Variable], values: Sequence[np.ndarray]
+) -> None:
     shapes, wanted = [tuple(each.shape) for each in variables], [each.shape for each in values]
     if shapes != wanted:
         raise ValueError(
             f"The {owner} is not the one with which this training began: "
             f"its {len(shapes)} variables differ in number or shape from the {len(wanted)} kept."
         )
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

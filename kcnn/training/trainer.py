@@ -18,8 +18,10 @@ from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks
 from kcnn.training.checkpoints import Checkpoints
 from kcnn.training.devices import check_devices
 from kcnn.training.divergence import TrainingDiverged
+from kcnn.training.identity import identify
 from kcnn.training.loop import Steps, Training, fit
 from kcnn.training.objective import Objective, cross_entropy
+from kcnn.training.optimizers import made_with
 from kcnn.training.result import TrainResult, result_of
 from kcnn.training.schedules import is_scheduled
 
@@ -58,7 +60,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     check_fit(model, data.image_shape, len(data.class_names))
     if not isinstance(data, JaxData):  # whose arrays were checked when it was made
         data.check_pixels()
-    check_devices()
+    check_devices(model)
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
     check_callbacks(callbacks, optimizer)
@@ -68,7 +70,9 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]
     called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
     training = Training(trainee, called, steps, epochs, checkpoints)
-    training.settings = _settings(data, objective, optimizer, epochs)
+    training.settings = _settings(trainee, data, objective, epochs)
+    if teacher is not None:
+        training.settings["teacher"] = f"{teacher.name}, {teacher.count_params()} parameters"
     try:
         with fast_training(trainee):
             fit(training, checkpoints.load() if checkpoints else None)
@@ -123,23 +127,24 @@ def callback_list(
 
 
 def _settings(
-    data: "Data | JaxData",
-    objective: Objective,
-    optimizer: keras.optimizers.Optimizer,
-    epochs: int,
+    model: keras.Model, data: "Data | JaxData", objective: Objective, epochs: int
 ) -> dict[str, Any]:
     """Return what must be equal when a training goes on, as plain JSON."""
+    optimizer: Any = model.optimizer
     config = json.loads(json.dumps(optimizer.get_config(), default=str))
     config.pop("name", None)  # Keras numbers the optimizers of a process
     return {
         "backend": keras.config.backend(),
-        "epochs": epochs,
+        "epochs": int(epochs),
         "optimizer": optimizer.__class__.__name__,
         **config,
-        "label_smoothing": objective.label_smoothing,
-        "temperature": objective.temperature,
-        "alpha": objective.alpha,
+        **made_with(optimizer),
+        "label_smoothing": float(objective.label_smoothing),
+        "temperature": objective.temperature and float(objective.temperature),
+        "alpha": float(objective.alpha),
+        "precision": sorted({layer.compute_dtype for layer in model.layers}),
         "num_train": data.num_train,
         "steps_per_epoch": data.steps_per_epoch,
         "class_names": list(data.class_names),
+        **identify(data),
     }
