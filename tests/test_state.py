@@ -137,7 +137,7 @@ def test_a_damaged_last_state_leaves_the_one_before(tmp_path):
     assert checkpoints.load().epoch == 1
     (checkpoints.folder / ".last-killed_1.state").write_bytes(b"half of it")
     assert checkpoints.load().epoch == 1
-    assert {file.name for file in checkpoints.folder.iterdir()} == {"last.state", "previous.state"}
+    assert {file.name for file in checkpoints.folder.iterdir()} == {"previous.state"}
     checkpoints.previous.write_bytes(b"")
     with pytest.raises(ValueError, match="is damaged"):
         checkpoints.load()
