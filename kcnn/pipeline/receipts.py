@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kcnn import compress
-from kcnn.evaluation import Evaluation, evaluate, score_logits
+from kcnn.evaluation import Evaluation, evaluate
 from kcnn.pipeline.backend import on_jax
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.variants import Variant
@@ -31,14 +32,22 @@ def score_once(variant: Variant, data: "Data | JaxData", journal: Journal) -> Ev
     name = f"score {variant.name}"
     kept = journal.run_dir.best.parent / f"score_{len(journal.steps)}.npz"
     if (facts := journal.facts(name)) is not None:
-        with np.load(journal.run_dir.path / facts["kept"], allow_pickle=False) as arrays:
-            return score_logits(arrays["logits"], arrays["labels"], variant.tta)
+        return _read(journal.run_dir.path / facts["kept"])
     evaluation = score(variant, data)
     with atomic(kept) as temporary, open(temporary, "wb") as file:
-        np.savez(file, logits=evaluation.logits, labels=evaluation.labels)
+        np.savez(file, **vars(evaluation))
     place = kept.relative_to(journal.run_dir.path).as_posix()
     journal.record(name, [kept, variant.file], kept=place)
     return evaluation
+
+
+def _read(kept: Path) -> Evaluation:
+    """Return a score as it was: scored again from its float32 logits, the loss would differ."""
+    with np.load(kept, allow_pickle=False) as arrays:
+        values: dict[str, Any] = {
+            name: each if each.ndim else each.item() for name, each in arrays.items()
+        }
+    return Evaluation(**(values | {"per_class": tuple(values["per_class"].tolist())}))
 
 
 def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Receipt, ...]:
