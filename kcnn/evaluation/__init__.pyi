@@ -3,7 +3,6 @@ from .scoring import Classifier as Classifier
 from .scoring import Evaluation as Evaluation
 from .scoring import evaluate as evaluate
 from .scoring import predictor as predictor
-from .scoring import score_logits as score_logits
 from .two_models import Agreement as Agreement
 from .two_models import agreement as agreement
 from .views import TTA as TTA

@@ -47,7 +47,8 @@ def _read(kept: Path) -> Evaluation:
         values: dict[str, Any] = {
             name: each if each.ndim else each.item() for name, each in arrays.items()
         }
-    return Evaluation(**(values | {"per_class": tuple(values["per_class"].tolist())}))
+    values["per_class"] = tuple(values["per_class"].tolist())
+    return Evaluation(**values)
 
 
 def receipts(variants: Sequence[Variant], evaluations: Sequence[Evaluation]) -> tuple[Receipt, ...]:
