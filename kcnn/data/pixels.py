@@ -13,7 +13,7 @@ _LUMA = (0.2989, 0.587, 0.114)
 
 def size_of(images: tf.Tensor) -> tuple[int, int, int]:
     """Return the height, width and number of channels of images [B, H, W, C], always known here."""
-    _, *size = images.shape.as_list()
+    _, *size = images.shape
     return cast("tuple[int, int, int]", tuple(size))
 
 
