@@ -195,11 +195,11 @@ class _DivergenceGuard(keras.callbacks.Callback):
     """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        loss = (logs or {})["loss"]
         weights = cast(keras.Model, self.model).get_weights()
-        if not all(np.isfinite(value).all() for value in (loss, *weights)):
+        if not all(np.isfinite(value).all() for value in weights):
             raise RuntimeError(
-                f"The training diverged, at a loss of {loss:.3g}: use a lower learning_rate."
+                f"a weight is no longer finite after epoch {epoch + 1}: training diverged. Lower the "
+                "learning rate."
             )
 
 
