@@ -5,7 +5,7 @@ and add it to `RUNGS`.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,12 +155,14 @@ def climb(spec: Spec, turns: Turns) -> None:
     start(spec)
     model = networks.build(Path(spec.folder), spec.model)
     training = RUNGS[spec.contestant](Training(model, endless(load(spec)), spec))
-    _override(training.model, training.compiled, training.fitted)
     short = "epochs" in training.fitted
     count = clock(turns, spec.batch, epochs_only=short)
     # The standard callbacks watch validation at the end of an epoch, and short epochs have none.
     counted = [count] if short else [*callbacks.standard(), count]
-    train(training.model, training.data, epochs=1, callbacks=counted)
+    if training.compiled or training.fitted:
+        fit(training, counted)
+    else:
+        train(training.model, training.data, epochs=1, callbacks=counted)
 
 
 def _plain(training: Training, name: str) -> Training:
@@ -185,19 +187,22 @@ def _plain(training: Training, name: str) -> Training:
     return dataclasses.replace(training, model=model)
 
 
-def _override(model: "keras.Model", compiled: dict[str, Any], fitted: dict[str, Any]) -> None:
-    """Let our arguments win when `kcnn.train` compiles and fits the model."""
-    compile_model, fit_model = model.compile, model.fit
+def fit(training: Training, callbacks: "Sequence[keras.callbacks.Callback]") -> None:
+    """Train by Keras's own `fit`, fed as by `kcnn.train`, with the changes of the rung."""
+    from kcnn.layers import fast_training
+    from kcnn.training import Objective, make_optimizer
+    from kcnn.training.loop_tensorflow import compile_for
 
-    def compile_it(*given: Any, **options: Any) -> None:
-        compile_model(*given, **(options | compiled))
-
-    def fit_it(x: Any, **options: Any) -> Any:
-        changed = {**options, "x": x, **fitted}
-        if fitted:
-            changed["validation_data"] = None
-        return fit_model(**changed)
-
-    # On this one model only, and past Keras's own signatures.
-    setattr(model, "compile", compile_it)  # noqa: B010
-    setattr(model, "fit", fit_it)  # noqa: B010
+    model: Any = training.model
+    compile_for(model, training.data, Objective(), make_optimizer("adam"))
+    compiled = {"optimizer": model.optimizer, "loss": model.loss, "metrics": ["accuracy"]}
+    model.compile(**(compiled | training.compiled))
+    arguments = {
+        "x": training.data.batches(),
+        "steps_per_epoch": training.data.steps_per_epoch,
+        "callbacks": list(callbacks),
+        "shuffle": False,
+        "verbose": 0,
+    }
+    with fast_training(model):
+        model.fit(**(arguments | training.fitted))

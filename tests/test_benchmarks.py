@@ -402,9 +402,8 @@ def test_a_rung_wins_over_what_train_says(training):
             raise StopIteration
 
     rung = ladder.RUNGS["steps_per_execution=8"](ladder.one_iterator(training))
-    ladder._override(rung.model, rung.compiled, rung.fitted)
     with pytest.raises(StopIteration):
-        kcnn.train(rung.model, rung.data, epochs=1, callbacks=[Stop()])
+        ladder.fit(rung, [Stop()])
     assert seen == [(8, 16)]  # the short epoch of 10 steps, in whole executions
 
 
@@ -417,9 +416,8 @@ def test_the_rung_of_the_optimizer_trains_by_keras_own(training):
             raise InterruptedError
 
     rung = ladder.stock_updates(dataclasses.replace(training, model=build("simple_cnn")))
-    ladder._override(rung.model, rung.compiled, rung.fitted)
     with pytest.raises(InterruptedError):
-        kcnn.train(rung.model, rung.data, epochs=1, callbacks=[Stop()])
+        ladder.fit(rung, [Stop()])
     assert kinds == [keras.optimizers.Adam]
 
 

@@ -198,7 +198,7 @@ class _DivergenceGuard(keras.callbacks.Callback):
         weights = cast(keras.Model, self.model).get_weights()
         if not all(np.isfinite(value).all() for value in weights):
             raise RuntimeError(
-                f"a weight is no longer finite after epoch {epoch + 1}: training diverged. Lower the "
+                f"a weight is not finite after epoch {epoch + 1}: training diverged. Lower the "
                 "learning rate."
             )
 
