@@ -1,5 +1,6 @@
 """Where a number comes from: the commit, the versions, the hardware and the time."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -49,6 +50,12 @@ def git_commit(file: str | os.PathLike = __file__) -> str | None:
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

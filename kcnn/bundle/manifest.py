@@ -1,6 +1,5 @@
 """`bundle.json`: the facts of a bundle, and the SHA-256 of each of its files."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from kcnn.errors import invalid
 from kcnn.litert import TensorSummary
+from kcnn.provenance import sha256
 
 FILE = "bundle.json"
 MODEL, SOURCE = "model_int8.tflite", "model.keras"
@@ -131,9 +131,3 @@ def inside(folder: Path, name: str, *, largest: int = LARGEST_FILE) -> Path:
     if path.stat().st_size > largest:
         raise ValueError(f"{str(path)!r} has more than {largest:,} bytes.")
     return path
-
-
-def sha256(path: Path) -> str:
-    """Return the digest of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kcnn import models
 from kcnn.bundle.c_array import write_c_array
-from kcnn.bundle.manifest import MODEL, SOURCE, WEB_MODEL, Golden, Manifest, Score, sha256
+from kcnn.bundle.manifest import MODEL, SOURCE, WEB_MODEL, Golden, Manifest, Score
 from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.data import Data
 from kcnn.errors import one_line
@@ -27,7 +27,7 @@ from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.labels import append_labels
 from kcnn.litert.metadata import with_metadata
 from kcnn.models.files import in_float32
-from kcnn.provenance import timestamp
+from kcnn.provenance import sha256, timestamp
 from kcnn.runtimes import RUNTIMES, micro, write_page
 
 _GOLDEN = 10  # images

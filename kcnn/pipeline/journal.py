@@ -4,7 +4,6 @@ A step of a run is recorded after its files are written, with their SHA-256. Whe
 step whose files are all there and unchanged is not repeated. Nothing here imports Keras.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kcnn.errors import naming
-from kcnn.provenance import timestamp
+from kcnn.provenance import sha256, timestamp
 from kcnn.recipe import Recipe, from_json, to_json
 from kcnn.run_dir import RunDir, atomic
 
@@ -118,12 +117,6 @@ class Journal:
         self.finished = True
         self.save()
         shutil.rmtree(self.run_dir.best.parent, ignore_errors=True)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_unfinished(

@@ -19,6 +19,7 @@ import numpy as np
 
 from kcnn.callbacks.memory import has_memory, memory_of, restore_memory
 from kcnn.run_dir import atomic
+from kcnn.training.packing import pack, unpack
 
 _INDEX = "index"
 _MAGIC = b"kcnn training state 1\n"
@@ -159,11 +160,11 @@ class TrainingState:
             "seconds": self.seconds,
             "settings": self.settings,
             "stopped": self.stopped,
-            "model": _pack(self.model, arrays),
-            "optimizer": _pack(self.optimizer, arrays),
-            "sums": _pack(self.sums, arrays),
+            "model": pack(self.model, arrays),
+            "optimizer": pack(self.optimizer, arrays),
+            "sums": pack(self.sums, arrays),
             "memories": [
-                {"callback": each.callback, "values": _pack(each.values, arrays)}
+                {"callback": each.callback, "values": pack(each.values, arrays)}
                 for each in self.memories
             ],
         }
@@ -194,9 +195,9 @@ class TrainingState:
             raise ValueError(f"The training state {str(path)!r} is damaged: its digest differs.")
         with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             index = json.loads(bytes(arrays[_INDEX]))
-            parts = {name: _unpack(index.pop(name), arrays) for name in _PARTS}
+            parts = {name: unpack(index.pop(name), arrays) for name in _PARTS}
             memories = [
-                Memory(each["callback"], _unpack(each["values"], arrays))
+                Memory(each["callback"], unpack(each["values"], arrays))
                 for each in index.pop("memories")
             ]
         return cls(**index, **parts, memories=memories)
@@ -224,32 +225,3 @@ def _check_shapes(
 def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """Return `value` as plain JSON, with each array moved to `arrays`."""
-    if isinstance(value, dict):
-        return {"dict": {key: _pack(each, arrays) for key, each in value.items()}}
-    if isinstance(value, list | tuple):
-        return {"list": [_pack(each, arrays) for each in value]}
-    if isinstance(value, np.generic):
-        return {"value": value.item()}
-    if value is None or isinstance(value, bool | int | float | str):
-        return {"value": value}
-    array = np.asarray(keras.ops.convert_to_numpy(value))
-    name, dtype = str(len(arrays)), array.dtype.name
-    # NumPy's format has no bfloat16: its bits are kept as integers.
-    plain = array.dtype.kind in "biuf"
-    arrays[name] = array if plain else array.view(f"u{array.dtype.itemsize}")
-    return {"array": name, "dtype": dtype}
-
-
-def _unpack(packed: dict[str, Any], arrays: Any) -> Any:
-    if "dict" in packed:
-        return {key: _unpack(each, arrays) for key, each in packed["dict"].items()}
-    if "list" in packed:
-        return [_unpack(each, arrays) for each in packed["list"]]
-    if "value" in packed:
-        return packed["value"]
-    array, dtype = arrays[packed["array"]], np.dtype(packed["dtype"])
-    return array if array.dtype == dtype else array.view(dtype)
