@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -255,22 +254,3 @@ def test_a_corrupt_image_is_named(finished_run, tmp_path):
     result = kcnn("explain", finished_run[0], "broken.png", cwd=tmp_path)
     assert refused(result, "broken.png")
     assert not (tmp_path / "grad_cam.png").exists()
-
-
-def test_ctrl_c_ends_without_a_traceback(tmp_path):
-    with subprocess.Popen(
-        [KCNN, "run", "quickstart"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell that runs the tests in the background has it ignored
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        for line in process.stdout:  # until training is under way
-            if line.startswith("epoch 1/"):
-                break
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=300)
-    assert process.returncode == 130
-    assert errors == ""

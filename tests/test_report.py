@@ -122,5 +122,6 @@ def test_the_commit_is_of_the_checkout_that_holds_the_code(tmp_path):
 )
 def test_the_command_asks_for_a_control_where_one_was_asked_for(variant, asked):
     shipped = recipe_files.load("quickstart").recipe
-    run = SimpleNamespace(recipe="quickstart", receipts=[SimpleNamespace(name=variant)])
+    receipts = [SimpleNamespace(name=variant)]
+    run = SimpleNamespace(recipe="quickstart", receipts=receipts, training={})
     assert ("--control" in repeat_command(run, shipped)) == asked

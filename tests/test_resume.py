@@ -22,6 +22,15 @@ from kcnn.run_dir import RunDir
 from tests import killed
 
 KCNN = Path(sys.executable).with_name("kcnn")
+
+# A program that becomes another one, which ignores SIGHUP; SIGINT is ignored where the tests
+# themselves run behind a "&".
+UNDER_NOHUP = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 EPOCHS = 40
 TEMPORARY = ".*-????????.*"
 
@@ -154,12 +163,11 @@ def command(folder, number=None, line="", meanwhile=None):
     """Run the recipe in a folder; after a line of its output, send a signal."""
     arguments = ["run", "mine.py", "--out", folder / "run"]
     with subprocess.Popen(
-        [KCNN, *map(str, arguments)],
+        [sys.executable, "-c", UNDER_NOHUP, KCNN, *map(str, arguments)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=as_under_nohup,
         env=os.environ | {"COLUMNS": "200"},
     ) as running:
         output = ""
@@ -172,11 +180,6 @@ def command(folder, number=None, line="", meanwhile=None):
                 running.send_signal(number)
                 running.send_signal(signal.SIGCONT)
     return running.returncode, output
-
-
-def as_under_nohup():
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind a &
 
 
 def rows(folder):
