@@ -11,10 +11,10 @@ import numpy as np
 from kcnn.litert.feature_map import NAME, add_feature_map, read_class_weights
 from kcnn.litert.final_activation import final_activation
 from kcnn.litert.native_log import native_log
+from kcnn.litert.structure import damaged
 from kcnn.litert.tflite_file import (
     TensorSummary,
     TFLiteSummary,
-    damaged,
     open_interpreter,
     read_tflite,
     summarize_bytes,

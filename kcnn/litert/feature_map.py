@@ -31,7 +31,7 @@ from kcnn.litert.schema import (
     tables,
     tensor_at,
 )
-from kcnn.litert.tflite_file import damaged
+from kcnn.litert.structure import damaged
 
 NAME = "feature_map"
 _FILE = "class_weights.bin"

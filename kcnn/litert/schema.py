@@ -90,6 +90,7 @@ class Signature(Protocol):
     inputs: list[TensorMap] | None
     outputs: list[TensorMap] | None
     signatureKey: Text | None  # noqa: N815
+    subgraphIndex: int  # noqa: N815
 
 
 class Metadata(Protocol):

@@ -1,6 +1,5 @@
 """What a `.tflite` file holds, read with LiteRT alone: no TensorFlow is imported."""
 
-import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,8 +8,6 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from kcnn.errors import one_line
-from kcnn.litert.activations import BYTES
 from kcnn.litert.labels import read_labels
 from kcnn.litert.native_log import native_log
 from kcnn.litert.schema import (
@@ -25,12 +22,10 @@ from kcnn.litert.schema import (
     tensor_at,
     text,
 )
+from kcnn.litert.structure import check_structure, damaged
 
 _IDENTIFIER = b"TFL3"
-# Elements of a tensor, bytes of all tensors, bytes of a file: far more than any classifier needs.
-# A file that exceeds them has a damaged shape.
-_LARGEST_TENSOR, _LARGEST_SUM, _LARGEST_FILE = 2**28, 2**32, 2**30
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_LARGEST_FILE = 2**30  # bytes, far more than any classifier needs
 
 
 @dataclass(frozen=True)
@@ -118,16 +113,12 @@ def open_interpreter(data: bytes, path: Path) -> Interpreter:
     Raises:
         ValueError: the bytes are not a whole model, or hold an operator that LiteRT does not know.
     """
+    check_structure(data, path)
     try:
         with native_log():
             return Interpreter(model_content=data, num_threads=1)
     except (ValueError, RuntimeError) as error:
         raise damaged(path, error) from error
-
-
-def damaged(path: Path, error: Exception) -> ValueError:
-    """Return the one-line error for a model that LiteRT or kcnn cannot read; the caller raises."""
-    return ValueError(f"{path} is damaged, or no model LiteRT can run: {one_line(error)}")
 
 
 def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
@@ -141,15 +132,7 @@ def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
         labels = read_labels(data)
     except ValueError as error:
         raise damaged(path, error) from error
-    try:
-        model = parse(data)
-        _check_sizes(model, path)
-        _check_weights(model, path)
-        return _summary(model, path, len(data), labels)
-    except ValueError:
-        raise
-    except Exception as error:  # LiteRT does not check that tensor numbers are in range
-        raise damaged(path, error) from error
+    return _summary(parse(data), path, len(data), labels)
 
 
 def _summary(model: Model, path: Path, size: int, labels: tuple[str, ...]) -> TFLiteSummary:
@@ -184,27 +167,6 @@ def _operators(model: Model) -> Iterator[tuple[str, set[str]]]:
 def _tensors(model: Model) -> Iterator[Tensor]:
     for graph in tables(model.subgraphs):
         yield from tables(graph.tensors)
-
-
-def _check_sizes(model: Model, path: Path) -> None:
-    """Refuse absurd shapes: LiteRT trusts them, takes all memory, and the process ends."""
-    total = 0
-    for tensor in _tensors(model):
-        shape = tuple(numbers(tensor.shape))
-        if (count := math.prod(map(abs, shape))) > _LARGEST_TENSOR:
-            raise damaged(path, ValueError(f"a tensor of shape {shape}"))
-        total += count * BYTES.get(dtype_name(tensor), 4)
-    if total > _LARGEST_SUM:
-        raise damaged(path, ValueError(f"{total:,} bytes of tensors"))
-
-
-def _check_weights(model: Model, path: Path) -> None:
-    """Refuse operators without image or weights, on which LiteRT would crash."""
-    for graph in tables(model.subgraphs):
-        for operator in tables(graph.operators):
-            name, given = operator_name(model, operator), numbers(operator.inputs)[:2]
-            if name in _WEIGHTED and (len(given) < 2 or min(given) < 0):
-                raise damaged(path, ValueError(f"{name} without weights"))
 
 
 def _quantization(dtypes: set[str]) -> str:

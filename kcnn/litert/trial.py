@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from kcnn.child_process import die_with_parent
-from kcnn.litert.tflite_file import damaged, summarize
+from kcnn.litert.structure import damaged
+from kcnn.litert.tflite_file import summarize
 
 _SECONDS = 60.0
 _MEMORY = 2**32  # bytes, and four times the file's own

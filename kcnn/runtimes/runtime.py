@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from kcnn.litert.classifier import check_classifier, stored_pixels
-from kcnn.litert.tflite_file import TensorSummary, damaged, summarize_bytes
+from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
 
 TIMEOUT = 900.0
 """Default limit in seconds for one run; a runtime that takes longer is ended."""
@@ -176,8 +176,6 @@ def prepare(model: bytes, images: np.ndarray | None = None) -> Task:
     summary = summarize_bytes(bytes(model), name)
     check_classifier(summary)
     source, target = summary.inputs[0], summary.outputs[0]
-    if target.scale is not None and not 0 < target.scale < np.inf:  # as for NaN
-        raise damaged(name, ValueError(f"an output of scale {target.scale}"))
     if images is None:
         images = np.random.default_rng(0).integers(0, 256, (1, *source.shape[1:]), np.uint8)
     images = np.asarray(images)
