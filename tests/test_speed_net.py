@@ -17,7 +17,6 @@ from kcnn.models.whitening import whiten
 from kcnn.pipeline import run
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.training import make_optimizer, schedules
-from kcnn.training.precision import has_amx
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype("uint8")
 
@@ -235,14 +234,6 @@ def _mirrored(dataset):
             left, right = int(image[4, 1, 0]), int(image[4, 6, 0])
             found[min(left, right) // 2] = left > right
     return found
-
-
-def test_amx_is_read_from_the_flags(tmp_path):
-    file = tmp_path / "cpuinfo"
-    file.write_text("flags : avx512f amx_bf16 amx_tile\n")
-    assert has_amx(file)
-    file.write_text("flags : avx512f amx_bf16x\n")
-    assert not has_amx(file)
 
 
 class Probe(keras.callbacks.Callback):

@@ -62,7 +62,7 @@ def run_comparison(
     """
     check_tensorflow(f"Comparisons such as {name!r} are made")
     folder = Path(folder)
-    comparison = resolve_shared_precision(training_only(comparison))
+    comparison = _in_one_precision(training_only(comparison), folder, data_dir, overwrite=overwrite)
     report = _report_so_far(comparison, name, folder, overwrite=overwrite)
     missing, commit = report.missing(), git_commit()
     if missing:
@@ -96,6 +96,15 @@ def _train_missing(
     return report
 
 
+def _in_one_precision(
+    comparison: Comparison, folder: Path, data_dir: str | None, *, overwrite: bool
+) -> Comparison:
+    """Return the comparison with the precision that it was begun with, or that is faster here."""
+    results = folder / _RESULTS
+    begun = reports.load(results).comparison if results.is_file() and not overwrite else None
+    return resolve_shared_precision(comparison, data_dir, known=begun)
+
+
 def _report_so_far(
     comparison: Comparison, name: str, folder: Path, *, overwrite: bool
 ) -> ComparisonReport:
@@ -114,8 +123,7 @@ def _report_so_far(
     if same != comparison or not set(known.seeds) <= set(comparison.seeds):
         raise ValueError(
             f"{str(folder)!r} holds another comparison, or this one before it was changed: pass "
-            "--overwrite (overwrite=True in Python) to begin again, or name another folder. If it "
-            "was begun on another machine, set the train.precision that its results.json has."
+            "--overwrite (overwrite=True in Python) to begin again, or name another folder."
         )
     grown = dataclasses.replace(new, outcomes=stored.outcomes)
     return grown if grown.missing() else dataclasses.replace(stored, comparison=comparison)

@@ -9,6 +9,7 @@ from kcnn.models.files import in_float32
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import receipts, score
+from kcnn.pipeline.setup import load
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe
@@ -36,7 +37,7 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
     logger.info("control: the same training without the teacher")
     section = dataclasses.replace(recipe.train, tensorboard=False)
     alone = dataclasses.replace(recipe, train=section, distill=None)
-    prepared = prepare(alone, data_dir)
+    prepared = prepare(alone, load(alone, data_dir))
     trained = prepared.training(
         callbacks=callbacks_for(section, prepared.data, None), resume=run_dir.state / "control"
     )

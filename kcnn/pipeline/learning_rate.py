@@ -2,6 +2,7 @@
 
 import keras
 
+from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.setup import build, load
 from kcnn.pipeline.training_setup import optimizer_at
 from kcnn.recipe import Recipe
@@ -22,7 +23,8 @@ def suggest_learning_rate(
         ValueError: The recipe cannot be trained.
         RuntimeError: The data cannot be had, or the loss explodes at once.
     """
-    keras.utils.set_random_seed(recipe.seed)
     data = load(recipe, data_dir)
+    recipe, _ = resolve_precision(recipe, data, data_dir)
+    keras.utils.set_random_seed(recipe.seed)
     optimizer = optimizer_at(recipe.train, recipe.train.learning_rate)
     return find_learning_rate(build(recipe, data), data, optimizer=optimizer, steps=steps)

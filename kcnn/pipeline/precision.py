@@ -1,49 +1,117 @@
-"""The precision of a run, decided before it begins: "auto" depends on the machine."""
+"""The precision of a run, decided before it begins: "auto" depends on machine and network."""
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Literal
+import logging
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
+from kcnn.pipeline.precision_trial import seconds_a_step
+from kcnn.pipeline.setup import load
 from kcnn.recipe import Recipe
-from kcnn.training.precision import trains_in_bfloat16
+from kcnn.training.precision import Precision, known_precision
 
-Precision = Literal["float32", "mixed_bfloat16"]
+if TYPE_CHECKING:
+    from kcnn.data import Data, JaxData
+
+# Pixels that a training sees: ten epochs of CIFAR-10. A shorter one ends in a few minutes, where
+# measuring would not pay, and in float32 it is the same on every processor.
+_WORTH_IT = 10 * 50_000 * 32 * 32
+_NOISE = 1.05
+
+logger = logging.getLogger("kcnn")
 
 
-def resolve_precision(recipe: Recipe) -> Recipe:
-    """Return the recipe with the precision that "auto" means on this machine.
+def resolve_precision(
+    recipe: Recipe, data: "Data | JaxData", data_dir: str | None = None
+) -> tuple[Recipe, dict[str, float]]:
+    """Return the recipe with the precision that "auto" means here, and the measured step times.
 
-    >>> resolve_precision(Recipe()).train.precision in ("float32", "mixed_bfloat16")
-    True
+    Args:
+        recipe: What is to be trained.
+        data: Its images.
+        data_dir: Where prepared tfds data sets lie.
+
+    Returns:
+        The recipe, and the milliseconds of a training step as `step_ms_float32` and
+        `step_ms_mixed_bfloat16`; nothing where none were measured.
     """
-    return _with_precision(recipe, fastest_precision([recipe], bfloat16=trains_in_bfloat16()))
+    if recipe.train.precision != "auto" or recipe.trained:
+        return recipe, {}
+    precision, seconds = _decide([(recipe, data)], data_dir)
+    facts = {f"step_ms_{name}": round(1000 * value, 3) for name, value in seconds.items()}
+    return with_precision(recipe, precision), facts
 
 
-def resolve_shared_precision(comparison: Comparison) -> Comparison:
-    """Return the comparison with one precision in place of "auto" in all its variants."""
-    precision = fastest_precision(comparison.variants.values(), bfloat16=trains_in_bfloat16())
+def resolve_shared_precision(
+    comparison: Comparison, data_dir: str | None = None, *, known: Comparison | None = None
+) -> Comparison:
+    """Return the comparison with one precision in place of "auto" in all its variants.
+
+    Args:
+        comparison: What is to be trained.
+        data_dir: Where prepared tfds data sets lie.
+        known: The same comparison when it was begun, whose precision stays.
+    """
+    recipes = list(comparison.variants.values())
+    if all(recipe.train.precision != "auto" or recipe.trained for recipe in recipes):
+        return comparison
+    begun = next(iter(known.variants.values())).train.precision if known else "auto"
+    if begun != "auto":
+        precision = begun
+    else:
+        precision, _ = _decide(_loaded(comparison, data_dir), data_dir)
     variants = {
-        name: _with_precision(recipe, precision) for name, recipe in comparison.variants.items()
+        name: with_precision(recipe, precision) for name, recipe in comparison.variants.items()
     }
     return dataclasses.replace(comparison, variants=variants)
 
 
-def fastest_precision(recipes: Iterable[Recipe], *, bfloat16: bool) -> Precision:
-    """Return the fastest precision for all of these recipes; pretrained models need float32.
-
-    Args:
-        recipes: Recipes that are to be trained alike.
-        bfloat16: Whether this machine trains faster in bfloat16.
-
-    >>> fastest_precision([Recipe()], bfloat16=True)
-    'mixed_bfloat16'
-    """
-    pretrained = any(recipe.transfer or recipe.trained for recipe in recipes)
-    return "mixed_bfloat16" if bfloat16 and not pretrained else "float32"
+def _loaded(
+    comparison: Comparison, data_dir: str | None
+) -> "Iterator[tuple[Recipe, Data | JaxData]]":
+    for name, recipe in comparison.variants.items():
+        try:
+            yield recipe, load(recipe, data_dir)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
 
 
-def _with_precision(recipe: Recipe, precision: Precision) -> Recipe:
+def with_precision(recipe: Recipe, precision: Precision) -> Recipe:
+    """Return the recipe with this precision in place of "auto"."""
     if recipe.train.precision != "auto" or recipe.trained:
         return recipe
     return dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, precision=precision))
+
+
+def _decide(
+    trainings: "Iterable[tuple[Recipe, Data | JaxData]]", data_dir: str | None
+) -> tuple[Precision, dict[str, float]]:
+    """Return the faster precision for all of these trainings, and the seconds of their steps."""
+    trainings = list(trainings)
+    if any(recipe.transfer or recipe.trained for recipe, _ in trainings):
+        return "float32", {}  # pretrained models compute in it
+    if known := known_precision():
+        return known, {}
+    if not any(_is_worth_it(recipe, data) for recipe, data in trainings):
+        return "float32", {}
+    total: dict[str, float] = {}
+    for recipe, data in trainings:
+        for name, value in (seconds_a_step(recipe, data, data_dir) or {}).items():
+            total[name] = total.get(name, 0.0) + value
+    if not total:
+        return "float32", {}
+    faster = total["float32"] > _NOISE * total["mixed_bfloat16"]
+    precision: Precision = "mixed_bfloat16" if faster else "float32"
+    logger.info(
+        "a training step takes %.1f ms in float32, %.1f ms in bfloat16: %s",
+        1000 * total["float32"],
+        1000 * total["mixed_bfloat16"],
+        precision,
+    )
+    return precision, total
+
+
+def _is_worth_it(recipe: Recipe, data: "Data | JaxData") -> bool:
+    height, width, *_ = data.image_shape
+    return recipe.train.epochs * data.num_train * height * width >= _WORTH_IT

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from kcnn.pipeline.setup import build, load
+from kcnn.pipeline.setup import build
 from kcnn.pipeline.training_setup import training_for
 from kcnn.recipe import Recipe
 from kcnn.training import TrainResult
@@ -30,14 +30,12 @@ class Prepared:
     training: Callable[..., TrainResult]
 
 
-def prepare(recipe: Recipe, data_dir: str | None) -> Prepared:
-    """Set Keras's random seed, load the data, build the model and its optimizer.
+def prepare(recipe: Recipe, data: "Data | JaxData") -> Prepared:
+    """Set Keras's random seed, build the model and its optimizer.
 
     Raises:
         ValueError: The recipe cannot be trained.
-        RuntimeError: The data cannot be had.
     """
     keras.utils.set_random_seed(recipe.seed)
-    data = load(recipe, data_dir)
     model = build(recipe, data)
     return Prepared(data, model, training_for(recipe, model, data))

@@ -17,8 +17,16 @@ from kcnn.pipeline.plan import check_stages, make_variants, plan_of, stage_files
 from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import score_once
-from kcnn.pipeline.records import begin, facts_of_training, go_on, plot_training, report_once
+from kcnn.pipeline.records import (
+    begin,
+    facts_of_training,
+    go_on,
+    keep_measured,
+    plot_training,
+    report_once,
+)
 from kcnn.pipeline.replace import find_folder, take_place
+from kcnn.pipeline.setup import load
 from kcnn.pipeline.stages.explain import explained_images
 from kcnn.pipeline.trained import save_base, train_once
 from kcnn.pipeline.variants import with_tta
@@ -74,12 +82,12 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         check_backend(recipe, control=control)
         check_control(recipe, control=control)
         plan, left_out = split_plan(plan_of(recipe))
-        recipe = begun or resolve_precision(recipe)
         commit = git_commit()  # of the code that runs, not of what it has become by the end
         if deterministic:
             compute_deterministically()
-        prepared = prepare(recipe, data_dir)
-        data = prepared.data
+        data = load(recipe, data_dir)
+        recipe, measured = (begun, {}) if begun else resolve_precision(recipe, data, data_dir)
+        prepared = prepare(recipe, data)
         check_stages(plan, prepared.model, data)
         if run_dir != target or not known:
             held.enter_context(lock(run_dir.path))
@@ -89,6 +97,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             if begun
             else begin(run_dir, recipe, data.class_names, deterministic=deterministic)
         )
+        measured = keep_measured(journal, measured)
         facts = facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
 
         trained = None if recipe.trained else train_once(prepared, recipe, journal)
@@ -99,7 +108,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
 
         evaluations = [score_once(variant, data, journal) for variant in variants]
         plot_training(run_dir, trained, evaluations[0], data.class_names)
-        facts = facts_of_training(recipe, trained) | facts
+        facts = facts_of_training(recipe, trained) | measured | facts
         if failed:
             facts["failed"] = "; ".join(f"{stage}: {reason}" for stage, reason in failed.items())
         made = (recipe, name, data, model, facts)

@@ -55,6 +55,15 @@ def go_on(run_dir: RunDir) -> Journal:
     return journal
 
 
+def keep_measured(journal: Journal, measured: dict[str, float]) -> dict[str, float]:
+    """Record what decided the precision, or return what an earlier process of the run recorded."""
+    if "precision" in journal.earlier:
+        return journal.facts("precision") or {}
+    if measured:
+        journal.record("precision", [], **measured)
+    return measured
+
+
 def facts_of_training(recipe: Recipe, trained: TrainResult | None) -> Facts:
     """Return what a report says of the training, or where its pretrained model came from."""
     if trained is None:

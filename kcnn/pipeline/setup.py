@@ -17,7 +17,6 @@ from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
 from kcnn.pipeline.backend import on_jax
-from kcnn.pipeline.precision import resolve_precision
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
 
@@ -64,6 +63,8 @@ def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
 def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     """Return the recipe's model for the shape and the classes of `data`, new or pretrained.
 
+    Where the recipe leaves the precision open ("auto"), the model is a float32 one.
+
     Raises:
         ValueError: There is no such model, or it does not fit the data.
     """
@@ -82,7 +83,8 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     known = {"input_shape": data.image_shape, "num_classes": len(data.class_names)}
     if clash := known.keys() & recipe.model.options.keys():
         raise ValueError(f"model.options.{min(clash)} cannot be set: it follows from the data.")
-    with _layers_in(resolve_precision(recipe).train.precision):
+    precision = recipe.train.precision
+    with _layers_in("float32" if precision == "auto" else precision):
         model = models.build(recipe.model.name, **recipe.model.options, **known)
     if any(layer.name == WHITENING for layer in model.layers):
         models.whiten(model, _images(data, _WHITENED))

@@ -59,10 +59,10 @@ class Train:
         lookahead: Whether slow weights follow the trained ones; see `kcnn.callbacks.Lookahead`.
         label_smoothing: The share of each label that is spread over all classes.
         precision: "mixed_bfloat16" computes in bfloat16 and keeps the weights in float32; the
-            trained model is a float32 one. It is faster only on processors with bfloat16 units
-            (AMX, Arm with BF16, GPUs). "auto" chooses it on a TPU, on an NVIDIA GPU since Ampere
-            and, with TensorFlow, on Intel's AMX, and float32 elsewhere and for pretrained models.
-            The `recipe.json` of a run has the precision that "auto" stood for.
+            trained model is a float32 one. "auto" is the faster one: on TPUs and GPUs the hardware
+            tells; with TensorFlow on a CPU, steps of the network are timed in both, once for each
+            machine. Short trainings, pretrained models and JAX on a CPU are in float32. The
+            `recipe.json` of a run has the precision that "auto" stood for.
         patience: Of "plateau": epochs without a lower validation loss until training stops.
         tensorboard: Whether the run's folder gets logs for TensorBoard.
         checkpoint_steps: Also keep the state of the training after so many steps of an epoch, for
