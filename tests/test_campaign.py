@@ -1,11 +1,48 @@
 """The campaign in small: what it counts as a loss is found, and there is none."""
 
+import zipfile
+
+import pytest
+
 from tests.campaign import kills
+from tests.campaign.killed_training import digest_of
+from tests.campaign.saved_files import has_best, is_readable
 
 
-def test_trainings_that_are_killed_lose_nothing():
-    found = kills.run(kills=20, seconds=120)
-    assert found.unreadable == 0
-    assert found.different == 0
+@pytest.mark.parametrize(("backend", "count"), [("tensorflow", 12), ("jax", 8)])
+def test_trainings_that_are_killed_lose_nothing(backend, count):
+    found = kills.run(kills=count, seconds=90, backend=backend)
+    assert found.held, found
     assert found.kills >= 3
     assert found.in_saves > 0
+
+
+def test_what_is_cut_off_is_counted_as_unreadable(tmp_path):
+    for name, whole, half in (
+        ("history.csv", b"epoch,loss\n0,1.5\n", b"epoch,loss\n0,1."),
+        ("result.json", b"{}", b"{"),
+        ("last.state", None, b"kcnn training state 1\n"),
+    ):
+        file = tmp_path / name
+        if whole is not None:
+            file.write_bytes(whole)
+            assert is_readable(file)
+        file.write_bytes(half)
+        assert not is_readable(file), name
+    best = tmp_path / "best.keras"
+    with zipfile.ZipFile(best, "w") as archive:
+        archive.writestr("model.weights.h5", b"weights")
+    assert is_readable(best)
+    best.write_bytes(best.read_bytes()[:-9])
+    assert not is_readable(best)
+
+
+def test_a_best_model_that_is_older_than_the_history_is_lost(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,loss\n0,1.5\n1,1.25\n")
+    assert not has_best(tmp_path, [])
+    with zipfile.ZipFile(tmp_path / "best.keras", "w") as archive:
+        archive.writestr("model.weights.h5", b"weights")
+    best = digest_of(tmp_path / "best.keras")
+    assert has_best(tmp_path, ["first", best, "third"])
+    assert has_best(tmp_path, ["first", "second", best])
+    assert not has_best(tmp_path, [best, "second", "third"])
