@@ -201,6 +201,10 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         _flush_folder(path.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # as where the disk is full
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -293,3 +294,22 @@ def test_after_the_first_step_that_is_not_done_all_have_to_be_done(tmp_path):
     assert again.facts("c") is None
     again.record("b", [tmp_path / "a"])
     assert set(Journal.read(run_dir).earlier) == {"a", "b"}
+
+
+def test_a_step_whose_file_has_changed_has_to_be_done_again(tmp_path):
+    journal = begin(RunDir(tmp_path), killed.small(), ["a"], deterministic=False)
+    (tmp_path / "model.keras").write_bytes(b"weights")
+    journal.record("train", [tmp_path / "model.keras"])
+    assert Journal.read(RunDir(tmp_path)).facts("train") == {}
+    (tmp_path / "model.keras").write_bytes(b"weighta")
+    assert Journal.read(RunDir(tmp_path)).facts("train") is None
+
+
+def test_a_run_whose_folder_is_gone_writes_no_other_one(tmp_path):
+    journal = begin(RunDir(tmp_path / "run"), killed.small(), ["a"], deterministic=False)
+    shutil.rmtree(tmp_path / "run")
+    (tmp_path / "run/checkpoints/state").mkdir(parents=True)  # as a saved state makes it again
+    for write in (journal.finish, lambda: journal.record("train", [])):
+        with pytest.raises(RuntimeError, match=r"run\.json' has vanished"):
+            write()
+    assert not (tmp_path / "run").exists()

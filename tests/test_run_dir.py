@@ -1,6 +1,7 @@
 """A run's folder: whole files only, and nobody's work is overwritten unasked."""
 
 import os
+import stat
 
 import pytest
 
@@ -17,6 +18,31 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise OSError("disk full")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["model.keras"]
+
+
+def test_a_file_is_flushed_before_its_name_appears_and_the_folder_after(tmp_path, monkeypatch):
+    """Else a loss of power could leave the name without the content, or the old name."""
+    calls, target, flush, replace = [], tmp_path / "last.state", os.fsync, os.replace
+
+    def fsync(handle):
+        status = os.fstat(handle)
+        whose = "folder" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} bytes"
+        calls.append(f"flush {whose}")
+        flush(handle)
+
+    def rename(source, name):
+        calls.append(f"rename, {'over the old one' if target.exists() else 'new'}")
+        replace(source, name)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", rename)
+    for _ in range(2):
+        with atomic(target) as temporary:
+            assert temporary.parent == tmp_path, "a rename from another disk is a copy"
+            temporary.write_text("state")
+    flushed = ["flush folder"] * hasattr(os, "O_DIRECTORY")
+    first, second = ["rename, new", *flushed], ["rename, over the old one", *flushed]
+    assert calls == ["flush 5 bytes", *first, "flush 5 bytes", *second]
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path):

@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,29 @@ class Journal:
         with atomic(self.run_dir.journal) as temporary:
             temporary.write_text(json.dumps(values, indent=2) + "\n")
 
+    def check_there(self) -> None:
+        """Stop where the run's folder was removed or renamed: writing would begin another one.
+
+        Raises:
+            RuntimeError: The journal is not there. If the recipe is not either, what the training
+                has written since is removed.
+        """
+        run_dir = self.run_dir
+        if run_dir.journal.is_file():
+            return
+        if not run_dir.recipe.is_file():
+            shutil.rmtree(run_dir.best.parent, ignore_errors=True)
+            run_dir.history.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there, or something else is in it
+                run_dir.path.rmdir()
+        raise RuntimeError(
+            f"{str(run_dir.journal)!r} has vanished: the folder was removed, renamed or emptied "
+            "while the run was writing into it. Put it back, or begin again."
+        )
+
     def record(self, name: str, files: Iterable[Path], **facts: Any) -> None:
         """Note that a step is done, whose files are written."""
+        self.check_there()
         folder = self.run_dir.path
         digests = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
         self.steps[name] = Step(digests, facts)
@@ -114,6 +136,7 @@ class Journal:
 
     def finish(self) -> None:
         """Note that all of the run is done, and remove what was kept to go on with it."""
+        self.check_there()
         self.finished = True
         self.save()
         shutil.rmtree(self.run_dir.best.parent, ignore_errors=True)

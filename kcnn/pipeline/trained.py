@@ -1,6 +1,7 @@
 """The trained model of a run: trained, trained further from a kept state, or read back."""
 
 import shutil
+from typing import Any
 
 import keras
 
@@ -21,7 +22,7 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     if (facts := journal.facts(_TRAINING)) is not None:
         return TrainResult(model=models.load(run_dir.model), **facts)
     trained = prepared.training(
-        callbacks=callbacks_for(recipe.train, prepared.data, run_dir.path),
+        callbacks=[_StillThere(journal), *callbacks_for(recipe.train, prepared.data, run_dir.path)],
         resume=run_dir.state,
         checkpoint_steps=recipe.train.checkpoint_steps,
     )
@@ -36,6 +37,18 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     journal.record(_TRAINING, files, **facts)
     shutil.rmtree(run_dir.state, ignore_errors=True)
     return TrainResult(model=model, **facts)
+
+
+class _StillThere(keras.callbacks.Callback):
+    """Stops a training whose folder was removed, before the other callbacks write into it."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the end of every epoch."""
+        self._journal.check_there()
 
 
 def save_base(model: keras.Model, journal: Journal) -> keras.Model:
