@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from benchmarks import cells, parts, tables
 from benchmarks.plan import BATCHES, Plan, prepare
 from benchmarks.race import ROOT, Rules
-from benchmarks.results import Race, Results, load, save, spread
+from benchmarks.results import Machine, Race, Results, load, load_all, save, spread
 from benchmarks.turns import Timing
 from kcnn.errors import one_line, unknown
 from kcnn.models import MODELS
@@ -48,16 +48,15 @@ def main(  # noqa: PLR0913 - one option for each setting
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="For results.json and RESULTS.md; benchmarks/, or runs/quick_benchmarks."
-        ),
+        typer.Option(help="For results/ and RESULTS.md; benchmarks/, or runs/quick_benchmarks."),
     ] = None,
 ) -> None:
     """Measure kcnn beside stock Keras 3, tf_keras and PyTorch, in turns, on this machine."""
     wanted = _checked("part", names or list(parts.PARTS), parts.PARTS)
     trained = _checked("model", models.split(","), MODELS)
     out = out or (ROOT / "runs" / "quick_benchmarks" if quick else HERE)
-    results = load(out / "results.json") if (out / "results.json").is_file() else {}
+    file = out / "results" / f"{Machine.here().slug}.json"
+    results = load(file) if file.is_file() else {}
     rules = Rules(rounds)
     if quick:
         rules = Rules(rounds=min(rounds, 2), timing=Timing(0, 0, 0.02, steps=1))
@@ -78,7 +77,7 @@ def main(  # noqa: PLR0913 - one option for each setting
         prepared = prepare(plan)
         for name in wanted:
             results[name] = parts.measure(name, prepared, _progress)
-            _write(results, out)
+            _write(results, file, out / "RESULTS.md")
             _show(name, results)
     console.print(f"\n{time.perf_counter() - started:,.0f} s; everything is in {out}/")
 
@@ -90,11 +89,12 @@ def _checked(kind: str, names: list[str], known: Collection[str]) -> tuple[str, 
     return tuple(names)
 
 
-def _write(results: Results, out: Path) -> None:
-    save(results, out / "results.json")
-    text = out / "RESULTS.md"
+def _write(results: Results, file: Path, text: Path) -> None:
+    """Save the results of this machine, and write the text with those of all machines."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save(results, file)
     old = text if text.is_file() else HERE / "RESULTS.md"
-    updated = tables.updated(old.read_text(), results)
+    updated = tables.updated(old.read_text(), load_all(file.parent))
     with atomic(text) as temporary:
         temporary.write_text(updated)
 

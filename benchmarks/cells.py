@@ -31,10 +31,7 @@ def receipt(part: Part) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
     commit = f", commit {machine.git_commit[:7]}" if machine.git_commit else ""
     settings = ", ".join(f"{key.replace('_', ' ')} {each:g}" for key, each in part.settings.items())
-    return (
-        f"{machine.processor}, {machine.cores} cores ({', '.join(machine.flags) or 'no flags'}), "
-        f"{machine.system}; {machine.date} UTC{commit}; {versions}; {settings}."
-    )
+    return f"{machine.title}, {machine.system}; {machine.date} UTC{commit}; {versions}; {settings}."
 
 
 def remarks(part: Part) -> list[str]:

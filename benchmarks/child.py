@@ -18,6 +18,8 @@ def main(job: str) -> None:
     os.dup2(2, 1)  # so that what libraries print does not mix with the reports
     if spec.threads:
         _limit_cores(spec.threads)
+    if backend := spec.options.get("backend"):
+        os.environ["KERAS_BACKEND"] = str(backend)  # read when the loop imports Keras
     module, _, name = spec.loop.partition(":")
     turns = Turns(Timing(**received["timing"]), sys.stdin, reports)
     status = 0

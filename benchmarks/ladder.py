@@ -123,7 +123,6 @@ RUNGS: dict[str, Rung] = {
     "steps_per_execution=8": _compiled(steps_per_execution=8),
     "jit_compile=True": _compiled(jit_compile=True),
     # `parts` has put these into the `Spec`: they apply before the network is built.
-    "float32": as_it_is,
     "batch 64": as_it_is,
     "batch 1024": as_it_is,
 }
@@ -144,7 +143,7 @@ RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     ),
     (None, ("one iterator for all short epochs", "an iterator for each short epoch")),
     (None, ("kcnn", "steps_per_execution=1", "steps_per_execution=8", "jit_compile=True")),
-    (None, ("kcnn", "float32", "batch 64", "batch 1024")),
+    (None, ("kcnn", "batch 64", "batch 1024")),
 )
 
 

@@ -7,6 +7,7 @@ to them.
 """
 
 import json
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import keras
 
+    from kcnn.arithmetic.layer_calls import Tensor
     from kcnn.data.opened import Opened
 
 CLASSES = 10
@@ -107,8 +111,24 @@ def write(folder: Path, job: dict) -> dict:
         network = build(folder, model)
         write_job(folder / model, network)
         cost = model_arithmetic(network)
-        facts[model] = {"macs": cost.macs, "parameters": cost.parameters}
+        facts[model] = {
+            "macs": cost.macs,
+            "parameters": cost.parameters,
+            "moved": moved(network),
+        }
     return {"data": name, "images": len(images), "models": facts}
+
+
+def moved(model: "keras.Model") -> int:
+    """Return how many values a training step moves for an image; see `benchmarks.limits`."""
+    from kcnn.arithmetic.layer_calls import calls
+
+    layers = [call for call in calls(model) if call.inputs]  # not the images themselves
+    return sum(3 * _size(call.inputs) + 2 * _size(call.outputs) for call in layers)
+
+
+def _size(tensors: "Iterable[Tensor]") -> int:
+    return sum(math.prod(length or 1 for length in tensor.shape[1:]) for tensor in tensors)
 
 
 def _images(data_dir: str | None, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray, str]:

@@ -17,32 +17,43 @@ CONVOLUTIONS = ((512, 2), (512, 4), (256, 8), (128, 16))
 
 
 def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> list[Spec]:
-    """Return those who train a model: in bfloat16 where the processor has AMX for it."""
-    fast = _fast_precision()
-    rows = [
-        ("kcnn", "benchmarks.contestants.keras3:fit_kcnn", "kcnn", fast),
-        ("Keras 3", "benchmarks.contestants.keras3:fit_stock", "keras", "float32"),
-        ("tf_keras", "benchmarks.contestants.keras2:fit", "tf_keras", fast),
-        ("PyTorch", "benchmarks.contestants.pytorch:fit", "torch", fast),
+    """Return those who train a model, in every precision that the processor has units for.
+
+    JAX trains in float32 alone: on a CPU, XLA convolves bfloat16 in float32.
+    """
+    keras3, torch = "benchmarks.contestants.keras3", "benchmarks.contestants.pytorch"
+    rows: list[tuple[str, str, str, dict[str, Fact]]] = [
+        ("kcnn", f"{keras3}:fit_kcnn", "kcnn", {}),
+        ("Keras 3", f"{keras3}:fit_stock", "keras", {}),
+        ("Keras 3 on JAX", f"{keras3}:fit_stock", "jax", {"backend": "jax"}),
+        ("tf_keras", "benchmarks.contestants.keras2:fit", "tf_keras", {}),
+        ("PyTorch", f"{torch}:fit", "torch", {}),
+        ("PyTorch, compiled", f"{torch}:fit", "torch", {"compile": 1}),
     ]
-    if fast != "float32":
-        rows.insert(2, ("Keras 3", "benchmarks.contestants.keras3:fit_stock", "keras", fast))
     return [
         prepared.spec(
-            name, loop, needs=needs, precision=precision, model=model, batch=batch, threads=threads
+            name,
+            loop,
+            needs=needs,
+            precision=precision,
+            model=model,
+            batch=batch,
+            threads=threads,
+            options=options,
         )
-        for name, loop, needs, precision in rows
+        for name, loop, needs, options in rows
+        for precision in (precisions() if needs != "jax" else ("float32",))
     ]
 
 
 def fit(prepared: Prepared) -> Iterator[Race]:
-    """Yield the races for the limit of the machine, then one race for each model."""
+    """Yield the races for the limits of the machine, then one race for each model."""
     plan = prepared.plan
-    for precision in dict.fromkeys(("float32", _fast_precision())):
+    for precision in precisions():
         size = 256 if plan.quick else 3072
         spec = prepared.spec(
             "matrix product",
-            "benchmarks.contestants.matmul:multiply",
+            "benchmarks.contestants.limits:multiply",
             needs="tensorflow",
             precision=precision,
             options={"size": size},
@@ -54,6 +65,15 @@ def fit(prepared: Prepared) -> Iterator[Race]:
             "threads": plan.threads,
         }
         yield prepared.race([spec], "FLOP/s", facts)
+    size = 2**20 if plan.quick else 2**28
+    spec = prepared.spec(
+        "addition",
+        "benchmarks.contestants.limits:add",
+        needs="tensorflow",
+        options={"size": size},
+    )
+    facts = {"kind": "memory", "size": size, "threads": plan.threads}
+    yield prepared.race([spec], "bytes/s", facts)
     for model in plan.models:
         yield _fit_race(prepared, model, plan.batch(model), plan.threads)
 
@@ -97,10 +117,11 @@ def convolutions(prepared: Prepared) -> Iterator[Race]:
                 way,
                 "benchmarks.contestants.convolution:convolve",
                 needs="tensorflow",
-                precision=_fast_precision(),
+                precision=precision,
                 batch=8 if prepared.plan.quick else 128,
                 options={"channels": channels, "size": size},
             )
+            for precision in precisions()
             for way in ways
         ]
         facts: dict[str, Fact] = {"channels": channels, "size": size, "batch": specs[0].batch}
@@ -110,23 +131,21 @@ def convolutions(prepared: Prepared) -> Iterator[Race]:
 def ladder(prepared: Prepared) -> Iterator[Race]:
     """Yield races of kcnn against itself without one of its optimizations."""
     plan = prepared.plan
-    # Without AMX kcnn trains in float32 anyway.
-    idle = ("float32",) if _fast_precision() == "float32" else ()
     for wanted, rungs in RACES:
         model = wanted or plan.close_up
         if model not in plan.all_models:
             continue
         facts = prepared.facts_of(model=model, batch=plan.batch(model), threads=plan.threads)
-        specs = [_rung(prepared, name, model) for name in rungs if name not in idle]
-        yield prepared.race(specs, "images/s", facts)
+        for precision in precisions():
+            specs = [_rung(prepared, name, model, precision) for name in rungs]
+            yield prepared.race(specs, "images/s", facts)
 
 
-def _rung(prepared: Prepared, name: str, model: str) -> Spec:
+def _rung(prepared: Prepared, name: str, model: str, precision: str) -> Spec:
     plan = prepared.plan
     batch = plan.batch(model)
     if name.startswith("batch ") and not plan.quick:
         batch = int(name.removeprefix("batch "))
-    precision = "float32" if name == "float32" else _fast_precision()
     return prepared.spec(
         name, "benchmarks.ladder:climb", model=model, batch=batch, precision=precision
     )
@@ -178,5 +197,7 @@ def _fit_race(prepared: Prepared, model: str, batch: int, threads: int) -> Race:
     return prepared.fits[key]
 
 
-def _fast_precision() -> str:
-    return "bfloat16" if "amx_bf16" in processor_flags() else "float32"
+def precisions() -> tuple[str, ...]:
+    """Return float32, and bfloat16 where the processor has units for it."""
+    has_bfloat16 = not {"amx_bf16", "avx512_bf16"}.isdisjoint(processor_flags())
+    return ("float32", "bfloat16") if has_bfloat16 else ("float32",)

@@ -12,7 +12,13 @@ from benchmarks.race import Rules, Spec, environment, run
 from benchmarks.results import Fact, Race
 
 # The models of the benchmarks and their batch sizes.
-BATCHES = {"simple_cnn": 256, "resnet8": 256, "resnet20": 256, "vgg16": 128}
+BATCHES = {
+    "simple_cnn": 256,
+    "resnet8": 256,
+    "resnet20": 256,
+    "vgg16": 128,
+    "speed_net": 512,
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from kcnn.provenance import git_commit, hardware, timestamp, versions
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
 
-PACKAGES = ("tensorflow", "keras", "tf-keras", "torch", "numpy")
+PACKAGES = ("tensorflow", "keras", "tf-keras", "torch", "jax", "numpy")
 
 # Instruction sets that decide how fast matrices are multiplied, by their names in Linux.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8")
@@ -91,6 +92,23 @@ class Machine:
             date=timestamp(),
         )
 
+    @property
+    def slug(self) -> str:
+        """Its name as a file: the processor, what it has for bfloat16, and the cores.
+
+        >>> Machine("AMD EPYC", 2, "Linux", ("avx2", "avx512_bf16"), {}, None, "").slug
+        'amd-epyc-avx512-bf16-2-cores'
+        """
+        units = [flag for flag in self.flags if flag.endswith("bf16")]
+        return re.sub(
+            r"[^a-z0-9]+", "-", " ".join([self.processor.lower(), *units, f"{self.cores} cores"])
+        )
+
+    @property
+    def title(self) -> str:
+        """The processor and its cores, in words."""
+        return f"{self.processor}, {self.cores} cores ({', '.join(self.flags) or 'no flags'})"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -108,7 +126,7 @@ _RESULTS = TypeAdapter(Results)
 
 
 def load(path: str | os.PathLike) -> Results:
-    """Read `results.json`.
+    """Read the results of a machine.
 
     Raises:
         ValueError: the file is missing, or of another version.
@@ -116,11 +134,28 @@ def load(path: str | os.PathLike) -> Results:
     return json_files.read(_RESULTS, path, "benchmark results")
 
 
+def load_all(folder: Path) -> list[Results]:
+    """Read the results of every machine in a folder, in the order of the files' names."""
+    return [load(file) for file in sorted(folder.glob("*.json"))]
+
+
 def save(results: Mapping[str, Part], path: str | os.PathLike) -> None:
-    """Write `results.json`."""
+    """Write the results of a machine."""
     with atomic(path) as temporary:
         parts = {name: dataclasses.asdict(part) for name, part in results.items()}
         temporary.write_text(json.dumps(parts, indent=1) + "\n")
+
+
+def fastest(
+    race: Race, contestant: str | None = None, *, besides: str | None = None
+) -> Entry | None:
+    """Return the entry with the highest median, of one contestant or of all but one."""
+    found = [
+        entry
+        for entry in race.entries
+        if entry.values and contestant in (None, entry.contestant) and entry.contestant != besides
+    ]
+    return max(found, key=lambda entry: spread(entry.values)[0], default=None)
 
 
 def ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:

@@ -1,25 +1,26 @@
 """The results as tables, for Markdown and for the terminal."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import bars
 from benchmarks.cells import Table, factor, number, receipt, remarks, speeds, title
-from benchmarks.results import Entry, Race, Results, spread
+from benchmarks.limits import Limits, flops, is_limit, limits_of, shares, traffic
+from benchmarks.results import Entry, Race, Results, fastest, spread
 from benchmarks.trained import run_table
 
 _MIB = 1 << 20
 
 
-def updated(text: str, results: Results) -> str:
+def updated(text: str, machines: Sequence[Results]) -> str:
     """Return the text of RESULTS.md with the text of every part replaced.
 
     A part stands between `<!-- part NAME -->` and `<!-- end -->`; the text around it is kept. Part
-    "bars" is the table of goals.
+    "bars" is the table of goals. The results of several machines follow each other.
     """
     return re.sub(
         r"(<!-- part (\w+) -->\n).*?(<!-- end -->)",
-        lambda match: f"{match[1]}{_section(match[2], results)}{match[3]}",
+        lambda match: f"{match[1]}{_section(match[2], machines)}{match[3]}",
         text,
         flags=re.DOTALL,
     )
@@ -30,48 +31,62 @@ def tables(name: str, results: Results) -> list[Table]:
     return list(_TABLES[name](results)) if name in results else []
 
 
-def _section(name: str, results: Results) -> str:
+def _section(name: str, machines: Sequence[Results]) -> str:
+    measured = [each for results in machines for each in _paragraphs(name, results)]
+    return "\n\n".join(measured or ["Not measured yet."]) + "\n"
+
+
+def _paragraphs(name: str, results: Results) -> Iterator[str]:
+    """Yield what is to be said of a part on one machine, nothing if it was not measured there."""
     if name == "bars" and bars.PARTS <= results.keys():
-        return f"{bars.table(results).markdown()}\n"
-    if name not in results:
-        return "Not measured yet.\n"
-    found = [table.markdown() for table in tables(name, results)] or ["Nothing was found."]
-    return "\n\n".join([*found, *remarks(results[name]), receipt(results[name])]) + "\n"
+        yield f"### {results['fit'].machine.title}"
+        yield bars.table(results).markdown()
+    if name in results:
+        part = results[name]
+        yield f"### {part.machine.title}"
+        yield from [table.markdown() for table in tables(name, results)] or ["Nothing was found."]
+        yield from [*remarks(part), receipt(part)]
 
 
 def _fit(results: Results) -> Iterator[Table]:
     part = results["fit"]
-    limits = {
-        entry.precision: entry for race in part.races if _is_limit(race) for entry in race.entries
-    }
+    limits = limits_of(part)
     rows, distance = [], []
     for race in part.races:
-        if _is_limit(race):
+        if is_limit(race):
             continue
         name = f"{race.facts['model']}, batch {race.facts['batch']}"
-        rows += [
-            (name, *cells, _memory(entry))
-            for cells, entry in zip(speeds(race), race.entries, strict=True)
-        ]
-        distance += [_distance(name, entry, race, limits) for entry in race.entries]
+        ours = fastest(race, "kcnn")
+        for entry in race.entries:
+            times = factor(ours.values, entry.values) if ours and entry.contestant != "kcnn" else ""
+            cells = (title(entry, race), number(entry.values), times, _rival(entry, race))
+            rows.append((name, *cells, _memory(entry)))
+            distance.append(_distance(name, entry, race, limits))
     yield Table(
-        "**`fit`, images/s**, augmentation included; kcnn's speed divided by that of each "
-        "contestant, round by round; and the peak memory of each process.",
-        ("network", "contestant", "images/s", "kcnn is faster by", "peak memory"),
+        "**`fit`, images/s**, augmentation included; the speed of kcnn in its faster precision "
+        "divided by that of each contestant, round by round; the speed of kcnn in each precision "
+        "divided by that of the fastest rival in any; and the peak memory of each process.",
+        ("network", "contestant", "images/s", "kcnn is faster by", "than the best", "peak memory"),
         tuple(rows),
         names=2,
     )
+    memory = f"{limits.bandwidth / 1e9:,.1f} GB/s" if limits.bandwidth else "not measured"
     yield Table(
-        "**The distance to the limit**: 6 FLOPs for each multiply-accumulate of the forward pass, "
-        "compared with the speed of a large matrix product in the same precision.",
-        ("network", "contestant", "GFLOP/s", "matrix product, GFLOP/s", "share"),
+        "**The distance to the limits**: 6 FLOPs for each multiply-accumulate of the forward pass, "
+        "compared with a large matrix product in the same precision; and the bytes that the step "
+        "moves if each layer reads and writes each of its tensors once, compared with an addition "
+        f"of large vectors ({memory}).",
+        ("network", "contestant", "GFLOP/s", "matrix product", "share", "GB/s", "share"),
         tuple(distance),
         names=2,
     )
 
 
-def _is_limit(race: Race) -> bool:
-    return race.facts.get("kind") == "limit"
+def _rival(entry: Entry, race: Race) -> str:
+    rival = fastest(race, besides="kcnn")
+    if entry.contestant != "kcnn" or rival is None:
+        return ""
+    return factor(entry.values, rival.values)
 
 
 def _memory(entry: Entry) -> str:
@@ -79,22 +94,19 @@ def _memory(entry: Entry) -> str:
     return f"{float(peak) / _MIB:,.0f} MiB" if peak else "–"
 
 
-def flops(entry: Entry, race: Race) -> list[float]:
-    """Return the FLOP/s of a training: two for each MAC, forward once and backward twice."""
-    return [value * 3 * 2 * float(race.facts["macs"]) for value in entry.values]
-
-
-def _distance(name: str, entry: Entry, race: Race, limits: dict[str, Entry]) -> tuple[str, ...]:
-    limit = limits.get(entry.precision)
-    if limit is None or not limit.values or not entry.values:
-        return (name, title(entry, race), "–", "–", "–")
-    reached, highest = spread(flops(entry, race))[0], spread(limit.values)[0]
+def _distance(name: str, entry: Entry, race: Race, limits: Limits) -> tuple[str, ...]:
+    share = shares(entry, race, limits)
+    if not share:
+        return (name, title(entry, race), *("–",) * 5)
+    moved = traffic(entry, race)
     return (
         name,
         title(entry, race),
-        f"{reached / 1e9:,.0f}",
-        f"{highest / 1e9:,.0f}",
-        f"{reached / highest:.1%}",
+        f"{flops(entry, race) / 1e9:,.0f}",
+        f"{limits.flops[entry.precision] / 1e9:,.0f}",
+        f"{share[0]:.1%}",
+        f"{moved / 1e9:,.1f}" if moved is not None else "–",
+        f"{share[1]:.1%}" if len(share) > 1 else "–",
     )
 
 
@@ -117,8 +129,8 @@ def _shares(race: Race, results: Results) -> list[tuple[str, float]]:
     """Return for each model how many images/s kcnn trains on the same number of cores."""
     found = []
     for other in results["fit"].races if "fit" in results else ():
-        entry = other.entry("kcnn")
-        if entry and entry.values and other.facts["threads"] == race.facts["threads"]:
+        entry = fastest(other, "kcnn")
+        if entry and other.facts["threads"] == race.facts["threads"]:
             found.append((f"of {other.facts['model']}", spread(entry.values)[0]))
     return found
 

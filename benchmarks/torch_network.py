@@ -65,7 +65,8 @@ class TorchNetwork(torch.nn.Module):
             if isinstance(module, torch.nn.BatchNorm2d)
             for average in (module.running_mean, module.running_var)
         ]
-        return sum(tensor.numel() for tensor in [*self.parameters(), *averages])
+        own = [each for each in self.parameters() if each.requires_grad]
+        return sum(tensor.numel() for tensor in [*own, *averages])
 
 
 class _Function(torch.nn.Module):
@@ -151,10 +152,11 @@ def _dense(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
 
 
 def _batch_norm(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
-    _require(config, center=True, scale=True)
-    gamma, beta, mean, variance = weights
-    module = torch.nn.BatchNorm2d(len(gamma), config["epsilon"], 1 - config["momentum"])
-    _set(module, [gamma, beta])
+    _require(config, center=True)
+    *gamma, beta, mean, variance = weights
+    module = torch.nn.BatchNorm2d(len(beta), config["epsilon"], 1 - config["momentum"])
+    _set(module, [*(gamma or [torch.ones_like(beta)]), beta])
+    module.weight.requires_grad_(bool(gamma))
     module.get_buffer("running_mean").copy_(mean)
     module.get_buffer("running_var").copy_(variance)
     return module
@@ -192,6 +194,21 @@ def _average_pooling(config: dict, weights: list[torch.Tensor]) -> torch.nn.Modu
     return torch.nn.AvgPool2d(size, (down, right))
 
 
+def _activation(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
+    _require(config, activation="gelu")
+    return torch.nn.GELU()  # the exact one, as Keras's
+
+
+def _rescaling(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
+    scale, offset = config["scale"], config["offset"]
+    return _Function(lambda values: values * scale + offset)
+
+
+def _global_maximum(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
+    _require(config, keepdims=False)
+    return _Function(lambda images: images.amax((2, 3)))
+
+
 def _global_average(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
     _require(config, keepdims=False)
     return _Function(lambda images: images.mean((2, 3)))
@@ -203,6 +220,7 @@ def _flatten(config: dict, weights: list[torch.Tensor]) -> torch.nn.Module:
 
 
 _MAKERS: dict[str, Callable[[dict, list[torch.Tensor]], torch.nn.Module]] = {
+    "Activation": _activation,
     "Add": lambda config, weights: _Function(torch.add),
     "AveragePooling2D": _average_pooling,
     "BatchNormalization": _batch_norm,
@@ -211,10 +229,12 @@ _MAKERS: dict[str, Callable[[dict, list[torch.Tensor]], torch.nn.Module]] = {
     "Dropout": lambda config, weights: torch.nn.Dropout(config["rate"]),
     "Flatten": _flatten,
     "GlobalAveragePooling2D": _global_average,
+    "GlobalMaxPooling2D": _global_maximum,
     "InputLayer": lambda config, weights: torch.nn.Identity(),
     "MaxPooling2D": _max_pooling,
     "Normalization": _Normalization,
     "ReLU": _relu,
+    "Rescaling": _rescaling,
     "SpatialDropout2D": lambda config, weights: torch.nn.Dropout2d(config["rate"]),
     "ZeroPadding2D": _zero_padding,
 }

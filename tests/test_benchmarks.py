@@ -29,7 +29,17 @@ from benchmarks.contestants import (
 )
 from benchmarks.plan import BATCHES
 from benchmarks.race import Rules, Spec, run
-from benchmarks.results import Entry, Machine, Part, Race, load, processor_flags, ratios, save
+from benchmarks.results import (
+    Entry,
+    Machine,
+    Part,
+    Race,
+    load,
+    load_all,
+    processor_flags,
+    ratios,
+    save,
+)
 from benchmarks.turns import Timing
 from kcnn.compress import to_keras2
 from kcnn.models import build
@@ -130,7 +140,7 @@ def _machine():
 
 
 def test_tables_of_invented_numbers():
-    facts = {"model": "resnet8", "batch": 256, "threads": 2, "macs": 10**6}
+    facts = {"model": "resnet8", "batch": 256, "threads": 2, "macs": 10**6, "moved": 10**6}
     race = Race(
         "images/s",
         (
@@ -143,30 +153,32 @@ def test_tables_of_invented_numbers():
     )
     limit = {"kind": "limit", "precision": "float32", "threads": 2}
     peak = Race("FLOP/s", (Entry("matrix product", (9e10,), "float32"),), limit)
+    memory = Race("bytes/s", (Entry("addition", (2e10,), "float32"),), {"kind": "memory"})
     results = {
-        "fit": Part(_machine(), (peak, race)),
+        "fit": Part(_machine(), (peak, memory, race)),
         "pipeline": Part(_machine(), (Race("images/s", (Entry("kcnn.data", (30000.0,)),), facts),)),
     }
     speed, distance = tables.tables("fit", results)
     name = "resnet8, batch 256"
     assert speed.rows == (
-        (name, "kcnn", "1,500 (1,000–2,000)", "", "1,024 MiB"),
-        (name, "Keras 3", "700 (400–1,000)", "2.25 (2.00–2.50)", "–"),
-        (name, "tf_keras", "–", "–", "–"),
+        (name, "kcnn", "1,500 (1,000–2,000)", "", "2.25 (2.00–2.50)", "1,024 MiB"),
+        (name, "Keras 3", "700 (400–1,000)", "2.25 (2.00–2.50)", "", "–"),
+        (name, "tf_keras", "–", "–", "", "–"),
     )
-    # 1,500 images/s of 10**6 MACs, forward and twice that backward, 2 FLOPs each.
-    assert distance.rows[0] == (name, "kcnn", "9", "90", "10.0%")
+    # 1,500 images/s of 10**6 MACs, forward and twice that backward, 2 FLOPs each; 4 bytes a value.
+    assert distance.rows[0] == (name, "kcnn", "9", "90", "10.0%", "6.0", "30.0%")
     (fed,) = tables.tables("pipeline", results)
     assert fed.header[-1] == "of resnet8"
     assert fed.rows == (("kcnn.data", "30,000", "", "5.0%"),)
-    text = tables.updated("Before\n<!-- part fit -->\nold\n<!-- end -->\nafter\n", results)
-    assert text.startswith("Before\n<!-- part fit -->\n**`fit`, images/s**")
+    text = tables.updated("Before\n<!-- part fit -->\nold\n<!-- end -->\nafter\n", [results])
+    heading = "### A processor, 2 cores (avx2)"
+    assert text.startswith(f"Before\n<!-- part fit -->\n{heading}\n\n**`fit`, images/s**")
     assert text.endswith("\n<!-- end -->\nafter\n")
     assert "old" not in text
     assert "Left out: PyTorch, because torch is not installed." in text
     assert "Failed: tf_keras (model resnet8, batch 256, threads 2): ValueError: no." in text
     assert "A processor, 2 cores (avx2)" in text
-    assert tables.updated(text, results) == text
+    assert tables.updated(text, [results]) == text
 
 
 @pytest.mark.parametrize("name", ["cells", "results", "torch_network"])
@@ -193,11 +205,14 @@ def test_flags_of_the_processor(tmp_path):
 
 
 def test_the_document_is_the_results():
-    text, file = (ROOT / "benchmarks/RESULTS.md").read_text(), ROOT / "benchmarks/results.json"
-    results = load(file) if file.is_file() else {}
-    assert set(results) <= set(parts.PARTS)
+    text, files = (ROOT / "benchmarks/RESULTS.md").read_text(), ROOT / "benchmarks/results"
+    machines = load_all(files)
+    for results in machines:
+        assert set(results) <= set(parts.PARTS)
+        for part in results.values():
+            assert (files / f"{part.machine.slug}.json").is_file()
     assert all(f"<!-- part {name} -->" in text for name in parts.PARTS)
-    assert tables.updated(text, results) == text
+    assert tables.updated(text, machines) == text
 
 
 def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
@@ -265,7 +280,7 @@ def test_what_pytorch_cannot_be_given_is_refused():
     from benchmarks.torch_network import TorchNetwork
 
     layers = [{"name": "up", "class_name": "UpSampling2D", "config": {}, "inputs": []}]
-    with pytest.raises(ValueError, match="'up' is a UpSampling2D. Known: Add"):
+    with pytest.raises(ValueError, match="'up' is a UpSampling2D. Known: Activation, Add"):
         TorchNetwork(layers, {})
 
 
@@ -315,16 +330,26 @@ def test_what_was_asked_is_held_against_what_was_measured():
     def part(*races):
         return Part(_machine(), races)
 
-    ours = Entry("kcnn", (3000.0, 3000.0), "bfloat16")
+    slower, ours = (
+        Entry("kcnn", (speed, speed), precision)
+        for speed, precision in ((2000.0, "float32"), (3000.0, "bfloat16"))
+    )
+    limit = Race("FLOP/s", (Entry("matrix product", (1e12,), "bfloat16"),), {"kind": "limit"})
+    memory = Race("bytes/s", (Entry("addition", (1e10,), "float32"),), {"kind": "memory"})
     fits = [
         Race(
             "images/s",
-            (ours, Entry("Keras 3", (1000.0, 1000.0), "float32"), Entry("PyTorch", *theirs)),
-            {"model": model, "batch": 1, "threads": 2},
+            (
+                slower,
+                ours,
+                Entry("Keras 3", (1000.0, 1000.0), "float32"),
+                Entry("PyTorch", *theirs),
+            ),
+            {"model": model, "batch": 1, "threads": 2, "macs": macs, "moved": 10**6},
         )
-        for model, theirs in (
-            ("resnet20", ((2000.0, 3000.0), "bfloat16")),
-            ("vgg16", ((2900.0, 2900.0), "bfloat16")),
+        for model, macs, theirs in (
+            ("resnet20", 10**7, ((2000.0, 3000.0), "bfloat16")),
+            ("vgg16", 5 * 10**7, ((2900.0, 2900.0), "bfloat16")),
         )
     ]
     speeds = (Entry(KCNN, (66000.0,)), Entry(MAP_OF_EXAMPLES, (6670.0,)))
@@ -335,18 +360,18 @@ def test_what_was_asked_is_held_against_what_was_measured():
     ]
     rows = bars.table(
         {
-            "fit": part(*fits),
+            "fit": part(limit, memory, *fits),
             "pipeline": part(Race("images/s", speeds)),
             "startup": part(Race("s", seconds)),
             "runs": part(Race("s", tuple(runs), {"model": "speedrun94"})),
         }
     ).rows
     assert [row[2:] for row in rows] == [
-        ("resnet20 3.000, vgg16 3.000", "2 of 2"),
-        ("–", "–"),
-        ("resnet20 1.250, vgg16 1.034", "1 of 2"),
-        ("vgg16 1.034", "0 of 1"),
-        ("–", "–"),
+        ("resnet20 1.25, vgg16 1.03", "1 of 2"),
+        ("resnet20 1.25, vgg16 1.03", "0 of 2"),
+        ("resnet20 3.00", "1 of 1"),
+        ("60.0%", "yes"),  # of the bandwidth, which is the nearer limit
+        ("90.0%", "yes"),  # of the arithmetic
         ("22.00", "yes"),
         ("9.90", "no"),
         ("94.03%", "yes"),
@@ -434,7 +459,7 @@ def test_the_whole_of_it_in_seconds(tmp_path):
     environment = {**os.environ, "TFDS_DATA_DIR": f"{sys.executable}/nowhere"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    results = load(out / "results.json")
+    (results,) = load_all(out / "results")
     assert set(results) == {"fit", "runs"}
     part = results["fit"]
     assert part.settings["quick"] == 1
@@ -455,9 +480,9 @@ def test_the_whole_of_it_in_seconds(tmp_path):
         assert race.left_out == {"PyTorch": "torch is not installed"}
     text = (out / "RESULTS.md").read_text()
     assert text.startswith("# Benchmarks")
-    assert "| simple_cnn, batch 16 | kcnn |" in text
+    assert "| simple_cnn, batch 16 | kcnn" in text
     assert "kcnn" in done.stdout
-    assert tables.updated(text, results) == text
+    assert tables.updated(text, [results]) == text
 
 
 def test_a_mistake_is_one_line():

@@ -1,7 +1,8 @@
-"""PyTorch, eager, channels last."""
+"""PyTorch, eager or compiled, channels last."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports] - an extra
@@ -14,7 +15,10 @@ from benchmarks.turns import Turns
 
 
 def fit(spec: Spec, turns: Turns) -> None:
-    """Train the same network in the usual loop; bfloat16 is by autocast."""
+    """Train the same network in the usual loop; bfloat16 is by autocast.
+
+    With the option `compile`, `torch.compile` makes kernels of the network, forward and backward.
+    """
     torch.manual_seed(spec.seed)
     if spec.threads:
         torch.set_num_threads(spec.threads)
@@ -22,7 +26,8 @@ def fit(spec: Spec, turns: Turns) -> None:
     model = TorchNetwork(networks.layers(folder, spec.model), networks.weights(folder, spec.model))
     turns.facts["difference"] = _difference(model, folder, spec.model)
     turns.facts["parameters"] = model.parameter_count()
-    model = model.to(memory_format=torch.channels_last).train()
+    model = cast(Any, model).to(memory_format=torch.channels_last).train()
+    forward = torch.compile(model) if spec.options.get("compile") else model
     # One fused kernel. The default on a CPU, a loop over tensors, is slower.
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     loss_of = torch.nn.CrossEntropyLoss()
@@ -31,7 +36,7 @@ def fit(spec: Spec, turns: Turns) -> None:
     for images, labels in batches(*networks.arrays(folder), spec.batch, spec.seed):
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            logits = model(images)
+            logits = forward(images)
         loss = loss_of(logits.float(), labels)
         loss.backward()
         optimizer.step()

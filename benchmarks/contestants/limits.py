@@ -1,4 +1,4 @@
-"""The limit: how many operations a second this machine reaches in a matrix product."""
+"""The limits: operations a second in a matrix product, and bytes a second to and from memory."""
 
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
@@ -21,3 +21,23 @@ def multiply(spec: Spec, turns: Turns) -> None:
     while True:
         product()
         turns.step(2 * size**3)
+
+
+def add(spec: Spec, turns: Turns) -> None:
+    """Add two vectors that no cache holds, as batch norms and additions do; the unit is the byte.
+
+    Two are read, one is written.
+    """
+    import tensorflow as tf
+
+    size = int(spec.options["size"]) // 4
+    left = tf.random.stateless_normal([size], (spec.seed, 0))
+    right = tf.random.stateless_normal([size], (spec.seed, 1))
+
+    @tf.function
+    def total() -> tf.Tensor:
+        return left + right
+
+    while True:
+        total()
+        turns.step(3 * 4 * size)
