@@ -491,10 +491,16 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the child through /proc")
-def test_a_model_that_crashes_litert_is_refused(bundle):
+@pytest.mark.parametrize("name", ["model_int8.tflite", "web/model.tflite"])
+def test_a_model_that_crashes_litert_is_refused(name, copied):
+    with (copied / name).open("ab") as model:
+        model.write(b" ")  # a file that this process has not written
+    manifest = json.loads((copied / "bundle.json").read_text())
+    del manifest["sha256"][name]
+    (copied / "bundle.json").write_text(json.dumps(manifest))
     crash_trial_of(os.getpid())
-    with pytest.raises(ValueError, match=r"model_int8\.tflite.*\(SIGSEGV\)"):
-        verify(bundle, runtimes=["litert"])
+    with pytest.raises(ValueError, match=rf"{name} is damaged.*\(SIGSEGV"):
+        verify(copied, runtimes=[replace(OWN, run=litert.run)])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from kcnn.cli.export import export as command
 from kcnn.explain import tflite_cam
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier, summarize
+from kcnn.litert.loaded import LoadedModel
 
 LAYERS = keras.layers
 BATCH = images(6)
@@ -156,7 +157,8 @@ def test_a_file_that_lost_its_archive_is_as_good_as_a_plain_one(export, tmp_path
     bare.write_bytes(data[: data.index(b"PK\x03\x04")])
     received, expected = tflite_cam(bare, BATCH), tflite_cam(export("none", True), BATCH)
     np.testing.assert_array_equal(received.raw, expected.raw)
-    assert len(TFLiteClassifier(bare, feature_map=True)._outputs) == 2
+    model = LoadedModel(bare.read_bytes(), bare, feature_map=True)
+    assert len(model.summary.outputs) == 2
 
 
 def test_weights_that_cannot_be_read_are_said_to_be_of_which_file(export, tmp_path):

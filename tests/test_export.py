@@ -22,7 +22,7 @@ from kcnn.cli.export import export as export_command
 from kcnn.export import export_tflite, fold_normalization
 from kcnn.layers import LocalResponseNormalization
 from kcnn.litert import TensorSummary, TFLiteClassifier, summarize
-from kcnn.litert.classifier import stored_pixels
+from kcnn.litert.loaded import stored_pixels
 
 layers = keras.layers
 DIGITS = tuple("zero one two three four five six seven eight nine".split())

@@ -12,8 +12,7 @@ from kcnn.bundle.result import Result, Verification
 from kcnn.errors import one_line
 from kcnn.evaluation import predictor
 from kcnn.litert import summarize
-from kcnn.litert.classifier import check_classifier
-from kcnn.litert.trial import try_file
+from kcnn.litert.loaded import check_classifier
 from kcnn.runtimes import RUNTIMES, Run, Runtime, find_runtime
 from kcnn.runtimes.runtime import TIMEOUT
 
@@ -77,9 +76,7 @@ def verify(
 
 def _check_model(folder: Path, manifest: Manifest) -> None:
     """Check that the model is what the manifest says."""
-    file = inside(folder, manifest.model)
-    try_file(file, run=False)
-    summary = summarize(file)
+    summary = summarize(inside(folder, manifest.model))
     check_classifier(summary)
     found = (*summary.inputs, *summary.outputs)
     if {tensor.dtype for tensor in found} != {"int8"} or len(found) != 2:
@@ -113,6 +110,7 @@ def _run(
     if reason := runtime.available():
         return Result(runtime.name, runtime.title, skipped=reason)
     model = inside(folder, {"int8": manifest.model, "uint8": WEB_MODEL}[runtime.io])
+    summarize(model)  # which names the file if it is damaged
     try:
         return runtime.run(model.read_bytes(), images, timeout=timeout)
     except RuntimeError as error:

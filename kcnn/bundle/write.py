@@ -26,6 +26,7 @@ from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.labels import append_labels
 from kcnn.litert.metadata import with_metadata
+from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.provenance import sha256, timestamp
 from kcnn.runtimes import RUNTIMES, micro, write_page
@@ -170,7 +171,9 @@ def _write_model(exported: _Exported, folder: Path) -> TFLiteSummary:
     shape = "x".join(map(str, summary.inputs[0].shape[1:]))
     description = f"Classifies images of {shape} raw pixels. Made by kcnn."
     data = with_metadata(path.read_bytes(), summary, name=name, description=description)
-    path.write_bytes(append_labels(data, summary.labels))
+    data = append_labels(data, summary.labels)
+    trust(data)
+    path.write_bytes(data)
     models.save(in_float32(exported.model), folder / SOURCE)
     return summarize(path)
 

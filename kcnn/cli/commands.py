@@ -59,14 +59,13 @@ def evaluate(
     """Score a model on a whole test set."""
     start_tensorflow()
     from kcnn.evaluation import evaluate as score
+    from kcnn.evaluation import predictor
 
     file = model_file(path)
-    if file.suffix == ".tflite":
-        from kcnn.litert.trial import try_file
-
-        try_file(file, run=True)
+    # A damaged file shows before the data are loaded.
+    model = predictor(file) if file.suffix == ".tflite" else file
     loaded = load_data(file, data, data_dir)
-    evaluation = score(file, loaded.test, expected_count=loaded.num_test, tta=tta)
+    evaluation = score(model, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
         raise ValueError(
             f"{str(file)!r} predicts {len(evaluation.per_class)} classes, the data have "
@@ -87,9 +86,7 @@ def inspect(
         _inspect_run(path)
     elif path.suffix == ".tflite":
         from kcnn.litert import summarize
-        from kcnn.litert.trial import try_file
 
-        try_file(path, run=False)
         show.tflite(summarize(path))
     else:
         start_tensorflow()

@@ -21,6 +21,7 @@ from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.feature_map import add_feature_map
 from kcnn.litert.labels import append_labels, check_labels
 from kcnn.litert.tflite_file import TensorSummary, TFLiteSummary, summarize_bytes
+from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
 from kcnn.models.interface import final_activation
@@ -148,6 +149,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     data = append_labels(data, names)
     summary = summarize_bytes(data, path)
     check_exported(data, summary, mode, dtype)
+    trust(data)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
     counted = 0 if images is None else len(images)

@@ -2,23 +2,15 @@
 
 import os
 import statistics
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
-from kcnn.litert.feature_map import NAME, add_feature_map, read_class_weights
 from kcnn.litert.final_activation import final_activation
-from kcnn.litert.native_log import native_log
-from kcnn.litert.structure import damaged
-from kcnn.litert.tflite_file import (
-    TensorSummary,
-    TFLiteSummary,
-    open_interpreter,
-    read_tflite,
-    summarize_bytes,
-)
+from kcnn.litert.loaded import LoadedModel
+from kcnn.litert.tflite_file import read_tflite
+from kcnn.litert.trial import try_model
 
 _WARM_UPS = 3
 
@@ -29,6 +21,9 @@ class TFLiteClassifier:
     Use it to measure the file that goes on the phone: `kcnn.evaluate` takes it as `predict_fn`. It
     needs LiteRT only, not TensorFlow. Threads that share one classifier take turns, image by image;
     with a classifier of its own each, they run at the same time.
+
+    Some damaged files crash LiteRT. A file that this process has neither written nor opened before
+    is therefore opened and run in a child process first, which takes a fraction of a second.
 
     Attributes:
         path: the file.
@@ -70,31 +65,18 @@ class TFLiteClassifier:
         """Read, verify and load the file at `path`."""
         self.path = Path(path)
         data = read_tflite(self.path)
-        summary = summarize_bytes(data, self.path)
-        check_classifier(summary)
-        if feature_map:
-            data = add_feature_map(data, self.path)
-            summary = summarize_bytes(data, self.path)
-        source, target = summary.inputs[0], summary.outputs[0]
-        self.labels = summary.labels
+        try_model(data, self.path, "map" if feature_map else "run")
+        self._model = model = LoadedModel(data, self.path, feature_map=feature_map)
+        source, target = model.summary.inputs[0], model.summary.outputs[0]
+        self.labels = model.summary.labels
         self.input_shape = source.shape[1:]
         self.input_dtype = source.dtype
         self.output_dtype = target.dtype
-        self.final_activation = final_activation(data)
+        self.final_activation = final_activation(model.data)
         self.num_classes = target.shape[1]
-        self.quantization = summary.quantization
-        self._interpreter = open_interpreter(data, self.path)
-        self._turn = threading.Lock()  # an interpreter holds the tensors of one image
-        try:
-            with native_log():
-                self._interpreter.allocate_tensors()
-        except RuntimeError as error:
-            raise damaged(self.path, error) from error
-        self._input_index = self._interpreter.get_input_details()[0]["index"]
-        indices = [each["index"] for each in self._interpreter.get_output_details()]
-        self._outputs = [*zip(indices, summary.outputs, strict=True)]
-        self._stored_pixels = stored_pixels(self.path, source)
-        self.feature_map_shape, self.class_weights = _feature_map(data, summary)
+        self.quantization = model.summary.quantization
+        self.feature_map_shape = model.feature_map_shape
+        self.class_weights = model.class_weights
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Classify uint8 images `(batch, height, width, channels)` of raw pixels 0-255.
@@ -105,7 +87,7 @@ class TFLiteClassifier:
         Raises:
             ValueError: other images than the file takes.
         """
-        return self._run(images, self._outputs[:1])[0]
+        return self._model.run(images)[0]
 
     def with_feature_maps(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits of images and the feature maps that they are computed from.
@@ -121,34 +103,8 @@ class TFLiteClassifier:
                 f"{self.path.name} has no feature map among its outputs: load it, or export the "
                 "model, with feature_map=True."
             )
-        logits, features = self._run(images, self._outputs)
+        logits, features = self._model.run(images, outputs=2)
         return logits, features
-
-    def _run(
-        self, images: np.ndarray, outputs: list[tuple[int, TensorSummary]]
-    ) -> list[np.ndarray]:
-        """Return the real numbers of each output for all images."""
-        images = np.asarray(images)
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.input_shape:
-            raise ValueError(
-                f"{self.path.name} takes uint8 images of raw pixels 0-255, shape (batch, "
-                f"{', '.join(map(str, self.input_shape))}). Received: {images.dtype}, "
-                f"shape {images.shape}."
-            )
-        results = [np.empty((len(images), *each.shape[1:]), np.float32) for _, each in outputs]
-        for place, image in enumerate(images):
-            stored = self._stored_pixels[image][None]
-            with self._turn:
-                self._interpreter.set_tensor(self._input_index, stored)
-                self._interpreter.invoke()
-                for result, (index, _) in zip(results, outputs, strict=True):
-                    result[place] = self._interpreter.get_tensor(index)[0]
-        return [
-            result
-            if tensor.scale is None or tensor.zero_point is None
-            else (result - tensor.zero_point) * np.float32(tensor.scale)
-            for result, (_, tensor) in zip(results, outputs, strict=True)
-        ]
 
     def milliseconds_per_image(self, images: np.ndarray | None = None, repeats: int = 10) -> float:
         """Return the median time of one image on one thread, in milliseconds.
@@ -179,69 +135,3 @@ class TFLiteClassifier:
             self(images[index : index + 1])
             times.append(time.perf_counter() - started)
         return 1000 * statistics.median(times)
-
-
-def check_classifier(summary: TFLiteSummary) -> None:
-    """Check that a file takes images of raw pixels and returns logits, and perhaps a feature map.
-
-    Raises:
-        ValueError: the file is something else.
-    """
-    inputs, outputs = summary.inputs, summary.outputs
-    shapes = [tensor.shape for tensor in inputs], [tensor.shape for tensor in outputs]
-    ranks = [[len(shape) for shape in side] for side in shapes]
-    seen = [tensor.name for tensor in outputs[1:]]
-    if (
-        ranks not in ([[4], [2]], [[4], [2, 4]])
-        or seen not in ([], [NAME])
-        or inputs[0].shape[0] != 1
-    ):
-        raise ValueError(
-            f"{summary.path} is no image classifier: it must take one image [1, height, width, "
-            f"channels] and return [1, classes]. Received: {shapes[0]} and {shapes[1]}."
-        )
-    target = outputs[0]
-    if len(summary.labels) not in (0, target.shape[1]):
-        raise ValueError(
-            f"{summary.path} names {len(summary.labels)} classes, but predicts {target.shape[1]}."
-        )
-    for tensor in (*inputs, *outputs):
-        known = ("float32",) if tensor.scale is None else ("int8", "uint8")
-        if tensor.dtype not in known:
-            raise ValueError(f"{summary.path}: cannot feed or read {tensor.dtype} {tensor.name}.")
-
-
-def _feature_map(
-    data: bytes, summary: TFLiteSummary
-) -> tuple[tuple[int, ...], np.ndarray] | tuple[None, None]:
-    """Return the shape of the second output and its class weights; None, None without one."""
-    if len(summary.outputs) == 1:
-        return None, None
-    logits, seen = summary.outputs
-    try:
-        weights = read_class_weights(data, seen.shape[-1], logits.shape[-1])
-    except ValueError as error:
-        raise damaged(summary.path, error) from error
-    return seen.shape[1:], weights
-
-
-def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
-    """Return what the file's input stores for each pixel value: `stored_pixels(...)[image]`.
-
-    A table of 256 numbers is exact and fast; for kcnn's int8 files it holds `pixel - 128`.
-
-    Raises:
-        ValueError: the input cannot store pixels up to 255.
-    """
-    pixels = np.arange(256)
-    if source.scale is None or source.zero_point is None:
-        return pixels.astype(source.dtype)
-    limits = np.iinfo(source.dtype)
-    brightest = source.scale * (limits.max - source.zero_point)
-    if not brightest >= 128:  # as for NaN
-        raise ValueError(
-            f"{path} takes values up to {brightest:.3g}, not raw pixels 0-255: it was calibrated "
-            "on scaled images."
-        )
-    stored = np.round(pixels / source.scale) + source.zero_point
-    return np.clip(stored, limits.min, limits.max).astype(source.dtype)

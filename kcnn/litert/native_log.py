@@ -7,12 +7,29 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 logger = logging.getLogger("kcnn")
 
 # Two threads that exchanged the one descriptor at the same time would each restore what the other
 # had put there, and standard error would stay on a deleted file.
 _EXCHANGE = threading.RLock()
+
+_LEFT = ContextVar("left", default=False)
+
+
+@contextmanager
+def native_output() -> Iterator[None]:
+    """Leave standard error where it is, whatever asks for a `native_log` inside.
+
+    Use it where somebody reads standard error: what a log has is lost if native code ends the
+    process.
+    """
+    token = _LEFT.set(True)
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
 
 
 @contextmanager
@@ -27,6 +44,9 @@ def native_log() -> Iterator[None]:
     >>> with native_log():
     ...     _ = os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
     """
+    if _LEFT.get():
+        yield
+        return
     with _EXCHANGE, tempfile.TemporaryFile() as written:
         sys.stderr.flush()
         terminal = os.dup(2)

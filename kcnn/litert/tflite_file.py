@@ -23,6 +23,7 @@ from kcnn.litert.schema import (
     text,
 )
 from kcnn.litert.structure import check_structure, damaged
+from kcnn.litert.trial import try_model
 
 _IDENTIFIER = b"TFL3"
 _LARGEST_FILE = 2**30  # bytes, far more than any classifier needs
@@ -78,11 +79,16 @@ class TFLiteSummary:
 def summarize(path: str | os.PathLike) -> TFLiteSummary:
     """Read what a `.tflite` file holds, without running it.
 
+    A file that this process has neither written nor opened before is read in a child process first,
+    as some damaged files crash LiteRT.
+
     Raises:
         ValueError: there is no such file, or it is not a whole TensorFlow Lite model.
     """
     path = Path(path)
-    return summarize_bytes(read_tflite(path), path)
+    data = read_tflite(path)
+    try_model(data, path)
+    return summarize_bytes(data, path)
 
 
 def read_tflite(path: Path) -> bytes:

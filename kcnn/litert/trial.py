@@ -1,47 +1,79 @@
-"""Open a `.tflite` file from others in a process of its own first.
+"""Open a `.tflite` model from others in a process of its own first.
 
 LiteRT trusts much of what a file says: some damaged files end the process that opens them. Whatever
-such a file does, it does it to a child process with a limit of time and of memory.
+such a file does, it does it to a child process with a limit of time and of memory. What this
+process has written itself, or tried before, is not tried again.
 """
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Literal
 
 from kcnn.child_process import die_with_parent
+from kcnn.errors import one_line
 from kcnn.litert.structure import damaged
-from kcnn.litert.tflite_file import summarize
+
+Use = Literal["read", "run", "map"]
+"""What a model is opened for: to read what it holds, to classify images, or for its feature map."""
 
 _SECONDS = 60.0
-_MEMORY = 2**32  # bytes, and four times the file's own
+_MEMORY = 2**32  # bytes, and four times the model's own
+_SAFE: set[tuple[str, Use]] = set()  # digests of what was tried, and what for
+_TURN = threading.Lock()
 
 
-def try_file(
-    path: str | os.PathLike, *, run: bool, seconds: float = _SECONDS, memory: int = _MEMORY
+def trust(data: bytes) -> None:
+    """Note that this process has made a model itself, so that it need not be tried."""
+    digest = hashlib.sha256(data).hexdigest()
+    _SAFE.update({(digest, "read"), (digest, "run"), (digest, "map")})
+
+
+def try_model(
+    data: bytes,
+    path: Path,
+    use: Use = "read",
+    *,
+    seconds: float = _SECONDS,
+    memory: int = _MEMORY,
 ) -> None:
-    """Check in a child process that a `.tflite` file can be opened, before this process opens it.
+    """Check in a child process that a model can be opened, before this process opens it.
+
+    The second call with the same bytes does nothing; the first one takes a fraction of a second.
 
     Args:
-        path: the file.
-        run: load it as a `TFLiteClassifier` and classify one black image too.
+        data: the bytes of a `.tflite` file.
+        path: the file, which errors name.
+        use: what they will be used for; the child does the same, with three images.
         seconds: after which the child is ended.
-        memory: bytes that the child may use, beside four times the file's size. Windows has no
+        memory: bytes that the child may use, beside four times the model's size. Windows has no
             such limit.
 
     Raises:
-        ValueError: the file is refused, ends the child, or exceeds a limit.
+        ValueError: the model is refused, ends the child, or exceeds a limit.
     """
-    path = Path(path)
-    command = [sys.executable, "-P", "-m", "kcnn.litert.trial", path, str(int(run)), str(memory)]
+    digest = hashlib.sha256(data).hexdigest()
+    if (digest, use) in _SAFE:
+        return
+    with _TURN:  # threads that open the same file try it once
+        if (digest, use) not in _SAFE:
+            _try(data, path, use, seconds, memory)
+            _SAFE.update({(digest, "read"), (digest, use)})
+
+
+def _try(data: bytes, path: Path, use: Use, seconds: float, memory: int) -> None:
+    limit = str(memory + 4 * len(data))
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "kcnn.litert.trial_child"]
     folders = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     try:
         done = subprocess.run(
-            die_with_parent(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            die_with_parent([*command, path, use, limit]),
+            input=data,
+            capture_output=True,
             timeout=seconds,
             check=False,
             # What it can import is what this process can import.
@@ -49,50 +81,21 @@ def try_file(
         )
     except subprocess.TimeoutExpired:
         raise damaged(path, TimeoutError(f"it took longer than {seconds:g} s")) from None
+    said = _native_messages(done.stderr)
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        raise damaged(path, RuntimeError(f"it ended LiteRT's process ({name})"))
+        raise damaged(
+            path, RuntimeError(f"it ended LiteRT's process ({name}{said and f': {said}'})")
+        )
     if done.returncode:
         reason = done.stdout.decode(errors="replace").strip()
-        raise ValueError(reason or str(damaged(path, RuntimeError("its check failed"))))
+        if not reason:  # the child did not come so far
+            raise RuntimeError(f"{path} cannot be tried in a process of its own: {said}")
+        raise ValueError(reason if not said or said in reason else f"{reason} (LiteRT: {said})")
 
 
-def main(path: Path, run: bool, memory: int) -> str | None:
-    """Open the file under the limit of memory; return why it is refused, None if it is not."""
-    try:
-        _limit(memory + 4 * path.stat().st_size if path.is_file() else memory)
-        if run:
-            _classify(path)
-        else:
-            summarize(path)
-    except ValueError as error:
-        return str(error)
-    except MemoryError:
-        return str(damaged(path, MemoryError("it needs too much memory")))
-    except Exception as error:  # LiteRT may raise anything on a damaged file
-        return str(damaged(path, error))
-    return None
-
-
-def _classify(path: Path) -> None:
-    import numpy as np
-
-    from kcnn.litert.classifier import TFLiteClassifier
-
-    classifier = TFLiteClassifier(path)
-    classifier(np.zeros((1, *classifier.input_shape), np.uint8))
-
-
-def _limit(memory: int) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-if __name__ == "__main__":
-    refused = main(Path(sys.argv[1]), bool(int(sys.argv[2])), int(sys.argv[3]))
-    if refused:
-        sys.stdout.buffer.write(refused.encode(errors="replace"))
-        sys.exit(1)
+def _native_messages(written: bytes) -> str:
+    """Return the end of what native code wrote to standard error, in one line."""
+    lines = [line.strip() for line in written.decode(errors="replace").splitlines()]
+    told = [line for line in lines if line and not line.startswith(("INFO:", "WARNING:"))]
+    return one_line(RuntimeError(" ".join(told)[-300:])) if told else ""

@@ -7,8 +7,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from kcnn.litert.classifier import check_classifier, stored_pixels
+from kcnn.litert.loaded import check_classifier, stored_pixels
 from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
+from kcnn.litert.trial import try_model
 
 TIMEOUT = 900.0
 """Default limit in seconds for one run; a runtime that takes longer is ended."""
@@ -173,7 +174,9 @@ def prepare(model: bytes, images: np.ndarray | None = None) -> Task:
         ValueError: the model is damaged or no classifier, or it takes other images.
     """
     name = Path("model.tflite")
-    summary = summarize_bytes(bytes(model), name)
+    model = bytes(model)
+    try_model(model, name)
+    summary = summarize_bytes(model, name)
     check_classifier(summary)
     source, target = summary.inputs[0], summary.outputs[0]
     if images is None:
@@ -190,4 +193,4 @@ def prepare(model: bytes, images: np.ndarray | None = None) -> Task:
             f"{', '.join(map(str, source.shape[1:]))}). Received: {images.dtype}, "
             f"shape {images.shape}."
         )
-    return Task(bytes(model), stored_pixels(name, source)[images], source, target)
+    return Task(model, stored_pixels(name, source)[images], source, target)

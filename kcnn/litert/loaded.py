@@ -1,0 +1,158 @@
+"""A classifier's bytes in LiteRT, on one thread."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from kcnn.litert.feature_map import NAME, add_feature_map, read_class_weights
+from kcnn.litert.native_log import native_log
+from kcnn.litert.structure import damaged
+from kcnn.litert.tflite_file import (
+    TensorSummary,
+    TFLiteSummary,
+    open_interpreter,
+    summarize_bytes,
+)
+
+
+class LoadedModel:
+    """An image classifier in LiteRT; `TFLiteClassifier` is what users get.
+
+    Attributes:
+        data: the model's bytes, with the feature map's output if one was asked for.
+        summary: what they hold.
+        feature_map_shape: `(height, width, channels)` of the second output, None without one.
+        class_weights: float32 `(channels, classes)`, None without a second output.
+
+    Args:
+        data: the bytes of a `.tflite` file.
+        path: the file, which errors name.
+        feature_map: give the model its last feature map as second output.
+
+    Raises:
+        ValueError: the bytes are damaged or hold no classifier of raw images, or the model has no
+            such feature map.
+    """
+
+    def __init__(self, data: bytes, path: Path, *, feature_map: bool = False) -> None:
+        """Verify and load the model."""
+        summary = summarize_bytes(data, path)
+        check_classifier(summary)
+        if feature_map:
+            data = add_feature_map(data, path)
+            summary = summarize_bytes(data, path)
+        self.data, self.summary = data, summary
+        self._interpreter = open_interpreter(data, path)
+        self._turn = threading.Lock()  # an interpreter holds the tensors of one image
+        try:
+            with native_log():
+                self._interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise damaged(path, error) from error
+        self._input_index = self._interpreter.get_input_details()[0]["index"]
+        indices = [each["index"] for each in self._interpreter.get_output_details()]
+        self._outputs = [*zip(indices, summary.outputs, strict=True)]
+        self._stored_pixels = stored_pixels(path, summary.inputs[0])
+        self.feature_map_shape, self.class_weights = _feature_map(data, summary)
+
+    def run(self, images: np.ndarray, *, outputs: int = 1) -> list[np.ndarray]:
+        """Return the real numbers of the first `outputs` outputs, float32, for all images.
+
+        Args:
+            images: uint8 `(batch, height, width, channels)`, raw pixels.
+            outputs: 1 for the logits, 2 for the feature map too.
+
+        Raises:
+            ValueError: other images than the model takes, or LiteRT cannot run it on them.
+        """
+        images, shape = np.asarray(images), self.summary.inputs[0].shape[1:]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+            raise ValueError(
+                f"{self.summary.path.name} takes uint8 images of raw pixels 0-255, shape (batch, "
+                f"{', '.join(map(str, shape))}). Received: {images.dtype}, shape {images.shape}."
+            )
+        wanted = self._outputs[:outputs]
+        results = [np.empty((len(images), *each.shape[1:]), np.float32) for _, each in wanted]
+        for place, image in enumerate(images):
+            stored = self._stored_pixels[image][None]
+            with self._turn:
+                self._interpreter.set_tensor(self._input_index, stored)
+                try:
+                    self._interpreter.invoke()
+                except RuntimeError as error:
+                    raise damaged(self.summary.path, error) from error
+                for result, (index, _) in zip(results, wanted, strict=True):
+                    result[place] = self._interpreter.get_tensor(index)[0]
+        return [
+            result
+            if tensor.scale is None or tensor.zero_point is None
+            else (result - tensor.zero_point) * np.float32(tensor.scale)
+            for result, (_, tensor) in zip(results, wanted, strict=True)
+        ]
+
+
+def check_classifier(summary: TFLiteSummary) -> None:
+    """Check that a file takes images of raw pixels and returns logits, and perhaps a feature map.
+
+    Raises:
+        ValueError: the file is something else.
+    """
+    inputs, outputs = summary.inputs, summary.outputs
+    shapes = [tensor.shape for tensor in inputs], [tensor.shape for tensor in outputs]
+    ranks = [[len(shape) for shape in side] for side in shapes]
+    seen = [tensor.name for tensor in outputs[1:]]
+    if (
+        ranks not in ([[4], [2]], [[4], [2, 4]])
+        or seen not in ([], [NAME])
+        or inputs[0].shape[0] != 1
+    ):
+        raise ValueError(
+            f"{summary.path} is no image classifier: it must take one image [1, height, width, "
+            f"channels] and return [1, classes]. Received: {shapes[0]} and {shapes[1]}."
+        )
+    target = outputs[0]
+    if len(summary.labels) not in (0, target.shape[1]):
+        raise ValueError(
+            f"{summary.path} names {len(summary.labels)} classes, but predicts {target.shape[1]}."
+        )
+    for tensor in (*inputs, *outputs):
+        known = ("float32",) if tensor.scale is None else ("int8", "uint8")
+        if tensor.dtype not in known:
+            raise ValueError(f"{summary.path}: cannot feed or read {tensor.dtype} {tensor.name}.")
+
+
+def _feature_map(
+    data: bytes, summary: TFLiteSummary
+) -> tuple[tuple[int, ...], np.ndarray] | tuple[None, None]:
+    """Return the shape of the second output and its class weights; None, None without one."""
+    if len(summary.outputs) == 1:
+        return None, None
+    logits, seen = summary.outputs
+    try:
+        weights = read_class_weights(data, seen.shape[-1], logits.shape[-1])
+    except ValueError as error:
+        raise damaged(summary.path, error) from error
+    return seen.shape[1:], weights
+
+
+def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
+    """Return what the file's input stores for each pixel value: `stored_pixels(...)[image]`.
+
+    A table of 256 numbers is exact and fast; for kcnn's int8 files it holds `pixel - 128`.
+
+    Raises:
+        ValueError: the input cannot store pixels up to 255.
+    """
+    pixels = np.arange(256)
+    if source.scale is None or source.zero_point is None:
+        return pixels.astype(source.dtype)
+    limits = np.iinfo(source.dtype)
+    brightest = source.scale * (limits.max - source.zero_point)
+    if not brightest >= 128:  # as for NaN
+        raise ValueError(
+            f"{path} takes values up to {brightest:.3g}, not raw pixels 0-255: it was calibrated "
+            "on scaled images."
+        )
+    stored = np.round(pixels / source.scale) + source.zero_point
+    return np.clip(stored, limits.min, limits.max).astype(source.dtype)
