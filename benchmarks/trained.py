@@ -37,12 +37,12 @@ def _entry(folder: Path, report: receipts.Report) -> Entry:
     facts: dict[str, Fact] = {
         "seed": report.seed,
         "processor": _processor(report),
-        "epochs": report.training.get("epochs", 0),
+        "epochs": int(str(report.training.get("epochs", 0))),
     }
     for receipt in report.receipts:
         if receipt.name == "float" or receipt.name.startswith("float, TTA"):
             facts[receipt.name] = receipt.accuracy
-    return Entry(folder.name, (float(report.training["seconds"]),), facts=facts)
+    return Entry(folder.name, (float(str(report.training["seconds"])),), facts=facts)
 
 
 def _processor(report: receipts.Report) -> str:

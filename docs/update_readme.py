@@ -32,7 +32,7 @@ def _run(file: str) -> str:
     if "taken_from" in training:
         trained = f"All variants were made from the model in {training['taken_from']}"
     else:
-        minutes = float(training["seconds"]) / 60
+        minutes = float(str(training["seconds"])) / 60
         trained = f"Trained for {training['epochs']} epochs in {minutes:.1f} minutes"
     return (
         f"{receipts_table.markdown(report)}\n\n"

@@ -100,6 +100,7 @@ def train(*, checkpoints=None, units=24, optimizer=None, **options):
         optimizer=optimizer or make_optimizer("sgd", 0.1, ema=0.7),
         callbacks=[*used, *options.pop("more", [])],
         checkpoints=checkpoints,
+        **options,
     )
     return result, used
 
@@ -117,12 +118,28 @@ def save_after(steps, folder):
     return checkpoints
 
 
+class Explode(keras.callbacks.Callback):
+    """Makes the weights NaN before a step, as often as it is told to, in all processes together."""
+
+    def __init__(self, step, times, tally):
+        super().__init__()
+        self.step, self.times, self.tally = step, times, tally
+
+    def on_train_batch_begin(self, batch, logs=None):
+        done = len(list(self.tally.parent.glob(f"{self.tally.name}*")))
+        if int(self.model.optimizer.iterations) == self.step and done < self.times:
+            (self.tally.parent / f"{self.tally.name}{done}").touch()
+            kernel = self.model.layers[-1].kernel
+            kernel.assign(kernel * np.nan)
+
+
 def found(result, used):
     """Return everything that must be equal, as plain JSON."""
     model = result.model
     return {
         "history": result.history,
         "best_epoch": result.best_epoch,
+        "rollbacks": [dataclasses.asdict(each) for each in result.rollbacks],
         "stop_reason": result.stop_reason,
         "weights": [_digest(weight) for weight in model.variables],
         "optimizer": [_digest(weight) for weight in model.optimizer.variables],
@@ -152,6 +169,7 @@ def main(folder):
         done[name] = found(*train(checkpoints=checkpoints)) | {"interrupted": place == steps}
         again = found(*train(checkpoints=checkpoints))
         done[name]["again"] = again["weights"] == done[name]["weights"]
+    done |= roll_back(folder)
     # What comes without a part of the state shows that these tests can fail.
     no_draws = [value * 0 if value.dtype.kind in "iu" else value for value in state.model]
     changed = _changed(checkpoints, state, model=no_draws)
@@ -160,6 +178,33 @@ def main(folder):
     changed = _changed(checkpoints, state, memories=memories)
     done["without the callbacks' memory"] = found(*train(checkpoints=changed))["memories"]
     (folder / "done.json").write_text(json.dumps(done))
+
+
+def roll_back(folder):
+    """Train with an explosion in the fifth epoch, twice, by a number and by a schedule.
+
+    The second time the training is killed after it has gone back.
+    """
+    done = {}
+    for name, rate in (("number", 0.1), ("schedule", kcnn.training.schedules.constant(0.1))):
+        used = [kcnn.callbacks.LearningRateLog()]
+        for place in ("whole", "stopped"):
+            checkpoints = Checkpoints(folder / f"{name} {place}", every=3)
+            exploding = Explode(4 * STEPS + 5, 2, folder / f"{name} {place} exploded")
+            options = {
+                "checkpoints": checkpoints,
+                "callbacks": used,
+                "on_divergence": "roll_back",
+            }
+            stops = [Interrupt(6 * STEPS + 2)] if place == "stopped" else []
+            try:
+                optimizer = make_optimizer("sgd", rate, ema=0.7)
+                result = train(optimizer=optimizer, more=[exploding, *stops], **options)
+            except InterruptedError:
+                optimizer = make_optimizer("sgd", rate, ema=0.7)
+                result = train(optimizer=optimizer, more=[exploding], **options)
+            done[f"rolled back, {name}, {place}"] = found(*result)
+    return done
 
 
 def _changed(checkpoints, state, **changes):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 
 from kcnn import models
-from kcnn.evaluation import TTA, agreement, evaluate
+from kcnn.evaluation import TTA, NotFinite, agreement, evaluate
 from kcnn.evaluation.views import averaged
 
 
@@ -52,6 +52,17 @@ def test_a_data_set_cut_short_is_an_error():
         evaluate(some_logits, data.take(10), expected_count=103)
     with pytest.raises(RuntimeError, match="Scored 0 images"):
         evaluate(some_logits, data.take(0))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_have_no_score(value):
+    def broken(images):
+        logits = some_logits(images)
+        logits[0, 2] = value
+        return logits
+
+    with pytest.raises(NotFinite, match="NaN or infinite for 11 of 103 images: its training"):
+        evaluate(broken, dataset()[0])
 
 
 def test_more_classes_than_labels_seen_and_fewer_than_five():

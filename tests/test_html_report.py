@@ -18,6 +18,7 @@ from PIL import Image
 from kcnn.cli import report as cli
 from kcnn.recipe import Recipe, Train, override, to_json
 from kcnn.recipe_files import load as load_recipe
+from kcnn.report import receipts
 from kcnn.report.analysis import HeatmapDrift, Interval
 from kcnn.report.calibration_plot import plot_reliability
 from kcnn.report.confusion_plot import plot_confusion
@@ -258,6 +259,28 @@ def test_a_page_tells_the_run(pages):
         "Epoch 9: learning rate 0.0002 → 4e-05",
     ):
         assert words in text, words
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("epochs", "the last epoch of the recipe"),
+        ("finished", "the last epoch of the recipe"),  # of earlier versions
+        ("early_stopping", "stopped early: the validation loss was no better for 4 epochs"),
+        ("diverged", "diverged: the loss exploded, and the model is no better than guessing"),
+        ("TerminateOnNaN", "stopped early: by the callback TerminateOnNaN"),
+    ],
+)
+def test_the_events_of_a_training_tell_why_it_ended(reason, words, tmp_path):
+    back = {"name": "loss", "value": "nan", "epoch": 3, "step": 2, "factor": 0.5}
+    training = {"epochs": 9, "stop_reason": reason, "rollbacks": [back]}
+    make_report(training=training).save(tmp_path / "report.json")
+    report = receipts.load(tmp_path / "report.json")
+    events = training_events(RunFiles(RunDir(tmp_path), report, RECIPE))
+    assert [(event.epoch, event.text) for event in events] == [
+        (3, "loss became nan: back to an earlier state, with 0.5 times the learning rate"),
+        (9, words),
+    ]
 
 
 def test_what_is_not_there_is_left_out(pages):

@@ -12,7 +12,14 @@ import pytest
 
 import kcnn
 from kcnn.callbacks.memory import memory_of
-from kcnn.training import Checkpoints, Interrupted, TrainingDiverged, TrainingState
+from kcnn.training import (
+    Checkpoints,
+    Interrupted,
+    Rollback,
+    TrainingDiverged,
+    TrainingState,
+    make_optimizer,
+)
 from tests import interrupted
 
 
@@ -43,12 +50,29 @@ def test_a_training_that_is_taken_up_ends_with_equal_bits(done, stop):
 def test_the_tested_training_uses_what_it_has_to_remember(done):
     """Dropout, averages, slow weights, an early stop and a lower rate all took part."""
     whole = done["whole"]
-    assert whole["stop_reason"].startswith("val_loss was no better")
+    assert whole["stop_reason"] == "early_stopping"
     assert whole["best_epoch"] < len(whole["history"]["loss"])
     rates = whole["history"]["learning_rate"]
     assert rates[-1] < rates[0]
     assert done["without dropout's draws"] != whole["weights"]
     assert done["without the callbacks' memory"] != whole["memories"]
+
+
+@pytest.mark.parametrize("rate", ["number", "schedule"])
+def test_a_training_that_diverged_goes_back_and_may_be_stopped_afterwards(done, rate):
+    """It ends with equal bits, at a quarter of the rate after two rollbacks."""
+    whole, stopped = (done[f"rolled back, {rate}, {place}"] for place in ("whole", "stopped"))
+    assert stopped == whole
+    assert [each["factor"] for each in whole["rollbacks"]] == [0.5, 0.25]
+    assert {(each["name"], each["epoch"]) for each in whole["rollbacks"]} <= {
+        ("loss", 5),
+        ("a weight", 5),
+    }
+    np.testing.assert_allclose(
+        whole["history"]["learning_rate"], [0.1] * 4 + [0.025] * (interrupted.EPOCHS - 4)
+    )
+    assert whole["stop_reason"] == "epochs"
+    assert np.isfinite(whole["history"]["loss"]).all()
 
 
 def test_a_state_is_what_was_saved(tmp_path):
@@ -164,6 +188,64 @@ def test_a_loss_that_is_not_finite_becomes_no_best():
     assert len(raised.value.history["loss"]) == 1
     assert stopping.best_epoch == 0
     assert all(np.isfinite(weight).all() for weight in stopping.best_weights)
+
+
+def test_a_training_goes_back_three_times_and_says_so(tmp_path, caplog):
+    """Without checkpoints, from the start; a rate that a callback sets is lowered, too."""
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9)
+    options = {"on_divergence": "roll_back", "callbacks": [scheduler]}
+    explode = interrupted.Explode(3, 9, tmp_path / "exploded")
+    with pytest.raises(TrainingDiverged, match=r"in step 4 of epoch 1: .* earlier state 3 times"):
+        interrupted.train(more=[explode], **options)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert lines == [
+        "loss became nan in step 4 of epoch 1: going back to epoch 1 with "
+        f"{factor} times the learning rate ({number} of 3)"
+        for number, factor in ((1, 0.5), (2, 0.25), (3, 0.125))
+    ]
+    for file in tmp_path.iterdir():
+        file.unlink()
+    late = interrupted.Explode(interrupted.STEPS + 1, 1, tmp_path / "exploded")
+    result, _ = interrupted.train(more=[late], **options)
+    rates = [0.1 * 0.9 ** (epoch + 1) for epoch in range(interrupted.EPOCHS)]
+    rates[1:] = [rate / 2 for rate in rates[1:]]
+    np.testing.assert_allclose(result.history["learning_rate"], rates, rtol=1e-6)
+    assert scheduler.schedule(0, 1.0) == 0.9
+    assert result.rollbacks == (Rollback("loss", "nan", 2, 2, 0.5),)
+
+
+def test_an_explosion_without_nan_is_no_ordinary_end(caplog):
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                for layer in self.model.layers[-3:]:
+                    for weight in layer.weights:
+                        weight.assign(weight * 1e9)
+
+    # So low a rate changes nothing: the model stays what the explosion made of it.
+    def train(**options):
+        optimizer = keras.optimizers.SGD(1e-30)
+        return interrupted.train(**{"optimizer": optimizer, "more": [Explode()]} | options)[0]
+
+    assert train(callbacks=[]).stop_reason == "diverged"
+    assert "training diverged: the loss rose to" in caplog.text
+    best = keras.callbacks.EarlyStopping(patience=99, restore_best_weights=True)
+    result = train(callbacks=[best], optimizer=make_optimizer("adam", 3e-3))
+    assert result.best_epoch == 2
+    assert result.stop_reason == "epochs"
+    with pytest.raises(TrainingDiverged, match=r"loss became \d.*e\+\d+ in epoch 3"):
+        train(callbacks=[], on_divergence="roll_back")
+
+
+def test_another_callback_that_ends_a_training_is_named(tmp_path):
+    class Enough(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    options = {"checkpoints": Checkpoints(tmp_path), "callbacks": []}
+    for _ in range(2):  # a finished training is not repeated
+        result, _ = interrupted.train(more=[Enough()], **options)
+        assert (result.stop_reason, result.epochs) == ("Enough", 2)
 
 
 def test_a_callback_of_ones_own_is_remembered():

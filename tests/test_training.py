@@ -35,7 +35,7 @@ def test_a_small_network_learns_digits(digits, tmp_path):
     keras.utils.set_random_seed(0)
     result = kcnn.train(lenet(), digits, epochs=6, learning_rate=3e-3, run_dir=tmp_path)
     assert result.epochs == 6
-    assert result.stop_reason == "finished"
+    assert result.stop_reason == "epochs"
     assert kcnn.evaluate(result.model, digits.test).accuracy > 0.85
     assert (tmp_path / "history.csv").read_text().count("\n") == 7
     best = kcnn.evaluate(result.model, digits.validation, expected_count=digits.num_validation)
@@ -62,7 +62,7 @@ def test_early_stopping_gives_its_reason(digits):
         frozen, digits, epochs=9, callbacks=kcnn.callbacks.standard(patience=2, plateau=False)
     )
     assert result.epochs == 3
-    assert result.stop_reason == "val_loss was no better for 2 epochs"
+    assert result.stop_reason == "early_stopping"
 
 
 def test_one_seed_gives_one_result():

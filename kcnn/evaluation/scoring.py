@@ -13,6 +13,11 @@ from sklearn.metrics import confusion_matrix
 from kcnn import models
 from kcnn.evaluation.views import PredictFn, averaged
 
+
+class NotFinite(RuntimeError):
+    """A model answered NaN or infinity, which has no score."""
+
+
 Classifier = keras.Model | PredictFn | str | os.PathLike
 """A Keras model, the path of a `.keras` or `.tflite` file, or a function from uint8 images
 [B, H, W, C] to logits [B, classes]."""
@@ -82,7 +87,8 @@ def evaluate(
 
     Raises:
         ValueError: the file is no model, the images do not fit it, or `tta` is unknown.
-        RuntimeError: there were no images, or not `expected_count` of them.
+        RuntimeError: there were no images, or not `expected_count` of them, or a logit is NaN or
+            infinite.
 
     >>> import kcnn
     >>> data = kcnn.data.load("digits")
@@ -125,6 +131,7 @@ def answers(
 
     Raises:
         ValueError: a label is not among the classes of a predictor.
+        NotFinite: a RuntimeError: a logit is NaN or infinite.
         RuntimeError: there were no images, or not `expected_count` of them.
     """
     outputs: list[list[np.ndarray]] = [[] for _ in predictors]
@@ -139,6 +146,11 @@ def answers(
     truth = np.concatenate(labels)
     logits = tuple(np.concatenate(found) for found in outputs)
     for each in logits:
+        if wrong := int((~np.isfinite(each)).any(axis=1).sum()):
+            raise NotFinite(
+                f"The model's logits are NaN or infinite for {wrong} of {count} images: its "
+                "training diverged, or its file is damaged."
+            )
         if truth.max() >= each.shape[1]:
             raise ValueError(
                 f"The model predicts {each.shape[1]} classes, the data have label {truth.max()}: "

@@ -39,7 +39,9 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
     alone = dataclasses.replace(recipe, train=section, distill=None)
     prepared = prepare(alone, load(alone, data_dir))
     trained = prepared.training(
-        callbacks=callbacks_for(section, prepared.data, None), resume=run_dir.state / "control"
+        callbacks=callbacks_for(section, prepared.data, None),
+        resume=run_dir.state / "control",
+        checkpoint_steps=section.checkpoint_steps,
     )
     model = in_float32(trained.model)
     file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kcnn import compress
-from kcnn.evaluation import Evaluation, evaluate
+from kcnn.errors import one_line
+from kcnn.evaluation import Evaluation, NotFinite, evaluate
 from kcnn.pipeline.backend import on_jax
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.variants import Variant
@@ -25,6 +26,27 @@ def score(variant: Variant, data: "Data | JaxData") -> Evaluation:
     """Score a variant's file on the whole test set."""
     logger.info("scoring %s on the test set", variant.file.name)
     return evaluate(variant.file, data.test, expected_count=data.num_test, tta=variant.tta)
+
+
+def score_all(
+    variants: Sequence[Variant], data: "Data | JaxData", journal: Journal
+) -> tuple[dict[str, Evaluation], dict[str, str]]:
+    """Return the scores of the variants by their names, and for which there is none, and why.
+
+    Raises:
+        NotFinite: The trained model itself, the first variant, answers NaN or infinity.
+    """
+    scores: dict[str, Evaluation] = {}
+    failed: dict[str, str] = {}
+    for variant in variants:
+        try:
+            scores[variant.name] = score_once(variant, data, journal)
+        except NotFinite as error:
+            if not scores:
+                raise
+            failed[f"score {variant.name}"] = one_line(error)
+            logger.warning("%s has no score: %s", variant.file.name, error)
+    return scores, failed
 
 
 def score_once(variant: Variant, data: "Data | JaxData", journal: Journal) -> Evaluation:

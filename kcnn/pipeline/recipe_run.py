@@ -16,7 +16,7 @@ from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import check_stages, make_variants, plan_of, stage_files
 from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.prepare import prepare
-from kcnn.pipeline.receipts import score_once
+from kcnn.pipeline.receipts import score_all
 from kcnn.pipeline.records import (
     begin,
     facts_of_training,
@@ -106,7 +106,9 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         if recipe.tta != "none":
             variants.append(with_tta(variants[0], recipe.tta))
 
-        evaluations = [score_once(variant, data, journal) for variant in variants]
+        scores, unscored = score_all(variants, data, journal)
+        variants, failed = [each for each in variants if each.name in scores], failed | unscored
+        evaluations = list(scores.values())
         plot_training(run_dir, trained, evaluations[0], data.class_names)
         facts = facts_of_training(recipe, trained) | measured | facts
         if failed:

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from kcnn.training import TrainResult
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
 
-Facts = dict[str, float | int | str]
+Facts = dict[str, Any]
 
 logger = logging.getLogger("kcnn")
 
@@ -74,6 +75,7 @@ def facts_of_training(recipe: Recipe, trained: TrainResult | None) -> Facts:
         "seconds": round(trained.seconds, 1),
         "stop_reason": trained.stop_reason,
         "precision": recipe.train.precision,
+        "rollbacks": [asdict(each) for each in trained.rollbacks],
     }
 
 

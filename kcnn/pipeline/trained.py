@@ -1,6 +1,7 @@
 """The trained model of a run: trained, trained further from a kept state, or read back."""
 
 import shutil
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import Prepared
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.recipe import Recipe
-from kcnn.training import TrainResult
+from kcnn.training import Rollback, TrainResult
 
 _TRAINING = "train"
 
@@ -20,7 +21,7 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     """Train and save the model in float32, from the state in the run's folder if there is one."""
     run_dir = journal.run_dir
     if (facts := journal.facts(_TRAINING)) is not None:
-        return TrainResult(model=models.load(run_dir.model), **facts)
+        return _result(models.load(run_dir.model), facts)
     trained = prepared.training(
         callbacks=[_StillThere(journal), *callbacks_for(recipe.train, prepared.data, run_dir.path)],
         resume=run_dir.state,
@@ -33,10 +34,17 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
         "best_epoch": trained.best_epoch,
         "seconds": trained.seconds,
         "stop_reason": trained.stop_reason,
+        "rollbacks": [asdict(each) for each in trained.rollbacks],
     }
     journal.record(_TRAINING, files, **facts)
     shutil.rmtree(run_dir.state, ignore_errors=True)
-    return TrainResult(model=model, **facts)
+    return _result(model, facts)
+
+
+def _result(model: keras.Model, facts: dict[str, Any]) -> TrainResult:
+    values: dict[str, Any] = dict(facts)
+    values["rollbacks"] = tuple(Rollback(**each) for each in facts.get("rollbacks", ()))
+    return TrainResult(model=model, **values)
 
 
 class _StillThere(keras.callbacks.Callback):

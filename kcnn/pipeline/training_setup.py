@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 
@@ -12,12 +12,13 @@ from kcnn.callbacks import BestModel, LearningRateLog, Lookahead, MonitorGuard, 
 from kcnn.callbacks.standard import check_tensorboard
 from kcnn.models.fits import check_fit
 from kcnn.pipeline.setup import pretrained
-from kcnn.recipe import Distill, Recipe, Train, Transfer
+from kcnn.recipe import Distill, Recipe, Train
 from kcnn.run_dir import RunDir
 from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
+    from kcnn.recipe import Transfer
 
 
 def training_for(
@@ -37,6 +38,7 @@ def training_for(
         "epochs": section.epochs,
         "optimizer": optimizer_for(section, data),
         "label_smoothing": section.label_smoothing,
+        "on_divergence": section.on_divergence,
     }
     training = partial(train, model, data, **options)
     if recipe.distill:
@@ -50,20 +52,21 @@ def training_for(
             **options,
         )
     if recipe.transfer:
-        return partial(_head_first, recipe.transfer, model, data, training)
+        return partial(_head_first, recipe, model, data, training)
     return training
 
 
 def _head_first(
-    section: Transfer,
+    recipe: Recipe,
     model: keras.Model,
     data: "Data | JaxData",
     training: Callable[..., TrainResult],
     resume: Path | None = None,
+    checkpoint_steps: int | None = None,
     **options: Any,
 ) -> TrainResult:
     """Train the new head on the frozen base, then the end of the base with it."""
-    head = None
+    section, head = cast("Transfer", recipe.transfer), None
     if section.head_epochs:
         head = train(
             model,
@@ -72,10 +75,12 @@ def _head_first(
             learning_rate=section.head_learning_rate,
             callbacks=[LearningRateLog(), MonitorGuard()],
             resume=resume and resume / "head",
+            checkpoint_steps=checkpoint_steps,
+            on_divergence=recipe.train.on_divergence,
         )
     if section.trainable_from:
         models.fine_tune_from(model, section.trainable_from)
-    trained = training(resume=resume, **options)
+    trained = training(resume=resume, checkpoint_steps=checkpoint_steps, **options)
     return head.followed_by(trained) if head else trained
 
 

@@ -67,6 +67,8 @@ class Train:
         tensorboard: Whether the run's folder gets logs for TensorBoard.
         checkpoint_steps: Also keep the state of the training after so many steps of an epoch, for
             epochs that take long; it is always kept after an epoch.
+        on_divergence: What to do where a loss becomes NaN or infinite: "stop", or "roll_back" to
+            the last kept state and go on with half the learning rate, at most three times.
     """
 
     epochs: Count = 20
@@ -93,6 +95,7 @@ class Train:
     patience: Count = 10
     tensorboard: bool = False
     checkpoint_steps: Count | None = None
+    on_divergence: Literal["stop", "roll_back"] = "stop"
 
     def __post_init__(self) -> None:
         """Refuse fields without effect, and a learning rate that would never change."""

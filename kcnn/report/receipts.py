@@ -77,8 +77,9 @@ class Report:
         dataset: the name of the data set.
         train_images: the number of images that it was trained on.
         receipts: one for each variant, the trained model's first.
-        training: epochs, seconds, best epoch, precision and why the training stopped; or the file
-            of the trained model that the run began with.
+        training: epochs, seconds, best epoch, precision, why the training stopped (see
+            `kcnn.training.TrainResult`) and its rollbacks; or the file of the trained model that
+            the run began with.
         seed: of all random numbers.
         git_commit: of the code, with a "+" if it had uncommitted changes; None outside a checkout.
         created: when the report was made, in UTC.
@@ -92,7 +93,7 @@ class Report:
     dataset: str
     train_images: int
     receipts: Annotated[tuple[Receipt, ...], json_files.formerly("receipts", "stages")]
-    training: dict[str, float | int | str]
+    training: dict[str, float | int | str | list[dict[str, float | int | str | None]]]
     seed: int
     git_commit: str | None = None
     created: str = dataclasses.field(default_factory=timestamp)

@@ -26,19 +26,43 @@ def training_events(run: RunFiles) -> tuple[Event, ...]:
 
     A schedule that changes the learning rate all the time, such as a cosine, gives no events.
     """
-    found = _reductions(run)
+    found = [*_reductions(run), *_rollbacks(run)]
     training = run.report.training
     best, last = training.get("best_epoch"), training.get("epochs")
     if isinstance(best, int):
         text = f"the best epoch{_loss(run, best)}; the model keeps its weights"
         found.append(Event(best, "best", text))
     if isinstance(last, int):
-        reason = training.get("stop_reason", "finished")
-        if reason == "finished":
-            found.append(Event(last, "finished", "the last epoch of the recipe"))
-        else:
-            found.append(Event(last, "stopped", f"stopped early: {reason}"))
+        found.append(_end(run, last))
     return tuple(sorted(found, key=lambda event: event.epoch))
+
+
+def _end(run: RunFiles, epoch: int) -> Event:
+    reason = str(run.report.training.get("stop_reason", "epochs"))
+    if reason in ("epochs", "finished"):  # as earlier versions called it
+        return Event(epoch, "finished", "the last epoch of the recipe")
+    if reason == "diverged":
+        text = "diverged: the loss exploded, and the model is no better than guessing"
+        return Event(epoch, "stopped", text)
+    if reason == "early_stopping":
+        patience = f" for {run.recipe.train.patience} epochs" if run.recipe else ""
+        reason = f"the validation loss was no better{patience}"
+    elif reason.isidentifier():  # not the sentence of an earlier version
+        reason = f"by the callback {reason}"
+    return Event(epoch, "stopped", f"stopped early: {reason}")
+
+
+def _rollbacks(run: RunFiles) -> list[Event]:
+    rollbacks = run.report.training.get("rollbacks", ())
+    return [
+        Event(
+            int(each["epoch"] or 0),
+            "rate",
+            f"{each['name']} became {each['value']}: back to an earlier state, with "
+            f"{each['factor']} times the learning rate",
+        )
+        for each in (rollbacks if isinstance(rollbacks, list) else ())
+    ]
 
 
 def _loss(run: RunFiles, epoch: int) -> str:

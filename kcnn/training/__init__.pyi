@@ -1,6 +1,7 @@
 from . import schedules as schedules
 from .checkpoints import Checkpoints as Checkpoints
 from .distillation import distill as distill
+from .divergence import Rollback as Rollback
 from .divergence import TrainingDiverged as TrainingDiverged
 from .interruption import Interrupted as Interrupted
 from .lr_finder import (

@@ -45,7 +45,7 @@ def distill(
 
     Raises:
         ValueError: one of the models does not fit the data, or an argument is out of its range.
-        RuntimeError: the loss became NaN.
+        TrainingDiverged: as `train`.
 
     >>> import kcnn, logging
     >>> logging.getLogger("kcnn").setLevel(logging.INFO)  # lines in the log, no progress bar

@@ -27,8 +27,8 @@ from kcnn.training.jax_steps import (
     training_step,
     validation,
 )
-from kcnn.training.loop import Logs, Training
 from kcnn.training.objective import Objective
+from kcnn.training.running import Logs, Training
 
 _LOOK_AFTER = 50  # steps, after which a signal is noticed
 _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -56,7 +56,8 @@ class JaxSteps:
     ) -> None:
         check_model(model)
         self._model, self.per_epoch = model, data.steps_per_epoch
-        self._loop = repeated(training_step(model, data, objective, teacher))
+        self._step = partial(training_step, model, data, objective, teacher)
+        self.rebuild()
         self._draw = jax.jit(partial(draws_of_an_epoch, data))
         self._train = _in_memory(data.arrays.train)
         self._validation = _in_memory(data.arrays.validation)
@@ -65,6 +66,10 @@ class JaxSteps:
 
     def begin(self, epoch: int, step: int) -> None:
         """Do nothing: every epoch is drawn when it comes."""
+
+    def rebuild(self) -> None:
+        """Trace the step again."""
+        self._loop = repeated(self._step())
 
     def reset(self) -> None:
         """Set the sums to zero."""
@@ -86,6 +91,7 @@ class JaxSteps:
             logs = _means(self._sums, stop) if every == 1 else {}  # which waits for the device
             for each in watching:
                 each.on_train_batch_end(stop - 1, logs=logs)
+                training.note_stop(each)
             stopped = training.count(stop)
             if training.interrupted or (watching and stopped):
                 break

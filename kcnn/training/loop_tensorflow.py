@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kcnn.training.loop import Logs, Training
 from kcnn.training.objective import Objective, cross_entropy
+from kcnn.training.running import Logs, Training
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -43,10 +43,17 @@ class TensorFlowSteps:
         self._batches: Any = None
 
     def begin(self, epoch: int, step: int) -> None:
-        """Open the batches. One iterator serves all epochs, because making one takes seconds."""
+        """Open the batches. One iterator serves all epochs, because making one takes seconds.
+
+        Only a training that goes back to an earlier state opens them again.
+        """
         batches = self._with_targets(self._data.batches(epoch, step), training=True)
         self._batches = iter(batches)
         self._model.make_train_function()
+
+    def rebuild(self) -> None:
+        """Trace the step again."""
+        self._model.make_train_function(force=True)
 
     def reset(self) -> None:
         """Reset Keras's metrics."""

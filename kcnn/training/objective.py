@@ -4,6 +4,7 @@ It imports no Keras, because the process in which TF-MOT computes with Keras 2 u
 functions take what they need of a library as an argument.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,6 +88,20 @@ class Objective:
             return labels
         shares = labels if soft_labels else one_hot(labels, num_classes)
         return shares * (1 - self.label_smoothing) + self.label_smoothing / num_classes
+
+    def loss_of_guessing(self, num_classes: int) -> float:
+        """Return the largest training loss of equal probabilities for all classes.
+
+        It is the entropy of `num_classes` equal probabilities whatever the labels are, smoothed and
+        mixed ones included, and at most as much for what a teacher adds.
+
+        >>> round(Objective().loss_of_guessing(10), 4)
+        2.3026
+        """
+        of_labels = math.log(num_classes)
+        if self.temperature is None:
+            return of_labels
+        return float(self.add_teacher(of_labels, self.temperature**2 * of_labels))
 
     def add_teacher(self, cross_entropy: Any, distillation: Any) -> Any:
         """Return the two losses mixed: `alpha` of the teacher's, the rest of the labels'."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import keras
 
 from kcnn.training.callback_checks import Callbacks
+from kcnn.training.divergence import Rollback, ended_in_divergence
+from kcnn.training.running import Training
 
 logger = logging.getLogger("kcnn")
 
@@ -19,7 +21,10 @@ class TrainResult:
         history: one value an epoch of the loss and every metric, `val_` for validation.
         best_epoch: counted from 1 in `history`: the epoch whose weights the model has.
         seconds: wall-clock time.
-        stop_reason: why the training ended.
+        stop_reason: why the training ended: "epochs" (all of them are done), "early_stopping",
+            "diverged" (the loss exploded, and the model is no better than guessing), or the name of
+            the class of another callback that stopped it.
+        rollbacks: how often it diverged and went back to an earlier state, in order.
     """
 
     model: keras.Model
@@ -27,6 +32,7 @@ class TrainResult:
     best_epoch: int
     seconds: float
     stop_reason: str
+    rollbacks: tuple[Rollback, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -46,17 +52,25 @@ class TrainResult:
             best_epoch=self.epochs + other.best_epoch,
             seconds=self.seconds + other.seconds,
             stop_reason=other.stop_reason,
+            rollbacks=(*self.rollbacks, *other.rollbacks),
         )
 
 
 def result_of(
-    model: keras.Model, past: keras.callbacks.History, callbacks: Callbacks, seconds: float
+    model: keras.Model, training: Training, callbacks: Callbacks, *, chance: float
 ) -> TrainResult:
     """Return the result of a training that has ended.
+
+    Args:
+        model: the model that was trained.
+        training: its training.
+        callbacks: those of the caller.
+        chance: the validation loss of equal probabilities for all classes.
 
     Raises:
         ValueError: no epoch was trained.
     """
+    past, seconds = training.model.history, training.seconds
     history, numbers = past.history, past.epoch
     epochs = len(history.get("loss", ()))
     if not epochs:
@@ -64,12 +78,27 @@ def result_of(
             "No epoch was left to train: a callback such as BackupAndRestore found this training "
             "done. Ask for more epochs, or remove what it kept."
         )
-    best, reason = epochs, "finished"
+    best, reason = epochs, training.stopped_by or "epochs"
     for each in callbacks:
         if isinstance(each, keras.callbacks.EarlyStopping):
             if each.restore_best_weights and each.best_weights is not None:
                 best = each.best_epoch + 1 - numbers[0]  # which is not 0 after a stop
             if each.stopped_epoch:
-                reason = f"{each.monitor} was no better for {each.patience} epochs"
+                reason = "early_stopping"
+    kept = history.get("val_loss", history["loss"])[best - 1] - _penalties(model)
+    guessing = training.guessing
+    if ended_in_divergence(history["loss"], guessing=guessing, kept=kept, chance=chance):
+        reason = "diverged"
+        logger.warning(
+            "training diverged: the loss rose to %.3g, and that of the trained model is no better "
+            "than guessing. Lower the learning rate.",
+            max(history["loss"]),
+        )
     logger.info("trained %d epochs in %.0f s: %s; best epoch %d", epochs, seconds, reason, best)
-    return TrainResult(model, history, best, seconds, reason)
+    return TrainResult(model, history, best, seconds, reason, training.rollbacks)
+
+
+def _penalties(model: keras.Model) -> float:
+    """Return what the regularizers of the weights add to every loss."""
+    weights = ((each.regularizer, each) for each in model.trainable_weights)
+    return sum(float(penalty(weight)) for penalty, weight in weights if penalty)

@@ -10,6 +10,7 @@ import keras
 from kcnn.checks import check_count
 from kcnn.training.callback_checks import Callbacks
 from kcnn.training.checkpoints import Checkpoints
+from kcnn.training.divergence import OnDivergence
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.result import TrainResult
@@ -34,6 +35,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     run_dir: str | os.PathLike | None = None,
     resume: str | os.PathLike | None = None,
     checkpoint_steps: int | None = None,
+    on_divergence: OnDivergence = "stop",
 ) -> TrainResult:
     """Compile `model` for its logits and train it on `data.train`, judged on `data.validation`.
 
@@ -67,11 +69,17 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
             callback of your own takes part if it is a `kcnn.callbacks.Stateful`.
         checkpoint_steps: with `resume`, also keep the state after this many steps of an epoch, for
             epochs that take long.
+        on_divergence: what to do where a loss becomes NaN or infinite: "stop", or "roll_back" to
+            the last good state (that of the last epoch, or of the last `checkpoint_steps`) and try
+            again with half the learning rate, at most three times. The rate is lowered whatever
+            sets it: a number, a schedule or a LearningRateScheduler; not a callback of your own. An
+            epoch whose loss rose a thousandfold above that of guessing counts as diverged, too.
 
     Raises:
         ValueError: the model does not fit the data, an argument is out of its range,
             ReduceLROnPlateau meets a schedule, or the state in `resume` is of another training.
-        TrainingDiverged: a RuntimeError: the loss became NaN or infinite.
+        TrainingDiverged: a RuntimeError: the loss, a weight or what a callback monitors became
+            NaN or infinite.
         Interrupted: a KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came. The step was finished,
             the state is kept in `resume`, and the model has the best weights so far where the
             callbacks restore them.
@@ -81,7 +89,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
     >>> result = kcnn.train(kcnn.models.simple_cnn(), data, epochs=1)
     >>> result.epochs, result.stop_reason
-    (1, 'finished')
+    (1, 'epochs')
     """
     return run_training(
         model,
@@ -92,6 +100,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
         callbacks=callbacks,
         run_dir=run_dir,
         checkpoints=checkpoints_in(resume, checkpoint_steps),
+        on_divergence=on_divergence,
     )
 
 

@@ -9,8 +9,9 @@ import hashlib
 import io
 import json
 import os
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from kcnn.callbacks.memory import has_memory, memory_of, restore_memory
 from kcnn.run_dir import atomic
+from kcnn.training.divergence import Rollback
 from kcnn.training.packing import pack, unpack
 
 _INDEX = "index"
@@ -35,7 +37,10 @@ class Running(Protocol):
     step: int
     first_epoch: int
     seconds_before: float
+    started: float
     settings: dict[str, Any]
+    rollbacks: tuple[Rollback, ...]
+    stopped_by: str
 
     @property
     def seconds(self) -> float:
@@ -64,12 +69,14 @@ class TrainingState:
         step: the steps of that epoch that are done.
         first_epoch: the epoch with which the callbacks began to count steps.
         stopped: whether a callback ended the training.
+        stopped_by: the name of that callback's class.
         model: values of all variables of the model, the state of random draws included.
         optimizer: values of all variables of the optimizer, its averages and its rate included.
         sums: what the running epoch has added up of its loss and metrics.
         memories: of the callbacks that have a memory, in their order; `History` is one of them.
         seconds: how long it has been training, all its processes together.
         settings: what the training is: a state belongs to the training with the same settings.
+        rollbacks: how often it diverged and went back, in order.
     """
 
     epoch: int
@@ -82,6 +89,8 @@ class TrainingState:
     memories: list[Memory] = field(default_factory=list)
     seconds: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict)
+    rollbacks: tuple[Rollback, ...] = ()
+    stopped_by: str = ""
 
     @classmethod
     def of(cls, training: Running) -> "TrainingState":
@@ -94,8 +103,8 @@ class TrainingState:
             step=training.step,
             first_epoch=training.first_epoch,
             stopped=bool(training.model.stop_training),
-            model=_values(training.model.variables),
-            optimizer=_values(training.model.optimizer.variables),
+            model=values_of(training.model.variables),
+            optimizer=values_of(training.model.optimizer.variables),
             sums=training.steps.sums() if training.step else [],
             memories=[  # copies: the callbacks go on to change their lists
                 Memory(name, copy.deepcopy(values))
@@ -104,6 +113,8 @@ class TrainingState:
             ],
             seconds=training.seconds,
             settings=training.settings,
+            rollbacks=training.rollbacks,
+            stopped_by=training.stopped_by,
         )
 
     def check(self, training: Running) -> None:
@@ -126,8 +137,9 @@ class TrainingState:
             restore_memory(callback, copy.deepcopy(memory.values))
         training.epoch, training.step = self.epoch, self.step
         training.first_epoch = self.first_epoch
-        training.seconds_before = self.seconds
+        training.seconds_before, training.started = self.seconds, time.perf_counter()
         training.model.stop_training = self.stopped
+        training.rollbacks, training.stopped_by = self.rollbacks, self.stopped_by
 
     def check_settings(self, settings: dict[str, Any]) -> None:
         """Raise a ValueError that names the first setting in which another training differs."""
@@ -160,6 +172,8 @@ class TrainingState:
             "seconds": self.seconds,
             "settings": self.settings,
             "stopped": self.stopped,
+            "stopped_by": self.stopped_by,
+            "rollbacks": [asdict(each) for each in self.rollbacks],
             "model": pack(self.model, arrays),
             "optimizer": pack(self.optimizer, arrays),
             "sums": pack(self.sums, arrays),
@@ -200,13 +214,15 @@ class TrainingState:
                 Memory(each["callback"], unpack(each["values"], arrays))
                 for each in index.pop("memories")
             ]
-        return cls(**index, **parts, memories=memories)
+        rollbacks = tuple(Rollback(**each) for each in index.pop("rollbacks", ()))
+        return cls(**index, **parts, memories=memories, rollbacks=rollbacks)
 
 
 _PARTS = ("model", "optimizer", "sums")
 
 
-def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Return copies of the values of variables."""
     # A copy: on a CPU the array may share its memory with a variable that training overwrites.
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 

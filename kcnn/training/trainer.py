@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks
 from kcnn.training.checkpoints import Checkpoints
 from kcnn.training.devices import check_devices
-from kcnn.training.divergence import TrainingDiverged
+from kcnn.training.divergence import OnDivergence, TrainingDiverged, check_policy
 from kcnn.training.identity import identify
-from kcnn.training.loop import Steps, Training, fit
+from kcnn.training.loop import fit
 from kcnn.training.objective import Objective, cross_entropy
 from kcnn.training.optimizers import made_with
 from kcnn.training.result import TrainResult, result_of
+from kcnn.training.rollback import MOST, Rates, RollingBack
+from kcnn.training.running import Steps, Training, Watched
 from kcnn.training.schedules import is_scheduled
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     run_dir: str | os.PathLike | None = None,
     teacher: keras.Model | None = None,
     checkpoints: Checkpoints | None = None,
+    on_divergence: OnDivergence = "stop",
 ) -> TrainResult:
     """Train `model` for any objective: every training of kcnn goes through here.
 
@@ -55,7 +59,9 @@ def run_training(  # noqa: PLR0913 - what a training is made of
         run_dir: as in `train`.
         teacher: the model whose logits the objective mixes in, if it has a temperature.
         checkpoints: where the state is kept meanwhile, and from where the training goes on.
+        on_divergence: as in `train`.
     """
+    check_policy(on_divergence)
     check_count("epochs", epochs)
     check_fit(model, data.image_shape, len(data.class_names))
     if not isinstance(data, JaxData):  # whose arrays were checked when it was made
@@ -70,6 +76,10 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]
     called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
     training = Training(trainee, called, steps, epochs, checkpoints)
+    called.callbacks = Watched(called.callbacks, training)
+    rates = Rates(optimizer, called.callbacks)
+    training.rolling_back = RollingBack(rates, MOST if on_divergence == "roll_back" else 0)
+    training.guessing = objective.loss_of_guessing(len(data.class_names))
     training.settings = _settings(trainee, data, objective, epochs)
     if teacher is not None:
         training.settings["teacher"] = f"{teacher.name}, {teacher.count_params()} parameters"
@@ -79,7 +89,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     except TrainingDiverged as error:
         error.history = trainee.history.history
         raise
-    return result_of(model, trainee.history, callbacks, training.seconds)
+    return result_of(model, training, callbacks, chance=math.log(len(data.class_names)))
 
 
 def compile_steps(

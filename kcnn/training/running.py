@@ -1,0 +1,204 @@
+"""A training in progress, and the steps that it takes."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from kcnn.training.checkpoints import Checkpoints
+from kcnn.training.divergence import (
+    Rollback,
+    TrainingDiverged,
+    check_finite,
+    first_not_finite,
+    has_exploded,
+)
+from kcnn.training.interruption import StopRequest
+from kcnn.training.rollback import RollingBack
+from kcnn.training.state import TrainingState
+
+Logs = dict[str, float]
+
+
+class Steps(Protocol):
+    """The part of the loop that depends on the backend: it takes steps and validates."""
+
+    per_epoch: int
+    """Steps of an epoch."""
+
+    def begin(self, epoch: int, step: int) -> None:
+        """Prepare to take the steps from `step` of `epoch` on."""
+        ...
+
+    def rebuild(self) -> None:
+        """Compile the step again: another schedule sets the learning rate."""
+        ...
+
+    def reset(self) -> None:
+        """Set the sums of the loss and the metrics to zero: an epoch begins."""
+        ...
+
+    def run(self, training: "Training") -> Logs:
+        """Take the steps that are left of the epoch, and return the epoch's loss and metrics.
+
+        It calls the callbacks for batches, and `training.count` after the steps it has taken.
+        """
+        ...
+
+    def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
+        """Return loss and metrics on the validation images; calls the callbacks for tests."""
+        ...
+
+    def sums(self) -> list[np.ndarray]:
+        """Return the sums of the running epoch."""
+        ...
+
+    def restore_sums(self, sums: list[np.ndarray]) -> None:
+        """Go on from these sums."""
+        ...
+
+
+@dataclass
+class Training:
+    """A training in progress.
+
+    Attributes:
+        model: the compiled model.
+        callbacks: all of them, History and progress bar included.
+        steps: how its steps are taken.
+        epochs: how many there will be.
+        checkpoints: where the state is kept, if it is kept.
+        guards: whether a loss that is not finite is an error.
+        rolling_back: takes the training back to an earlier state where it diverges.
+        guessing: the loss of equal probabilities for all classes, against which a loss that
+            explodes is judged.
+        validates: whether every epoch ends with the loss and the metrics of the validation images.
+        epoch: the running epoch, from 0.
+        step: the steps of it that are done.
+        first_epoch: the epoch with which the callbacks began to count steps.
+        seconds_before: how long earlier processes have been training.
+        settings: what the training is, as plain JSON.
+        rollbacks: how often it diverged and went back, in order.
+        stopped_by: the class of the callback that ended the training, by its name.
+        request: whether a signal asked the training to stop.
+    """
+
+    model: keras.Model
+    callbacks: keras.callbacks.CallbackList
+    steps: Steps
+    epochs: int
+    checkpoints: Checkpoints | None = None
+    guards: bool = True
+    rolling_back: RollingBack | None = None
+    guessing: float = math.inf
+    validates: bool = True
+    epoch: int = 0
+    step: int = 0
+    first_epoch: int = 0
+    seconds_before: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict)
+    rollbacks: tuple[Rollback, ...] = ()
+    stopped_by: str = ""
+    started: float = field(default_factory=time.perf_counter)
+    request: StopRequest = field(default_factory=StopRequest)
+
+    def each_callback(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield the callbacks in the order in which they are called."""
+        yield from self.callbacks.callbacks
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been training, earlier processes included."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal asked the training to stop."""
+        return self.request.signal is not None
+
+    def count(self, step: int) -> bool:
+        """Note that so many steps of the epoch are done; keep the state if it is time.
+
+        Returns:
+            Whether to stop here.
+        """
+        self.step = step
+        if self.interrupted or (self.checkpoints and self.checkpoints.due(step)):
+            self.save()
+        return self.interrupted or bool(self.model.stop_training)
+
+    def check(self, name: str, value: float, step: int | None = None) -> None:
+        """Raise `TrainingDiverged` if a loss of the running epoch is not finite."""
+        if self.guards:
+            check_finite(name, value, self.epoch, step)
+
+    def check_epoch(self, logs: Logs) -> None:
+        """Raise `TrainingDiverged` if a loss of the epoch, or what a callback monitors, diverged.
+
+        A loss that explodes but is finite is an error only if the training can go back: else it may
+        recover, and is judged at its end.
+        """
+        monitored = (getattr(each, "monitor", None) for each in self.each_callback())
+        for name in dict.fromkeys(("loss", "val_loss", *monitored)):
+            if name in logs:
+                self.check(name, logs[name])
+        earlier = self.model.history.history.get("loss", ())
+        if self._may_go_back and has_exploded(logs["loss"], earlier, self.guessing):
+            raise TrainingDiverged("loss", logs["loss"], self.epoch + 1)
+
+    def note_stop(self, callback: keras.callbacks.Callback) -> None:
+        """Note that `callback` was called: after the one that ends the training it stops."""
+        if self.model.stop_training and not self.stopped_by:
+            self.stopped_by = type(callback).__name__
+
+    def save(self) -> None:
+        """Keep the state as it is now, if it is kept at all.
+
+        Raises:
+            TrainingDiverged: a number in it is not finite; nothing could go on from there.
+        """
+        if not (self.checkpoints or self._may_go_back):
+            return
+        state = TrainingState.of(self)
+        if self.guards and not self.model.stop_training:
+            self._check_state(state)
+        if self.rolling_back and self._may_go_back:
+            self.rolling_back.good = state
+        if self.checkpoints:
+            self.checkpoints.save(state)
+
+    @property
+    def _may_go_back(self) -> bool:
+        return self.rolling_back is not None and self.rolling_back.most > 0
+
+    def _check_state(self, state: TrainingState) -> None:
+        # A loss is that of the weights before the step: it does not show yet what the step did.
+        trainable = {id(each) for each in self.model.trainable_variables}
+        pairs = zip(self.model.variables, state.model, strict=True)
+        weights = [value for variable, value in pairs if id(variable) in trainable]
+        for name, arrays in (("a weight", weights), ("the optimizer's memory", state.optimizer)):
+            if (value := first_not_finite(arrays)) is not None:
+                where = (self.epoch + 1, self.step) if self.step else (self.epoch, None)
+                raise TrainingDiverged(name, value, *where)
+
+
+class Watched(list[keras.callbacks.Callback]):
+    """The callbacks of a training, which notes by which of them it is ended.
+
+    Keras's `CallbackList` calls them one after the other, and does not tell who set
+    `model.stop_training`.
+    """
+
+    def __init__(self, callbacks: Iterable[keras.callbacks.Callback], training: Training) -> None:
+        super().__init__(callbacks)
+        self._training = training
+
+    def __iter__(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield each callback, and look at the model after it was called."""
+        for each in super().__iter__():
+            yield each
+            self._training.note_stop(each)
