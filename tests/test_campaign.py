@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from tests.campaign import kills
+from tests.campaign import faults, kills
 from tests.campaign.killed_training import digest_of
 from tests.campaign.saved_files import has_best, is_readable
 
@@ -46,3 +46,16 @@ def test_a_best_model_that_is_older_than_the_history_is_lost(tmp_path):
     assert has_best(tmp_path, ["first", best, "third"])
     assert has_best(tmp_path, ["first", "second", best])
     assert not has_best(tmp_path, [best, "second", "third"])
+
+
+def test_every_fault_is_one_place_of_the_source_and_has_its_test():
+    for name, fault in faults.FAULTS.items():
+        assert (faults.ROOT / fault.file).read_text().count(fault.old) == 1, name
+        file, test = fault.test.split("::")
+        assert f"def {test}(" in (faults.ROOT / "tests" / file).read_text(), name
+
+
+def test_a_fault_is_noticed():
+    found = faults.run(["the file is not flushed"])
+    assert found.held
+    assert len(found.noticed) == 1
