@@ -17,7 +17,7 @@ import numpy as np
 import kcnn
 from kcnn.callbacks import Lookahead
 from kcnn.callbacks.memory import memory_of
-from kcnn.training import Checkpoints, Objective, make_optimizer
+from kcnn.training import Checkpoints, Objective, cosine, make_optimizer
 from kcnn.training.state import Memory
 from kcnn.training.trainer import run_training
 
@@ -105,12 +105,12 @@ def train(*, checkpoints=None, units=24, optimizer=None, **options):
     return result, used
 
 
-def save_after(steps, folder):
+def save_after(steps, folder, **options):
     """Return the state after so many steps of a training that is interrupted then."""
     within = steps % STEPS
     checkpoints = Checkpoints(folder, every=within or None)
     try:
-        train(checkpoints=checkpoints, more=[Interrupt(steps)])
+        train(checkpoints=checkpoints, more=[Interrupt(steps)], **options)
     except InterruptedError:
         pass
     else:
@@ -170,6 +170,7 @@ def main(folder):
         again = found(*train(checkpoints=checkpoints))
         done[name]["again"] = again["weights"] == done[name]["weights"]
     done |= roll_back(folder)
+    done["muon"] = muon(folder / "muon")
     # What comes without a part of the state shows that these tests can fail.
     no_draws = [value * 0 if value.dtype.kind in "iu" else value for value in state.model]
     changed = _changed(checkpoints, state, model=no_draws)
@@ -205,6 +206,18 @@ def roll_back(folder):
                 result = train(optimizer=optimizer, more=[exploding], **options)
             done[f"rolled back, {name}, {place}"] = found(*result)
     return done
+
+
+def muon(folder):
+    """Return what came of a training by Muon, whole and with a stop."""
+
+    def options():
+        optimizer = make_optimizer("muon", cosine(0.1, epochs=EPOCHS, steps_per_epoch=STEPS))
+        return {"optimizer": optimizer, "callbacks": []}
+
+    checkpoints = save_after(STOPS["in a later epoch"], folder, **options())
+    resumed = found(*train(checkpoints=checkpoints, **options()))
+    return [found(*train(**options())), resumed]
 
 
 def _changed(checkpoints, state, **changes):

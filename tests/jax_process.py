@@ -250,6 +250,15 @@ def refusals():
     return said
 
 
+def muon():
+    """Return the weights after a few steps."""
+    from kcnn.training import make_optimizer
+    from tests.muon_steps import trained
+
+    found = trained(make_optimizer("muon", 0.1))
+    return {name: value.tolist() for name, value in found.items()}
+
+
 def main(folder):
     """Run everything and write the results."""
     sys.meta_path.insert(0, _Refuse())
@@ -281,6 +290,7 @@ def main(folder):
         "lenet, mixed": lenet("mixed_bfloat16"),
         "resumed": resumed(),
         "refusals": refusals(),
+        "muon": muon(),
     }
     size = ["--set", 'model.options={"width": 16}']
     folder = Path(folder)

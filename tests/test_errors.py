@@ -25,7 +25,7 @@ def refused(make, **values):
         (
             Train,
             {"optimizer": "adma"},
-            "optimizer must be 'adam', 'adamw', 'rmsprop' or 'sgd'. Received: 'adma'",
+            "optimizer must be 'adam', 'adamw', 'muon', 'rmsprop' or 'sgd'. Received: 'adma'",
         ),
         (Data, {"name": 3}, "name must be text. Received: 3"),
         (Data, {"validation": 1.5}, "validation must be below 1. Received: 1.5"),

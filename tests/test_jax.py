@@ -16,6 +16,8 @@ import kcnn
 from kcnn import models
 from kcnn.data import JaxData, load_arrays
 from kcnn.report.receipts import load as load_report
+from kcnn.training import make_optimizer
+from tests.muon_steps import trained
 
 jax = pytest.importorskip("jax")
 
@@ -227,6 +229,12 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
 )
 def test_what_only_tensorflow_can_do_is_refused_by_name(done, asked, said):
     assert said in done["refusals"][asked]
+
+
+def test_muon_takes_the_steps_of_tensorflow(done):
+    expected = trained(make_optimizer("muon", 0.1))
+    for name, value in done["muon"].items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_the_command_line_does_as_keras_json_says(tmp_path):

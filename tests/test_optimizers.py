@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kcnn.training import make_optimizer
+from kcnn.training import Muon, make_optimizer
 from kcnn.training.fast_updates import with_fast_updates
 
 STEPS, RATE, DECAY = 4, 0.05, 0.3
@@ -229,8 +229,12 @@ def test_decay_leaves_the_loss_alone_and_files_stock(tmp_path):
         ("sdg", {}, "Did you mean 'sgd'"),
         ("sgd", {"decay": "copled"}, "Did you mean 'coupled'"),
         ("adamw", {"weight_decay": 0.1, "decay": "coupled"}, "take 'adam'"),
-        ("adam", {"momentum": 0.9}, "momentum belongs to 'sgd' and 'rmsprop'"),
+        ("adam", {"momentum": 0.9}, "momentum belongs to 'sgd', 'muon' and 'rmsprop'"),
         ("rmsprop", {"nesterov": True}, "nesterov belongs to 'sgd'"),
+        ("adam", {"norm_bias_rate": 64.0}, "norm_bias_rate belongs to 'sgd' and 'muon'"),
+        ("sgd", {"muon": Muon()}, "muon belongs to 'muon'. Received: optimizer='sgd'"),
+        ("muon", {"momentum": 0.0}, "Muon needs a momentum above 0"),
+        ("muon", {"weight_decay": 0.1, "decay": "coupled"}, "Muon's decay is decoupled"),
         ("sgd", {"momentum": 0.0, "nesterov": True}, "needs a momentum"),
         ("sgd", {"momentum": 1.0}, "momentum=1.0"),
         ("sgd", {"weight_decay": -1e-4}, "weight_decay=-0.0001"),

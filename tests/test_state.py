@@ -47,6 +47,11 @@ def test_a_training_that_is_taken_up_ends_with_equal_bits(done, stop):
     assert resumed["again"], "a finished training is not repeated"
 
 
+def test_muon_is_taken_up_with_equal_bits(done):
+    whole, resumed = done["muon"]
+    assert resumed == whole
+
+
 def test_the_tested_training_uses_what_it_has_to_remember(done):
     """Dropout, averages, slow weights, an early stop and a lower rate all took part."""
     whole = done["whole"]

@@ -1,6 +1,7 @@
 """Makes what a recipe's training needs: optimizer, schedule, callbacks, teacher."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +15,7 @@ from kcnn.models.fits import check_fit
 from kcnn.pipeline.setup import pretrained
 from kcnn.recipe import Distill, Recipe, Train
 from kcnn.run_dir import RunDir
-from kcnn.training import TrainResult, distill, make_optimizer, schedules, train
+from kcnn.training import Muon, TrainResult, distill, make_optimizer, schedules, train
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
@@ -104,6 +105,7 @@ def optimizer_at(
         norm_bias_rate=section.norm_bias_rate,
         clip_norm=section.clip_norm,
         ema=section.ema,
+        muon=Muon(**asdict(section.muon)) if section.optimizer == "muon" else None,
     )
 
 

@@ -12,7 +12,8 @@ from kcnn.recipe import sections
 from kcnn.recipe.inputs import Data, Distill, Model, Transfer
 from kcnn.recipe.sections import *  # noqa: F403  so that a section is named in its own file alone
 from kcnn.recipe.text import from_json, override, to_json
-from kcnn.recipe.train import Train
+from kcnn.recipe.train import Muon, Train
 
-__all__ = ["Data", "Distill", "Model", "Train", "Transfer", "from_json", "override", "to_json"]
+__all__ = ["Data", "Distill", "Model", "Muon", "Train", "Transfer"]
+__all__ += ["from_json", "override", "to_json"]
 __all__ += sections.__all__

@@ -213,6 +213,11 @@ class Recipe:
                 "model.options mean nothing with transfer: the base decides the network. "
                 f"Received: {self.model.options}"
             )
+        if self.transfer and not self.transfer.trainable_from and self.train.optimizer == "muon":
+            raise ValueError(
+                "muon is for filters, and transfer freezes all of them: set "
+                "transfer.trainable_from, or leave it out. Received: train.optimizer='muon'"
+            )
         if self.transfer and self.train.precision == "mixed_bfloat16":
             raise ValueError(
                 "transfer trains its base in float32: leave train.precision out. "

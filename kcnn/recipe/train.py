@@ -14,9 +14,10 @@ _BELONGS_TO = {
     "milestones": ("schedule", ("multi_step",)),
     "factor": ("schedule", ("step", "multi_step")),
     "patience": ("schedule", ("plateau",)),
-    "momentum": ("optimizer", ("sgd", "rmsprop")),
-    "nesterov": ("optimizer", ("sgd",)),
-    "norm_bias_rate": ("optimizer", ("sgd",)),
+    "momentum": ("optimizer", ("sgd", "muon", "rmsprop")),
+    "nesterov": ("optimizer", ("sgd", "muon")),
+    "norm_bias_rate": ("optimizer", ("sgd", "muon")),
+    "muon": ("optimizer", ("muon",)),
     # Early stopping would miss its last step.
     "lookahead": (
         "schedule",
@@ -27,6 +28,23 @@ _BELONGS_TO = {
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Muon:
+    """How the optimizer "muon" treats filters; see `kcnn.training.Muon`.
+
+    Attributes:
+        rate: The factor on the learning rate.
+        momentum: The momentum of filters.
+        iterations: Iterations of Newton-Schulz.
+        normalize: Whether filters are scaled to a norm of 1 before each step.
+    """
+
+    rate: Positive = 1.0
+    momentum: Share = 0.6
+    iterations: Count = 5
+    normalize: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Train:
     """How the model is trained; see `kcnn.train`, and `make_optimizer` for most fields.
 
@@ -34,7 +52,8 @@ class Train:
 
     Attributes:
         epochs: Passes over the training images.
-        optimizer: The optimizer.
+        optimizer: The optimizer. "muon" is SGD whose steps for filters are orthogonal matrices.
+        muon: Of "muon": how filters are treated; other weights are SGD's.
         momentum: Of SGD and RMSprop; None for the optimizer's default.
         nesterov: Whether SGD's momentum is Nesterov's; None for the optimizer's default.
         learning_rate: The learning rate, of a schedule the highest one.
@@ -72,7 +91,8 @@ class Train:
     """
 
     epochs: Count = 20
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "muon", "rmsprop", "sgd"] = "adam"
+    muon: Muon = Muon()
     momentum: Share | None = None
     nesterov: bool | None = None
     learning_rate: Positive = 1e-3

@@ -10,6 +10,7 @@ from .lr_finder import (
 from .lr_finder import (
     find_learning_rate as find_learning_rate,
 )
+from .muon import Muon as Muon
 from .objective import Objective as Objective
 from .optimizers import make_optimizer as make_optimizer
 from .result import TrainResult as TrainResult

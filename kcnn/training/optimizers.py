@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -9,15 +10,18 @@ import keras
 from kcnn.errors import unknown
 from kcnn.layers.appearance import appears_as
 from kcnn.training.fast_updates import with_fast_updates
-from kcnn.training.schedules import Schedule, is_scheduled
+from kcnn.training.muon import Muon, with_muon
+from kcnn.training.schedules import Schedule, change_of_rate, is_scheduled
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
+    "muon": keras.optimizers.SGD,  # whose steps for filters it replaces
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
 DECAYS = ("decoupled", "coupled")
+_WITH_SGD = ("sgd", "muon")
 
 # Variables without weight decay, by Keras's names with TensorFlow's scope and number.
 _SPARED = r"(^|/)(bias|gamma|beta)(:\d+)?$"
@@ -36,17 +40,19 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     norm_bias_rate: float = 1.0,
     clip_norm: float | None = None,
     ema: float | None = None,
+    muon: Muon | None = None,
 ) -> keras.optimizers.Optimizer:
     """Return a Keras optimizer by name, with fast updates where there are any.
 
     A `.keras` file names Keras's own class, so that it loads without kcnn, and contains neither a
-    coupled decay nor `norm_bias_rate`. To train on, make the optimizer again.
+    coupled decay nor `norm_bias_rate`; Muon is saved as SGD. To train on, make the optimizer again.
 
     Args:
-        optimizer: "sgd", "adam", "adamw" or "rmsprop"; an optimizer is returned as it is.
-        learning_rate: a number, or one of `kcnn.training.schedules`.
+        optimizer: "sgd", "adam", "adamw", "rmsprop", or "muon": SGD whose steps for convolutions
+            and hidden dense layers become orthogonal matrices. An optimizer is returned as it is.
+        learning_rate: a number, or one of `kcnn.training.schedules`. Muon suits 0.02 to 0.2.
         momentum: of SGD (0.9 if not given) and RMSprop (0).
-        nesterov: of SGD (True if not given, and there is momentum).
+        nesterov: of SGD (True if not given, and there is momentum) and of Muon's filters.
         weight_decay: 0 for none; `decay` says how it acts.
         decay: "decoupled" shrinks each weight by `learning_rate * weight_decay` of itself at every
             step, as Keras's own `weight_decay` and Loshchilov & Hutter (arXiv:1711.05101) do.
@@ -62,6 +68,9 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
             (Pascanu et al., arXiv:1211.5063).
         ema: momentum of an exponential moving average of the weights, such as 0.999, for `train`
             or `keras.callbacks.SwapEMAWeights` to use; above 0, below 1.
+        muon: of "muon": how filters are treated. The learning rate, Nesterov's momentum and the
+            decoupled decay are theirs too; everything else is of the SGD for the other weights.
+            SGD's momentum is PyTorch's here, as with a coupled decay.
 
     Raises:
         ValueError: a name is unknown, a number is out of its range, or this optimizer has no use
@@ -79,18 +88,18 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     _check_ranges(weight_decay=weight_decay, clip_norm=clip_norm, ema=ema)
     if not norm_bias_rate > 0:
         raise ValueError(f"norm_bias_rate must be above 0. Received: {norm_bias_rate}")
-    if optimizer == "adamw" and decay == "coupled":
-        raise ValueError("AdamW is Adam with decoupled decay: for the coupled one take 'adam'.")
-    if norm_bias_rate != 1 and optimizer != "sgd":
-        raise ValueError(f"norm_bias_rate belongs to 'sgd'. Received: optimizer={optimizer!r}")
+    _check_belonging(optimizer, decay, norm_bias_rate, muon)
     stock = OPTIMIZERS[optimizer]
     coupled, decoupled = (weight_decay, 0.0) if decay == "coupled" else (0.0, weight_decay)
-    as_pytorch = optimizer == "sgd" and decay == "coupled"
+    as_pytorch = optimizer == "muon" or (optimizer == "sgd" and decay == "coupled")
     if coupled or as_pytorch or norm_bias_rate != 1:
         rate = float(norm_bias_rate)
         make = _with_changed_gradients(stock, coupled, rate, rescale=as_pytorch)
     else:
         make = with_fast_updates(stock)
+    if optimizer == "muon":
+        muon = muon or Muon()
+        make = with_muon(make, muon)
     made = make(
         learning_rate,
         weight_decay=decoupled if optimizer == "adamw" else decoupled or None,  # AdamW needs one
@@ -103,7 +112,8 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
         made.exclude_from_weight_decay(var_names=[_SPARED])
     # What Keras's own configuration does not say, as one text: Keras would track a dictionary.
     extra = {"weight_decay": weight_decay, "decay": decay, "decay_everything": decay_everything}
-    made._kcnn_settings = json.dumps(extra | {"norm_bias_rate": norm_bias_rate})
+    extra |= {"norm_bias_rate": norm_bias_rate}
+    made._kcnn_settings = json.dumps(extra | ({"muon": asdict(muon)} if muon else {}))
     return made
 
 
@@ -112,20 +122,38 @@ def made_with(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     return json.loads(getattr(optimizer, "_kcnn_settings", "{}"))
 
 
+def _check_belonging(optimizer: str, decay: str, norm_bias_rate: float, muon: Muon | None) -> None:
+    if optimizer == "adamw" and decay == "coupled":
+        raise ValueError("AdamW is Adam with decoupled decay: for the coupled one take 'adam'.")
+    if optimizer == "muon" and decay == "coupled":
+        raise ValueError(
+            "Muon's decay is decoupled: a coupled one would only turn the step. Leave decay out."
+        )
+    if norm_bias_rate != 1 and optimizer not in _WITH_SGD:
+        raise ValueError(
+            f"norm_bias_rate belongs to 'sgd' and 'muon'. Received: optimizer={optimizer!r}"
+        )
+    if muon and optimizer != "muon":
+        raise ValueError(f"muon belongs to 'muon'. Received: optimizer={optimizer!r}")
+
+
 def _momentum(optimizer: str, momentum: float | None, nesterov: bool | None) -> dict[str, Any]:
-    if nesterov is not None and optimizer != "sgd":
-        raise ValueError(f"nesterov belongs to 'sgd'. Received: optimizer={optimizer!r}")
-    if momentum is not None and optimizer not in ("sgd", "rmsprop"):
-        raise ValueError(f"momentum belongs to 'sgd' and 'rmsprop'. Received: {optimizer!r}")
+    if nesterov is not None and optimizer not in _WITH_SGD:
+        raise ValueError(f"nesterov belongs to 'sgd' and 'muon'. Received: optimizer={optimizer!r}")
+    if momentum is not None and optimizer not in (*_WITH_SGD, "rmsprop"):
+        raise ValueError(
+            f"momentum belongs to 'sgd', 'muon' and 'rmsprop'. Received: optimizer={optimizer!r}"
+        )
     if momentum is not None and not 0 <= momentum < 1:
         raise ValueError(f"momentum must lie in [0, 1). Received: momentum={momentum}")
     if optimizer == "rmsprop":
         return {"momentum": float(momentum or 0)}
-    if optimizer != "sgd":
+    if optimizer not in _WITH_SGD:
         return {}
     momentum = 0.9 if momentum is None else float(momentum)
-    if nesterov and not momentum:
-        raise ValueError("nesterov=True needs a momentum above 0. Received: momentum=0")
+    if not momentum and (nesterov or optimizer == "muon"):
+        needs = "nesterov=True" if nesterov else "Muon"
+        raise ValueError(f"{needs} needs a momentum above 0. Received: momentum=0")
     return {"momentum": momentum, "nesterov": momentum > 0 and nesterov is not False}
 
 
@@ -171,14 +199,7 @@ def _with_changed_gradients(
                 gradient = gradient + decay * variable
             if rescale and self.momentum and is_scheduled(self):
                 velocity = self.momentums[self._get_variable_index(variable)]
-                self.assign(velocity, velocity * _change_of_rate(self, learning_rate))
+                self.assign(velocity, velocity * change_of_rate(self, learning_rate))
             super().update_step(gradient, variable, learning_rate)
 
     return ChangedGradients
-
-
-def _change_of_rate(optimizer: Any, learning_rate: Any) -> Any:
-    """Return the schedule's rate divided by that of the step before, 1 where that was 0."""
-    ops: Any = keras.ops
-    before = optimizer._learning_rate(ops.maximum(optimizer.iterations - 1, 0))
-    return ops.where(before > 0, learning_rate / ops.maximum(before, 1e-30), 1.0)

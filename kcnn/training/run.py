@@ -57,8 +57,8 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
             Python only where a callback looks at batches (`kcnn.callbacks.EveryFewSteps` looks
             less often).
         epochs: passes over the training images.
-        optimizer: a name (`adam`, `adamw`, `rmsprop`, `sgd`) or an optimizer, of your own or from
-            `kcnn.training.make_optimizer`, which brings its own learning rate.
+        optimizer: a name (`adam`, `adamw`, `muon`, `rmsprop`, `sgd`) or an optimizer, of your
+            own or from `kcnn.training.make_optimizer`, which brings its own learning rate.
         learning_rate: of the named optimizer: a number, or one of `kcnn.training.schedules`.
         label_smoothing: share of each training label that is spread evenly over all classes.
         callbacks: None for `kcnn.callbacks.standard(run_dir)`.

@@ -206,6 +206,14 @@ def is_scheduled(optimizer: keras.optimizers.Optimizer) -> bool:
     return isinstance(getattr(optimizer, "_learning_rate", None), Schedule)
 
 
+def change_of_rate(optimizer: Any, learning_rate: Any) -> Any:
+    """Return the schedule's rate divided by that of the step before, 1 where that was 0."""
+    ops: Any = keras.ops
+    before = optimizer._learning_rate(ops.maximum(optimizer.iterations - 1, 0))
+    before = ops.cast(before, learning_rate.dtype)
+    return ops.where(before > 0, learning_rate / ops.maximum(before, 1e-30), 1.0)
+
+
 def _rise(rise: float, epochs: int, steps_per_epoch: int) -> tuple[int, int]:
     """Return the steps of the training, and in how many of them the rate rises."""
     total = epochs * steps_per_epoch
