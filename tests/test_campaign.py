@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from tests.campaign import faults, kills
+from tests.campaign import faults, kills, load
 from tests.campaign.killed_training import digest_of
 from tests.campaign.saved_files import has_best, is_readable
 
@@ -59,3 +59,17 @@ def test_a_fault_is_noticed():
     found = faults.run(["the file is not flushed"])
     assert found.held
     assert len(found.noticed) == 1
+
+
+def test_nothing_grows_with_predictions_from_several_threads():
+    found = load.run(["predictions of TFLiteClassifier"], share=0.05)
+    assert found.held, found
+    assert found.count == {"predictions of TFLiteClassifier": 500}
+
+
+def test_what_grows_beyond_what_keras_shows_is_found():
+    keras, mine = {"memory": 5, "handles": 2, "threads": 0}, {"handles": 2, "threads": 0}
+    within = mine | {"memory": 5 + load.SLACK}
+    assert load.Load({"epochs": within, "Keras: epochs": keras}).held
+    for more in ({"memory": 6 + load.SLACK}, {"handles": 3}, {"threads": 1}):
+        assert not load.Load({"epochs": within | more, "Keras: epochs": keras}).held
