@@ -1,7 +1,6 @@
 """Models on disk: written completely or not at all; an error names the reason."""
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +8,7 @@ import keras
 
 import kcnn.layers  # noqa: F401  registers the layers with Keras, in case the file has them
 from kcnn.errors import one_line
+from kcnn.models.archive import check_archive
 from kcnn.run_dir import atomic
 
 
@@ -46,7 +46,8 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
         The model for inference, not compiled.
 
     Raises:
-        ValueError: there is no such file, or it is not a complete `.keras` file.
+        ValueError: there is no such file, it is not a complete `.keras` file, or it unpacks to
+            far more than a model needs.
 
     >>> load("nowhere.keras")
     Traceback (most recent call last):
@@ -55,8 +56,9 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"There is no file {str(path)!r}.")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+    if path.suffix != ".keras":
         raise ValueError(f"{str(path)!r} is not a .keras model (damaged, or another format).")
+    check_archive(path)
     try:
         return cast(keras.Model, keras.models.load_model(path, compile=False, safe_mode=True))
     except Exception as error:  # Keras raises many kinds of errors, with text of many lines
