@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 
 import kcnn.layers
-from benchmarks import bars, cells, ladder, networks, parts, tables, trained
+from benchmarks import bars, cells, checkpoints, ladder, networks, parts, tables, trained
 from benchmarks.contestants import (
     BORDER,
     FOREVER,
@@ -43,6 +43,7 @@ from benchmarks.results import (
 from benchmarks.turns import Timing
 from kcnn.compress import to_keras2
 from kcnn.models import build
+from kcnn.recipe import Data, Model, Recipe
 
 ROOT = Path(__file__).parent.parent
 QUICK = Rules(rounds=2, timing=Timing(warm_up=0, settle=0, turn=0, steps=1), patience=120)
@@ -490,3 +491,21 @@ def test_a_mistake_is_one_line():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "benchmarks: Unknown part 'fitt'. Did you mean 'fit'?" in done.stderr
+
+
+def test_the_cost_of_states_is_measured_in_turns():
+    recipe = Recipe(
+        data=Data(name="digits", limit=100, batch_size=20, validation=0.2),
+        model=Model(name="mlp", options={"units": 4, "depth": 1}),
+    )
+    measured = checkpoints.measure(recipe, rounds=2, every=2, data_dir=None)
+    assert (measured.steps, measured.saves) == (4, 3)
+    assert len(measured.without) == len(measured.kept) == 2
+    assert measured.state_bytes > 4 * 3 * 1024
+    known = dataclasses.replace(
+        measured, steps=100, saves=10, without=(10.0, 12.0, 10.0), kept=(12.0, 14.0, 99.0)
+    )
+    known = dataclasses.replace(known, real_steps=250)
+    assert known.save_seconds == pytest.approx(0.2)
+    assert known.overhead() == pytest.approx(0.2 / 25)
+    assert known.overhead(every=100) == pytest.approx(3 * 0.2 / 25)
