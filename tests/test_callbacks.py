@@ -87,6 +87,15 @@ def test_a_schedule_sets_the_logged_rate():
     assert history.history["learning_rate"] == pytest.approx([0.5, 0.0], abs=1e-6)
 
 
+def test_a_plateau_beside_a_schedule_is_refused_when_the_training_begins():
+    # Keras alone fails when the plateau is reached.
+    model, (x, y) = tiny(), inputs()
+    model.optimizer = keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(1.0, 2))
+    with pytest.raises(ValueError, match=r"a learning rate that a schedule sets.*plateau=False"):
+        model.fit(x, y, epochs=9, validation_split=0.5, callbacks=standard(), verbose=0)
+    assert model.optimizer.iterations == 0
+
+
 def test_a_misspelt_monitor_stops_after_the_first_epoch(tmp_path):
     # Keras alone would warn, and save every epoch as the best one
     checkpoint = keras.callbacks.ModelCheckpoint(

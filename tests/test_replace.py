@@ -2,12 +2,16 @@
 
 import dataclasses
 import os
+import shutil
 
 import pytest
 
 from kcnn.pipeline import run
-from kcnn.pipeline.replace import find_folder, take_place
+from kcnn.pipeline.journal import Journal
+from kcnn.pipeline.records import begin
+from kcnn.pipeline.replace import beside, find_folder, take_place
 from kcnn.recipe import Data, Model, Prune, Quantize, Recipe, Train
+from kcnn.report.receipts import Report
 from kcnn.run_dir import RunDir
 
 RECIPE = Recipe(
@@ -35,6 +39,7 @@ def test_a_run_that_fails_leaves_the_finished_one_whole(finished, tmp_path):
     )
     with pytest.raises(RuntimeError, match="diverged"):
         run(impossible, "second", finished.path, overwrite=True)
+    assert Journal.read(RunDir(beside(finished.path))).stop_reason == "diverged"
     assert {file.name: file.read_bytes() for file in finished.path.iterdir()} == before
     report = run(OTHER, "third", finished.path, overwrite=True)
     assert report.seed == 1
@@ -79,3 +84,70 @@ def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path):
     assert [receipt.name for receipt in report.receipts] == ["float", "int8"]
     assert str(report.training["failed"]).startswith("prune: The loss became nan")
     assert (tmp_path / "run/report.html").is_file()
+
+
+class Killed(BaseException):
+    """Nothing in kcnn catches it."""
+
+
+def kill_after(count, monkeypatch):
+    """Have the rename or removal after `count` of them raise."""
+    done = iter(range(count))
+
+    def counted(function):
+        def call(*arguments, **options):
+            if next(done, None) is None:
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    for module, name in ((os, "rename"), (os, "replace"), (shutil, "rmtree")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+
+
+def complete(run_dir, recipe, *, seed, replaces):
+    """Make the folder of a run whose last step is done."""
+    journal = begin(run_dir, recipe, ["a", "b"], deterministic=False)
+    report = Report("first", "mlp", 9, "digits", 60, (), {"epochs": 1}, seed)
+    report.save(run_dir.report)
+    run_dir.best.parent.mkdir()
+    run_dir.best.write_bytes(b"best")
+    journal.record("report", [run_dir.report, run_dir.best])
+    journal.note_complete(replaces=replaces)
+    return journal
+
+
+def test_a_kill_at_the_end_of_a_run_costs_no_second_training(tmp_path, monkeypatch):
+    """Whether it replaces another one or not, the same command ends it; nothing is left over."""
+    for overwrite in (False, True):
+        for moment in range(20):
+            folder = tmp_path / f"{overwrite}{moment}" / "run"
+            if overwrite:
+                complete(RunDir(folder), RECIPE, seed=0, replaces=False).finish()
+                (folder / "notes.txt").write_text("mine")
+            work = RunDir(beside(folder) if overwrite else folder)
+            complete(work, OTHER, seed=7, replaces=overwrite)
+            kill_after(moment, monkeypatch)
+            try:
+                run(OTHER, "again", folder, overwrite=overwrite)
+                break
+            except Killed:
+                monkeypatch.undo()
+                assert run(OTHER, "again", folder, overwrite=overwrite).seed == 7
+            finally:
+                monkeypatch.undo()
+            assert Journal.read(RunDir(folder)).finished
+            assert not (folder / "checkpoints").exists()
+            assert (folder / "notes.txt").exists() == overwrite
+            assert [each.name for each in folder.parent.iterdir()] == ["run"]
+        assert moment > (3 if overwrite else 0)
+
+
+def test_a_file_that_was_damaged_after_the_end_is_not_passed_over(tmp_path):
+    journal = complete(RunDir(tmp_path), RECIPE, seed=0, replaces=False)
+    assert Journal.read(RunDir(tmp_path)).is_complete()
+    journal.run_dir.best.unlink()  # kept only to go on with
+    assert Journal.read(RunDir(tmp_path)).is_complete()
+    journal.run_dir.report.write_text("{}")
+    assert not Journal.read(RunDir(tmp_path)).is_complete()

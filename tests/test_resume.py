@@ -145,6 +145,7 @@ def test_a_signal_stops_the_command_in_one_line_and_the_same_command_goes_on(tmp
         assert "Traceback" not in output
         assert not list(folder.rglob(TEMPORARY))
         assert len(rows(folder)) < EPOCHS
+        assert Journal.read(RunDir(folder)).stop_reason == "interrupted"
     refuse_to_go_on(recipe, folder)
     code, output = command(tmp_path)
     assert code == 0, output

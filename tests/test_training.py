@@ -1,14 +1,29 @@
 """Training learns, restores the best epoch, and refuses what cannot work before it starts."""
 
+import dataclasses
+import shutil
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kcnn
+from kcnn.callbacks import MonitorGuard
 from kcnn.models.files import in_float32
-from kcnn.pipeline import setup
-from kcnn.recipe import Model, Recipe, Train
+from kcnn.pipeline import run, setup
+from kcnn.recipe import Data, Model, Recipe, Train
 from kcnn.training import cosine, make_optimizer
+from kcnn.training.room import checkpoint_bytes
+
+RECIPE = Recipe(
+    data=Data(name="digits", limit=60, batch_size=16, validation=0.2),
+    model=Model(name="mlp", options={"units": 8, "depth": 1}),
+    train=Train(epochs=1),
+    prune=None,
+    quantize=None,
+    explain=None,
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +113,51 @@ def test_a_plateau_and_a_schedule_are_refused_together(digits):
             learning_rate=cosine(0.1, epochs=1, steps_per_epoch=9),
             callbacks=kcnn.callbacks.standard(plateau=True),
         )
+
+
+def test_a_monitor_that_is_not_measured_is_refused_before_training(digits):
+    with pytest.raises(ValueError, match="'val_acc', which is not measured. Known: accuracy, .*"):
+        kcnn.train(linear(), digits, epochs=1, callbacks=[MonitorGuard("val_acc")])
+
+    class Adds(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_acc"] = logs["val_accuracy"]
+
+    result = kcnn.train(linear(), digits, epochs=1, callbacks=[Adds(), MonitorGuard("val_acc")])
+    assert "val_acc" in result.history
+
+
+def test_a_folder_without_room_is_refused_before_training(digits, tmp_path, monkeypatch):
+    """The size that is asked for is that of the files: three states and two models."""
+    model = lenet()
+    kcnn.train(model, digits, epochs=1, resume=tmp_path / "states")
+    written = (tmp_path / "states/last.state").stat().st_size
+    needed = checkpoint_bytes(model, model.optimizer)
+    assert 2.5 * written < needed < 6 * written
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=100_000))
+    message = rf"needs about {needed / 1e6:.1f} MB for checkpoints .* disk has 0.1 MB left: free"
+    with pytest.raises(ValueError, match=message):
+        kcnn.train(lenet(), digits, epochs=1, resume=tmp_path / "other")
+    with pytest.raises(ValueError, match=r"needs about \d\.\d MB .* disk has 0.1 MB left: free"):
+        run(RECIPE, "run", tmp_path / "run")
+    assert [each.name for each in tmp_path.iterdir()] == ["states"]
+
+
+def test_a_run_is_refused_for_what_its_end_would_refuse(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("one", "two\nlines"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = rng.integers(0, 256, (8, 8, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    section = Data(name=f"folder:{tmp_path / 'images'}", batch_size=8, validation=0.2)
+    with pytest.raises(ValueError, match=r"must be one line of text. Received: 'two\\nlines'"):
+        run(dataclasses.replace(RECIPE, data=section), "run", tmp_path / "run")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="file' is a file, so nothing can be written into it"):
+        run(RECIPE, "run", tmp_path / "file" / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_schedule_goes_with_the_default_callbacks(digits):

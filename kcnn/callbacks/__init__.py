@@ -12,6 +12,7 @@ from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.lookahead import Lookahead
 from kcnn.callbacks.memory import Stateful
 from kcnn.callbacks.monitor_guard import MonitorGuard
+from kcnn.callbacks.plateau import ReduceLROnPlateau
 from kcnn.callbacks.standard import standard
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "LearningRateLog",
     "Lookahead",
     "MonitorGuard",
+    "ReduceLROnPlateau",
     "Stateful",
     "standard",
 ]

@@ -12,6 +12,7 @@ import keras
 from kcnn.callbacks.history_file import HistoryFile
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.monitor_guard import MonitorGuard
+from kcnn.callbacks.plateau import ReduceLROnPlateau
 from kcnn.checks import check_count
 
 
@@ -38,7 +39,7 @@ def standard(
         keep: "best" restores the weights of the best epoch when training ends; "last" keeps those
             of the last epoch, for schedules that make it the best.
         plateau: divide the learning rate by 5 after `patience / 2` epochs without improvement.
-            Leave it off where a schedule sets the rate.
+            Leave it off where a schedule sets the rate: such a training is refused when it begins.
         tensorboard: also write `tensorboard/` (the extra `kcnn[tensorboard]`).
 
     Raises:
@@ -65,9 +66,7 @@ def standard(
         )
     if plateau and patience:
         callbacks.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor=monitor, factor=0.2, patience=math.ceil(patience / 2)
-            )
+            ReduceLROnPlateau(monitor=monitor, factor=0.2, patience=math.ceil(patience / 2))
         )
     if run_dir is not None:
         folder = Path(run_dir)

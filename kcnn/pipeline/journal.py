@@ -4,6 +4,7 @@ A step of a run is recorded after its files are written, with their SHA-256. Whe
 step whose files are all there and unchanged is not repeated. Nothing here imports Keras.
 """
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -19,6 +20,9 @@ from kcnn.recipe import Recipe, from_json, to_json
 from kcnn.run_dir import RunDir, atomic
 
 logger = logging.getLogger("kcnn")
+
+
+_LATER = ("complete", "replaces", "stop_reason")  # earlier versions had none of them
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,11 @@ class Journal:
     Attributes:
         run_dir: The run's folder.
         begun: When the run began.
-        finished: Whether all of it is done.
+        finished: Whether all of it is done, and nothing is left of what it went on from.
+        complete: Whether all of it is done but the end: its folder takes its place, and what it
+            went on from is removed.
+        replaces: Whether it is complete in the place of an earlier run.
+        stop_reason: Why the training did not end: "interrupted" or "diverged"; "" if it did.
         deterministic: Whether it computes deterministically.
         steps: What is done, by name, in order.
         earlier: What earlier processes have done and this one has not reached yet.
@@ -51,6 +59,9 @@ class Journal:
     begun: str = field(default_factory=timestamp)
     finished: bool = False
     deterministic: bool = False
+    complete: bool = False
+    replaces: bool = False
+    stop_reason: str = ""
     steps: dict[str, Step] = field(default_factory=dict)
     earlier: dict[str, Step] = field(default_factory=dict)
 
@@ -65,7 +76,8 @@ class Journal:
             values = json.loads(run_dir.journal.read_text(encoding="utf-8"))
             steps = {name: Step(**step) for name, step in values["steps"].items()}
             known = {name: values[name] for name in ("begun", "finished", "deterministic")}
-            return cls(run_dir, **known, earlier=steps)
+            later = {name: values[name] for name in _LATER if name in values}
+            return cls(run_dir, **known, **later, earlier=steps)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -78,6 +90,7 @@ class Journal:
             "begun": self.begun,
             "finished": self.finished,
             "deterministic": self.deterministic,
+            **{name: getattr(self, name) for name in _LATER},
             "steps": {name: asdict(step) for name, step in self.steps.items()},
         }
         with atomic(self.run_dir.journal) as temporary:
@@ -134,12 +147,38 @@ class Journal:
                 return False
         return True
 
-    def finish(self) -> None:
-        """Note that all of the run is done, and remove what was kept to go on with it."""
+    def note_stop(self, reason: str) -> None:
+        """Note why the training did not end."""
+        self.stop_reason = reason
         self.check_there()
+        self.save()
+
+    def note_complete(self, *, replaces: bool) -> None:
+        """Note that only the end is left to do; `replaces` says whether of an earlier run."""
+        self.complete, self.replaces = True, replaces
+        self.check_there()
+        self.save()
+
+    def is_complete(self) -> bool:
+        """Return whether only the end is left to do, and all files that stay are unchanged."""
+        kept = self.run_dir.best.parent.name
+        return self.complete and all(
+            self._is_whole(name, dataclasses.replace(step, files=_outside(kept, step.files)))
+            for name, step in (self.earlier | self.steps).items()
+        )
+
+    def finish(self) -> None:
+        """Remove what was kept to go on with the run, and note that all of it is done."""
+        self.check_there()
+        # First: a kill in between leaves a run that the same command finishes in a moment.
+        shutil.rmtree(self.run_dir.best.parent, ignore_errors=True)
+        self.steps = self.earlier | self.steps
         self.finished = True
         self.save()
-        shutil.rmtree(self.run_dir.best.parent, ignore_errors=True)
+
+
+def _outside(folder: str, files: dict[str, str]) -> dict[str, str]:
+    return {file: digest for file, digest in files.items() if Path(file).parts[0] != folder}
 
 
 def find_unfinished(

@@ -12,9 +12,11 @@ from kcnn.pipeline.backend import (
 )
 from kcnn.pipeline.control import add_control, check_control
 from kcnn.pipeline.findings import write_findings
+from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.lock import lock
-from kcnn.pipeline.plan import check_stages, make_variants, plan_of, stage_files
+from kcnn.pipeline.plan import make_variants, plan_of, stage_files
 from kcnn.pipeline.precision import resolve_precision
+from kcnn.pipeline.preflight import check_run
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.receipts import score_all
 from kcnn.pipeline.records import (
@@ -33,6 +35,7 @@ from kcnn.pipeline.variants import with_tta
 from kcnn.provenance import git_commit
 from kcnn.recipe import Recipe
 from kcnn.report.receipts import Report
+from kcnn.report.receipts import load as load_report
 from kcnn.run_dir import RunDir
 
 
@@ -79,6 +82,10 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         run_dir, begun = find_folder(
             recipe, target, overwrite=overwrite, resume=resume, deterministic=deterministic
         )
+        if begun and (ended := Journal.read(run_dir)) and ended.is_complete():
+            if run_dir != target:
+                held.enter_context(lock(run_dir.path))
+            return _end(ended, begun, target)
         check_backend(recipe, control=control)
         check_control(recipe, control=control)
         plan, left_out = split_plan(plan_of(recipe))
@@ -88,7 +95,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         data = load(recipe, data_dir)
         recipe, measured = (begun, {}) if begun else resolve_precision(recipe, data, data_dir)
         prepared = prepare(recipe, data)
-        check_stages(plan, prepared.model, data)
+        check_run(recipe, prepared, plan, run_dir)
         if run_dir != target or not known:
             held.enter_context(lock(run_dir.path))
             run_dir.check_free(overwrite=overwrite)  # another run may have come and gone
@@ -119,8 +126,16 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         write_findings(run_dir, data, variants, evaluations, explained=explained)
         if control:  # once the run itself is safe: this is another training, and may diverge
             report = add_control(report, recipe, data_dir, journal)
-        take_place(run_dir, target, stage_files(recipe, target))
-        journal.run_dir = target
-        if not failed:  # else the same command tries again what failed
-            journal.finish()
-        return report
+        if failed:  # the same command tries it again
+            take_place(run_dir, target, stage_files(recipe, target))
+            return report
+        journal.note_complete(replaces=run_dir != target)
+        return _end(journal, recipe, target)
+
+
+def _end(journal: Journal, recipe: Recipe, target: RunDir) -> Report:
+    """End a run that is complete: nothing is left but to put its folder in its place."""
+    take_place(journal.run_dir, target, stage_files(recipe, target))
+    journal.run_dir = target
+    journal.finish()
+    return load_report(target.report)

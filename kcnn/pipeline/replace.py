@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kcnn.pipeline.journal import find_unfinished
+from kcnn.pipeline.journal import Journal, find_unfinished
 from kcnn.pipeline.plan import stage_files as patterns_of
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
@@ -34,6 +34,8 @@ def find_folder(
     )
     if not (overwrite and target.recipe.is_file()):
         return target, begun
+    if begun := _just_replaced(recipe, target, deterministic=deterministic):
+        return target, begun
     work = RunDir(beside(target.path))
     if os.path.ismount(target.path) or not os.access(work.path.parent, os.W_OK):
         raise ValueError(
@@ -46,6 +48,20 @@ def find_folder(
         logger.info("removing an unfinished run: %s", reason)
         shutil.rmtree(work.path)
         return work, None
+
+
+def _just_replaced(recipe: Recipe, target: RunDir, *, deterministic: bool) -> Recipe | None:
+    """Return the recipe of a run that was killed after it had taken the place of an earlier one.
+
+    The same command, with --overwrite, is to end it, not to train all of it again.
+    """
+    try:
+        journal = Journal.read(target)
+        if journal and journal.complete and journal.replaces and not journal.finished:
+            return find_unfinished(recipe, target, deterministic=deterministic)
+    except ValueError:  # damaged, or of another recipe: it is replaced
+        pass
+    return None
 
 
 def take_place(work: RunDir, target: RunDir, stage_files: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import Prepared
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.recipe import Recipe
-from kcnn.training import Rollback, TrainResult
+from kcnn.training import Interrupted, Rollback, TrainingDiverged, TrainResult
 
 _TRAINING = "train"
 
@@ -22,11 +22,19 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     run_dir = journal.run_dir
     if (facts := journal.facts(_TRAINING)) is not None:
         return _result(models.load(run_dir.model), facts)
-    trained = prepared.training(
-        callbacks=[_StillThere(journal), *callbacks_for(recipe.train, prepared.data, run_dir.path)],
-        resume=run_dir.state,
-        checkpoint_steps=recipe.train.checkpoint_steps,
-    )
+    journal.stop_reason = ""
+    try:
+        trained = prepared.training(
+            callbacks=[
+                _StillThere(journal),
+                *callbacks_for(recipe.train, prepared.data, run_dir.path),
+            ],
+            resume=run_dir.state,
+            checkpoint_steps=recipe.train.checkpoint_steps,
+        )
+    except (Interrupted, TrainingDiverged) as error:
+        journal.note_stop("interrupted" if isinstance(error, Interrupted) else "diverged")
+        raise
     model, history = in_float32(trained.model), trained.history
     files = [models.save(model, run_dir.model), run_dir.history]
     facts = {

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
-from kcnn.callbacks import AveragedStatistics
+from kcnn.callbacks import AveragedStatistics, LearningRateLog
+from kcnn.callbacks.plateau import check_no_schedule
 from kcnn.layers.fast import moving_statistics
-from kcnn.training.schedules import is_scheduled
 
 Callbacks = Sequence[keras.callbacks.Callback]
 
@@ -37,15 +37,43 @@ def check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer)
     Raises:
         ValueError: there is such a clash.
     """
-    plateau = any(isinstance(each, keras.callbacks.ReduceLROnPlateau) for each in callbacks)
-    if plateau and is_scheduled(optimizer):
-        raise ValueError(
-            "ReduceLROnPlateau cannot change a learning rate that a schedule sets: leave one "
-            "of the two out, e.g. kcnn.callbacks.standard(plateau=False)."
-        )
+    if any(isinstance(each, keras.callbacks.ReduceLROnPlateau) for each in callbacks):
+        check_no_schedule(optimizer)
     early = (each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping))
     if optimizer.use_ema and not all(each.restore_best_weights for each in early):
         raise ValueError(
             "EarlyStopping with averaged weights (ema) needs restore_best_weights=True: Keras "
             "would end with the plain weights."
         )
+
+
+def check_monitors(callbacks: Callbacks, model: keras.Model) -> None:
+    """Refuse a callback that monitors what no epoch of this training measures.
+
+    Keras only warns, after the first epoch. Where a callback of the user's own may add to the logs,
+    or the model has a training step of its own, what is measured is not known before.
+
+    Raises:
+        ValueError: the metric of a callback is not measured; the message lists those that are.
+    """
+    own_steps = ("train_step", "test_step", "compute_metrics")
+    if any(getattr(type(model), step) is not getattr(keras.Model, step) for step in own_steps):
+        return
+    if not all(_adds_no_logs(each) for each in callbacks):
+        return
+    known = ["accuracy", "loss", "val_accuracy", "val_loss"]
+    setters = keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler
+    if any(isinstance(each, (LearningRateLog, *setters)) for each in callbacks):
+        known.append("learning_rate")
+    for each in callbacks:
+        monitor = getattr(each, "monitor", None)
+        if isinstance(monitor, str) and monitor not in known:
+            raise ValueError(
+                f"{type(each).__name__} monitors {monitor!r}, which is not measured. "
+                f"Known: {', '.join(sorted(known))}."
+            )
+
+
+def _adds_no_logs(callback: keras.callbacks.Callback) -> bool:
+    known = type(callback).__module__.startswith(("keras.", "kcnn."))
+    return known and not isinstance(callback, keras.callbacks.LambdaCallback)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.training.loop import Training, fit
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
-from kcnn.training.schedules import is_scheduled
 from kcnn.training.trainer import callback_list, compile_steps
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kcnn.callbacks import EpochLog, standard
+from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count
 from kcnn.data.jax_data import JaxData
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
-from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks
+from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
 from kcnn.training.checkpoints import Checkpoints
 from kcnn.training.devices import check_devices
 from kcnn.training.divergence import OnDivergence, TrainingDiverged, check_policy
@@ -25,8 +26,8 @@ from kcnn.training.objective import Objective, cross_entropy
 from kcnn.training.optimizers import made_with
 from kcnn.training.result import TrainResult, result_of
 from kcnn.training.rollback import MOST, Rates, RollingBack
+from kcnn.training.room import check_room, checkpoint_bytes
 from kcnn.training.running import Steps, Training, Watched
-from kcnn.training.schedules import is_scheduled
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -70,9 +71,13 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
     check_callbacks(callbacks, optimizer)
+    check_monitors(callbacks, model)
     if teacher is not None and type(teacher).__module__.startswith("keras."):
         teacher = fold_batch_norms(teacher)  # half as much again as fast
     trainee, steps = compile_steps(model, data, objective, optimizer, teacher)
+    optimizer.build(trainee.trainable_variables)
+    if checkpoints:
+        check_room(checkpoints.folder, checkpoint_bytes(trainee, optimizer))
     all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]
     called = callback_list(all_callbacks, trainee, epochs, data.steps_per_epoch)
     training = Training(trainee, called, steps, epochs, checkpoints)
