@@ -157,6 +157,17 @@ def test_a_function_of_numpy_keeps_its_shape():
 # JAX
 
 
+def test_a_function_may_decide_by_its_images():
+    def bright_only(images, seed):
+        if tf.reduce_mean(tf.cast(images, tf.float32)) > 500:  # never
+            images = 255 - images
+        for _ in tf.range(2):
+            images = 255 - images
+        return images
+
+    assert_equal(taken(digits(bright_only)), taken(digits("none")))
+
+
 def test_the_table_says_where_each_operation_runs():
     for name, operation in OPERATIONS.items():
         in_tensorflow = name in augment._OPERATIONS or operation.mixes

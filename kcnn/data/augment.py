@@ -55,7 +55,10 @@ def augmentation(augment: Augment, *, mirror: bool = True) -> Augmentation:
         for step in steps:
             own_seed = draws.fold_in(seed, step.stream) if step.stream else seed
             if step.own is not None:
-                images = _checked(step, step.own(images, own_seed), images)
+                own = tf.function(
+                    step.own
+                )  # translates Python's `if` on tensors, as a data set does
+                images = _checked(step, own(images, own_seed), images)
             else:
                 images = _OPERATIONS[step.name](images, _Draw(own_seed, turned, mirror))
         return images

@@ -12,12 +12,16 @@ from kcnn.data.examples import PARALLEL_CALLS, Examples, dataset_options, in_mai
 from kcnn.data.mixing import Mixing
 
 _PREFETCH = 2
+# These functions consist of TensorFlow's operations. Translating them for the sake of Python's `if`
+# and `for` on tensors would take seconds.
+_as_it_is = tf.autograph.experimental.do_not_convert
 
 
 def in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
     """Return all images as they are, in their own order; the last batch may be smaller."""
     labels = in_main_memory(examples.labels)
 
+    @_as_it_is
     def make_batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return examples.fetch(indices), tf.gather(labels, indices)
 
@@ -61,7 +65,9 @@ class Shuffled:
         """One epoch. The first iteration yields epoch 0, the next one epoch 1, and so on."""
         with tf.device("CPU"):  # as `in_main_memory` does
             iterated = tf.Variable(tf.zeros([], tf.int64), trainable=False)
-        numbers = tf.data.Dataset.from_tensors(0).map(lambda _: iterated.assign_add(1) - 1)
+        numbers = tf.data.Dataset.from_tensors(0).map(
+            _as_it_is(lambda _: iterated.assign_add(1) - 1)
+        )
         steps = tf.data.experimental.assert_cardinality(self.steps_per_epoch)
         return self._of_epochs(numbers).apply(steps).with_options(dataset_options())
 
@@ -79,6 +85,7 @@ class Shuffled:
         random = np.random.default_rng(self.seed)
         sides = in_main_memory(random.integers(0, 2, len(self.examples)))
 
+        @_as_it_is
         def make_batch(
             indices: tf.Tensor, batch_seed: tf.Tensor, number: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -94,6 +101,7 @@ class Shuffled:
             .prefetch(_PREFETCH)
         )
 
+    @_as_it_is
     def _draw(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Draw an epoch: indices [steps, B], a seed [steps, 2], and the epoch's number [steps]."""
         count, steps = len(self.examples), self.steps_per_epoch

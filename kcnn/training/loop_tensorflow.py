@@ -49,6 +49,7 @@ class TensorFlowSteps:
         """
         batches = self._with_targets(self._data.batches(epoch, step), training=True)
         self._batches = iter(batches)
+        self._build_metrics()
         self._model.make_train_function()
 
     def rebuild(self) -> None:
@@ -90,11 +91,20 @@ class TensorFlowSteps:
         return [np.array(each) for each in self._model.metrics_variables]
 
     def restore_sums(self, sums: list[np.ndarray]) -> None:
-        """Assign the values of Keras's metrics, which first have to be built."""
-        batch = self._with_targets(self._data.train, training=True).element_spec
-        self._model._symbolic_build(data_batch=batch)
+        """Assign the values of Keras's metrics."""
         for variable, value in zip(self._model.metrics_variables, sums, strict=True):
             variable.assign(value)
+
+    def _build_metrics(self) -> None:
+        """Make the metrics' variables: made while the step is traced, they cost a second trace."""
+        model: Any = self._model
+        batch: Any = self._with_targets(self._data.train, training=True).element_spec
+        images, targets = batch
+        if outputs := getattr(model, "outputs", None):
+            targets = keras.KerasTensor(targets.shape, targets.dtype.name)
+            model._compile_metrics.build(targets, outputs[0])
+        else:  # a model of the user's own class, which Keras has to call
+            model._symbolic_build(data_batch=(images, targets))
 
     def _with_targets(self, dataset: "tf.data.Dataset", *, training: bool) -> "tf.data.Dataset":
         import tensorflow as tf
@@ -103,6 +113,7 @@ class TensorFlowSteps:
         if not objective.needs_probabilities(soft_labels=self._soft):
             return dataset
 
+        @tf.autograph.experimental.do_not_convert
         def prepare(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             if not training:
                 return images, tf.one_hot(labels, classes)
