@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 from kcnn import models
 from kcnn.bundle import Result, Verification, read, verify, write_bundle
 from kcnn.bundle.snippets import micro_operators, write_snippets
+from kcnn.cli.verify import verify as verify_command
 from kcnn.data import Examples, Opened, load, load_arrays
 from kcnn.layers import LocalResponseNormalization
 from kcnn.litert import TFLiteClassifier, summarize
@@ -464,6 +465,29 @@ def test_other_answers_than_the_golden_ones_are_reported(copied):
     assert verification.failures == [
         "LiteRT, XNNPACK returns other answers for 1 of 10 golden images."
     ]
+
+
+def test_what_the_manifest_does_not_know_is_named(copied, capsys):
+    assert verify(copied, runtimes=["litert"]).extra_files == ()
+    (copied / "golden/.hidden").touch()
+    (copied / "readme\x1b[31m").touch()
+    (copied / "more/deep").mkdir(parents=True)
+    (copied / "more/deep/model.tflite").touch()
+    (copied / "elsewhere").symlink_to("/etc")
+    (copied / "README.md").rename(copied / "web/README.md")
+    (copied / "README.md").symlink_to("web/README.md")
+    expected = ["README.md (a link)", "elsewhere (a link)", "golden/.hidden", "more/"]
+    expected += ["readme\x1b[31m", "web/README.md"]
+    assert verify(copied, runtimes=["litert"]).extra_files == tuple(expected)
+    verify_command(copied, runtime=["litert"], out=copied / "result.json")
+    assert json.loads((copied / "result.json").read_text())["extra_files"] == expected
+    printed = " ".join(capsys.readouterr().out.split())
+    names = ", ".join(expected).replace("\x1b", "\\x1b")
+    assert f"not in bundle.json, so not checked: {names}" in printed
+    for index in range(30):
+        (copied / f"file {index}").touch()
+    verify_command(copied, runtime=["litert"])
+    assert "and 17 more" in capsys.readouterr().out
 
 
 def test_what_is_no_bundle_is_refused(copied, tmp_path):

@@ -65,12 +65,15 @@ class Verification:
         results: one for each runtime, in their order.
         required: names of the runtimes that must run: if one of them cannot, that is a failure.
         runtimes: the runtimes by their names.
+        extra_files: what lies in the bundle's folder without a digest in its manifest: files,
+            links, folders.
     """
 
     manifest: Manifest
     results: tuple[Result, ...]
     required: tuple[str, ...] = ()
     runtimes: Mapping[str, Runtime] = dataclasses.field(default_factory=lambda: RUNTIMES)
+    extra_files: tuple[str, ...] = ()
 
     @property
     def failures(self) -> list[str]:
@@ -99,6 +102,7 @@ class Verification:
             "machine": platform.machine(),
             "versions": self.manifest.versions,
             "failures": self.failures,
+            "extra_files": self.extra_files,
             "results": [dataclasses.asdict(result) for result in self.results],
         }
         with atomic(path) as temporary:

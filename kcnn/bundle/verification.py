@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kcnn.bundle.extra_files import extra_files
 from kcnn.bundle.manifest import WEB_MODEL, Manifest, inside, read
 from kcnn.bundle.result import Result, Verification
 from kcnn.errors import one_line
@@ -31,10 +32,10 @@ def verify(
     """Run a bundle's files on real runtimes and compare their outputs.
 
     Use it before you hand a model over, and where you receive one. Every file is first checked
-    against its SHA-256. LiteRT runs the int8 model with three sets of kernels, TensorFlow Lite
-    Micro runs the same file, LiteRT.js runs the model of the page in a real browser. For a runtime
-    that is not installed, `Result.skipped` says why; for one that refuses the model,
-    `Result.failed`.
+    against its SHA-256, and files that the manifest does not know are named. LiteRT runs the int8
+    model with three sets of kernels, TensorFlow Lite Micro runs the same file, LiteRT.js runs the
+    model of the page in a real browser. For a runtime that is not installed, `Result.skipped` says
+    why; for one that refuses the model, `Result.failed`.
 
     Args:
         folder: of a bundle.
@@ -45,7 +46,8 @@ def verify(
         timeout: seconds after which a runtime is ended, each.
 
     Returns:
-        A result for each runtime, and what is wrong in `failures`.
+        A result for each runtime, what is wrong in `failures`, and what nobody has checked in
+        `extra_files`.
 
     Raises:
         ValueError: there is no bundle, one of its files has changed, a runtime is unknown, or the
@@ -71,6 +73,7 @@ def verify(
         tuple(compared.result(runtime) for runtime in chosen),
         required=tuple(each.name for each in chosen) if runtimes else (),
         runtimes=known,
+        extra_files=extra_files(folder, manifest),
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from kcnn.bundle import Result
 
+_NAMED = 20  # extra files that are named
+
 
 def verify(  # noqa: PLR0913 - one argument a flag
     bundle: Annotated[Path, typer.Argument(help="What `kcnn export --bundle` wrote.")],
@@ -54,6 +56,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
         tested, labels = _test_images(bundle, data, data_dir, images, (height, width))
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
+    _print_extra(verification.extra_files)
     if out:
         verification.save(out, data=data)
     if verification.failures:
@@ -97,6 +100,13 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
     for result in results:
         if result.skipped is not None:
             console.print(f"skipped {result.title}: {result.skipped}")
+
+
+def _print_extra(files: tuple[str, ...]) -> None:
+    """Name what is in the folder and was not checked."""
+    if files:
+        more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
+        console.print(f"not in bundle.json, so not checked: {', '.join(files[:_NAMED])}{more}")
 
 
 def _row(result: "Result", golden: int) -> tuple[str, ...]:
