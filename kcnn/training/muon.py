@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 
+from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count, check_positive
 from kcnn.layers.appearance import appears_as
-from kcnn.training.schedules import change_of_rate, is_scheduled
+from kcnn.training.schedules import change_of_rate
 
 _KERNEL = r"(^|/)(pointwise_)?kernel(:\d+)?$"
 _IMAGE_CHANNELS = 4

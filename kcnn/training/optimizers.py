@@ -11,12 +11,8 @@ from kcnn.callbacks.plateau import is_scheduled
 from kcnn.errors import unknown
 from kcnn.layers.appearance import appears_as
 from kcnn.training.fast_updates import with_fast_updates
-<<<<<<< HEAD
 from kcnn.training.muon import Muon, with_muon
-from kcnn.training.schedules import Schedule, change_of_rate, is_scheduled
-=======
-from kcnn.training.schedules import Schedule
->>>>>>> 253d619 (What would fail hours later is checked before the first epoch: monitors, class names, a folder that can be written and has room; a kill at the end of a run costs no second training)
+from kcnn.training.schedules import Schedule, change_of_rate
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

@@ -201,12 +201,6 @@ def triangle(
     return Triangle(rate + fall * rising, total, rate * end)
 
 
-<<<<<<< HEAD
-def is_scheduled(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Return whether a schedule sets the optimizer's rate, so that no callback can."""
-    return isinstance(getattr(optimizer, "_learning_rate", None), Schedule)
-
-
 def change_of_rate(optimizer: Any, learning_rate: Any) -> Any:
     """Return the schedule's rate divided by that of the step before, 1 where that was 0."""
     ops: Any = keras.ops
@@ -215,8 +209,6 @@ def change_of_rate(optimizer: Any, learning_rate: Any) -> Any:
     return ops.where(before > 0, learning_rate / ops.maximum(before, 1e-30), 1.0)
 
 
-=======
->>>>>>> 253d619 (What would fail hours later is checked before the first epoch: monitors, class names, a folder that can be written and has room; a kill at the end of a run costs no second training)
 def _rise(rise: float, epochs: int, steps_per_epoch: int) -> tuple[int, int]:
     """Return the steps of the training, and in how many of them the rate rises."""
     total = epochs * steps_per_epoch
