@@ -250,6 +250,18 @@ def refusals():
     return said
 
 
+def pruned():
+    """Return the zeros of each layer, alone and with a teacher."""
+    from kcnn.compress import prune
+    from kcnn.data import JaxData, load_arrays
+    from tests.mask_steps import network, zeros
+
+    data = JaxData(load_arrays("digits", limit=160), 32, "none")
+    options = {"sparsity": 0.7, "epochs": 2, "engine": "keras"}
+    results = [prune(network(), data, teacher=each, **options) for each in (None, network())]
+    return [zeros(result.model) for result in results]
+
+
 def muon():
     """Return the weights after a few steps."""
     from kcnn.training import make_optimizer
@@ -291,10 +303,12 @@ def main(folder):
         "resumed": resumed(),
         "refusals": refusals(),
         "muon": muon(),
+        "pruned": pruned(),
     }
     size = ["--set", 'model.options={"width": 16}']
     folder = Path(folder)
-    command_line = ["run", "speedrun94", "--smoke", "--set", "data.name=digits", *size]
+    prune = ["--set", 'prune={"sparsities": [0.5], "engine": "keras"}']
+    command_line = ["run", "speedrun94", "--smoke", "--set", "data.name=digits", *size, *prune]
     try:
         command([*command_line, "--out", str(folder / "run")])
     except SystemExit as end:

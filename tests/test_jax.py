@@ -14,9 +14,11 @@ from jax_process import small_network, trained_in_whole_batches
 
 import kcnn
 from kcnn import models
+from kcnn.compress import prune
 from kcnn.data import JaxData, load_arrays
 from kcnn.report.receipts import load as load_report
 from kcnn.training import make_optimizer
+from tests.mask_steps import network, zeros
 from tests.muon_steps import trained
 
 jax = pytest.importorskip("jax")
@@ -199,7 +201,11 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
     assert "exit" not in done or not done["exit"]
     folder = done["folder"] / "run"
     report = load_report(folder / "report.json")
-    assert [receipt.name for receipt in report.receipts] == ["float", "float, TTA flip_shift"]
+    assert [receipt.name for receipt in report.receipts] == [
+        "float",
+        "pruned 50%, engine keras",
+        "float, TTA flip_shift",
+    ]
     assert report.training["backend"] == "jax" and "tensorflow" not in report.training["left_out"]
     left_out = [
         line for line in done["log"].splitlines() if "leaves out: quantize, explain" in line
@@ -235,6 +241,12 @@ def test_muon_takes_the_steps_of_tensorflow(done):
     expected = trained(make_optimizer("muon", 0.1))
     for name, value in done["muon"].items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_pruning_leaves_as_many_zeros_as_on_tensorflow(done):
+    data = kcnn.data.load("digits", batch_size=32, limit=160, augment="none")
+    expected = zeros(prune(network(), data, sparsity=0.7, epochs=2, engine="keras").model)
+    assert done["pruned"] == [expected, expected]
 
 
 def test_the_command_line_does_as_keras_json_says(tmp_path):

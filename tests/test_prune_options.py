@@ -10,6 +10,7 @@ import kcnn.data
 from kcnn.compress import check_prune, prune
 
 L = keras.layers
+ENGINES = pytest.mark.parametrize("engine", ["keras", "tfmot"])
 
 
 def network(first=L.Conv2D, name="network"):
@@ -36,11 +37,12 @@ def data():
     return digits()
 
 
-def test_layers_have_their_own_sparsity_and_the_others_keep_the_zeros_they_have(data):
+@ENGINES
+def test_layers_have_their_own_sparsity_and_the_others_keep_the_zeros_they_have(data, engine):
     model = network()
     model.get_layer("hidden").kernel.assign(np.where(np.eye(144, 21), 0, kernels(model)["hidden"]))
     wanted = {"conv2": 0.3, "logits": 0.8}
-    result = prune(model, data, sparsity=wanted, epochs=2)
+    result = prune(model, data, sparsity=wanted, epochs=2, engine=engine)
     before, after = kernels(model), kernels(result.model)
     for name, share in wanted.items():
         assert np.count_nonzero(after[name] == 0) == round(share * after[name].size)
@@ -53,7 +55,8 @@ def test_layers_have_their_own_sparsity_and_the_others_keep_the_zeros_they_have(
     assert result.history["sparsity"][-1] == pytest.approx(result.sparsity)
 
 
-def test_two_to_four_leaves_the_two_largest_of_four_input_channels():
+@ENGINES
+def test_two_to_four_leaves_the_two_largest_of_four_input_channels(engine):
     """With a teacher on soft labels, which must not get in each other's way."""
     model = network()
     result = prune(
@@ -64,6 +67,7 @@ def test_two_to_four_leaves_the_two_largest_of_four_input_channels():
         epochs=1,
         learning_rate=1e-12,
         teacher=network(),
+        engine=engine,
     )
     before, after = kernels(model), kernels(result.model)
     assert np.all(after["conv1"] != 0)
@@ -77,13 +81,20 @@ def test_two_to_four_leaves_the_two_largest_of_four_input_channels():
     assert np.isfinite(result.history["loss"]).all()
 
 
-def test_the_loss_with_a_teacher_is_that_of_distill():
+@ENGINES
+def test_the_loss_with_a_teacher_is_that_of_distill(engine):
     model, teacher = network(), network(name="teacher")
     teacher.set_weights([2 * weight for weight in teacher.get_weights()])
     answers = teacher.get_weights()
     # So few zeros and such small steps that the loss is still that of the model as it was.
     result = prune(
-        model, digits(), sparsity={"hidden": 1e-6}, epochs=1, learning_rate=1e-12, teacher=teacher
+        model,
+        digits(),
+        sparsity={"hidden": 1e-6},
+        epochs=1,
+        learning_rate=1e-12,
+        teacher=teacher,
+        engine=engine,
     )
     labelled = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     expected, right = [], []

@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kcnn.checks import check_count, check_positive
 from kcnn.compress.bridge.training import Training
 from kcnn.compress.child import Child, start_child
 from kcnn.compress.to_keras2 import describe_layers, write_job
-from kcnn.data import Data
+from kcnn.data.jax_data import JaxData
 from kcnn.models.fits import check_fit
 from kcnn.training.loop_tensorflow import has_soft_labels
 from kcnn.training.objective import ALPHA, TEMPERATURE
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kcnn.data import Data
 
 # Largest accepted error of the Keras 2 copy, relative to its largest logit: rounding stays far
 # below it even in bfloat16, a layer that computes something else does not.
@@ -55,7 +59,7 @@ def check_budget(epochs: int, learning_rate: float) -> None:
     check_positive("learning_rate", learning_rate)
 
 
-def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) -> None:
+def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") -> None:
     """Raise ValueError unless Keras 2 can rebuild `model`, and it and the teacher fit the data."""
     describe_layers(model)  # first: it refuses models that have no single input shape
     check_data(model, data)
@@ -63,7 +67,7 @@ def check_models(model: keras.Model, teacher: keras.Model | None, data: Data) ->
         check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
 
 
-def check_data(model: keras.Model, data: Data) -> None:
+def check_data(model: keras.Model, data: "Data | JaxData") -> None:
     """Raise ValueError if `model` does not fit the data, or they have no whole batch."""
     check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
@@ -73,7 +77,7 @@ def check_data(model: keras.Model, data: Data) -> None:
 def finetune(  # noqa: PLR0913 - one argument for each part of a training
     job: str,
     model: keras.Model,
-    data: Data,
+    data: "Data",
     settings: dict,
     *,
     epochs: int,
@@ -88,7 +92,7 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
         ValueError: Keras 2 cannot rebuild the model.
         RuntimeError: the data cannot be read, the loss became NaN, or the child process died.
     """
-    specs = cast(tuple[tf.TensorSpec, tf.TensorSpec], data.train.element_spec)
+    specs = cast("tuple[tf.TensorSpec, tf.TensorSpec]", data.train.element_spec)
     training = Training(
         epochs=int(epochs),
         steps_per_epoch=data.steps_per_epoch,
@@ -138,7 +142,7 @@ def _train(
     return history
 
 
-def _read_batches(data: Data, count: int) -> Iterator[Batch]:
+def _read_batches(data: "Data", count: int) -> Iterator[Batch]:
     """Yield exactly `count` training batches, those of the first epochs.
 
     Raises:
@@ -160,6 +164,8 @@ def _read_batches(data: Data, count: int) -> Iterator[Batch]:
 
 def _add_logits(batches: Iterator[Batch], teacher: keras.Model) -> Iterator[Batch]:
     """Add the teacher's logits to each batch."""
+    import tensorflow as tf
+
     predict = tf.function(lambda images: tf.cast(teacher(images, training=False), tf.float32))
     for images, labels in batches:
         yield images, labels, predict(images).numpy()

@@ -1,28 +1,28 @@
 """Magnitude pruning: train a little longer while the smallest weights become and stay zero."""
 
-from collections.abc import Iterable, Mapping
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
-import numpy as np
 
-from kcnn.compress.bridge.prune_job import TWO_TO_FOUR
-from kcnn.compress.finetune import check_budget, check_models, finetune
-from kcnn.compress.kernels import kernels, read_names, select_kernels, zero_fractions
+from kcnn.compress.finetune import check_budget, check_data, check_models, finetune
+from kcnn.compress.kernels import kernels, read_names, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
-from kcnn.compress.to_keras2 import copy_with_weights
-from kcnn.data import Data
+from kcnn.compress.masked_training import train_with_masks
+from kcnn.compress.prune_targets import SCHEDULES, Target, find_targets, mask_updates
+from kcnn.compress.to_keras2 import copy_with_weights, named_weights
+from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
+from kcnn.models.files import in_float32
+from kcnn.models.fits import check_fit
 
-# A layer's sparsity at the start and at the end, or "2:4".
-Target = tuple[float, float] | str
+if TYPE_CHECKING:
+    from kcnn.data import Data
 
-SCHEDULES = ("polynomial", "constant")
-
-# About how often the masks are updated on the way to the final sparsity: each update sorts all
-# weights.
-MASK_UPDATES = 32
+ENGINES = ("keras", "tfmot")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,11 @@ class PruneResult:
         model: a new model of stock layers, not compiled.
         sparsity: measured fraction of zeros in all kernels, also those left dense, 0 to 1.
         layer_sparsity: the same for each layer with a kernel, by its name.
-        history: training loss, accuracy and sparsity after each epoch.
+        history: training loss, accuracy and sparsity after each epoch; with engine "keras" also
+            loss and accuracy of the validation images.
         epochs: passes over the training images.
         seconds: how long the training took.
+        engine: what trained: "keras" or "tfmot".
     """
 
     model: keras.Model
@@ -44,11 +46,12 @@ class PruneResult:
     history: dict[str, list[float]]
     epochs: int
     seconds: float
+    engine: str = "tfmot"
 
 
 def prune(  # noqa: PLR0913 - what to prune, and a training
     model: keras.Model,
-    data: Data,
+    data: "Data | JaxData",
     *,
     sparsity: float | str | Mapping[str, float] = 0.8,
     exclude: Iterable[str] = (),
@@ -56,8 +59,11 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     schedule: str = "polynomial",
     learning_rate: float = 1e-3,
     teacher: keras.Model | None = None,
+    engine: str = "tfmot",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    resume: str | os.PathLike | None = None,
 ) -> PruneResult:
-    """Set the smallest weights of a trained model to zero while TF-MOT trains it further.
+    """Set the smallest weights of a trained model to zero while it trains further.
 
     Use it for a smaller download: zeros compress well, so gzip shrinks the file, in float and in
     int8. It does not make inference faster; `kcnn.slim` does. It prunes the kernels of convolutions
@@ -72,7 +78,8 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
             functional, from kcnn or your own. It is not changed.
-        data: what `kcnn.data.load` returns; only its training images are read.
+        data: what `kcnn.data.load` returns; on the JAX backend, `kcnn.data.JaxData`. Its test
+            images are not read, with TF-MOT only the training images are.
         sparsity: fraction of the weights that become zero, above 0 and below 1; or fractions by
             layer name, and layers not named stay dense; or "2:4": of every four consecutive input
             channels at least two are zero, chosen before the first step with either `schedule`.
@@ -88,6 +95,12 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
         teacher: a trained model for the same images and classes, ending in logits. The pruned model
             also learns from its logits, with the loss and the defaults of `kcnn.distill`. The
             unpruned `model` itself is a good teacher.
+        engine: "tfmot" uses TensorFlow's Model Optimization Toolkit in a process of its own.
+            "keras" trains in this process, with the same schedule and the same number of zeros in
+            each layer, for any layers and on both backends; it is faster.
+        callbacks: of engine "keras": Keras callbacks for its training.
+        resume: of engine "keras": folder in which the state of the training is kept after each
+            epoch, as in `kcnn.train`. The same call takes up a training that was stopped.
 
     Raises:
         ValueError: an argument is out of its range, the model does not fit the data, or Keras 2,
@@ -95,6 +108,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
             `kcnn.compress.check_prune` raises the same without training.
         RuntimeError: the data cannot be read, the loss became NaN, or the process in which TF-MOT
             runs died.
+        Interrupted: as in `kcnn.train`, with engine "keras".
 
     >>> import kcnn
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
@@ -104,30 +118,44 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     (0.0, 0.5)
     """
     exclude = read_names(exclude)
-    budget = {"epochs": epochs, "learning_rate": learning_rate, "teacher": teacher}
-    check_prune(model, data, sparsity=sparsity, exclude=exclude, schedule=schedule, **budget)
-    end_step, frequency = _mask_updates(schedule, epochs * data.steps_per_epoch)
-    settings = {
-        "targets": _find_targets(model, sparsity, exclude),
-        "weights": sum(kernel.size for kernel in kernels(model).values()),
-        "end_step": end_step,
-        "frequency": frequency,
-    }
-    trained = finetune("pruning", model, data, settings, **budget)
-    pruned = copy_with_weights(model, trained.arrays)
+    check_prune(
+        model,
+        data,
+        sparsity=sparsity,
+        exclude=exclude,
+        epochs=epochs,
+        schedule=schedule,
+        learning_rate=learning_rate,
+        teacher=teacher,
+        engine=engine,
+    )
+    _check_training(engine, callbacks, resume)
+    started = time.perf_counter()
+    targets = find_targets(model, sparsity, exclude)
+    updates = mask_updates(schedule, int(epochs) * data.steps_per_epoch)
+    budget = {"epochs": int(epochs), "learning_rate": float(learning_rate), "teacher": teacher}
+    if engine == "keras":
+        pruned = in_float32(model)
+        pruned = copy_with_weights(pruned, named_weights(pruned))
+        history = train_with_masks(
+            pruned, data, targets, updates, callbacks=callbacks, resume=resume, **budget
+        )
+    else:
+        pruned, history = _train_with_tfmot(model, cast("Data", data), targets, updates, budget)
     return PruneResult(
         model=pruned,
         sparsity=measured_sparsity(pruned),
         layer_sparsity=zero_fractions(pruned),
-        history=trained.history,
+        history=history,
         epochs=epochs,
-        seconds=trained.seconds,
+        seconds=time.perf_counter() - started,
+        engine=engine,
     )
 
 
 def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     model: keras.Model,
-    data: Data,
+    data: "Data | JaxData",
     *,
     sparsity: float | str | Mapping[str, float] = 0.8,
     exclude: Iterable[str] = (),
@@ -135,6 +163,7 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     schedule: str = "polynomial",
     learning_rate: float = 1e-3,
     teacher: keras.Model | None = None,
+    engine: str = "tfmot",
 ) -> None:
     """Check that `prune` accepts these arguments, without training.
 
@@ -147,6 +176,7 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
         schedule: "polynomial" or "constant".
         learning_rate: at the start.
         teacher: a trained model for the same images and classes, ending in logits.
+        engine: "keras" or "tfmot".
 
     Raises:
         ValueError: `prune` would raise the same.
@@ -159,81 +189,46 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     """
     if schedule not in SCHEDULES:
         raise unknown("schedule", schedule, SCHEDULES)
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
     check_budget(epochs, learning_rate)
-    check_models(model, teacher, data)
-    _find_targets(model, sparsity, exclude)
+    if engine == "tfmot":
+        if isinstance(data, JaxData):
+            raise ValueError("TF-MOT prunes on TensorFlow only: pass engine='keras' for JaxData.")
+        check_models(model, teacher, data)
+    else:
+        check_data(model, data)
+        if teacher is not None:
+            check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    find_targets(model, sparsity, exclude)
 
 
-def _find_targets(
-    model: keras.Model, sparsity: float | str | Mapping[str, float], exclude: Iterable[str]
-) -> dict[str, Target]:
-    """Check `sparsity` and `exclude`, and return the target of each layer that has zeros."""
-    exclude = read_names(exclude)
-    if isinstance(sparsity, Mapping) and (both := sorted(set(sparsity).intersection(exclude))):
-        raise ValueError(f"Layer {both[0]!r} has a sparsity and is excluded: drop one of the two.")
-    found = select_kernels(model, exclude)
-    before = zero_fractions(model)
-    # Layers that are not pruned further keep their zeros.
-    kept: dict[str, Target] = {name: (zeros, zeros) for name, zeros in before.items() if zeros}
-    if sparsity == TWO_TO_FOUR:
-        _check_two_to_four(model, found)
-        return kept | dict.fromkeys(found, TWO_TO_FOUR)
-    wanted = _find_final_sparsities(sparsity, found)
-    if all(
-        before[name] and round((goal - before[name]) * found[name].size) < 1
-        for name, goal in wanted.items()
-    ):
-        raise ValueError(
-            f"The weights of the model are already {measured_sparsity(model):.1%} zeros: sparsity "
-            f"must be higher. Received: sparsity={sparsity}"
-        )
-    return kept | {name: (before[name], max(before[name], goal)) for name, goal in wanted.items()}
-
-
-def _find_final_sparsities(
-    sparsity: float | str | Mapping[str, float], found: dict[str, np.ndarray]
-) -> dict[str, float]:
-    """Return the fraction of zeros that each layer ends with, by its name."""
-    wanted = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(found, sparsity)
-    for name, fraction in wanted.items():
-        if name not in found:
-            raise unknown("layer", name, found)
-        if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
+def _check_training(
+    engine: str,
+    callbacks: Sequence[keras.callbacks.Callback],
+    resume: str | os.PathLike | None,
+) -> None:
+    for name, value in (("callbacks", callbacks), ("resume", resume)):
+        if value and engine != "keras":
             raise ValueError(
-                "sparsity must lie between 0 and 1, by layer name or for all of them, or be "
-                f"{TWO_TO_FOUR!r}. Received: sparsity={sparsity!r}"
-            )
-    return {name: float(fraction) for name, fraction in wanted.items()}
-
-
-def _check_two_to_four(model: keras.Model, found: dict[str, np.ndarray]) -> None:
-    for name, kernel in found.items():
-        if kernel.ndim not in (2, 4):
-            raise ValueError(
-                f"Layer {name!r} ({model.get_layer(name).__class__.__name__}) cannot be pruned "
-                f"{TWO_TO_FOUR}, only kernels of Conv2D, SeparableConv2D and Dense can: exclude it."
-            )
-        if np.any(kernel == 0):
-            raise ValueError(
-                f"Layer {name!r} has zeros, and {TWO_TO_FOUR} would let some of them train again: "
-                "start from the dense model, or exclude the layer."
+                f"{name} needs engine='keras': TF-MOT trains in a process of its own. "
+                f"Received: engine={engine!r}"
             )
 
 
-def _mask_updates(schedule: str, steps: int) -> tuple[int, int]:
-    """Return the step of the last mask update, and the number of steps between updates.
-
-    Steps count from 1. Step 1 always updates, because zeros that the model already has must not
-    train. The last update falls on a multiple of the distance, or TF-MOT would miss the final
-    sparsity.
-
-    >>> _mask_updates("polynomial", 700)
-    (341, 10)
-    >>> _mask_updates("polynomial", 20)
-    (10, 1)
-    >>> _mask_updates("constant", 700)
-    (1, 1)
-    """
-    room = max(0, steps // 2 - 1) if schedule == "polynomial" else 0
-    frequency = max(1, room // MASK_UPDATES)
-    return 1 + room // frequency * frequency, frequency
+def _train_with_tfmot(
+    model: keras.Model,
+    data: "Data",
+    targets: dict[str, Target],
+    updates: tuple[int, int],
+    budget: dict[str, Any],
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    end_step, frequency = updates
+    settings = {
+        "targets": targets,
+        "weights": sum(kernel.size for kernel in kernels(model).values()),
+        "end_step": end_step,
+        "frequency": frequency,
+    }
+    trained = finetune("pruning", model, data, settings, **budget)
+    return copy_with_weights(model, trained.arrays), trained.history

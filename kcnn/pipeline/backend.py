@@ -47,7 +47,7 @@ def check_backend(recipe: Recipe, *, control: bool) -> None:
 def split_plan(plan: Iterable[Planned]) -> tuple[list[Planned], list[Planned]]:
     """Return the stages that can be done on Keras's backend, and those that cannot."""
     plan = list(plan)
-    left_out = [each for each in plan if on_jax() and each.stage.not_on_jax]
+    left_out = [each for each in plan if on_jax() and each.stage.why_not_on_jax(each.section)]
     return [each for each in plan if each not in left_out], left_out
 
 
@@ -87,6 +87,6 @@ def facts_of_backend(
         names,
         model_file,
     )
-    for stage, _, _ in left_out:
-        logger.info("  %s: %s", stage.name, stage.not_on_jax)
+    for stage, section, _ in left_out:
+        logger.info("  %s: %s", stage.name, stage.why_not_on_jax(section))
     return facts | {"backend": keras.config.backend(), "left_out": names}

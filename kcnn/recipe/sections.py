@@ -35,6 +35,8 @@ class Prune:
         learning_rate: The learning rate at the start of a level.
         exclude: Names of layers that stay dense.
         distill: Whether the pruned model also learns from the trained one.
+        engine: "tfmot" prunes by TF-MOT in another process, "keras" in this one, faster and on both
+            backends.
     """
 
     sparsities: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.8)
@@ -43,6 +45,7 @@ class Prune:
     learning_rate: Positive = 1e-3
     exclude: tuple[str, ...] = ()
     distill: bool = False
+    engine: Literal["keras", "tfmot"] = "tfmot"
 
     def __post_init__(self) -> None:
         """Refuse levels that do not rise: a pruned weight cannot come back."""

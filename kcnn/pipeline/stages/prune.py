@@ -23,6 +23,8 @@ def make(section: Prune, context: RunContext) -> list[Variant]:
         model = compress.prune(model, context.data, sparsity=sparsity, **options).model
         suffix = f"pruned_{round(100 * sparsity)}" if variants else "pruned"
         name, macs = f"pruned {sparsity:.0%}", context.trained.macs
+        if section.engine == "keras":  # a run of another time has the name without it by TF-MOT
+            name += ", engine keras"
         variants.append(context.save(name, model, suffix, macs=macs, int8=not variants))
     return variants
 
@@ -42,7 +44,15 @@ def _options(section: Prune, teacher: "keras.Model") -> dict[str, Any]:
         "schedule": section.schedule,
         "learning_rate": section.learning_rate,
         "teacher": teacher if section.distill else None,
+        "engine": section.engine,
     }
+
+
+def why_not_on_jax(section: Prune) -> str | None:
+    """Return why the JAX backend cannot do it: with engine "keras" it can."""
+    if section.engine == "keras":
+        return None
+    return "TF-MOT, which prunes, works on TensorFlow only; prune.engine=keras works on JAX too"
 
 
 PRUNE = Stage(
@@ -51,5 +61,5 @@ PRUNE = Stage(
     make=make,
     check=check,
     files=variant_files("pruned*"),
-    not_on_jax="TF-MOT, which prunes, works on TensorFlow only",
+    not_on_jax=why_not_on_jax,
 )

@@ -102,7 +102,8 @@ class Stage(Generic[Section]):
             "model_slim.keras". A run that replaces an earlier one removes them.
         shorten: Returns the section for a run of seconds, `kcnn run --smoke`.
         needs: Names of the recipe's other sections without which it means nothing.
-        not_on_jax: Why the JAX backend cannot do it; None if it can.
+        not_on_jax: Why the JAX backend cannot do it; None if it can; or a function of the section,
+            where it depends on that.
     """
 
     name: str
@@ -112,7 +113,11 @@ class Stage(Generic[Section]):
     files: tuple[str, ...]
     shorten: Callable[[Section], Section] = in_one_epoch
     needs: tuple[str, ...] = ()
-    not_on_jax: str | None
+    not_on_jax: str | Callable[[Section], str | None] | None
+
+    def why_not_on_jax(self, section: Section) -> str | None:
+        """Return why the JAX backend cannot do what the section says; None if it can."""
+        return self.not_on_jax(section) if callable(self.not_on_jax) else self.not_on_jax
 
 
 def variant_files(suffix: str) -> tuple[str, str]:
