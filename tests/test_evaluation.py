@@ -127,7 +127,7 @@ def moved(image, down, right):
 
 def test_the_views_and_their_weights_are_those_of_airbench():
     _, images, _ = dataset(count=7)
-    logits = np.zeros((len(TTA), 7, 7))
+    logits = np.zeros((3, 7, 7))
     for image, (none, flip, flip_shift) in zip(images, logits.swapaxes(0, 1), strict=True):
         straight, shifted = [image], [moved(image, 1, 1), moved(image, -1, -1)]
         for views, mean in ((straight, none), (shifted, flip_shift)):
@@ -140,7 +140,7 @@ def test_the_views_and_their_weights_are_those_of_airbench():
         flip_shift += mirrored[1]
         flip_shift /= 4
         flip_shift += flip / 2
-    for name, expected in zip(TTA, logits, strict=True):
+    for name, expected in zip(("none", "flip", "flip_shift"), logits, strict=True):
         np.testing.assert_allclose(averaged(some_logits, name)(images), expected, rtol=1e-6)
 
 
@@ -158,6 +158,27 @@ def test_each_view_is_an_ordinary_batch():
         evaluation = evaluate(predict, data, expected_count=103, tta=name)
         assert (evaluation.tta, evaluation.count) == (name, 103)
         assert len(seen) == views * 11 and set(seen) == {(10, 4, 4, 3), (3, 4, 4, 3)}
+
+
+def test_only_the_least_sure_quarter_is_averaged():
+    data, *_ = dataset()
+    names = ("none", "flip_shift", "flip_shift_unsure")
+    plain, full, partly = (evaluate(some_logits, data, tta=name).logits for name in names)
+    odds = np.exp(plain - plain.max(axis=1, keepdims=True))
+    least = np.argsort(odds.max(axis=1) / odds.sum(axis=1))[:26]  # of 103
+    expected = plain.copy()
+    expected[least] = full[least]
+    np.testing.assert_allclose(partly, expected, rtol=1e-5)
+    assert not np.allclose(plain[least], full[least], rtol=1e-3)
+    seen = []
+
+    def predict(images):
+        seen.append(len(images))
+        return some_logits(images)
+
+    assert evaluate(predict, data, tta="flip_shift_unsure").tta == "flip_shift_unsure"
+    assert sum(seen) == 103 + 6 * 26 == pytest.approx(103 * TTA["flip_shift_unsure"], rel=0.01)
+    assert max(seen) == 10  # the size of the data set's batches
 
 
 def test_flip_changes_nothing_for_a_model_that_sees_no_sides():

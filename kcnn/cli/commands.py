@@ -53,7 +53,10 @@ def evaluate(
     data: DataName = None,
     data_dir: DataDir = None,
     tta: Annotated[
-        str, typer.Option(help="Average over views of each image: none, flip, flip_shift.")
+        str,
+        typer.Option(
+            help="Average over views of each image: none, flip, flip_shift, flip_shift_unsure."
+        ),
     ] = "none",
 ) -> None:
     """Score a model on a whole test set."""

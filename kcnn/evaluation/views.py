@@ -9,9 +9,12 @@ from kcnn.errors import unknown
 
 PredictFn = Callable[[np.ndarray], np.ndarray]
 
-TTA = {"none": 1, "flip": 2, "flip_shift": 6}
-"""The kinds of test-time augmentation, each with its number of views of an image: the image as it
-is; with its mirror image; both, and both moved by one pixel up-left and down-right."""
+UNSURE = "flip_shift_unsure"
+
+TTA = {"none": 1, "flip": 2, "flip_shift": 6, UNSURE: 1 + 6 / 4}
+"""The kinds of test-time augmentation, each with its mean number of views of an image: the image as
+it is; with its mirror image; both, and both moved by one pixel up-left and down-right; the last
+again, but only of the quarter of the images of which the model is least sure."""
 
 
 def averaged(predict: PredictFn, tta: str) -> PredictFn:
@@ -26,7 +29,7 @@ def averaged(predict: PredictFn, tta: str) -> PredictFn:
 
     Args:
         predict: a function from uint8 images [B, H, W, C] to logits [B, classes].
-        tta: one of `TTA`.
+        tta: one of `TTA`, without the one that depends on the whole data set.
 
     Raises:
         ValueError: the name is unknown.
@@ -47,6 +50,30 @@ def averaged(predict: PredictFn, tta: str) -> PredictFn:
         return reduce(np.add, weighted)
 
     return predict_views
+
+
+def average_unsure(predict: PredictFn, batches: list[np.ndarray], logits: np.ndarray) -> np.ndarray:
+    """Return the logits, those of the least sure quarter averaged over their views.
+
+    A model is least sure where its largest probability is lowest: elsewhere a few views seldom
+    change what it predicts. So do the fastest trainings to 94 % on CIFAR-10
+    (https://github.com/hiverge/cifar10-speedrun).
+
+    Args:
+        predict: a function from uint8 images [B, H, W, C] to logits [B, classes].
+        batches: all images of a data set, uint8 [B, H, W, C] each.
+        logits: [N, classes], what it predicts for them as they are.
+    """
+    predict_views = averaged(predict, "flip_shift")
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    confidence = 1 / np.exp(shifted).sum(axis=1)  # of the softmax, the largest value
+    unsure = np.sort(np.argsort(confidence, kind="stable")[: round(len(logits) / 4)])
+    images, size = np.concatenate(batches), len(batches[0])
+    result = logits.copy()
+    for start in range(0, len(unsure), size):
+        chosen = unsure[start : start + size]
+        result[chosen] = predict_views(images[chosen])
+    return result
 
 
 def _flip(images: np.ndarray, weight: float) -> Iterator[tuple[np.ndarray, float]]:

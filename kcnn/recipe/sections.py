@@ -189,7 +189,7 @@ class Recipe:
     quantize: Quantize | None = Field(default_factory=Quantize)
     explain: Explain | None = Field(default_factory=Explain)
     own_stages: tuple[OwnStage, ...] = ()
-    tta: Literal["none", "flip", "flip_shift"] = "none"
+    tta: Literal["none", "flip", "flip_shift", "flip_shift_unsure"] = "none"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     def __post_init__(self) -> None:
