@@ -121,7 +121,8 @@ def _short(value: object, limit: int = 80) -> str:
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return the text of an error as one line of at most `limit` characters, or its class's name.
 
-    An error of pydantic is put in our own words, as by `invalid`.
+    An error of pydantic is put in our own words, as by `invalid`. Control characters are written as
+    Python writes them.
 
     >>> one_line(ValueError("a reason   in one line"))
     'a reason in one line'
@@ -130,7 +131,10 @@ def one_line(error: BaseException, limit: int = 300) -> str:
 
     if isinstance(error, ValidationError):
         error = invalid(error, error.title.lower())
-    return " ".join(str(error).split())[:limit] or type(error).__name__
+    text = " ".join(str(error).split())[:limit]
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return text or type(error).__name__
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Where a number comes from: the commit, the versions, the hardware and the time."""
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -56,6 +57,11 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal text."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_json(values: object) -> str:
+    """Return the SHA-256 of plain JSON, whatever its white space and the order of its keys."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kcnn.errors import naming
+
 # What a run itself may write. Each stage says which files it writes.
 _OWN = (
     "recipe.json",  # first: without it no run goes on
@@ -144,8 +146,15 @@ class RunDir:
         return self.path / "labels.txt"
 
     def class_names(self) -> tuple[str, ...]:
-        """Return the class names in `labels`, none where there is no such file."""
-        return tuple(self.labels.read_text().splitlines()) if self.labels.is_file() else ()
+        """Return the class names in `labels`, none where there is no such file.
+
+        Raises:
+            ValueError: the file is no text.
+        """
+        if not self.labels.is_file():
+            return ()
+        with naming(self.labels):
+            return tuple(self.labels.read_text(encoding="utf-8").splitlines())
 
     @property
     def report(self) -> Path:

@@ -5,17 +5,23 @@ compressed: it is then read as fast as it is copied, and its checksums still rev
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
+from numpy.lib.format import read_array
 
 from kcnn.data.checks import check_labels
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Opened
 from kcnn.errors import one_line
 from kcnn.run_dir import atomic
+
+_PARTS = ("train", "test")
+_ARRAYS = (*(f"{part}_{kind}" for part in _PARTS for kind in ("images", "labels")),)
+_ARRAYS += ("class_names", "note")
 
 
 @dataclass(frozen=True)
@@ -74,12 +80,12 @@ def read(path: Path) -> tuple[Opened, str]:
     """
     try:  # NumPy raises many kinds of errors of a damaged file, such as tokenize.TokenError
         # Opened here, because NumPy would leave a file open that is no archive.
-        with path.open("rb") as opened, NpzFile(opened, allow_pickle=False) as file:
-            note = str(file["note"]) if "note" in file else ""
-            names = tuple(map(str, file["class_names"])) if "class_names" in file else ()
-            # Where no names say how many classes there are, each has an image at least.
-            most = len(names) or (len(file["train_labels"]) if "train_labels" in file else 0)
-            train, test = (_part(file, name, most) for name in ("train", "test"))
+        arrays = _arrays(path)
+        note = str(arrays.get("note", ""))
+        names = tuple(map(str, arrays.get("class_names", ())))
+        # Where no names say how many classes there are, each has an image at least.
+        most = len(names) or len(arrays.get("train_labels", ()))
+        train, test = (_part(arrays, name, most) for name in _PARTS)
     except Exception as error:
         raise ValueError(f"{str(path)!r} is no file of arrays: {one_line(error)}") from error
     if not train:
@@ -94,7 +100,23 @@ def read(path: Path) -> tuple[Opened, str]:
     return Opened(train, test, names), note
 
 
-def _part(file: NpzFile, name: str, num_classes: int) -> LabelledImages | None:
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a data set in an `.npz` file, each with its checksum compared."""
+    arrays = {}
+    with path.open("rb") as file, ZipFile(file) as archive:
+        for entry in archive.infolist():
+            # Opened even if it is not read: this finds a name that has changed.
+            with archive.open(entry) as member:
+                name = entry.filename.removesuffix(".npy")
+                if name not in _ARRAYS:
+                    continue
+                arrays[name] = read_array(member, allow_pickle=False)
+                if member.read(1):  # a checksum is compared at the end, which NumPy may not reach
+                    raise ValueError(f"{name} is longer than its array")
+    return arrays
+
+
+def _part(file: Mapping[str, np.ndarray], name: str, num_classes: int) -> LabelledImages | None:
     if f"{name}_images" not in file:
         return None
     images, labels = file[f"{name}_images"], file[f"{name}_labels"]

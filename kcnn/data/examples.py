@@ -125,6 +125,9 @@ def as_examples(part: Examples | ImageReader | LabelledImages) -> Examples:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Return one line: the message of our own reader, or else the first of TensorFlow's."""
+    """Return one line: the message of our own reader, or else the end of TensorFlow's first."""
     own = re.search(r"^.*?ValueError: (.*)$", error.message, re.MULTILINE)
-    return own[1] if own else f"An image cannot be decoded: {error.message.splitlines()[0]}"
+    if own:
+        return own[1]
+    place, _, text = error.message.partition("Iterator::Root::ParallelMapV2: ")
+    return f"An image cannot be decoded: {(text or place).splitlines()[0]}"

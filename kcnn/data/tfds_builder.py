@@ -43,7 +43,8 @@ def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuil
     """Return the builder of a set, which describes the set before it is downloaded.
 
     Raises:
-        ValueError: If tfds has no such set, version or configuration.
+        ValueError: If tfds has no such set, version or configuration, or cannot read the files
+            that describe a prepared one.
     """
     try:
         data_dir = None if data_dir is None else os.path.expanduser(data_dir)
@@ -52,7 +53,7 @@ def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuil
         known = tfds.list_builders(with_community_datasets=False)
         close = get_close_matches(name, known, n=3)
         raise unknown("data set", name, {*SOURCES, *close}) from None
-    except (AssertionError, ImportError, ValueError) as error:
+    except Exception as error:  # every set has code of its own, and its files may be damaged
         raise ValueError(
             f"TensorFlow Datasets cannot build data set {name!r}: {_first_line(error)}"
         ) from error

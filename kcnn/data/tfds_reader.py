@@ -13,6 +13,7 @@ from kcnn.data.checks import check_labels, check_record_count
 from kcnn.data.examples import Examples
 from kcnn.data.opened import Opened
 from kcnn.data.records import RecordIndex, damaged, scan
+from kcnn.errors import naming
 
 ImageSize = tuple[int, int] | None
 
@@ -120,7 +121,8 @@ def _index(
             f"Data set {builder.name!r} was prepared as {getattr(file_format, 'value', None)} in "
             f"{str(builder.data_path)!r}; TFRecord files can be read. Prepare it again."
         )
-    paths = tuple(os.fspath(path) for path in builder.info.splits[split].filepaths)
+    with naming(builder.data_path):
+        paths = tuple(os.fspath(path) for path in builder.info.splits[split].filepaths)
     places, labels = [], []
     for file, path in enumerate(paths):
         for offset, record in scan(path):

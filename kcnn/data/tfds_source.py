@@ -7,6 +7,7 @@ from pathlib import Path
 from kcnn.data import labelled
 from kcnn.data.cache import SetCache, can_decode
 from kcnn.data.opened import Opened, check_image_size
+from kcnn.errors import naming
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Tfds:
         opened = tfds_reader.read(builder, self.image_size)
         if opened.num_bytes > labelled.RAM_LIMIT:
             return opened
-        opened = opened.decoded()
+        with naming(builder.data_path):
+            opened = opened.decoded()
         cache.write(opened, stamp)
         return opened

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kcnn.errors import naming
-from kcnn.provenance import sha256, timestamp
+from kcnn.provenance import sha256, sha256_of_json, timestamp
 from kcnn.recipe import Recipe, from_json, to_json
 from kcnn.run_dir import RunDir, atomic
 
@@ -74,13 +74,14 @@ class Journal:
         """
         try:
             values = json.loads(run_dir.journal.read_text(encoding="utf-8"))
+            _check_digest(values)
             steps = {name: Step(**step) for name, step in values["steps"].items()}
             known = {name: values[name] for name in ("begun", "finished", "deterministic")}
             later = {name: values[name] for name in _LATER if name in values}
             return cls(run_dir, **known, **later, earlier=steps)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             file = str(run_dir.journal)
             raise ValueError(f"{file!r} is damaged: pass --overwrite to begin again.") from error
 
@@ -93,6 +94,7 @@ class Journal:
             **{name: getattr(self, name) for name in _LATER},
             "steps": {name: asdict(step) for name, step in self.steps.items()},
         }
+        values["sha256"] = sha256_of_json(values)
         with atomic(self.run_dir.journal) as temporary:
             temporary.write_text(json.dumps(values, indent=2) + "\n")
 
@@ -229,6 +231,14 @@ def find_unfinished(
             "(deterministic=True in Python): go on in the same way, or pass --overwrite."
         )
     return begun
+
+
+def _check_digest(values: dict[str, Any]) -> None:
+    """Raise a ValueError unless a journal is as it was written; the first ones had no digest."""
+    digest = values.pop("sha256", None)
+    known = {"begun", "finished", "deterministic", "steps"}
+    if values.keys() != known or (digest is not None and digest != sha256_of_json(values)):
+        raise ValueError("its digest differs.")
 
 
 def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:

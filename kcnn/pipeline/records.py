@@ -125,4 +125,4 @@ def report_once(  # noqa: PLR0913 - all that a report is about
 
 def _write(path: Path, text: str) -> None:
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")

@@ -90,6 +90,7 @@ class ComparisonReport:
 
 
 _REPORT = TypeAdapter(ComparisonReport)
+_COLUMNS = ("loss", "accuracy", "val_accuracy", "seconds")
 
 
 def load(path: str | os.PathLike) -> ComparisonReport:
@@ -98,4 +99,15 @@ def load(path: str | os.PathLike) -> ComparisonReport:
     Raises:
         ValueError: there is no such file, or it holds no comparison.
     """
-    return json_files.read(_REPORT, path, "comparison")
+    report = json_files.read(_REPORT, path, "comparison")
+    for outcome in report.outcomes:
+        lacking = [name for name in _COLUMNS if not outcome.history.get(name)]
+        lacking += [
+            f"shift of {each}" for each in report.comparison.shifts if each not in outcome.shifted
+        ]
+        if lacking and not outcome.diverged:
+            raise ValueError(
+                f"{str(path)!r} is no comparison of this version: an outcome of "
+                f"{outcome.variant!r} has no {lacking[0]}."
+            )
+    return report

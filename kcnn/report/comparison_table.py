@@ -52,7 +52,8 @@ def caption(report: ComparisonReport) -> str:
         "epoch. Parameters are the trainable ones. Test accuracy is on all "
         f"{_range({each.test_images for each in report.outcomes})} test images; "
         "training accuracy and loss are averaged over the epoch, with augmentation and dropout; "
-        f"s/epoch on {report.hardware['cores']} cores ({report.hardware['processor']})."
+        f"s/epoch on {report.hardware.get('cores', '?')} cores "
+        f"({report.hardware.get('processor', 'not known')})."
         f"{off if _shifts(report) else ''}"
     )
 

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 Content = TypeVar("Content")
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def formerly(name: str, old: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, FiniteFloat, TypeAdapter
 
 from kcnn.provenance import hardware, timestamp, versions
 from kcnn.report import json_files
@@ -50,11 +50,11 @@ class Receipt:
     """
 
     name: str
-    file: str
-    accuracy: float
-    top5_accuracy: float
+    file: Annotated[str, Field(max_length=255)]
+    accuracy: json_files.Share
+    top5_accuracy: json_files.Share
     loss: float
-    count: int
+    count: Annotated[int, Field(ge=1)]
     bytes: int
     gzip_bytes: int
     ms_per_image: float | None
@@ -93,7 +93,9 @@ class Report:
     dataset: str
     train_images: int
     receipts: Annotated[tuple[Receipt, ...], json_files.formerly("receipts", "stages")]
-    training: dict[str, float | int | str | list[dict[str, float | int | str | None]]]
+    training: dict[
+        str, FiniteFloat | int | str | list[dict[str, FiniteFloat | int | str | None]]
+    ]
     seed: int
     git_commit: str | None = None
     created: str = dataclasses.field(default_factory=timestamp)

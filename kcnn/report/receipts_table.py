@@ -54,7 +54,7 @@ def caption(report: Report) -> str:
     return (
         f"{report.recipe}: accuracy on all {report.receipts[0].count:,} test images of "
         f"{report.dataset}; ms/image in LiteRT on one thread, one image at a time "
-        f"({report.hardware['processor']})"
+        f"({report.hardware.get('processor', 'not known')})"
     )
 
 

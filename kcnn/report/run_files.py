@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from kcnn.errors import naming
+from kcnn.errors import naming, one_line
 from kcnn.recipe import Recipe, from_json
 from kcnn.report import analysis, receipts
 from kcnn.report.analysis import Analysis
@@ -78,5 +78,7 @@ def _read_history(path: Path) -> History | None:
             rows = list(csv.DictReader(file, strict=True))
         columns = {key: tuple(float(row[key]) for row in rows) for key in (rows[0] if rows else ())}
     except (ValueError, TypeError, KeyError, csv.Error) as error:
-        raise ValueError(f"{str(path)!r} is no history of a training: {error}.") from error
+        raise ValueError(
+            f"{str(path)!r} is no history of a training: {one_line(error)}."
+        ) from error
     return columns if columns.get("loss") else None

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from kcnn.callbacks.memory import has_memory, memory_of, restore_memory
+from kcnn.errors import naming
 from kcnn.run_dir import atomic
 from kcnn.training.divergence import Rollback
 from kcnn.training.packing import pack, unpack
@@ -207,15 +208,15 @@ class TrainingState:
             raise ValueError(f"{str(path)!r} is no training state that this version of kcnn wrote.")
         if hashlib.sha256(body).digest() != digest:
             raise ValueError(f"The training state {str(path)!r} is damaged: its digest differs.")
-        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+        with naming(path), np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             index = json.loads(bytes(arrays[_INDEX]))
             parts = {name: unpack(index.pop(name), arrays) for name in _PARTS}
             memories = [
                 Memory(each["callback"], unpack(each["values"], arrays))
                 for each in index.pop("memories")
             ]
-        rollbacks = tuple(Rollback(**each) for each in index.pop("rollbacks", ()))
-        return cls(**index, **parts, memories=memories, rollbacks=rollbacks)
+            rollbacks = tuple(Rollback(**each) for each in index.pop("rollbacks", ()))
+            return cls(**index, **parts, memories=memories, rollbacks=rollbacks)
 
 
 _PARTS = ("model", "optimizer", "sums")
