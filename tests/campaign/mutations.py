@@ -74,9 +74,9 @@ def run(files: int | None, seconds: float, names: Iterable[str] = LOADERS) -> di
     found = {name: Damaged() for name in names}
     groups: dict[str, list[Job]] = {}
     for name in found:
-        job = (name, 0, files or LOADERS[name].files)
+        job = (name, 0, LOADERS[name].files if files is None else files)
         groups.setdefault(LOADERS[name].imports, []).append(job)
-    for jobs in groups.values():
+    for jobs in groups.values() if files != 0 else ():
         _try_all(jobs, seconds / len(found), found)
     return found
 
@@ -92,6 +92,8 @@ def _try_all(jobs: list[Job], seconds: float, found: dict[str, Damaged]) -> None
                 found[name].add(outcome, place, detail)
         if process.returncode == 0:
             return
+        if process.returncode == 1:
+            raise RuntimeError(f"The process that reads {name} failed: {' '.join(command)}")
         done = [job[0] for job in jobs].index(name)
         last = jobs[done][2]
         if place + 1 == last and done + 1 < len(jobs):  # it ended before the next kind's first

@@ -64,6 +64,7 @@ def journal(folder: Path) -> list[Path]:
     run_dir.recipe.write_text(to_json(Recipe()))
     run_dir.history.write_text("epoch,loss\n0,1.5\n")
     journal = Journal(run_dir)
+    journal.save()
     facts = {"history": {"loss": [1.5]}, "best_epoch": 1, "seconds": 2.5, "stop_reason": "epochs"}
     journal.record("train", [run_dir.history], **facts)
     return [run_dir.journal]
