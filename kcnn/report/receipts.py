@@ -93,9 +93,7 @@ class Report:
     dataset: str
     train_images: int
     receipts: Annotated[tuple[Receipt, ...], json_files.formerly("receipts", "stages")]
-    training: dict[
-        str, FiniteFloat | int | str | list[dict[str, FiniteFloat | int | str | None]]
-    ]
+    training: dict[str, FiniteFloat | int | str | list[dict[str, FiniteFloat | int | str | None]]]
     seed: int
     git_commit: str | None = None
     created: str = dataclasses.field(default_factory=timestamp)

@@ -56,12 +56,13 @@ def _rollbacks(run: RunFiles) -> list[Event]:
     rollbacks = run.report.training.get("rollbacks", ())
     return [
         Event(
-            int(each["epoch"] or 0),
+            epoch,
             "rate",
-            f"{each['name']} became {each['value']}: back to an earlier state, with "
-            f"{each['factor']} times the learning rate",
+            f"{each.get('name')} became {each.get('value')}: back to an earlier state, with "
+            f"{each.get('factor')} times the learning rate",
         )
         for each in (rollbacks if isinstance(rollbacks, list) else ())
+        if isinstance(epoch := each.get("epoch"), int)
     ]
 
 
