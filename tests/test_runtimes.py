@@ -293,6 +293,41 @@ def test_a_failed_installation_says_why_and_leaves_nothing(tmp_path, monkeypatch
     assert installing.install() == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked on Windows")
+def test_two_installations_at_once_wait_for_one_another(tmp_path):
+    """Each program that is started in place of npm and pip notes when it begins and ends."""
+    programs, log = tmp_path / "programs", tmp_path / "log"
+    programs.mkdir()
+    script = f"#!/bin/sh\necho begin >> {log}\nsleep 0.5\necho end >> {log}\n"
+    venv = '[ "$2" != venv ] || (mkdir -p "$3/bin" && cp "$0" "$3/bin")\n'
+    for name, more in (("npm", ""), ("python", venv)):
+        (programs / name).write_text(script + more)
+        (programs / name).chmod(0o755)
+    code = (
+        "import sys; from kcnn.runtimes import install; "
+        f"sys.executable = {str(programs / 'python')!r}; print(len(install()))"
+    )
+    environment = os.environ | {
+        "KCNN_RUNTIMES": str(tmp_path / "runtimes"),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=120) for process in processes]
+    assert log.read_text().split() == ["begin", "end"] * (log.read_text().count("begin"))
+    assert sorted(out.strip() for out, _ in answers) == ["0", "2"]
+    waited = [err.strip() for _, err in answers if err]
+    assert waited == [f"waiting for another process that installs into {tmp_path / 'runtimes'}"]
+
+
 def test_the_lock_pins_what_the_package_names():
     lock = json.loads((installing.PAGE / "package-lock.json").read_text())["packages"]
     assert lock[""]["dependencies"] == {"@litertjs/core": installing.LITERT_JS_VERSION}

@@ -6,6 +6,7 @@ it. Both versions are pinned.
 """
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from kcnn.cache_folder import cache_folder
 from kcnn.errors import one_line
+from kcnn.folder_lock import locked
 from kcnn.runtimes.process import run_program
 
 PAGE = Path(__file__).with_name("web")
@@ -23,6 +25,8 @@ MICRO_VERSION = "0.dev20261023182759"
 LITERT_JS_VERSION = json.loads((PAGE / "package.json").read_text())["dependencies"][
     "@litertjs/core"
 ]
+
+logger = logging.getLogger("kcnn")
 
 _TIMEOUT = 600.0
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -73,7 +77,8 @@ def browser() -> str | None:
 def install() -> list[str]:
     """Install TFLite Micro and LiteRT.js where kcnn looks for them, unless they are there.
 
-    It needs the network, and npm for LiteRT.js. It does not install a browser.
+    It needs the network, and npm for LiteRT.js. It does not install a browser. A second process
+    waits until the first one is done.
 
     Returns:
         One line for each runtime that was installed.
@@ -82,19 +87,24 @@ def install() -> list[str]:
         RuntimeError: pip or npm failed; the message has the end of their output, and names what was
             installed nevertheless.
     """
+
+    def say() -> None:
+        logger.warning("waiting for another process that installs into %s", folder())
+
     done, failed = [], []
-    for title, place, fill in (
-        (f"TFLite Micro {MICRO_VERSION}", _micro_folder(), _install_micro),
-        (f"LiteRT.js {LITERT_JS_VERSION}", litert_js_folder(), _install_litert_js),
-    ):
-        if _is_whole(place):
-            continue
-        try:
-            _install(title, place, fill)
-        except RuntimeError as error:
-            failed.append(str(error))
-        else:
-            done.append(f"{title} in {place}")
+    with locked(folder(), say):
+        for title, place, fill in (
+            (f"TFLite Micro {MICRO_VERSION}", _micro_folder(), _install_micro),
+            (f"LiteRT.js {LITERT_JS_VERSION}", litert_js_folder(), _install_litert_js),
+        ):
+            if _is_whole(place):
+                continue
+            try:
+                _install(title, place, fill)
+            except RuntimeError as error:
+                failed.append(str(error))
+            else:
+                done.append(f"{title} in {place}")
     if failed:
         raise RuntimeError(" ".join([*failed, *(f"Installed: {each}." for each in done)]))
     return done

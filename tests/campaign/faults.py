@@ -89,7 +89,7 @@ FAULTS = {
         "test_bundle.py::test_what_is_no_bundle_is_refused",
     ),
     "the folder is not locked": Fault(
-        "kcnn/pipeline/lock.py",
+        "kcnn/folder_lock.py",
         "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         "test_lock.py::test_the_lock_of_another_process_is_respected_and_dies_with_it",

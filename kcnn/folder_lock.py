@@ -1,0 +1,44 @@
+"""One process at a time in a folder."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+logger = logging.getLogger("kcnn")
+
+
+@contextmanager
+def locked(folder: Path, taken: Callable[[], object]) -> Iterator[None]:
+    """Hold a folder while inside; made if absent.
+
+    The folder itself is locked, so no file is left, and the lock dies with the process, however
+    that ends. On a system or a file system without `flock` nothing is locked.
+
+    Args:
+        folder: to hold.
+        taken: called if another process holds the folder: it raises an error, or it returns, and
+            this process waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            taken()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:  # such as a folder in the network
+            logger.warning("%s cannot be locked against another process: %s", folder, error)
+        yield
+    finally:
+        os.close(handle)
