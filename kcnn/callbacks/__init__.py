@@ -7,6 +7,7 @@ from kcnn.callbacks.averaged_statistics import AveragedStatistics
 from kcnn.callbacks.best_model import BestModel
 from kcnn.callbacks.epoch_log import EpochLog
 from kcnn.callbacks.every_few_steps import EveryFewSteps
+from kcnn.callbacks.freeze_after import FreezeAfter
 from kcnn.callbacks.history_file import HistoryFile
 from kcnn.callbacks.learning_rate_log import LearningRateLog
 from kcnn.callbacks.lookahead import Lookahead
@@ -20,6 +21,7 @@ __all__ = [
     "BestModel",
     "EpochLog",
     "EveryFewSteps",
+    "FreezeAfter",
     "HistoryFile",
     "LearningRateLog",
     "Lookahead",

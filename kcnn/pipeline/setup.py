@@ -88,6 +88,11 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
         model = models.build(recipe.model.name, **recipe.model.options, **known)
     if any(layer.name == WHITENING for layer in model.layers):
         models.whiten(model, _images(data, _WHITENED))
+    elif recipe.train.whitening_epochs:
+        raise ValueError(
+            "train.whitening_epochs is for networks with a whitening layer, such as speed_net. "
+            f"Received: model.name={recipe.model.name!r}"
+        )
     logger.info("model: %s, %d parameters", recipe.model.name, model.count_params())
     return model
 

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 import keras
 
 from kcnn import models
-from kcnn.callbacks import BestModel, LearningRateLog, Lookahead, MonitorGuard, standard
+from kcnn.callbacks import (
+    BestModel,
+    FreezeAfter,
+    LearningRateLog,
+    Lookahead,
+    MonitorGuard,
+    standard,
+)
 from kcnn.callbacks.standard import check_tensorboard
 from kcnn.models.fits import check_fit
+from kcnn.models.whitening import WHITENING
 from kcnn.pipeline.setup import pretrained
 from kcnn.recipe import Distill, Recipe, Train
 from kcnn.run_dir import RunDir
@@ -126,6 +134,8 @@ def callbacks_for(
         best = BestModel(RunDir(folder).best)
         checkpoint = keras.callbacks.ModelCheckpoint
         callbacks = [best if isinstance(each, checkpoint) else each for each in callbacks]
+    if section.whitening_epochs and keras.config.backend() == "tensorflow":
+        callbacks = [FreezeAfter(WHITENING, epochs=section.whitening_epochs), *callbacks]
     if not section.lookahead:
         return callbacks
     # First, because the other callbacks validate and save the weights that it sets.

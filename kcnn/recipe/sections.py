@@ -221,6 +221,11 @@ class Recipe:
                 "muon is for filters, and transfer freezes all of them: set "
                 "transfer.trainable_from, or leave it out. Received: train.optimizer='muon'"
             )
+        if self.transfer and self.train.whitening_epochs:
+            raise ValueError(
+                "whitening_epochs is for a network that is whitened, which transfer does not do. "
+                f"Received: train.whitening_epochs={self.train.whitening_epochs}"
+            )
         if self.transfer and self.train.precision == "mixed_bfloat16":
             raise ValueError(
                 "transfer trains its base in float32: leave train.precision out. "

@@ -76,6 +76,8 @@ class Train:
         ema: The momentum of the moving average of the weights that is validated and kept, such as
             0.999; None for no average.
         lookahead: Whether slow weights follow the trained ones; see `kcnn.callbacks.Lookahead`.
+        whitening_epochs: Of a network that is whitened, such as speed_net: epochs in which the bias
+            of its whitening layer trains; None for all. On JAX it always trains in all.
         label_smoothing: The share of each label that is spread over all classes.
         precision: "mixed_bfloat16" computes in bfloat16 and keeps the weights in float32; the
             trained model is a float32 one. "auto" is the faster one: on TPUs and GPUs the hardware
@@ -110,6 +112,7 @@ class Train:
     norm_bias_rate: Positive = 1.0
     ema: Fraction | None = None
     lookahead: bool = False
+    whitening_epochs: Count | None = None
     label_smoothing: Share = 0.0
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "auto"
     patience: Count = 10
@@ -120,6 +123,11 @@ class Train:
     def __post_init__(self) -> None:
         """Refuse fields without effect, and a learning rate that would never change."""
         self._check_times()
+        if self.whitening_epochs and self.ema:
+            raise ValueError(
+                "whitening_epochs cannot be set with ema, which averages all weights to the end. "
+                f"Received: whitening_epochs={self.whitening_epochs}"
+            )
         for field in fields(self):
             if getattr(self, field.name) == field.default or field.name not in _BELONGS_TO:
                 continue
