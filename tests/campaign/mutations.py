@@ -50,6 +50,11 @@ class Damaged:
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing happened that should not."""
+        return not self.failed
+
     def add(self, outcome: str, place: int, detail: str = "") -> None:
         """Count one file."""
         self.files += 1
