@@ -80,7 +80,7 @@ def from_json(text: str) -> Comparison:
     """
     try:
         return _validated(json.loads(text))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"Not a comparison: {error}.") from None
 
 
@@ -126,7 +126,7 @@ def _is_left_out(key: str) -> bool:
 def _numbers(key: str, text: str) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise ValueError(f"Expected a list, like {key}=[0, 1]. Received: {text!r}") from None
 
 

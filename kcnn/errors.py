@@ -107,7 +107,7 @@ def _place(error: "ErrorDetails", whole: str) -> str:
     """Return the key of a field as a user writes it: `train.epochs`."""
     # Of a value that may have several types, pydantic's path ends in one of them.
     keys = [str(key) for key in error["loc"] if not _TYPE.fullmatch(str(key))]
-    return ".".join(keys) or whole
+    return ".".join(key if key and key.isprintable() else repr(key) for key in keys) or whole
 
 
 _TYPE = re.compile(r"int|float|str|bool|\w+\[.*\]")

@@ -28,7 +28,7 @@ def from_json(text: str) -> Recipe:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Not a recipe: {error}.") from None
     if isinstance(values, dict) and isinstance(values.get("train"), dict):
         values["train"].setdefault("precision", "float32")  # the only one before it was a field
@@ -90,7 +90,7 @@ def _value(text: str) -> object:
         return None
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a plain word, a number of 5,000 digits, deep lists
         return text
 
 

@@ -30,7 +30,7 @@ class Loader:
     files: int = 1000
 
 
-_KERAS, _LITERT = "kcnn.training", "kcnn.litert.trial"
+_KERAS, _LITERT = "kcnn.training", "kcnn.litert.trial_child"
 LOADERS = {
     "training state": Loader(run_files.state, run_files.load_state, protected=True, imports=_KERAS),
     "training state, digest renewed": Loader(

@@ -4,6 +4,9 @@ import os
 import pickle
 import random
 import shutil
+import signal
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import numpy as np
 
 from tests.campaign.mutators import mutate_bytes
 from tests.campaign.run_files import SAVED
+
+_CHILD_SECONDS = 5
 
 
 def bundle(folder: Path) -> list[Path]:
@@ -162,38 +167,43 @@ def tflite(folder: Path) -> list[Path]:
 
 
 def load_tflite(path: Path) -> Any:
-    """Open and run it as the commands do: in a child first, then here."""
-    from kcnn.litert import TFLiteClassifier, summarize
+    """Open and run it as kcnn does: in a child first, then here; every second one for its maps."""
+    from kcnn.litert import TFLiteClassifier, trial
 
-    refusal = _in_child(path)
-    if refusal is not None:
+    data = path.read_bytes()
+    with_map = bool(zlib.crc32(data) % 2)
+    refusal = _in_child(path, "map" if with_map else "run")
+    if refusal:
         raise ValueError(refusal)
-    summarize(path)
-    classifier = TFLiteClassifier(path)
+    trial.trust(data)
+    classifier = TFLiteClassifier(path, feature_map=with_map)
     return classifier(np.zeros((1, *classifier.input_shape), np.uint8)).tobytes()
 
 
-def _in_child(path: Path) -> str | None:
-    """Return why the child that tries the file refuses it; forked, because a start takes long."""
-    from kcnn.litert import trial
-    from kcnn.litert.tflite_file import damaged
+def _in_child(path: Path, use: str) -> str:
+    """Return why the child that tries a file refuses it; forked, because a start takes long."""
+    from kcnn.litert import trial_child
+    from kcnn.litert.structure import damaged
 
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
+        status = 3
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            refusal = trial.main(path, True, 2**32)
-            os.write(writing, (refusal or "").encode(errors="replace"))
+            signal.setitimer(signal.ITIMER_PROF, _CHILD_SECONDS)
+            sys.stdin = path.open()
+            os.write(writing, (trial_child.main(path, use, 2**32) or "").encode(errors="replace"))
+            status = 0
         finally:
-            os._exit(0)
+            os._exit(status)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         refusal = pipe.read().decode()
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        return str(damaged(path, RuntimeError("it ended LiteRT's process")))
-    return refusal or None
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code > 0 or -code == signal.SIGPROF:
+        raise AssertionError(f"The child that tries {path} ended with {code}.")
+    return refusal if code == 0 else str(damaged(path, RuntimeError("it ended LiteRT's process")))
 
 
 def fields(content: bytes, draw: random.Random) -> bytes:
