@@ -94,6 +94,36 @@ FAULTS = {
         "pass",
         "test_lock.py::test_the_lock_of_another_process_is_respected_and_dies_with_it",
     ),
+    "a .tflite file is not tried in a child": Fault(
+        "kcnn/litert/trial.py",
+        "_try(data, path, use, seconds, memory)",
+        "pass",
+        "test_trial.py::test_a_file_that_takes_too_long_is_refused",
+    ),
+    "the scales of a .tflite file are not checked": Fault(
+        "kcnn/litert/structure.py",
+        "not 0 < scale < math.inf",
+        "False",
+        "test_structure.py::test_what_is_wrong_is_named",
+    ),
+    "a .keras file's configuration may have any size": Fault(
+        "kcnn/models/archive.py",
+        "size > _LARGEST_TEXT",
+        "False",
+        "test_archive.py::test_a_configuration_that_fills_the_memory_is_refused",
+    ),
+    "a bundle's extra files are not named": Fault(
+        "kcnn/bundle/verification.py",
+        "        extra_files=extra_files(folder, manifest),\n",
+        "",
+        "test_bundle.py::test_what_the_manifest_does_not_know_is_named",
+    ),
+    "a second installation does not wait": Fault(
+        "kcnn/runtimes/installation.py",
+        "with locked(folder(), say):",
+        "if True:",
+        "test_runtimes.py::test_two_installations_at_once_wait_for_one_another",
+    ),
     "a vanished folder is begun anew": Fault(
         "kcnn/pipeline/journal.py",
         "if run_dir.journal.is_file():",
