@@ -68,6 +68,19 @@ def test_singular_values_are_near_one_at_any_scale(shape):
     assert not np.any(orthogonalize(np.zeros(shape, "float32")))
 
 
+def test_a_step_of_almost_one_direction_is_as_exact():
+    """Singular values down to 1e-7 of the largest, against Newton-Schulz itself in float64."""
+    rng = np.random.default_rng(0)
+    left, right = (np.linalg.qr(rng.normal(size=(size, 32)))[0] for size in (288, 32))
+    step = (left * np.logspace(0, -7, 32)) @ right.T
+    x = step / np.linalg.norm(step)
+    for _ in range(5):
+        square = x.T @ x
+        x = 3.4445 * x - 4.7750 * x @ square + 2.0315 * x @ square @ square
+    found = keras.ops.convert_to_numpy(orthogonalize(step.reshape(3, 3, 32, 32).astype("float32")))
+    np.testing.assert_allclose(found.reshape(288, 32), x, atol=2e-4)
+
+
 @pytest.mark.parametrize("name", ["resnet8", "speed_net", "vgg11"])
 def test_which_variables_of_a_network_are_filters(name):
     model = kcnn.models.build(name)
@@ -149,6 +162,7 @@ def test_a_recipe_names_its_settings():
         ({"rate": 0.0}, "rate must be a positive"),
         ({"momentum": 1.0}, "momentum must lie in"),
         ({"iterations": 0}, "iterations must be an integer"),
+        ({"iterations": 6}, "iterations must be at most 5"),
     ],
 )
 def test_settings_out_of_range_are_refused(options, message):

@@ -36,6 +36,10 @@ def warm_to_zero(step):
     return 0.4 / 2 * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
 
 
+def along_a_line(step):
+    return 0.4 * (1 - step / (10 * STEPS))
+
+
 def up_and_down(step):
     """OneCycleLR's ends, linear up, cosine down."""
     rise, total, low, last = 21, 70, 0.4 / 25, 0.4 / 25 / 1e4
@@ -55,6 +59,7 @@ def up_and_down(step):
         ),
         (schedules.cosine(0.4, epochs=10, steps_per_epoch=STEPS), to_zero),
         (schedules.cosine(0.4, epochs=10, steps_per_epoch=STEPS, warmup_epochs=2), warm_to_zero),
+        (schedules.linear(0.4, epochs=10, steps_per_epoch=STEPS), along_a_line),
         (schedules.one_cycle(0.4, epochs=10, steps_per_epoch=STEPS), up_and_down),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -74,6 +79,7 @@ def test_a_schedule_follows_its_formula_at_every_step(made, formula):
     ("make", "message"),
     [
         (lambda: schedules.constant(0.0), "learning_rate=0.0"),
+        (lambda: schedules.linear(0.0, epochs=2, steps_per_epoch=5), "learning_rate=0.0"),
         (lambda: schedules.step(0.1, steps_per_epoch=5, factor=1.0), "factor=1.0"),
         (lambda: schedules.step(0.1, steps_per_epoch=5, step_epochs=0), "step_epochs=0"),
         (lambda: schedules.multi_step(0.1, steps_per_epoch=5, milestones=()), r"milestones.*\[\]"),

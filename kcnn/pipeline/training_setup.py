@@ -174,6 +174,8 @@ def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
                 steps_per_epoch=steps_per_epoch,
                 warmup_epochs=section.warmup_epochs,
             )
+        case "linear":
+            return schedules.linear(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
         case "one_cycle":
             return schedules.one_cycle(rate, epochs=epochs, steps_per_epoch=steps_per_epoch)
         case "triangle":

@@ -1,8 +1,9 @@
 """The section of a recipe about the training."""
 
 from dataclasses import fields
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from kcnn.recipe.ranges import CONFIG, Count, Fraction, NotNegative, Positive, Share
@@ -21,7 +22,7 @@ _BELONGS_TO = {
     # Early stopping would miss its last step.
     "lookahead": (
         "schedule",
-        ("constant", "step", "multi_step", "cosine", "one_cycle", "triangle"),
+        ("constant", "step", "multi_step", "cosine", "linear", "one_cycle", "triangle"),
     ),
     "decay": ("optimizer", ("sgd", "adam", "rmsprop")),
 }
@@ -40,7 +41,7 @@ class Muon:
 
     rate: Positive = 1.0
     momentum: Share = 0.6
-    iterations: Count = 5
+    iterations: Annotated[int, Field(ge=1, le=5, strict=True)] = 5
     normalize: bool = False
 
 
@@ -61,9 +62,9 @@ class Train:
             stalls for half of `patience`, then divides it by 5, and stops early after `patience`
             epochs; the others never stop early. "constant" keeps it. "step" multiplies it by
             `factor` every `step_epochs`, "multi_step" at each of `milestones`. "cosine" warms up
-            for `warmup_epochs`, then falls to zero at the last epoch. "one_cycle" rises for 30 %
-            of the epochs, then falls to almost zero. "triangle" rises for 23 % of the epochs, then
-            falls to 7 %, both linearly.
+            for `warmup_epochs`, then falls to zero at the last epoch. "linear" falls to zero from
+            the first step on. "one_cycle" rises for 30 % of the epochs, then falls to almost zero.
+            "triangle" rises for 23 % of the epochs, then falls to 7 %, both linearly.
         warmup_epochs: Epochs in which "cosine" rises from zero; may be a fraction.
         step_epochs: Epochs between the steps of "step".
         milestones: The epochs at which "multi_step" lowers the learning rate.
@@ -99,7 +100,7 @@ class Train:
     nesterov: bool | None = None
     learning_rate: Positive = 1e-3
     schedule: Literal[
-        "plateau", "constant", "step", "multi_step", "cosine", "one_cycle", "triangle"
+        "plateau", "constant", "step", "multi_step", "cosine", "linear", "one_cycle", "triangle"
     ] = "plateau"
     warmup_epochs: NotNegative = 0.0
     step_epochs: Positive = 30.0

@@ -113,6 +113,22 @@ def cosine(
     )
 
 
+def linear(learning_rate: float, *, epochs: int, steps_per_epoch: int) -> Schedule:
+    """Return a rate that falls from `learning_rate` along a line to zero at the last step.
+
+    It suits Muon, which needs no warm-up: airbench94_muon has it
+    (https://github.com/KellerJordan/cifar10-airbench).
+
+    >>> rate = linear(0.1, epochs=10, steps_per_epoch=100)
+    >>> [round(float(rate(step)), 3) for step in (0, 250, 1000)]
+    [0.1, 0.075, 0.0]
+    """
+    check_positive("learning_rate", learning_rate)
+    return keras.optimizers.schedules.PolynomialDecay(
+        float(learning_rate), epochs * steps_per_epoch, end_learning_rate=0.0
+    )
+
+
 def one_cycle(
     learning_rate: float, *, epochs: int, steps_per_epoch: int, rise: float = 0.3
 ) -> Schedule:
