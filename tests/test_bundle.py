@@ -76,6 +76,13 @@ def bundle(tmp_path_factory):
     return folder
 
 
+def facts(folder):
+    """Return what a manifest says, without its digest, so that other facts may be written."""
+    values = json.loads((folder / "bundle.json").read_text())
+    del values["digest"]
+    return values
+
+
 @pytest.fixture
 def copied(bundle, tmp_path):
     return shutil.copytree(bundle, tmp_path / "copy")
@@ -457,7 +464,7 @@ def test_other_answers_than_the_golden_ones_are_reported(copied):
     outputs.tofile(copied / "golden/outputs.bin")
     with pytest.raises(ValueError, match="outputs.bin' has changed"):
         verify(copied, runtimes=["litert"])
-    manifest = json.loads((copied / "bundle.json").read_text())
+    manifest = facts(copied)
     del manifest["sha256"]["golden/outputs.bin"]
     (copied / "bundle.json").write_text(json.dumps(manifest))
     verification = verify(copied, runtimes=["litert"])
@@ -502,7 +509,7 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
     model.unlink()
     with pytest.raises(ValueError, match="lacks its file 'model_int8.tflite'"):
         read(copied)
-    manifest = json.loads((copied / "bundle.json").read_text())
+    manifest = facts(copied)
     (copied / "bundle.json").write_text(json.dumps(manifest | {"sha256": {"../x": "0"}}))
     with pytest.raises(ValueError, match="outside the bundle"):
         read(copied)
@@ -519,7 +526,7 @@ def test_what_is_no_bundle_is_refused(copied, tmp_path):
 def test_a_model_that_crashes_litert_is_refused(name, copied):
     with (copied / name).open("ab") as model:
         model.write(b" ")  # a file that this process has not written
-    manifest = json.loads((copied / "bundle.json").read_text())
+    manifest = facts(copied)
     del manifest["sha256"][name]
     (copied / "bundle.json").write_text(json.dumps(manifest))
     crash_trial_of(os.getpid())
@@ -540,7 +547,7 @@ def test_a_model_that_crashes_litert_is_refused(name, copied):
     ],
 )
 def test_a_manifest_of_another_model_is_refused(keys, value, reason, copied):
-    manifest = json.loads((copied / "bundle.json").read_text())
+    manifest = facts(copied)
     inner = manifest
     for key in keys[:-1]:
         inner = inner[key]

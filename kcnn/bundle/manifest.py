@@ -1,14 +1,14 @@
 """`bundle.json`: the facts of a bundle, and the SHA-256 of each of its files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kcnn.errors import invalid
 from kcnn.litert import TensorSummary
-from kcnn.provenance import sha256
+from kcnn.provenance import sha256, sha256_of_json
 
 FILE = "bundle.json"
 MODEL, SOURCE = "model_int8.tflite", "model.keras"
@@ -67,7 +67,10 @@ class Manifest:
             `platform.machine()` names it.
         created: date and time.
         format: of this file.
+        digest: SHA-256 of all of this; empty in bundles of older versions.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
     model: str
@@ -83,13 +86,20 @@ class Manifest:
     machine: str
     created: str
     format: Literal[1] = 1
+    digest: str = field(default="", compare=False)
 
     def save(self, folder: Path) -> None:
-        """Write `bundle.json`."""
-        (folder / FILE).write_bytes(_MANIFEST.dump_json(self, indent=2) + b"\n")
+        """Write `bundle.json`, with its digest."""
+        signed = replace(self, digest=_digest(self))
+        (folder / FILE).write_bytes(_MANIFEST.dump_json(signed, indent=2) + b"\n")
 
 
 _MANIFEST = TypeAdapter(Manifest)
+
+
+def _digest(manifest: Manifest) -> str:
+    values = _MANIFEST.dump_python(manifest, mode="json")
+    return sha256_of_json({name: values[name] for name in values if name != "digest"})
 
 
 def read(folder: Path) -> Manifest:
@@ -111,6 +121,8 @@ def read(folder: Path) -> Manifest:
     except ValidationError as error:
         reason = invalid(error, "bundle")
         raise ValueError(f"{str(folder / FILE)!r} is no bundle's manifest: {reason}") from error
+    if manifest.digest and manifest.digest != _digest(manifest):
+        raise ValueError(f"{str(folder / FILE)!r} has changed since the bundle was made.")
     for name, digest in manifest.sha256.items():
         if sha256(inside(folder, name)) != digest:
             raise ValueError(f"{str(folder / name)!r} has changed since the bundle was made.")

@@ -51,7 +51,9 @@ LOADERS = {
         run_files.run("analysis.json"), run_files.load_page, mutate_json, files=30
     ),
     "bundle": Loader(model_files.bundle, model_files.load_bundle, protected=True),
-    "bundle.json": Loader(model_files.manifest, model_files.load_bundle, mutate_json),
+    "bundle.json": Loader(
+        model_files.manifest, model_files.load_bundle, mutate_json, protected=True
+    ),
     "image": Loader(model_files.images, model_files.load_image),
     "npz": Loader(model_files.npz, model_files.load_npz, protected=True),
     "npz, checksums renewed": Loader(
