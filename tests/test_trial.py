@@ -74,6 +74,15 @@ def test_what_litert_says_is_in_the_line(file):
     assert "failed to prepare" in line
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a pipe")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tflite")
+    (tmp_path / "folder.tflite").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(ValueError, match=f"Cannot read .*{name}.tflite: it is no file"):
+            TFLiteClassifier(tmp_path / f"{name}.tflite")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script takes the place of Python")
 @pytest.mark.parametrize("end", ["kill -ABRT $$", "echo refused; exit 1", "exit 1"])
 def test_what_native_code_prints_is_in_the_line(end, file, monkeypatch):

@@ -97,6 +97,8 @@ def read_tflite(path: Path) -> bytes:
     Raises:
         ValueError: the file does not exist, is something else, or is too large.
     """
+    if path.exists() and not path.is_file():  # reading a pipe might never end
+        raise ValueError(f"Cannot read {path}: it is no file.")
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_FILE + 1)
