@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 import kcnn
-from kcnn.callbacks import Lookahead
+from kcnn.callbacks import EveryFewSteps, Lookahead
 from kcnn.callbacks.memory import memory_of
+from kcnn.callbacks.state import Memory
 from kcnn.training import Checkpoints, Objective, cosine, make_optimizer
-from kcnn.training.state import Memory
 from kcnn.training.trainer import run_training
 
 EPOCHS, STEPS = 12, 8
@@ -170,6 +170,7 @@ def main(folder):
         again = found(*train(checkpoints=checkpoints))
         done[name]["again"] = again["weights"] == done[name]["weights"]
     done |= roll_back(folder)
+    done |= plain_fits(folder)
     done["muon"] = muon(folder / "muon")
     # What comes without a part of the state shows that these tests can fail.
     no_draws = [value * 0 if value.dtype.kind in "iu" else value for value in state.model]
@@ -218,6 +219,60 @@ def muon(folder):
     checkpoints = save_after(STOPS["in a later epoch"], folder, **options())
     resumed = found(*train(checkpoints=checkpoints, **options()))
     return [found(*train(**options())), resumed]
+
+
+class Leave(keras.callbacks.Callback):
+    """Raises in an epoch, as a kill would stop it."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.leaves, self.epoch = epoch, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == (self.leaves, 3):
+            raise InterruptedError
+
+
+def plain_fits(folder):
+    """Fit by Keras alone, whole, stopped in two epochs, and without the data's position."""
+    done = {}
+    for name, stops in (
+        ("whole", (None,)),
+        ("stopped", (2, 5, None, "again")),
+        ("other data", (2, None)),
+    ):
+        for stop in stops:
+            data = kcnn.data.load("digits", limit=200, batch_size=22, augment="shift", seed=1)
+            model, used = network(), callbacks()
+            if keras.config.backend() == "jax":  # whose own fit hides the weights in an epoch
+                used = [each for each in used if not isinstance(each, EveryFewSteps)]
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile(make_optimizer("sgd", 0.1, ema=0.7), loss, metrics=["accuracy"])
+            position = data if name != "other data" else None
+            resume = kcnn.callbacks.Resume(
+                folder / f"fit {name}",
+                [*used, Leave(stop)],
+                data=position,
+            )
+            options = {"validation_data": data.validation, "shuffle": False, "verbose": 0}
+            try:
+                past = model.fit(data.train, epochs=EPOCHS, callbacks=[resume], **options)
+            except InterruptedError:
+                continue
+            key = f"fit {name}" + (" again" if stop == "again" else "")
+            done[key] = {
+                "epochs": past.epoch,
+                "history": past.history,
+                "weights": [_digest(weight) for weight in model.variables],
+                "optimizer": [_digest(weight) for weight in model.optimizer.variables],
+                "memories": [
+                    json.loads(json.dumps(memory_of(each), default=_digest)) for each in used
+                ],
+            }
+    return done
 
 
 def _changed(checkpoints, state, **changes):

@@ -63,6 +63,16 @@ def test_the_tested_training_uses_what_it_has_to_remember(done):
     assert done["without the callbacks' memory"] != whole["memories"]
 
 
+def test_a_plain_fit_that_is_taken_up_ends_with_equal_bits(done):
+    """It went on twice; once more, it repeats nothing."""
+    whole = done["fit whole"]
+    assert done["fit stopped"] == whole
+    assert done["fit stopped again"] == whole
+    assert whole["epochs"] == list(range(len(whole["epochs"])))
+    assert len(whole["history"]["learning_rate"]) == len(whole["epochs"]) < interrupted.EPOCHS
+    assert done["fit other data"]["weights"] != whole["weights"]
+
+
 @pytest.mark.parametrize("rate", ["number", "schedule"])
 def test_a_training_that_diverged_goes_back_and_may_be_stopped_afterwards(done, rate):
     """It ends with equal bits, at a quarter of the rate after two rollbacks."""
@@ -82,7 +92,7 @@ def test_a_training_that_diverged_goes_back_and_may_be_stopped_afterwards(done, 
 
 def test_a_state_is_what_was_saved(tmp_path):
     bits = np.array([1.5, -2.0], "float32").astype("bfloat16")
-    memories = [kcnn.training.state.Memory("Own", {"best": None, "list": [1, 2.5, bits, np.inf]})]
+    memories = [kcnn.callbacks.state.Memory("Own", {"best": None, "list": [1, 2.5, bits, np.inf]})]
     state = TrainingState(
         epoch=3,
         step=2,

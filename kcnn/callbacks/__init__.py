@@ -14,6 +14,7 @@ from kcnn.callbacks.lookahead import Lookahead
 from kcnn.callbacks.memory import Stateful
 from kcnn.callbacks.monitor_guard import MonitorGuard
 from kcnn.callbacks.plateau import ReduceLROnPlateau
+from kcnn.callbacks.resume import Resume
 from kcnn.callbacks.standard import standard
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Lookahead",
     "MonitorGuard",
     "ReduceLROnPlateau",
+    "Resume",
     "Stateful",
     "standard",
 ]

@@ -61,10 +61,19 @@ class Shuffled:
         return len(self.examples) // self.batch_size
 
     @cached_property
+    def _iterated(self) -> tf.Variable:
+        """The epoch that the next iteration over `train` yields."""
+        with tf.device("CPU"):  # as `in_main_memory` does
+            return tf.Variable(tf.zeros([], tf.int64), trainable=False)
+
+    def begin_train_at(self, epoch: int) -> None:
+        """Let the next iteration over `train` yield this epoch, and later ones those after it."""
+        self._iterated.assign(epoch)
+
+    @cached_property
     def train(self) -> tf.data.Dataset:
         """One epoch. The first iteration yields epoch 0, the next one epoch 1, and so on."""
-        with tf.device("CPU"):  # as `in_main_memory` does
-            iterated = tf.Variable(tf.zeros([], tf.int64), trainable=False)
+        iterated = self._iterated
         numbers = tf.data.Dataset.from_tensors(0).map(
             _as_it_is(lambda _: iterated.assign_add(1) - 1)
         )

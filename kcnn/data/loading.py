@@ -72,6 +72,26 @@ class Data:
             for images, *_ in self.train.take(1):
                 check_pixels("train", np.asarray(images))
 
+    def begin_train_at(self, epoch: int) -> None:
+        """Let the next iteration over `train` yield this epoch, and later ones those after it.
+
+        For `kcnn.callbacks.Resume`. A `train` of your own is left as it is.
+
+        Raises:
+            ValueError: If `epoch` is no integer of at least 0.
+
+        >>> data = load("digits", limit=200, batch_size=30)
+        >>> def next_labels():
+        ...     return next(iter(data.train))[1][:4].numpy().tolist()
+        >>> first, second = next_labels(), next_labels()
+        >>> data.begin_train_at(1)
+        >>> next_labels() == second
+        True
+        """
+        check_count("epoch", epoch, minimum=0)
+        if self.shuffled is not None:
+            self.shuffled.begin_train_at(epoch)
+
     def batches(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
         """Return all training batches from this step of this epoch on, without end.
 

@@ -2,7 +2,7 @@
 
 Read in this order: `schedules` and `optimizers` make the optimizer; `objective` is the loss;
 `trainer` checks, compiles and starts `loop`, whose steps are those of `loop_tensorflow` or
-`loop_jax`; `state` is what a training needs to go on, and `checkpoints` keeps it; `run`,
+`loop_jax`; `kcnn.callbacks.state` is what a training needs to go on, and is kept meanwhile; `run`,
 `distillation` and `lr_finder` are the ways to train.
 """
 

@@ -1,7 +1,5 @@
 from . import schedules as schedules
-from .checkpoints import Checkpoints as Checkpoints
 from .distillation import distill as distill
-from .divergence import Rollback as Rollback
 from .divergence import TrainingDiverged as TrainingDiverged
 from .interruption import Interrupted as Interrupted
 from .lr_finder import (
@@ -15,5 +13,7 @@ from .objective import Objective as Objective
 from .optimizers import make_optimizer as make_optimizer
 from .result import TrainResult as TrainResult
 from .run import train as train
+from .running import Checkpoints as Checkpoints
+from .running import Rollback as Rollback
+from .running import TrainingState as TrainingState
 from .schedules import cosine as cosine
-from .state import TrainingState as TrainingState

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -56,25 +55,6 @@ def place(epoch: int, step: int | None) -> str:
     ('step 7 of epoch 2', 'epoch 2')
     """
     return f"epoch {epoch}" if step is None else f"step {step} of epoch {epoch}"
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """Once that a training diverged and went back to an earlier state.
-
-    Attributes:
-        name: what was not finite or exploded, such as "loss".
-        value: its value, as text: JSON has no NaN.
-        epoch: in which epoch it did, from 1.
-        step: in which of its steps, from 1; None where only the epoch is known.
-        factor: what the learning rate has been multiplied by since, all rollbacks together.
-    """
-
-    name: str
-    value: str
-    epoch: int
-    step: int | None
-    factor: float
 
 
 def check_policy(on_divergence: str) -> None:

@@ -9,10 +9,10 @@ from typing import NoReturn
 
 import keras
 
+from kcnn.callbacks.state import TrainingState
 from kcnn.training.divergence import TrainingDiverged
 from kcnn.training.interruption import Interrupted, catch_signals
 from kcnn.training.running import Logs, Training
-from kcnn.training.state import TrainingState
 
 
 def fit(training: Training, start: TrainingState | None = None) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import keras
 
+from kcnn.callbacks.state import Rollback
 from kcnn.training.callback_checks import Callbacks
-from kcnn.training.divergence import Rollback, ended_in_divergence
+from kcnn.training.divergence import ended_in_divergence
 from kcnn.training.running import Training
 
 logger = logging.getLogger("kcnn")

@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
+from kcnn.callbacks.state import Rollback, TrainingState, values_of
 from kcnn.layers.appearance import appears_as
-from kcnn.training.divergence import Rollback, TrainingDiverged, place
+from kcnn.training.divergence import TrainingDiverged, place
 from kcnn.training.schedules import Schedule
-from kcnn.training.state import TrainingState, values_of
 
 MOST = 3
 """How often a training may go back."""

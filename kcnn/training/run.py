@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from kcnn.callbacks.checkpoints import Checkpoints
 from kcnn.checks import check_count
 from kcnn.training.callback_checks import Callbacks
-from kcnn.training.checkpoints import Checkpoints
 from kcnn.training.divergence import OnDivergence
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from kcnn.training.checkpoints import Checkpoints
+from kcnn.callbacks.checkpoints import Checkpoints
+from kcnn.callbacks.state import Rollback, TrainingState
 from kcnn.training.divergence import (
-    Rollback,
     TrainingDiverged,
     check_finite,
     first_not_finite,
@@ -19,7 +19,6 @@ from kcnn.training.divergence import (
 )
 from kcnn.training.interruption import StopRequest
 from kcnn.training.rollback import RollingBack
-from kcnn.training.state import TrainingState
 
 Logs = dict[str, float]
 

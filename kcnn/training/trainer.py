@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kcnn.callbacks import EpochLog, standard
+from kcnn.callbacks.checkpoints import Checkpoints
 from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count
 from kcnn.data.jax_data import JaxData
@@ -17,7 +18,6 @@ from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
-from kcnn.training.checkpoints import Checkpoints
 from kcnn.training.devices import check_devices
 from kcnn.training.divergence import OnDivergence, TrainingDiverged, check_policy
 from kcnn.training.identity import identify

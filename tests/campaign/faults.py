@@ -65,13 +65,13 @@ FAULTS = {
         "test_run_dir.py::test_a_failed_write_leaves_the_old_file_and_nothing_else",
     ),
     "the state before is not kept": Fault(
-        "kcnn/training/checkpoints.py",
+        "kcnn/callbacks/checkpoints.py",
         "os.replace(self.last, self.previous)",
         "pass",
         "test_state.py::test_a_damaged_last_state_leaves_the_one_before",
     ),
     "a state's digest is not checked": Fault(
-        "kcnn/training/state.py",
+        "kcnn/callbacks/state.py",
         "hashlib.sha256(body).digest() != digest",
         "False",
         "test_state.py::test_a_damaged_last_state_leaves_the_one_before",

@@ -17,7 +17,7 @@ SAVED = Path(__file__).parents[2] / "saved_models"
 
 
 def state(folder: Path) -> list[Path]:
-    from kcnn.training.state import Memory, TrainingState
+    from kcnn.callbacks.state import Memory, TrainingState
 
     arrays = [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.int32)]
     memory = Memory("EarlyStopping", {"best": 0.5, "best_weights": arrays, "wait": 2})
@@ -29,7 +29,7 @@ def state(folder: Path) -> list[Path]:
 
 
 def load_state(path: Path) -> bytes:
-    from kcnn.training.state import TrainingState
+    from kcnn.callbacks.state import TrainingState
 
     return pickle.dumps(TrainingState.load(path))
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kcnn.callbacks.state import TrainingState
 from kcnn.run_dir import remove_leftovers
-from kcnn.training.state import TrainingState
 
 logger = logging.getLogger("kcnn")
 

@@ -19,10 +19,9 @@ import keras
 import numpy as np
 
 from kcnn.callbacks.memory import has_memory, memory_of, restore_memory
+from kcnn.callbacks.packing import pack, unpack
 from kcnn.errors import naming
 from kcnn.run_dir import atomic
-from kcnn.training.divergence import Rollback
-from kcnn.training.packing import pack, unpack
 
 _INDEX = "index"
 _MAGIC = b"kcnn training state 1\n"
@@ -40,7 +39,7 @@ class Running(Protocol):
     seconds_before: float
     started: float
     settings: dict[str, Any]
-    rollbacks: tuple[Rollback, ...]
+    rollbacks: tuple["Rollback", ...]
     stopped_by: str
 
     @property
@@ -59,6 +58,25 @@ class Memory:
 
     callback: str
     values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """Once that a training diverged and went back to an earlier state.
+
+    Attributes:
+        name: what was not finite or exploded, such as "loss".
+        value: its value, as text: JSON has no NaN.
+        epoch: in which epoch it did, from 1.
+        step: in which of its steps, from 1; None where only the epoch is known.
+        factor: what the learning rate has been multiplied by since, all rollbacks together.
+    """
+
+    name: str
+    value: str
+    epoch: int
+    step: int | None
+    factor: float
 
 
 @dataclass(frozen=True)
