@@ -98,6 +98,8 @@ class TensorFlowSteps:
     def _build_metrics(self) -> None:
         """Make the metrics' variables: made while the step is traced, they cost a second trace."""
         model: Any = self._model
+        if model._compile_metrics is None or model._compile_metrics.built:
+            return  # by a training that goes back: compiled steps would not know the new ones
         batch: Any = self._with_targets(self._data.train, training=True).element_spec
         images, targets = batch
         if outputs := getattr(model, "outputs", None):
