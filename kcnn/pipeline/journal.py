@@ -250,9 +250,9 @@ def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
     for key in there | here:
         if there.get(key) != here.get(key):
             raise ValueError(
-                f"{str(run_dir.path)!r} holds an unfinished run with {key}={there.get(key)!r}: "
+                f"{str(run_dir.path)!r} holds an unfinished run with {key}={there.get(key)!r:.80}: "
                 "pass --overwrite to begin again, or another --out. "
-                f"Received: {key}={here.get(key)!r}"
+                f"Received: {key}={here.get(key)!r:.80}"
             )
 
 
