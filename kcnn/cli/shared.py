@@ -77,6 +77,7 @@ def _quiet() -> AbstractContextManager:
 
 def model_file(path: Path) -> Path:
     """Return the model file at a path, or in a run's folder."""
+    from kcnn.run_digests import check_unchanged
     from kcnn.run_dir import RunDir
 
     if path.is_dir():
@@ -84,6 +85,7 @@ def model_file(path: Path) -> Path:
         if file == RunDir(path).best:
             said = f"{path} is not trained to its end: {file.name} is its best model so far"
             console.print(said, markup=False)
+        check_unchanged(file)
         return file
     if not path.is_file():
         raise ValueError(f"There is no file {str(path)!r}.")
@@ -154,8 +156,9 @@ def recipe_of(file: Path) -> "Recipe | None":
 
 def labels_of(file: Path) -> list[str]:
     """Return the class names of the run that `file` lies in, if there are any."""
+    from kcnn.run_digests import check_unchanged
     from kcnn.run_dir import RunDir
 
     run_dir = RunDir.of(file)
-    with naming(run_dir.labels):
-        return list(run_dir.class_names())
+    check_unchanged(run_dir.labels)
+    return list(run_dir.class_names())

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from kcnn.errors import naming
-from kcnn.provenance import sha256, sha256_of_json, timestamp
+from kcnn.provenance import sha256, timestamp
 from kcnn.recipe import Recipe, from_json, to_json
+from kcnn.run_digests import read_journal, write_digest
 from kcnn.run_dir import RunDir, atomic
 
 logger = logging.getLogger("kcnn")
@@ -72,16 +73,16 @@ class Journal:
         Raises:
             ValueError: The file is no journal.
         """
-        try:
-            values = json.loads(run_dir.journal.read_text(encoding="utf-8"))
-            _check_digest(values)
-            steps = {name: Step(**step) for name, step in values["steps"].items()}
-            known = {name: values[name] for name in ("begun", "finished", "deterministic")}
-            later = {name: values[name] for name in _LATER if name in values}
-            return cls(run_dir, **known, **later, earlier=steps)
-        except (FileNotFoundError, NotADirectoryError):
+        values = read_journal(run_dir)
+        if values is None:
             return None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        known = {"begun", "finished", "deterministic", "steps"}
+        try:
+            steps = {name: Step(**step) for name, step in values.pop("steps").items()}
+            if not known <= {"steps", *values} <= known | set(_LATER):
+                raise KeyError
+            return cls(run_dir, **values, earlier=steps)
+        except (KeyError, TypeError, AttributeError) as error:
             file = str(run_dir.journal)
             raise ValueError(f"{file!r} is damaged: pass --overwrite to begin again.") from error
 
@@ -94,9 +95,8 @@ class Journal:
             **{name: getattr(self, name) for name in _LATER},
             "steps": {name: asdict(step) for name, step in self.steps.items()},
         }
-        values["sha256"] = sha256_of_json(values)
         with atomic(self.run_dir.journal) as temporary:
-            temporary.write_text(json.dumps(values, indent=2) + "\n")
+            temporary.write_text(write_digest(values))
 
     def check_there(self) -> None:
         """Stop where the run's folder was removed or renamed: writing would begin another one.
@@ -175,6 +175,10 @@ class Journal:
         # First: a kill in between leaves a run that the same command finishes in a moment.
         shutil.rmtree(self.run_dir.best.parent, ignore_errors=True)
         self.steps = self.earlier | self.steps
+        run = self.run_dir
+        files = (run.recipe, run.labels, run.history, run.report, run.analysis)
+        digests = {file.name: sha256(file) for file in files if file.is_file()}
+        self.steps["end"] = Step(digests, {})
         self.finished = True
         self.save()
 
@@ -231,16 +235,6 @@ def find_unfinished(
             "(deterministic=True in Python): go on in the same way, or pass --overwrite."
         )
     return begun
-
-
-def _check_digest(values: dict[str, Any]) -> None:
-    """Raise a ValueError unless a journal is as it was written; the first ones had no digest."""
-    digest = values.pop("sha256", None)
-    known = {"begun", "finished", "deterministic", "steps"}
-    if not known <= values.keys() <= known | set(_LATER):
-        raise ValueError("its keys are not those of a journal.")
-    if digest is not None and digest != sha256_of_json(values):
-        raise ValueError("its digest differs.")
 
 
 def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:

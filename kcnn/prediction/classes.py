@@ -13,6 +13,7 @@ from kcnn.checks import check_count
 from kcnn.prediction.photographs import image_files, photograph_shape, read_photographs
 from kcnn.prediction.probabilities import as_probabilities
 from kcnn.prediction.result import Predictions
+from kcnn.run_digests import check_unchanged
 from kcnn.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ def predict(
 def _opened(model: "keras.Model | TFLiteClassifier | str | os.PathLike") -> _Classifier:
     if isinstance(model, str | os.PathLike):
         file = RunDir(Path(model)).model if Path(model).is_dir() else Path(model)
+        if Path(model).is_dir():
+            check_unchanged(file)
+        check_unchanged(RunDir.of(file).labels)
         beside = RunDir.of(file).class_names()
         if file.suffix == ".tflite":
             from kcnn.litert import TFLiteClassifier

@@ -9,6 +9,7 @@ from kcnn.recipe import Recipe, from_json
 from kcnn.report import analysis, receipts
 from kcnn.report.analysis import Analysis
 from kcnn.report.receipts import Report
+from kcnn.run_digests import check_unchanged
 from kcnn.run_dir import RunDir
 
 History = dict[str, tuple[float, ...]]
@@ -50,6 +51,7 @@ def read_run(folder: Path) -> RunFiles:
             f"{str(folder)!r} holds an unfinished run, which has no report yet: the same command "
             "continues it."
         )
+    check_unchanged(run_dir.recipe, run_dir.history, run_dir.report, run_dir.analysis)
     report = receipts.load(run_dir.report)
     if not report.receipts:
         raise ValueError(f"{str(run_dir.report)!r} has no receipt.")

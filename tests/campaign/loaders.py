@@ -41,6 +41,7 @@ LOADERS = {
     "report.json": Loader(run_files.run("report.json"), run_files.load_run, mutate_json),
     "analysis.json": Loader(run_files.run("analysis.json"), run_files.load_run, mutate_json),
     "history.csv": Loader(run_files.run("history.csv"), run_files.load_run),
+    "finished run": Loader(run_files.finished, run_files.load_run, protected=True),
     "results.json": Loader(run_files.comparison, run_files.load_comparison, mutate_json),
     "labels.txt": Loader(run_files.labels, run_files.load_labels),
     "page, report.json": Loader(

@@ -109,6 +109,18 @@ def run(name: str) -> Callable[[Path], list[Path]]:
     return make
 
 
+def finished(folder: Path) -> list[Path]:
+    """Write the files of a finished run, whose journal has their digests."""
+    from kcnn.pipeline.journal import Journal
+    from kcnn.run_dir import RunDir
+
+    run("report.json")(folder)
+    journal = Journal(RunDir(folder))
+    journal.save()
+    journal.finish()
+    return [file for file in sorted(folder.iterdir()) if file.name != "labels.txt"]
+
+
 def load_run(path: Path) -> Any:
     from kcnn.report.run_files import read_run
 

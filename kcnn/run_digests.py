@@ -1,0 +1,57 @@
+"""Whether the files of a run are as it wrote them: its journal, `run.json`, has their SHA-256."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kcnn.provenance import sha256, sha256_of_json
+from kcnn.run_dir import RunDir
+
+
+def write_digest(values: dict[str, Any]) -> str:
+    """Return the text of a journal with these values and their digest."""
+    return json.dumps(values | {"sha256": sha256_of_json(values)}, indent=2) + "\n"
+
+
+def read_journal(run_dir: RunDir) -> dict[str, Any] | None:
+    """Return the values of a run's journal, None where there is none.
+
+    Raises:
+        ValueError: the file is no journal, or has changed.
+    """
+    file = run_dir.journal
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        digest = values.pop("sha256", None)  # the first journals had none
+        if digest is None or digest == sha256_of_json(values):
+            return values
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        pass
+    raise ValueError(f"{str(file)!r} is damaged: pass --overwrite to begin again.")
+
+
+def check_unchanged(*files: Path) -> None:
+    """Refuse files of a finished run that are not as the run wrote them.
+
+    Files that the run's journal does not know pass, as do those of a run without a journal.
+
+    Raises:
+        ValueError: a file has changed; it is named.
+    """
+    for file in files:
+        if not file.is_file() or RunDir.of(file).path != file.parent:
+            continue
+        run_dir = RunDir(file.parent)
+        values = read_journal(run_dir) or {}
+        if not values.get("finished"):
+            continue
+        digests: dict[str, str] = {}
+        for step in values["steps"].values():  # of a file written twice, the last one
+            digests |= step["files"]
+        if digests.get(file.name, sha256(file)) != sha256(file):
+            raise ValueError(
+                f"{str(file)!r} has changed since the run wrote it: restore it, or remove "
+                f"{run_dir.journal.name} to use it as it is."
+            )

@@ -1,0 +1,46 @@
+"""A finished run's files are used only as the run wrote them."""
+
+import json
+
+import pytest
+
+from kcnn.cli.shared import labels_of, model_file
+from kcnn.pipeline.journal import Journal
+from kcnn.run_dir import RunDir
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunDir(tmp_path)
+    run.model.write_bytes(b"weights")
+    run.labels.write_text("cat\ndog\n")
+    journal = Journal(run)
+    journal.save()
+    journal.record("train", [run.model])
+    return run
+
+
+def test_a_file_that_changed_after_the_run_is_refused_by_name(run):
+    run.labels.write_text("cow\ndog\n")
+    assert labels_of(model_file(run.path)) == ["cow", "dog"]  # the run is not finished
+    journal = Journal.read(run)
+    journal.finish()
+    assert labels_of(model_file(run.path)) == ["cow", "dog"]
+    run.labels.write_text("cat\ndog\n")
+    with pytest.raises(ValueError, match=r"labels.txt' has changed since the run wrote it"):
+        labels_of(run.model)
+    run.model.write_bytes(b"weightr")
+    with pytest.raises(ValueError, match=r"model.keras' has changed .* remove run.json to use it"):
+        model_file(run.path)
+    run.journal.unlink()
+    assert labels_of(model_file(run.path)) == ["cat", "dog"]
+
+
+def test_a_journal_that_changed_is_refused_and_one_of_an_earlier_version_is_not(run):
+    values = json.loads(run.journal.read_text())
+    run.journal.write_text(json.dumps(values | {"deterministic": True}))
+    with pytest.raises(ValueError, match=r"run.json' is damaged"):
+        Journal.read(run)
+    del values["sha256"]
+    run.journal.write_text(json.dumps(values))
+    assert list(Journal.read(run).earlier) == ["train"]
