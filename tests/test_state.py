@@ -128,6 +128,18 @@ def test_a_damaged_state_is_refused(tmp_path, damage):
         TrainingState.load(tmp_path / "other.npz")
 
 
+def test_a_whole_state_with_another_digest_is_refused(tmp_path):
+    """The checksums inside a state do not show that a part of it is of another one."""
+    files = [tmp_path / name for name in ("one.state", "other.state")]
+    for number, file in enumerate(files):
+        TrainingState(number, 0, 0, False, [np.zeros(9)], []).save(file)
+    one, other = (file.read_bytes() for file in files)
+    start = one.index(b"PK")
+    files[0].write_bytes(one[:start] + other[start:])
+    with pytest.raises(ValueError, match="is damaged: its digest differs"):
+        TrainingState.load(files[0])
+
+
 def test_a_state_of_another_training_is_refused(tmp_path):
     """Another model, optimizer or list of callbacks: each is named."""
     saved = interrupted.save_after(1, tmp_path)

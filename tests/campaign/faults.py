@@ -74,7 +74,7 @@ FAULTS = {
         "kcnn/callbacks/state.py",
         "hashlib.sha256(body).digest() != digest",
         "False",
-        "test_state.py::test_a_damaged_last_state_leaves_the_one_before",
+        "test_state.py::test_a_whole_state_with_another_digest_is_refused",
     ),
     "the digests in the journal are not checked": Fault(
         "kcnn/pipeline/journal.py",
