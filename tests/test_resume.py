@@ -20,6 +20,7 @@ from kcnn.pipeline.journal import Journal, find_unfinished
 from kcnn.pipeline.records import begin
 from kcnn.recipe import Prune, from_json, override, to_json
 from kcnn.run_dir import RunDir
+from kcnn.training import Checkpoints
 from tests import killed
 
 KCNN = Path(sys.executable).with_name("kcnn")
@@ -78,6 +79,9 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(backend, tmp_path):
         assert code == (-signal.SIGKILL if moment else 0), (moment, log[-3000:])
         assert Journal.read(RunDir(stopped)).finished == (not moment)
         logs[moment] = log
+        if moment == "half last.state 2":  # the one before is of the head's first steps
+            state = Checkpoints(RunDir(stopped).state / "head").load()
+            assert (state.epoch, state.step) == (0, 2)
         if damaged:
             file, step = damaged
             assert f"{file} is changed: {step!r} and what follows are done again" in log
@@ -297,13 +301,14 @@ def test_after_the_first_step_that_is_not_done_all_have_to_be_done(tmp_path):
     assert set(Journal.read(run_dir).earlier) == {"a", "b"}
 
 
-def test_a_step_whose_file_has_changed_has_to_be_done_again(tmp_path):
+def test_a_step_whose_file_has_changed_has_to_be_done_again(tmp_path, caplog):
     journal = begin(RunDir(tmp_path), killed.small(), ["a"], deterministic=False)
     (tmp_path / "model.keras").write_bytes(b"weights")
     journal.record("train", [tmp_path / "model.keras"])
     assert Journal.read(RunDir(tmp_path)).facts("train") == {}
     (tmp_path / "model.keras").write_bytes(b"weighta")
     assert Journal.read(RunDir(tmp_path)).facts("train") is None
+    assert "model.keras is changed: 'train' and what follows are done again" in caplog.text
 
 
 def test_a_run_whose_folder_is_gone_writes_no_other_one(tmp_path):
