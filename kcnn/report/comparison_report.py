@@ -39,7 +39,7 @@ class Outcome:
     train_images: int
     test_images: int
     history: dict[str, tuple[float, ...]]
-    test_accuracy: float | None = None
+    test_accuracy: json_files.Share | None = None
     shifted: dict[int, float] = dataclasses.field(default_factory=dict)
     diverged: int | None = None
     git_commit: str | None = None

@@ -117,12 +117,13 @@ def _ending(code: int) -> str:
 
 def _read(name: str, first: int, last: int, seconds: float) -> Iterator[tuple[int, str, str]]:
     """Damage and read the files of these numbers, and yield what came of each."""
-    loader, end = LOADERS[name], time.monotonic() + seconds
+    loader = LOADERS[name]
     with tempfile.TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
         paths = loader.make(Path(folder))
         whole = {path: path.read_bytes() for path in paths}
         before = {path: loader.load(path) for path in paths}
         _limit_memory()
+        end = time.monotonic() + seconds  # without the time of imports
         for place in range(first, last):
             draw = random.Random(f"{name} {place}")
             path = draw.choice(paths)
