@@ -16,8 +16,9 @@ import pytest
 from kcnn import models
 from kcnn.cli.run import how_to_go_on
 from kcnn.pipeline import run
-from kcnn.pipeline.journal import Journal, find_unfinished
+from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.records import begin
+from kcnn.pipeline.unfinished import find_unfinished
 from kcnn.recipe import Prune, from_json, override, to_json
 from kcnn.run_dir import RunDir
 from kcnn.training import Checkpoints

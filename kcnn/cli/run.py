@@ -68,7 +68,7 @@ def _run(
     overwrite: bool,
     flags: dict[str, bool],
 ) -> None:
-    from kcnn.pipeline.journal import find_unfinished
+    from kcnn.pipeline.unfinished import find_unfinished
     from kcnn.recipe import Recipe
     from kcnn.run_dir import RunDir
 

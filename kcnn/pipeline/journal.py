@@ -5,7 +5,6 @@ step whose files are all there and unchanged is not repeated. Nothing here impor
 """
 
 import dataclasses
-import json
 import logging
 import shutil
 from collections.abc import Iterable
@@ -14,9 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kcnn.errors import naming
 from kcnn.provenance import sha256, timestamp
-from kcnn.recipe import Recipe, from_json, to_json
 from kcnn.run_digests import read_journal, write_digest
 from kcnn.run_dir import RunDir, atomic
 
@@ -185,76 +182,3 @@ class Journal:
 
 def _outside(folder: str, files: dict[str, str]) -> dict[str, str]:
     return {file: digest for file, digest in files.items() if Path(file).parts[0] != folder}
-
-
-def find_unfinished(
-    recipe: Recipe,
-    run_dir: RunDir,
-    *,
-    overwrite: bool = False,
-    resume: bool = False,
-    deterministic: bool = False,
-) -> Recipe | None:
-    """Return the recipe of the unfinished run that goes on in a folder, None for a new run.
-
-    The recipe is the given one, with the precision that was chosen when the run began.
-
-    Args:
-        recipe: The recipe that is asked for.
-        run_dir: The run's folder.
-        overwrite: Begin again in a folder that holds a run.
-        resume: Demand an unfinished run.
-        deterministic: Whether to compute deterministically, which an unfinished run does from its
-            beginning or not at all.
-
-    Raises:
-        ValueError: The folder holds another run, a finished one or something else, or there is no
-            unfinished run that `resume` could go on with.
-    """
-    if overwrite and resume:
-        raise ValueError("--resume goes on with a run, --overwrite begins again: leave one out.")
-    journal = None if overwrite else Journal.read(run_dir)
-    if journal is None or journal.finished:
-        if resume:
-            which = "no run" if journal is None else "a finished run"
-            raise ValueError(
-                f"{str(run_dir.path)!r} holds {which}: there is nothing to go on with. --resume is "
-                "for unfinished runs."
-            )
-        run_dir.check_free(overwrite=overwrite)
-        return None
-    if not run_dir.recipe.is_file():
-        return None  # it was stopped before it had written anything else
-    with naming(run_dir.recipe):
-        begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
-    _check_same(begun, recipe, run_dir)
-    if journal.deterministic != deterministic:
-        how = "with" if journal.deterministic else "without"
-        raise ValueError(
-            f"{str(run_dir.path)!r} holds an unfinished run that was begun {how} --deterministic "
-            "(deterministic=True in Python): go on in the same way, or pass --overwrite."
-        )
-    return begun
-
-
-def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
-    there, here = (_flat(json.loads(to_json(each))) for each in (begun, recipe))
-    if here["train.precision"] == "auto":
-        here["train.precision"] = there["train.precision"]
-    for key in there | here:
-        if there.get(key) != here.get(key):
-            raise ValueError(
-                f"{str(run_dir.path)!r} holds an unfinished run with {key}={there.get(key)!r:.80}: "
-                "pass --overwrite to begin again, or another --out. "
-                f"Received: {key}={here.get(key)!r:.80}"
-            )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

@@ -14,12 +14,13 @@ from kcnn.pipeline.control import add_control, check_control
 from kcnn.pipeline.findings import write_findings
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.lock import lock
-from kcnn.pipeline.plan import make_variants, plan_of, stage_files
+from kcnn.pipeline.plan import Planned, make_variants, plan_of, stage_files
 from kcnn.pipeline.precision import resolve_precision
 from kcnn.pipeline.preflight import check_run
-from kcnn.pipeline.prepare import prepare
+from kcnn.pipeline.prepare import Prepared, prepare
 from kcnn.pipeline.receipts import score_all
 from kcnn.pipeline.records import (
+    Facts,
     begin,
     facts_of_training,
     go_on,
@@ -104,26 +105,9 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             if begun
             else begin(run_dir, recipe, data.class_names, deterministic=deterministic)
         )
-        measured = keep_measured(journal, measured)
-        facts = facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
-
-        trained = None if recipe.trained else train_once(prepared, recipe, journal)
-        model = trained.model if trained else save_base(prepared.model, journal)
-        variants, failed = make_variants(plan, recipe, model, data, journal)
-        if recipe.tta != "none":
-            variants.append(with_tta(variants[0], recipe.tta))
-
-        scores, unscored = score_all(variants, data, journal)
-        variants, failed = [each for each in variants if each.name in scores], failed | unscored
-        evaluations = list(scores.values())
-        plot_training(run_dir, trained, evaluations[0], data.class_names)
-        facts = facts_of_training(recipe, trained) | measured | facts
-        if failed:
-            facts["failed"] = "; ".join(f"{stage}: {reason}" for stage, reason in failed.items())
-        made = (recipe, name, data, model, facts)
-        report = report_once(journal, *made, variants, evaluations, commit)
-        explained = explained_images(recipe.explain, run_dir)
-        write_findings(run_dir, data, variants, evaluations, explained=explained)
+        facts = keep_measured(journal, measured)
+        facts |= facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
+        report, failed = _make(journal, recipe, name, prepared, plan, facts, commit)
         if control:  # once the run itself is safe: this is another training, and may diverge
             report = add_control(report, recipe, data_dir, journal)
         if failed:  # the same command tries it again
@@ -131,6 +115,36 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             return report
         journal.note_complete(replaces=run_dir != target)
         return _end(journal, recipe, target)
+
+
+def _make(
+    journal: Journal,
+    recipe: Recipe,
+    name: str,
+    prepared: Prepared,
+    plan: list[Planned],
+    facts: Facts,
+    commit: str | None,
+) -> tuple[Report, bool]:
+    """Train, make the variants, score them and report; return whether a stage failed, too."""
+    run_dir, data = journal.run_dir, prepared.data
+    trained = None if recipe.trained else train_once(prepared, recipe, journal)
+    model = trained.model if trained else save_base(prepared.model, journal)
+    variants, failed = make_variants(plan, recipe, model, data, journal)
+    if recipe.tta != "none":
+        variants.append(with_tta(variants[0], recipe.tta))
+    scores, unscored = score_all(variants, data, journal)
+    variants, failed = [each for each in variants if each.name in scores], failed | unscored
+    evaluations = list(scores.values())
+    plot_training(run_dir, trained, evaluations[0], data.class_names)
+    facts = facts_of_training(recipe, trained) | facts
+    if failed:
+        facts["failed"] = "; ".join(f"{stage}: {reason}" for stage, reason in failed.items())
+    made = (recipe, name, data, model, facts)
+    report = report_once(journal, *made, variants, evaluations, commit)
+    explained = explained_images(recipe.explain, run_dir)
+    write_findings(run_dir, data, variants, evaluations, explained=explained)
+    return report, bool(failed)
 
 
 def _end(journal: Journal, recipe: Recipe, target: RunDir) -> Report:

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from kcnn.pipeline.journal import Journal, find_unfinished
+from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.plan import stage_files as patterns_of
+from kcnn.pipeline.unfinished import find_unfinished
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
 

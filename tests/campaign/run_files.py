@@ -72,7 +72,8 @@ def journal(folder: Path) -> list[Path]:
 
 
 def load_journal(path: Path) -> Any:
-    from kcnn.pipeline.journal import Journal, find_unfinished
+    from kcnn.pipeline.journal import Journal
+    from kcnn.pipeline.unfinished import find_unfinished
     from kcnn.recipe import Recipe
     from kcnn.run_dir import RunDir
 
@@ -89,7 +90,7 @@ def recipe(folder: Path) -> list[Path]:
 
 
 def load_recipe(path: Path) -> Any:
-    from kcnn.pipeline.journal import find_unfinished
+    from kcnn.pipeline.unfinished import find_unfinished
     from kcnn.recipe import Recipe
     from kcnn.run_dir import RunDir
 

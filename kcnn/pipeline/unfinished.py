@@ -1,0 +1,82 @@
+"""The unfinished run in a folder that the same recipe goes on with."""
+
+import json
+from typing import Any
+
+from kcnn.errors import naming
+from kcnn.pipeline.journal import Journal
+from kcnn.recipe import Recipe, from_json, to_json
+from kcnn.run_dir import RunDir
+
+
+def find_unfinished(
+    recipe: Recipe,
+    run_dir: RunDir,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    deterministic: bool = False,
+) -> Recipe | None:
+    """Return the recipe of the unfinished run that goes on in a folder, None for a new run.
+
+    The recipe is the given one, with the precision that was chosen when the run began.
+
+    Args:
+        recipe: The recipe that is asked for.
+        run_dir: The run's folder.
+        overwrite: Begin again in a folder that holds a run.
+        resume: Demand an unfinished run.
+        deterministic: Whether to compute deterministically, which an unfinished run does from its
+            beginning or not at all.
+
+    Raises:
+        ValueError: The folder holds another run, a finished one or something else, or there is no
+            unfinished run that `resume` could go on with.
+    """
+    if overwrite and resume:
+        raise ValueError("--resume goes on with a run, --overwrite begins again: leave one out.")
+    journal = None if overwrite else Journal.read(run_dir)
+    if journal is None or journal.finished:
+        if resume:
+            which = "no run" if journal is None else "a finished run"
+            raise ValueError(
+                f"{str(run_dir.path)!r} holds {which}: there is nothing to go on with. --resume is "
+                "for unfinished runs."
+            )
+        run_dir.check_free(overwrite=overwrite)
+        return None
+    if not run_dir.recipe.is_file():
+        return None  # it was stopped before it had written anything else
+    with naming(run_dir.recipe):
+        begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
+    _check_same(begun, recipe, run_dir)
+    if journal.deterministic != deterministic:
+        how = "with" if journal.deterministic else "without"
+        raise ValueError(
+            f"{str(run_dir.path)!r} holds an unfinished run that was begun {how} --deterministic "
+            "(deterministic=True in Python): go on in the same way, or pass --overwrite."
+        )
+    return begun
+
+
+def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
+    there, here = (_flat(json.loads(to_json(each))) for each in (begun, recipe))
+    if here["train.precision"] == "auto":
+        here["train.precision"] = there["train.precision"]
+    for key in there | here:
+        if there.get(key) != here.get(key):
+            raise ValueError(
+                f"{str(run_dir.path)!r} holds an unfinished run with {key}={there.get(key)!r:.80}: "
+                "pass --overwrite to begin again, or another --out. "
+                f"Received: {key}={here.get(key)!r:.80}"
+            )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
