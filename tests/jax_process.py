@@ -227,6 +227,7 @@ def refusals():
     recipes = {
         "distill": recipe.Recipe(distill=recipe.Distill(teacher="x")),
         "tensorboard": recipe.Recipe(train=recipe.Train(tensorboard=True)),
+        "whitening": recipe.Recipe(train=recipe.Train(whitening_epochs=3)),
     }
     calls = {
         name: lambda each=each: pipeline.run(each, "x", "never") for name, each in recipes.items()

@@ -229,6 +229,7 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
         ("own step", "A model with its own train_step"),
         ("scaled", "take mixed_bfloat16, which needs none"),
         ("tensorboard", "with TensorFlow only"),
+        ("whitening", "train.whitening_epochs needs TensorFlow: leave it out"),
         ("strong", "'strong' runs on tensorflow only"),
         ("compare", "made by TensorFlow only"),
     ],

@@ -40,6 +40,11 @@ def check_backend(recipe: Recipe, *, control: bool) -> None:
         return
     if recipe.distill or control:
         raise ValueError(f"Training with a teacher (distill) needs TensorFlow: {USE_TENSORFLOW}.")
+    if recipe.train.whitening_epochs:
+        raise ValueError(
+            "train.whitening_epochs needs TensorFlow: leave it out (--set "
+            f"train.whitening_epochs=none), or {USE_TENSORFLOW}."
+        )
     if recipe.train.tensorboard:
         raise ValueError(f"Keras writes for TensorBoard with TensorFlow only: {USE_TENSORFLOW}.")
 

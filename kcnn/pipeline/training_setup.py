@@ -134,7 +134,7 @@ def callbacks_for(
         best = BestModel(RunDir(folder).best)
         checkpoint = keras.callbacks.ModelCheckpoint
         callbacks = [best if isinstance(each, checkpoint) else each for each in callbacks]
-    if section.whitening_epochs and keras.config.backend() == "tensorflow":
+    if section.whitening_epochs:
         callbacks = [FreezeAfter(WHITENING, epochs=section.whitening_epochs), *callbacks]
     if not section.lookahead:
         return callbacks

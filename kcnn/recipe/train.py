@@ -78,7 +78,7 @@ class Train:
             0.999; None for no average.
         lookahead: Whether slow weights follow the trained ones; see `kcnn.callbacks.Lookahead`.
         whitening_epochs: Of a network that is whitened, such as speed_net: epochs in which the bias
-            of its whitening layer trains; None for all. On JAX it always trains in all.
+            of its whitening layer trains; None for all. For TensorFlow only.
         label_smoothing: The share of each label that is spread over all classes.
         precision: "mixed_bfloat16" computes in bfloat16 and keeps the weights in float32; the
             trained model is a float32 one. "auto" is the faster one: on TPUs and GPUs the hardware
