@@ -40,7 +40,7 @@ def test_a_configuration_that_fills_the_memory_is_refused(model_file):
     rewritten(model_file, config_json=with_lists)
     assert model_file.stat().st_size < 1_000_000
     line = refusal(model_file)
-    assert "'config.json' in it has 24,0" in line and " bytes; the limit is 16,777,216" in line
+    assert "'config.json' in it has 24,0" in line and " bytes; the limit is 2,097,152" in line
 
 
 def test_zeros_that_fill_the_memory_are_refused(model_file):

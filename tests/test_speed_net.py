@@ -130,7 +130,9 @@ def test_offsets_of_batch_norms_learn_faster_and_decay_as_the_others():
 
 
 def test_only_sgd_knows_a_rate_for_offsets():
-    with pytest.raises(ValueError, match="norm_bias_rate belongs to 'sgd' and 'muon'. Received: .*'adam'"):
+    with pytest.raises(
+        ValueError, match="norm_bias_rate belongs to 'sgd' and 'muon'. Received: .*'adam'"
+    ):
         make_optimizer("adam", norm_bias_rate=64.0)
     with pytest.raises(ValueError, match="norm_bias_rate must be above 0. Received: 0"):
         make_optimizer("sgd", norm_bias_rate=0)

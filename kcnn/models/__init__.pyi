@@ -23,6 +23,11 @@ from .families.vgg import vgg16 as vgg16
 from .families.vgg import vgg19 as vgg19
 from .files import load as load
 from .files import save as save
+from .published import Manifest as Manifest
+from .published import load_published as load_published
+from .published import pretrained as pretrained
+from .published import publish as publish
+from .published import published_names as published_names
 from .registry import FAMILIES as FAMILIES
 from .registry import MODELS as MODELS
 from .registry import Builder as Builder

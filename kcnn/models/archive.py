@@ -10,8 +10,9 @@ from pathlib import Path
 from kcnn.errors import one_line
 
 # Keras writes a handful of members, and a network of a thousand layers needs a megabyte of text.
+# Its objects take up to two thousand times as much memory as the text.
 _MOST_MEMBERS = 256
-_LARGEST_TEXT = 2**24
+_LARGEST_TEXT = 2**21
 # Keras does not compress. Zeros, compressed by others, shrink to a thousandth.
 _LARGEST_EXPANSION, _EXPANSION_FROM = 100, 2**24
 

@@ -9,6 +9,7 @@ import keras
 import kcnn.layers  # noqa: F401  registers the layers with Keras, in case the file has them
 from kcnn.errors import one_line
 from kcnn.models.archive import check_archive
+from kcnn.models.published import MANIFEST, load_published
 from kcnn.run_dir import atomic
 
 
@@ -42,6 +43,8 @@ def save(model: keras.Model, path: str | os.PathLike[str]) -> Path:
 def load(path: str | os.PathLike[str]) -> keras.Model:
     """Read a `.keras` file without running code from it (Keras's `safe_mode`).
 
+    The manifest of published weights, `weights.json`, is read by `kcnn.models.load_published`.
+
     Returns:
         The model for inference, not compiled.
 
@@ -56,6 +59,8 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"There is no file {str(path)!r}.")
+    if path.name == MANIFEST:
+        return load_published(path.parent)
     if path.suffix != ".keras":
         raise ValueError(f"{str(path)!r} is not a .keras model (damaged, or another format).")
     check_archive(path)
