@@ -37,6 +37,33 @@ def unknown(kind: str, received: object, known: Iterable[str]) -> ValueError:
     return ValueError(f"Unknown {kind} {received!r}.{hint} Known: {', '.join(names)}.")
 
 
+def listed(names: Iterable[str], limit: int = 5) -> str:
+    """Return the first names with commas, and how many more there are.
+
+    >>> listed("abc", 2)
+    'a, b and 1 more'
+    """
+    names = list(names)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+class Advised(ValueError):
+    """An error whose advice is an argument in Python, and a flag at the command line.
+
+    Attributes:
+        command: The whole message for the command line.
+
+    >>> error = Advised("The batch is too large:", python="pass x=8.", command="--set x=8.")
+    >>> str(error), error.command
+    ('The batch is too large: pass x=8.', 'The batch is too large: --set x=8.')
+    """
+
+    def __init__(self, text: str, *, python: str, command: str) -> None:
+        super().__init__(f"{text} {python}")
+        self.command = f"{text} {command}"
+
+
 def invalid(error: "ValidationError", whole: str) -> ValueError:
     """Return pydantic's first objection as one line in our own words.
 

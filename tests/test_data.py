@@ -479,7 +479,7 @@ FOLDER_CASES = {
     ),
     "class without images": (
         lambda root: [file.unlink() for file in (root / "train" / "bee").iterdir()],
-        r"train/bee' has no image \(\.bmp, \.gif, \.jpeg",
+        r"train/bee' has no image \(.*\.bmp, \.gif, .*\.jpeg",
     ),
     "no train": (lambda root: shutil.rmtree(root / "train"), r"has test/ but no train/"),
     "no test classes": (

@@ -11,14 +11,15 @@ from kcnn.cli.shared import (
     DataName,
     LayerName,
     Method,
+    SkipDamaged,
     check_pictures,
-    load_data,
+    load_test,
     model_file,
     start_tensorflow,
 )
 
 
-def check(
+def check(  # noqa: PLR0913 - one argument a flag
     path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("check.png"),
     count: Annotated[
@@ -28,6 +29,7 @@ def check(
     method: Method = "gradcam",
     data: DataName = None,
     data_dir: DataDir = None,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Test whether a model's heat maps can be trusted.
 
@@ -40,7 +42,7 @@ def check(
     from kcnn.pipeline.samples import spread_images
 
     model = models.load(file)
-    loaded = load_data(file, data, data_dir, model.input_shape[1:3])
+    loaded = load_test(file, data, data_dir, model.input_shape[1:3], skip_damaged=skip_damaged)
     images, labels = spread_images(loaded, count)
     found = explain.check(model, images, labels, layer=layer, method=method)
     console.print(str(found))

@@ -16,12 +16,14 @@ from kcnn.cli.explain import explain
 from kcnn.cli.export import export
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import list_models
+from kcnn.cli.predict import predict
 from kcnn.cli.report import compare, report
 from kcnn.cli.run import run
 from kcnn.cli.shared import (
     DataDir,
     DataName,
-    load_data,
+    SkipDamaged,
+    load_test,
     model_file,
     start_tensorflow,
 )
@@ -58,16 +60,28 @@ def evaluate(
             help="Average over views of each image: none, flip, flip_shift, flip_shift_unsure."
         ),
     ] = "none",
+    skip_damaged: SkipDamaged = False,
 ) -> None:
-    """Score a model on a whole test set."""
+    """Score a model on a whole test set.
+
+    Classes are compared by name. Of a folder without training images, all images are scored.
+    """
     start_tensorflow()
+    from kcnn import models
     from kcnn.evaluation import evaluate as score
-    from kcnn.evaluation import predictor
+    from kcnn.litert import TFLiteClassifier
 
     file = model_file(path)
     # A damaged file shows before the data are loaded.
-    model = predictor(file) if file.suffix == ".tflite" else file
-    loaded = load_data(file, data, data_dir)
+    model = TFLiteClassifier(file) if file.suffix == ".tflite" else models.load(file)
+    names: tuple[str, ...] = ()
+    if isinstance(model, TFLiteClassifier):
+        (height, width, _), names, model = model.input_shape, model.labels, file
+        size = (height, width)
+    else:
+        shape = getattr(model, "input_shape", ())
+        size = (shape[1], shape[2]) if len(shape) == 4 else None
+    loaded = load_test(file, data, data_dir, size, names, skip_damaged=skip_damaged)
     evaluation = score(model, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
         raise ValueError(
@@ -144,6 +158,7 @@ for _name, _command in {
     "models": list_models,
     "lr-find": lr_find,
     "evaluate": evaluate,
+    "predict": predict,
     "export": export,
     "verify": verify,
     "explain": explain,

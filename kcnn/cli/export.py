@@ -10,6 +10,7 @@ from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
     DataName,
+    SkipDamaged,
     check_new,
     labels_of,
     load_data,
@@ -54,6 +55,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     ] = None,
     data: DataName = None,
     data_dir: DataDir = None,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Write a .tflite file for phones, or a whole bundle.
 
@@ -84,7 +86,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     if samples is None:
         samples = _samples(recipe_of(file) if calibrated and not data else None)
     if calibrated or data:
-        loaded = load_data(file, data, data_dir, (height, width))
+        loaded = load_data(file, data, data_dir, (height, width), skip_damaged=skip_damaged)
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
     if bundle and loaded:
         _write_bundle(model, bundle, loaded, samples)

@@ -5,7 +5,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-from kcnn.errors import one_line
+from kcnn.errors import Advised, one_line
 
 _LIMIT = 1000
 _TRACEBACK = "KCNN_DEBUG=1 shows the traceback."
@@ -18,7 +18,8 @@ def failure_line(error: Exception) -> str:
     An error that kcnn expects is worded by its message alone. Any other one is a bug, of kcnn or of
     the user's own code, and the line says of which and how to see the traceback.
     """
-    reason = one_line(error, _LIMIT)
+    said = ValueError(error.command) if isinstance(error, Advised) else error
+    reason = one_line(said, _LIMIT)
     if isinstance(error, MemoryError):
         return f"The memory does not suffice: {reason}. {_TRACEBACK}"
     if _is_expected(error):

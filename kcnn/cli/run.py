@@ -11,7 +11,7 @@ import typer
 
 from kcnn.cli import show
 from kcnn.cli.console import console
-from kcnn.cli.shared import Assignments, DataDir, RecipeName, start_backend
+from kcnn.cli.shared import Assignments, DataDir, RecipeName, SkipDamaged, start_backend
 from kcnn.own_code import importable
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def run(  # noqa: PLR0913 - one argument for each flag
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Equal bits in every run; slower.")
     ] = False,
+    skip_damaged: SkipDamaged = False,
 ) -> None:
     """Run a recipe, or train and compare those of a comparison.
 
@@ -54,7 +55,8 @@ def run(  # noqa: PLR0913 - one argument for each flag
     folder = out or Path("saved_models") / file.name
     # The user's own code may lie beside the recipe.
     with importable(file.path.parent), _stopping_well(folder, overwrite=overwrite):
-        content = _changed(file.content, assignments or [], smoke=smoke)
+        changes = [*(assignments or []), *["data.skip_damaged=true"] * skip_damaged]
+        content = _changed(file.content, changes, smoke=smoke)
         flags = {"control": control, "resume": resume, "deterministic": deterministic}
         _run(content, file.name, folder, data_dir, overwrite, flags)
     console.print(f"\nEverything is in {folder}/")

@@ -1,6 +1,7 @@
 """What the commands share: flags, the run that a file lies in, a quiet start of TensorFlow."""
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +13,10 @@ from kcnn.errors import naming
 from kcnn.litert.native_log import native_log
 
 if TYPE_CHECKING:
-    from kcnn.data import Data
+    from kcnn.data import Data, HeldOut, Source
     from kcnn.recipe import Recipe
+
+ImageSize = tuple[int | None, int | None] | None
 
 
 def _recipes_beginning_with(incomplete: str) -> list[str]:
@@ -45,6 +48,11 @@ DataName = Annotated[
         "--data",
         help="cifar10, digits, folder:PATH, arrays:FILE.npz or a tfds name; else the run's own.",
     ),
+]
+
+SkipDamaged = Annotated[
+    bool,
+    typer.Option("--skip-damaged", help="Leave out images of a folder that cannot be read."),
 ]
 
 LayerName = Annotated[str | None, typer.Option(help="A layer's name; else the last map.")]
@@ -117,29 +125,85 @@ def load_data(
     file: Path,
     name: str | None,
     data_dir: str | None,
-    image_size: tuple[int | None, int | None] | None = None,
+    image_size: ImageSize = None,
+    *,
+    skip_damaged: bool = False,
 ) -> "Data":
-    """Load the named data, or the data of the run that `file` lies in, in the same splits."""
-    from kcnn import data
-    from kcnn.data.sources import has_own_size
+    """Load the named data, or the data of the run that `file` lies in, as the run itself did.
 
-    if name:
-        size = None
-        height, width = image_size or (None, None)  # None if the model takes images of any size
-        if height is not None and width is not None and not has_own_size(name):
-            size = height, width
-        return data.load(data.source(name, image_size=size), data_dir=data_dir)
-    run = recipe_of(file)
+    Classes are numbered as the run's model numbers them.
+    """
+    from kcnn import data
+    from kcnn.data.classes import InOrderOf
+
+    run, names = recipe_of(file), tuple(labels_of(file))
+    if name and not _is_own(name, run):
+        origin = _source(name, image_size, skip_damaged=skip_damaged)
+        origin = InOrderOf(origin, names) if names else origin
+        return data.load(origin, batch_size=None, data_dir=data_dir)
     if run is None:
         raise ValueError(
             f"{str(file)!r} is in no run's folder: name the data, e.g. --data cifar10."
         )
+    own = run.data
+    skip = own.skip_damaged or skip_damaged
+    origin = data.source(own.name, image_size=own.image_size, skip_damaged=skip)
     return data.load(
-        data.source(run.data.name, image_size=run.data.image_size),
-        validation=run.data.validation,
+        InOrderOf(origin, names) if names else origin,
+        batch_size=None if name else own.batch_size,
+        validation=own.validation,
         seed=run.seed,
+        limit=None if name else own.limit,
         data_dir=data_dir,
     )
+
+
+def load_test(  # noqa: PLR0913 - what a test set depends on
+    file: Path,
+    name: str | None,
+    data_dir: str | None,
+    image_size: ImageSize,
+    class_names: Sequence[str] = (),
+    *,
+    skip_damaged: bool = False,
+) -> "Data | HeldOut":
+    """Load the test images of the named data, or of the run that `file` lies in.
+
+    Of a folder without training images, all images are test images.
+
+    Args:
+        file: The model's file, or its bundle.
+        name: The data; None for the run's own.
+        data_dir: Where prepared tfds data sets lie.
+        image_size: What the model takes.
+        class_names: The classes that the model itself names, in its order; by default those of the
+            run.
+        skip_damaged: Leave out images that cannot be read.
+    """
+    if name is None or _is_own(name, recipe_of(file)):
+        return load_data(file, name, data_dir, skip_damaged=skip_damaged)
+    from kcnn.data import load_held_out
+
+    origin = _source(name, image_size, skip_damaged=skip_damaged)
+    return load_held_out(origin, class_names or labels_of(file), data_dir=data_dir)
+
+
+def _is_own(name: str, run: "Recipe | None") -> bool:
+    """Return whether these are the data of the run, whose split is then the run's."""
+    from kcnn.data.catalogue import absolute
+
+    return run is not None and absolute(name) == absolute(run.data.name)
+
+
+def _source(name: str, image_size: ImageSize, *, skip_damaged: bool) -> "Source":
+    from kcnn import data
+    from kcnn.data.sources import has_own_size
+
+    size = None
+    height, width = image_size or (None, None)  # None if the model takes images of any size
+    if height is not None and width is not None and not has_own_size(name):
+        size = height, width
+    return data.source(name, image_size=size, skip_damaged=skip_damaged)
 
 
 def recipe_of(file: Path) -> "Recipe | None":

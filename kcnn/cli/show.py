@@ -49,15 +49,21 @@ def comparison(report: "ComparisonReport") -> None:
 
 
 def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
-    """Print a score, and the accuracy of each class."""
+    """Print a score, and that of each class; "-" for a class without images."""
     tta = "" if score.tta == "none" else f", test-time augmentation: {score.tta}"
     console.print(
-        f"accuracy {score.accuracy:.2%}  top-5 {score.top5_accuracy:.2%}  "
-        f"loss {score.loss:.4f}  on {score.count:,} images{tta}"
+        f"accuracy {score.accuracy:.2%}  balanced {score.balanced_accuracy:.2%}  "
+        f"top-5 {score.top5_accuracy:.2%}  loss {score.loss:.4f}  on {score.count:,} images{tta}"
     )
-    table = Table("class", "accuracy", box=None)
-    for name, accuracy in zip(class_names, score.per_class, strict=True):
-        table.add_row(name, f"{accuracy:.2%}")
+    table = Table("class", box=None)
+    for title in ("accuracy", "F1", "images"):
+        table.add_column(title, justify="right")
+    counts = score.confusion.sum(axis=1)
+    for name, accuracy, f1, count in zip(
+        class_names, score.per_class, score.f1, counts, strict=True
+    ):
+        shares = (f"{accuracy:.2%}", f"{f1:.2%}") if count else ("-", "-")
+        table.add_row(name, *shares, f"{count:,}")
     console.print(table)
 
 

@@ -7,13 +7,14 @@ import typer
 from rich.table import Table
 
 from kcnn.cli.console import console
-from kcnn.cli.shared import DataDir, check_new, load_data, start_tensorflow
+from kcnn.cli.shared import DataDir, check_new, load_test, start_tensorflow
 from kcnn.cli.show import print_wide
 
 if TYPE_CHECKING:
     import numpy as np
 
     from kcnn.bundle import Result
+    from kcnn.data import Data, HeldOut
 
 _NAMED = 20  # extra files that are named
 
@@ -53,7 +54,8 @@ def verify(  # noqa: PLR0913 - one argument a flag
     tested, labels = None, None
     if data:
         _, height, width, _ = manifest.input.shape
-        tested, labels = _test_images(bundle, data, data_dir, images, (height, width))
+        loaded = load_test(bundle, data, data_dir, (height, width), manifest.labels)
+        tested, labels = _test_images(loaded, images)
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
     _print_extra(verification.extra_files)
@@ -75,12 +77,9 @@ def _install() -> None:
         console.print(line)
 
 
-def _test_images(
-    bundle: Path, name: str, data_dir: str | None, count: int | None, size: tuple[int, int]
-) -> tuple["np.ndarray", "np.ndarray"]:
+def _test_images(loaded: "Data | HeldOut", count: int | None) -> tuple["np.ndarray", "np.ndarray"]:
     import numpy as np
 
-    loaded = load_data(bundle, name, data_dir, size)
     batches = loaded.test.unbatch().take(count or loaded.num_test).batch(1000)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     return np.concatenate(images), np.concatenate(labels)

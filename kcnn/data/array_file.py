@@ -6,20 +6,24 @@ compressed: it is then read as fast as it is copied, and its checksums still rev
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 import numpy as np
 from numpy.lib.format import read_array
 
-from kcnn.data.checks import check_labels
+from kcnn.data.checks import check_labels, number_classes
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Opened
 from kcnn.errors import one_line
 from kcnn.run_dir import atomic
 
-_PARTS = ("train", "test")
+if TYPE_CHECKING:
+    from kcnn.data.opened import Part
+
+_PARTS = ("train", "validation", "test")
 _ARRAYS = (*(f"{part}_{kind}" for part in _PARTS for kind in ("images", "labels")),)
 _ARRAYS += ("class_names", "note")
 
@@ -29,8 +33,8 @@ class ArrayFile:
     """Your own arrays: a file that `np.savez` wrote.
 
     It holds `train_images` uint8 [N, H, W, 1 or 3] and `train_labels` [N], and may hold
-    `test_images`, `test_labels` and `class_names` (one string a label). Reading it needs no
-    TensorFlow.
+    `validation_images`, `validation_labels`, `test_images`, `test_labels` and `class_names` (one
+    string a label). Reading it needs no TensorFlow.
 
     Attributes:
         path: The file.
@@ -53,15 +57,31 @@ class ArrayFile:
         Raises:
             ValueError: If the file does not exist or does not hold such arrays.
         """
+        opened, _ = read(self._file())
+        return opened.with_parts(_named)
+
+    def open_held_out(self) -> tuple[LabelledImages | None, tuple[str, ...]]:
+        """Return all images to score a model on, and their class names.
+
+        Returns:
+            The test images; None for a file with training images and none for tests.
+
+        Raises:
+            ValueError: As `open`, but that there need be no training images.
+        """
+        parts, names, _ = _read(self._file())
+        return parts.get("test"), names
+
+    def _file(self) -> Path:
         path = Path(self.path).expanduser()
         if not path.is_file():
             raise ValueError(f"There is no file of arrays {str(path)!r}.")
-        return read(path)[0]
+        return path
 
 
 def write(path: Path, opened: Opened, note: str) -> None:
     """Write decoded examples and a note, which `read` returns."""
-    parts = {"train": opened.train, "test": opened.test}
+    parts = {"train": opened.train, "validation": opened.validation, "test": opened.test}
     arrays = {
         f"{name}_{kind}": getattr(part, kind)
         for name, part in parts.items()
@@ -78,26 +98,36 @@ def read(path: Path) -> tuple[Opened, str]:
     Raises:
         ValueError: If the file is damaged or does not hold such arrays.
     """
+    parts, names, note = _read(path)
+    if "train" not in parts:
+        raise ValueError(f"{str(path)!r} has no train_images and train_labels.")
+    return Opened(parts["train"], parts.get("test"), names, parts.get("validation")), note
+
+
+def _read(path: Path) -> tuple[dict[str, LabelledImages], tuple[str, ...], str]:
+    """Return the parts that a file has, the class names and the note."""
     try:  # NumPy raises many kinds of errors of a damaged file, such as tokenize.TokenError
         # Opened here, because NumPy would leave a file open that is no archive.
         arrays = _arrays(path)
         note = str(arrays.get("note", ""))
         names = tuple(map(str, arrays.get("class_names", ())))
         # Where no names say how many classes there are, each has an image at least.
-        most = len(names) or len(arrays.get("train_labels", ()))
-        train, test = (_part(arrays, name, most) for name in _PARTS)
+        most = len(names) or max(len(arrays.get(f"{name}_labels", ())) for name in _PARTS)
+        found = {name: _part(arrays, name, most) for name in _PARTS}
+        parts = {name: part for name, part in found.items() if part}
+        names = names or number_classes({name: part.labels for name, part in parts.items()})
     except Exception as error:
         raise ValueError(f"{str(path)!r} is no file of arrays: {one_line(error)}") from error
-    if not train:
-        raise ValueError(f"{str(path)!r} has no train_images and train_labels.")
-    highest = max(int(part.labels.max(initial=0)) for part in (train, test) if part)
-    names = names or tuple(str(label) for label in range(highest + 1))
-    if test and test.image_shape != train.image_shape:
-        raise ValueError(
-            f"{str(path)!r} has training images of {train.image_shape} and test images of "
-            f"{test.image_shape}: they must be alike."
-        )
-    return Opened(train, test, names), note
+    shapes = {name: part.image_shape for name, part in parts.items()}
+    if len(set(shapes.values())) > 1:
+        each = ", ".join(f"{name} images of {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{str(path)!r} has {each}: they must be alike.")
+    return parts, names, note
+
+
+def _named(part: "Part") -> "Part":
+    names = tuple(f"image {place}" for place in range(len(part)))
+    return replace(part, names=names) if isinstance(part, LabelledImages) else part
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from kcnn.data import labelled
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Source
+from kcnn.data.reading import read_parts
 from kcnn.data.sources import source
-from kcnn.data.splits import check_arguments, split
+from kcnn.data.splits import VALIDATION, check_arguments, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Arrays:
 def load_arrays(
     name: str | Source = "cifar10",
     *,
-    validation: float = 0.1,
+    validation: float = VALIDATION,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
     limit: int | None = None,
@@ -74,5 +75,7 @@ def load_arrays(
             f"The images are {size / 1e9:.1f} GB decoded, and arrays may have "
             f"{labelled.RAM_LIMIT / 1e9:.1f}: pass limit=, or a source with a smaller image_size."
         )
-    train, held_out, test = (part.decoded() for part in parts)
-    return Arrays(train, held_out, test, opened.class_names, origin.mirror)
+    train, held_out, test = read_parts(parts, held=True)
+    return Arrays(
+        train.decoded(), held_out.decoded(), test.decoded(), opened.class_names, origin.mirror
+    )

@@ -2,8 +2,14 @@
 
 import logging
 import math
+from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
+
+from kcnn.errors import listed
+
+DataSet = TypeVar("DataSet")
 
 logger = logging.getLogger("kcnn")
 
@@ -46,8 +52,61 @@ def check_labels(
     return labels.astype(np.int32)
 
 
+def number_classes(labels: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Return the classes that labels without names stand for: "0", "1" and so on.
+
+    Args:
+        labels: Of each part, such as "train", int32 [N].
+
+    Raises:
+        ValueError: If they do not count from 0, most numbers are left out, or a number is in no
+            training label: it is then not known which classes there are.
+
+    >>> number_classes({"train": np.array([1, 2, 3])})
+    Traceback (most recent call last):
+    ValueError: Labels without class_names must count from 0. Received: 1, 2, 3 in train_labels. ...
+    """
+    used = {part: np.unique(each) for part, each in labels.items()}
+    if "train" not in used:
+        every = np.concatenate([*used.values(), np.zeros(1, np.int32)])
+        return tuple(str(number) for number in range(int(every.max()) + 1))
+    train = used.pop("train")
+    count = int(train.max(initial=-1)) + 1
+    advice = "Number the classes from 0, or name all of them in class_names."
+    if count and (train[0] != 0 or 2 * len(train) < count):
+        raise ValueError(
+            "Labels without class_names must count from 0. Received: "
+            f"{listed(map(str, train))} in train_labels. {advice}"
+        )
+    for part, numbers in used.items():
+        strange = np.setdiff1d(numbers, train)
+        if len(strange):
+            raise ValueError(
+                f"{part}_labels has classes that no training image has: "
+                f"{listed(map(str, strange))}. {advice}"
+            )
+    return tuple(str(number) for number in range(count))
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, float | np.floating) and math.isfinite(value) and value == int(value)
+
+
+def check_is_data(data: DataSet) -> DataSet:
+    """Return a whole data set; refuse the batches that it is made of.
+
+    Raises:
+        ValueError: If it is no data set of kcnn. The message says how to make one.
+    """
+    parts = ("train", "validation", "image_shape", "class_names", "steps_per_epoch")
+    if not all(hasattr(data, name) for name in parts):
+        raise ValueError(
+            "A training needs a data set with training and validation images: what "
+            "kcnn.data.load returns, kcnn.data.from_dataset(train, validation) for batches of your "
+            "own, kcnn.data.from_arrays(images, labels) for arrays. "
+            f"Received: {type(data).__name__}."
+        )
+    return data
 
 
 def check_pixels(name: str, images: np.ndarray) -> None:

@@ -5,21 +5,43 @@ import os
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from kcnn.errors import one_line
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+_SUFFIXES = {
+    "AVIF": (".avif",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "JPEG": (".jfif", ".jpe", ".jpeg", ".jpg"),
+    "JPEG2000": (".jp2",),
+    "PNG": (".png",),
+    "PPM": (".pbm", ".pgm", ".ppm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+# What this build of Pillow can decode.
+_OPTIONAL = {"AVIF": "avif", "JPEG2000": "jpg_2000", "WEBP": "webp"}
+# Listed, so that a file with an image's suffix cannot reach Pillow's rarer decoders.
+_FORMATS = tuple(
+    name for name in _SUFFIXES if name not in _OPTIONAL or features.check(_OPTIONAL[name])
+)
+
+SUFFIXES = tuple(sorted(suffix for name in _FORMATS for suffix in _SUFFIXES[name]))
 """File names that count as images."""
+
+_KINDS = f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}"
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused: a few kilobytes of PNG can decode to gigabytes."""
 
-# Listed, so that a file with an image's suffix cannot reach Pillow's rarer decoders.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = 1
 _FIRST_SIDEWAYS = 5
+
+
+class _NotReadable(ValueError):
+    """An image that is whole, but has no pixels of 0 to 255."""
 
 
 def read_image(path: str | os.PathLike, image_size: tuple[int, int] | None = None) -> np.ndarray:
@@ -31,7 +53,7 @@ def read_image(path: str | os.PathLike, image_size: tuple[int, int] | None = Non
     Of an animation, the first frame is read.
 
     Args:
-        path: A PNG, JPEG, WebP, GIF or BMP file.
+        path: A file of one of the kinds in `SUFFIXES`, such as PNG, JPEG, WebP, TIFF or AVIF.
         image_size: (height, width) in pixels to scale to; None keeps the size. The aspect ratio
             is kept: the picture is scaled, bilinear with antialiasing, until it just covers that
             size, and the rest is cropped evenly on two sides, as is usual for ImageNet models.
@@ -105,6 +127,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _opaque(image: Image.Image) -> Image.Image:
     """Return the image in 8 bits, gray, RGB or CMYK, so that it can be scaled."""
+    if image.mode == "F":
+        raise _NotReadable("its pixels are floats, whose range is not known")
     if image.mode.startswith("I"):  # 16-bit gray, which Pillow would clip at 255
         scaled = (np.asarray(image).astype(np.uint32) + 128) // 257
         return Image.fromarray(scaled.astype(np.uint8))
@@ -135,7 +159,9 @@ def _too_large(path: str | os.PathLike) -> ValueError:
 
 def _unreadable(path: str | os.PathLike, error: Exception) -> ValueError:
     if isinstance(error, UnidentifiedImageError):
-        reason = "it is no PNG, JPEG, WebP, GIF or BMP, or damaged. Save it as one of these"
+        reason = f"it is no {_KINDS}, or damaged. Save it as one of these"
+    elif isinstance(error, _NotReadable):
+        reason = str(error)
     elif isinstance(error, OSError) and error.strerror:  # missing, a folder, not permitted
         reason = error.strerror
     else:

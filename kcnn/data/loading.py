@@ -17,8 +17,11 @@ from kcnn.data.feed import Shuffled, in_order
 from kcnn.data.mixing import mixing
 from kcnn.data.opened import Source
 from kcnn.data.operations import Augment
+from kcnn.data.reading import read_parts
 from kcnn.data.sources import source
-from kcnn.data.splits import check_arguments, check_batch_size, split
+from kcnn.data.splits import VALIDATION, check_arguments, check_batch_size, split
+
+DEFAULT_BATCH = 128
 
 logger = logging.getLogger("kcnn")
 
@@ -128,9 +131,9 @@ class Data:
 def load(
     name: str | Source = "cifar10",
     *,
-    batch_size: int = 128,
+    batch_size: int | None = DEFAULT_BATCH,
     augment: Augment = "standard",
-    validation: float = 0.1,
+    validation: float = VALIDATION,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
     limit: int | None = None,
@@ -146,7 +149,8 @@ def load(
             Datasets, "folder:PATH" for your own images, or a source: `kcnn.data.Digits`,
             `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
             two, or `kcnn.data.source(name, image_size=(height, width))`.
-        batch_size: Number of images in a batch.
+        batch_size: Number of images in a batch; None for 128, or all training images if there are
+            fewer.
         augment: One of `kcnn.data.AUGMENTATIONS`; a function of your own, or its place as
             "module:function"; or a list of functions, places and `kcnn.data.OPERATIONS`, which
             follow each other: ("strong", "cutout"). A function is called with uint8 images
@@ -156,7 +160,8 @@ def load(
             whose loss is CategoricalCrossentropy; in a list they come last. A source whose
             `mirror` is False, such as digits, is never mirrored.
         validation: Share of the training images that become the validation set, above 0 and below
-            0.5, the same share of every class.
+            0.5, the same share of every class. A source with validation images of its own, such as
+            a folder with `val/`, takes the default only.
         seed: Decides the validation set, the order and every random change.
         data_dir: Where TensorFlow Datasets keeps its sets; None means the environment variable
             TFDS_DATA_DIR, else ~/tensorflow_datasets.
@@ -175,7 +180,8 @@ def load(
     >>> images.shape, images.dtype, labels.shape
     (TensorShape([32, 32, 32, 3]), tf.uint8, TensorShape([32]))
     """
-    check_batch_size(batch_size)
+    if batch_size is not None:
+        check_batch_size(batch_size)
     check_arguments(validation=validation, seed=seed, limit=limit)
     origin = name if isinstance(name, Source) else source(name)
     change = augmentation(augment, mirror=origin.mirror)  # raises before anything is read
@@ -183,9 +189,10 @@ def load(
     if isinstance(opened.train, labelled.LabelledImages):
         check_pixels("train", opened.train.images)
     parts = split(opened, validation, seed, limit)
+    batch_size = min(DEFAULT_BATCH, len(parts[0])) if batch_size is None else batch_size
     check_batch_size(batch_size, len(parts[0]))
     held = sum(part.num_bytes for part in parts) <= labelled.RAM_LIMIT
-    train, held_out, test = (as_examples(part.decoded() if held else part) for part in parts)
+    train, held_out, test = map(as_examples, read_parts(parts, held=held))
     check_own(augment, train.image_shape, batch_size)
     mix = mixing(augment, len(opened.class_names))
     order = np.random.default_rng(seed).permutation(len(train))

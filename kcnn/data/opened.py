@@ -1,7 +1,8 @@
 """What a source of images must offer, and what it returns."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from kcnn.data.labelled import ImageReader, LabelledImages
@@ -20,21 +21,29 @@ class Opened:
         train: The training examples.
         test: The test examples; None where the source has none of its own.
         class_names: One name a label.
+        validation: The validation examples; None where they are to be cut from `train`.
     """
 
     train: "Part"
     test: "Part | None"
     class_names: tuple[str, ...]
+    validation: "Part | None" = None
 
     @property
     def num_bytes(self) -> int:
         """Size of all images, decoded."""
-        return self.train.num_bytes + (self.test.num_bytes if self.test is not None else 0)
+        parts = (self.train, self.test, self.validation)
+        return sum(part.num_bytes for part in parts if part is not None)
 
     def decoded(self) -> Self:
         """Return the same with every image decoded, as `LabelledImages`."""
-        test = self.test.decoded() if self.test is not None else None
-        return type(self)(self.train.decoded(), test, self.class_names)
+        return self.with_parts(lambda part: part.decoded())
+
+    def with_parts(self, change: "Callable[[Part], Part]") -> Self:
+        """Return the same with each part changed."""
+        parts = (self.train, self.test, self.validation)
+        train, test, validation = (part and change(part) for part in parts)
+        return replace(self, train=train, test=test, validation=validation)
 
 
 @runtime_checkable

@@ -21,28 +21,36 @@ def has_own_size(name: str) -> bool:
     return name == "digits" or name.startswith(ARRAYS_PREFIX)
 
 
-def source(name: str, *, image_size: tuple[int, int] | None = None) -> Source:
+def source(
+    name: str, *, image_size: tuple[int, int] | None = None, skip_damaged: bool = False
+) -> Source:
     """Return the source that a name stands for, with an image size.
 
     Args:
         name: As in `load`.
         image_size: (height, width) that every image is resized to; None keeps their own.
+        skip_damaged: Whether images of a folder that cannot be read are left out.
 
     Raises:
-        ValueError: If a size is given for digits or arrays, which have a fixed one, or `name` is no
-            string.
+        ValueError: If a size is given for digits or arrays, which have a fixed one, damaged images
+            are to be skipped of anything but a folder, or `name` is no string.
 
     >>> source("folder:flowers", image_size=(64, 64))
-    Folder(path='flowers', image_size=(64, 64), mirror=True)
+    Folder(path='flowers', image_size=(64, 64), mirror=True, skip_damaged=False)
     """
     if not isinstance(name, str):
         raise ValueError(f"name must be a string or a source such as Folder. Received: {name!r}.")
+    if skip_damaged and not name.startswith(FOLDER_PREFIX):
+        raise ValueError(
+            f"skip_damaged is for image folders, {FOLDER_PREFIX}PATH: leave it out. "
+            f"Received: {name!r}."
+        )
     if name == "digits":
         if image_size is not None:
             raise ValueError(f"digits are 32 x 32: leave image_size out. Received: {image_size!r}.")
         return Digits()
     if name.startswith(FOLDER_PREFIX):
-        return Folder(name.removeprefix(FOLDER_PREFIX), image_size)
+        return Folder(name.removeprefix(FOLDER_PREFIX), image_size, skip_damaged=skip_damaged)
     if name.startswith(ARRAYS_PREFIX):
         if image_size is not None:
             raise ValueError(f"Arrays have a size: leave image_size out. Received: {image_size!r}.")

@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kcnn.checks import check_count
-from kcnn.data.checks import check_labels
-from kcnn.data.labelled import LabelledImages
+from kcnn.data.classes import check_opened, warn_of_missing
 from kcnn.data.opened import Opened
+from kcnn.errors import Advised
 
 if TYPE_CHECKING:
     from kcnn.data.opened import Part
 
 TEST_FRACTION = 0.2
 """Share of a source without a test set that becomes one. Which images does not depend on a seed."""
+
+VALIDATION = 0.1
+"""Share of the training images that become the validation set, if nothing else is asked for."""
 
 _FIXED_SEED = 0
 
@@ -45,28 +48,41 @@ def split(
 
     Args:
         opened: What a source returned.
-        validation: Share of the training images that becomes the validation set.
+        validation: Share of the training images that becomes the validation set, where the source
+            has none of its own.
         seed: Decides which images these are.
         limit: Keep at most this many training images, before the validation set is taken from
             them, and this many test images. Which ones does not depend on the seed.
 
     Raises:
-        ValueError: If a label is of no class, a set would be empty, or a class would have no
-            training image.
+        ValueError: If a label is of no class, two classes have one name, a set would be empty, a
+            class would have no training image, or `validation` would have no effect.
     """
-    for name, part in {"train": opened.train, "test": opened.test}.items():
-        if part is not None:
-            count = len(part.images if isinstance(part, LabelledImages) else part)
-            check_labels(f"{name} labels", part.labels, count, len(opened.class_names))
-    train, test = opened.train, opened.test
+    check_opened(opened)
+    train, held_out, test = opened.train, opened.validation, opened.test
+    if held_out is not None and validation != VALIDATION:
+        raise Advised(
+            f"The data have {len(held_out)} validation images of their own, so validation="
+            f"{validation} means nothing.",
+            python="Leave it out.",
+            command=f"Leave it out, or --set data.validation={VALIDATION}.",
+        )
     if test is None:
-        test, train = _cut(train, round(TEST_FRACTION * len(train)), _FIXED_SEED)
+        test, train = cut_test(train)
     if limit is not None:
         train, _ = _cut(train, limit, _FIXED_SEED)
         test, _ = _cut(test, limit, _FIXED_SEED)
-    held_out, train = _cut(train, round(validation * len(train)), seed)
+        held_out = held_out and _cut(held_out, limit, _FIXED_SEED)[0]
+    if held_out is None:
+        held_out, train = _cut(train, round(validation * len(train)), seed)
     _check(opened, train, held_out, test, limit)
+    warn_of_missing(opened.class_names, train=train, validation=held_out, test=test)
     return train, held_out, test
+
+
+def cut_test(train: "Part") -> "tuple[Part, Part]":
+    """Return the test images of a source that has none of its own, and the rest."""
+    return _cut(train, round(TEST_FRACTION * len(train)), _FIXED_SEED)
 
 
 def _cut(examples: "Part", count: int, seed: int) -> "tuple[Part, Part]":
@@ -94,7 +110,7 @@ def _check(
         )
 
 
-def check_arguments(*, seed: int, validation: float = 0.1, limit: int | None = None) -> None:
+def check_arguments(*, seed: int, validation: float = VALIDATION, limit: int | None = None) -> None:
     """Raise a ValueError for an argument of `kcnn.data.load` that is out of range."""
     check_count("seed", seed, minimum=0)
     if limit is not None:
@@ -110,7 +126,8 @@ def check_batch_size(batch_size: int, num_train: int | None = None) -> None:
     """Raise a ValueError for a batch size below 1, or larger than the training set."""
     check_count("batch_size", batch_size)
     if num_train is not None and batch_size > num_train:
-        raise ValueError(
-            f"batch_size={batch_size} is larger than the training set of {num_train} images: "
-            f"pass batch_size={num_train} or less."
+        raise Advised(
+            f"batch_size={batch_size} is larger than the training set of {num_train} images:",
+            python=f"pass batch_size={num_train} or less.",
+            command=f"--set data.batch_size={num_train} or less.",
         )

@@ -29,7 +29,7 @@ from kcnn.pipeline.records import (
     report_once,
 )
 from kcnn.pipeline.replace import find_folder, take_place
-from kcnn.pipeline.setup import load
+from kcnn.pipeline.setup import load, with_absolute_data
 from kcnn.pipeline.stages.explain import explained_images
 from kcnn.pipeline.trained import save_base, train_once
 from kcnn.pipeline.variants import with_tta
@@ -75,6 +75,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         ValueError: The recipe cannot be run; nothing has been written then.
         RuntimeError: The data cannot be had, or training diverged.
     """
+    recipe = with_absolute_data(recipe)
     target = RunDir(Path(folder))
     with ExitStack() as held:
         if known := target.path.is_dir():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kcnn.data.catalogue import short
 from kcnn.evaluation import Evaluation
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.plan import stage_files
@@ -111,7 +112,7 @@ def report_once(  # noqa: PLR0913 - all that a report is about
         recipe=name,
         model=recipe.model.name,
         parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
-        dataset=recipe.data.name,
+        dataset=short(recipe.data.name),
         train_images=data.num_train,
         receipts=receipts(variants, evaluations),
         training=training,

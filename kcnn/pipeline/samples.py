@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from kcnn.data import Data, JaxData
+    from kcnn.data import Data, HeldOut, JaxData
 
 
-def images_at(data: "Data | JaxData", places: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+def images_at(
+    data: "Data | HeldOut | JaxData", places: Iterable[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the test images at these places, and their labels.
 
     Args:
@@ -31,7 +33,7 @@ def images_at(data: "Data | JaxData", places: Iterable[int]) -> tuple[np.ndarray
     return np.stack(images), np.stack(labels)
 
 
-def spread_images(data: "Data | JaxData", count: int) -> tuple[np.ndarray, np.ndarray]:
+def spread_images(data: "Data | HeldOut | JaxData", count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return `count` test images at equal distances, or all if there are fewer, and their labels.
 
     The first images would not do: the test set of a folder is sorted by class.

@@ -1,5 +1,6 @@
 """Makes what a recipe begins with: data and model."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,15 @@ import numpy as np
 
 from kcnn import data as data_room
 from kcnn import models
+from kcnn.data.catalogue import absolute
 from kcnn.data.jax_data import JaxData
+from kcnn.data.opened import Source
 from kcnn.data.sources import source
 from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
 from kcnn.pipeline.backend import on_jax
+from kcnn.recipe import Data as DataSection
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
 
@@ -37,7 +41,7 @@ def load_for_tensorflow(recipe: Recipe, data_dir: str | None) -> "Data":
     """Return the recipe's data as `tf.data.Dataset`, for TensorFlow."""
     section = recipe.data
     return data_room.load(
-        source(section.name, image_size=section.image_size),
+        _source(section),
         batch_size=section.batch_size,
         augment=section.augment,
         validation=section.validation,
@@ -51,13 +55,23 @@ def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
     """Return the same images in the same splits as arrays, for JAX."""
     section = recipe.data
     arrays = data_room.load_arrays(
-        source(section.name, image_size=section.image_size),
+        _source(section),
         validation=section.validation,
         seed=recipe.seed,
         limit=section.limit,
         data_dir=data_dir,
     )
     return JaxData(arrays, section.batch_size, section.augment, recipe.seed)
+
+
+def _source(section: DataSection) -> Source:
+    return source(section.name, image_size=section.image_size, skip_damaged=section.skip_damaged)
+
+
+def with_absolute_data(recipe: Recipe) -> Recipe:
+    """Return the recipe with an absolute path to its images, so that a run finds them again."""
+    name = absolute(recipe.data.name)
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, name=name))
 
 
 def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from kcnn.data.catalogue import absolute
 from kcnn.errors import naming
 from kcnn.pipeline.journal import Journal
 from kcnn.recipe import Recipe, from_json, to_json
@@ -61,6 +62,8 @@ def find_unfinished(
 
 def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
     there, here = (_flat(json.loads(to_json(each))) for each in (begun, recipe))
+    for recipes in (there, here):  # one of them may be of before paths were made absolute
+        recipes["data.name"] = absolute(recipes["data.name"])
     if here["train.precision"] == "auto":
         here["train.precision"] = there["train.precision"]
     for key in there | here:

@@ -42,7 +42,7 @@ def read_photographs(paths: Sequence[str | os.PathLike], shape: tuple[int, int, 
     (luma of ITU-R BT.601) for a model of one channel. None depends on the others.
 
     Args:
-        paths: of PNG, JPEG, WebP, GIF or BMP files.
+        paths: of image files of the kinds in `kcnn.data.images.SUFFIXES`.
         shape: (height, width, channels) of the model's images.
 
     Raises:

@@ -33,6 +33,7 @@ class Data:
         validation: The share of the training images that is kept for validation.
         limit: Use only so many training images; None for all.
         image_size: (height, width), needed only where a set's images differ in size.
+        skip_damaged: Whether images of a folder that cannot be read are left out.
     """
 
     name: str = "cifar10"
@@ -41,6 +42,7 @@ class Data:
     validation: Fraction = 0.1
     limit: Count | None = None
     image_size: tuple[Count, Count] | None = None
+    skip_damaged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)

@@ -27,6 +27,12 @@ class VariantAnalysis:
     confused: tuple[ConfusedPair, ...]
     calibration: Calibration
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall of the classes that have images, 0 to 1."""
+        recalls = [each.recall for each in self.classes if each.support]
+        return sum(recalls) / max(len(recalls), 1)
+
 
 @dataclass(frozen=True)
 class Answer:
