@@ -10,6 +10,7 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from kcnn.errors import unknown
+from kcnn.fonts import cover, quiet
 from kcnn.run_dir import atomic
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -85,5 +86,6 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
         ValueError: matplotlib writes no such format; no file has been written then.
     """
     check_suffix(path)  # without a suffix, matplotlib would write to a name of its own
-    with atomic(path) as temporary:
+    cover(figure)
+    with atomic(path) as temporary, quiet():
         figure.savefig(temporary)

@@ -18,6 +18,7 @@ from kcnn.checks import check_count, check_positive
 from kcnn.compress.bridge.training import Training
 from kcnn.compress.child import Child, start_child
 from kcnn.compress.to_keras2 import describe_layers, write_job
+from kcnn.data.checks import check_is_data
 from kcnn.data.jax_data import JaxData
 from kcnn.models.fits import check_fit
 from kcnn.training.loop_tensorflow import has_soft_labels
@@ -61,6 +62,7 @@ def check_budget(epochs: int, learning_rate: float) -> None:
 
 def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") -> None:
     """Raise ValueError unless Keras 2 can rebuild `model`, and it and the teacher fit the data."""
+    check_is_data(data)
     describe_layers(model)  # first: it refuses models that have no single input shape
     check_data(model, data)
     if teacher is not None:
@@ -69,6 +71,7 @@ def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") 
 
 def check_data(model: keras.Model, data: "Data | JaxData") -> None:
     """Raise ValueError if `model` does not fit the data, or they have no whole batch."""
+    check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
         raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
@@ -92,7 +95,12 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
         ValueError: Keras 2 cannot rebuild the model.
         RuntimeError: the data cannot be read, the loss became NaN, or the child process died.
     """
-    specs = cast("tuple[tf.TensorSpec, tf.TensorSpec]", data.train.element_spec)
+    specs = cast("tuple[tf.TensorSpec, ...]", data.train.element_spec)
+    if len(specs) != 2:
+        raise ValueError(
+            "TF-MOT trains on (images, labels) only: pass engine='keras', which takes weights of "
+            f"images too, or leave them out. Received: batches of {len(specs)} parts."
+        )
     training = Training(
         epochs=int(epochs),
         steps_per_epoch=data.steps_per_epoch,

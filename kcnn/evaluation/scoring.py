@@ -1,16 +1,17 @@
 """From a model, a model file or a function, and a data set, to its score."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from kcnn import models
+from kcnn.data.own_batches import class_numbers, read_batches
 from kcnn.evaluation.views import UNSURE, PredictFn, average_unsure, averaged
 
 
@@ -23,15 +24,8 @@ Classifier = keras.Model | PredictFn | str | os.PathLike
 [B, H, W, C] to logits [B, classes]."""
 
 
-class Batches(Protocol):
-    """Batches of images and labels: a `tf.data.Dataset`, or what stands for one without TensorFlow.
-
-    Every element is uint8 images [B, H, W, C] and integer labels [B].
-    """
-
-    def as_numpy_iterator(self) -> Iterator[Any]:
-        """Yield the batches, in order, as NumPy arrays."""
-        ...
+Batches = Any
+"""Batches of images and labels, as `kcnn.data.own_batches.TAKEN` says."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,19 @@ class Evaluation:
     labels: np.ndarray = field(repr=False)
     tta: str = "none"
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean accuracy of the classes that have images, 0 to 1: rare classes count as much."""
+        present = self.confusion.sum(axis=1) > 0
+        return float(np.array(self.per_class)[present].mean())
+
+    @property
+    def f1(self) -> tuple[float, ...]:
+        """The harmonic mean of precision and recall of each class, 0 to 1; 0 without images."""
+        found = 2 * np.diag(self.confusion)
+        counts = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
+        return tuple(np.divide(found, np.maximum(counts, 1)).tolist())
+
 
 def evaluate(
     model: Classifier,
@@ -75,7 +82,9 @@ def evaluate(
     Args:
         model: a Keras model, the path of a `.keras` or `.tflite` file, or any function from
             uint8 images `[batch, height, width, channels]` to logits `[batch, classes]`.
-        dataset: batches of (uint8 images, integer labels), such as `data.test`.
+        dataset: batches of (uint8 images, class numbers or one-hot labels), such as `data.test`: a
+            `tf.data.Dataset`, batched or not, a Keras `PyDataset`, a PyTorch `DataLoader`, or a
+            pair of arrays.
         expected_count: the number of images there must be, such as `data.num_test`; a data set
             that was cut short is an error, not a better score.
         tta: test-time augmentation, one of `kcnn.evaluation.TTA`: the logits are averaged over the
@@ -142,16 +151,16 @@ def answers(
     All of them see the same batches, so a data set that shuffles is no problem.
 
     Raises:
-        ValueError: a label is not among the classes of a predictor.
+        ValueError: the data set is none, or a label is not among the classes of a predictor.
         NotFinite: a RuntimeError: a logit is NaN or infinite.
         RuntimeError: there were no images, or not `expected_count` of them.
     """
     outputs: list[list[np.ndarray]] = [[] for _ in predictors]
     labels: list[np.ndarray] = []
-    for images, truth in dataset.as_numpy_iterator():
+    for images, truth, _ in read_batches(dataset):
         for found, predict in zip(outputs, predictors, strict=True):
             found.append(np.asarray(predict(images), np.float64))
-        labels.append(truth)
+        labels.append(class_numbers(truth))
     count = sum(map(len, labels))
     if not count or count != (expected_count or count):
         raise RuntimeError(f"Scored {count} images, expected {expected_count or 'some'}.")

@@ -40,6 +40,12 @@ def image_batch(images: np.ndarray, model: keras.Model) -> np.ndarray:
     Raises:
         ValueError: the model does not take such images.
     """
+    if hasattr(images, "as_numpy_iterator") or hasattr(images, "steps_per_epoch"):
+        raise ValueError(
+            "An explanation takes an array of images, not a data set: pass images of "
+            "images, labels = next(data.test.as_numpy_iterator()). "
+            f"Received: {type(images).__name__}."
+        )
     images = np.asarray(images)
     images = images[None] if images.ndim == 3 else images
     wanted, shape = image_shape(model), images.shape[1:]

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.checks import check_count
+from kcnn.data.own_batches import TAKEN, read_batches
 
 SMALLEST_COUNT = 10
 _HOW = "Pass training images as data.calibration gives them: uint8, raw pixels 0-255."
@@ -20,8 +21,9 @@ def calibration_images(
     The darkest of all values becomes 0 and the brightest 255.
 
     Args:
-        calibration: batches of images, or of (images, labels), or one array of images; uint8,
-            or floats of the same scale.
+        calibration: batches of images, or of images and labels of any library that
+            `kcnn.data.own_batches` reads, or one array of images; uint8, or floats of the same
+            scale.
         shape: of one image, as the model takes it.
         samples: how many images to take, at least 10. If the data hold fewer, all are returned.
 
@@ -56,14 +58,21 @@ def _batches(calibration: tf.data.Dataset | np.ndarray | None) -> Iterator[np.nd
             "calibration is data.test: ranges measured on test images make their score worthless. "
             f"{_HOW}"
         )
-    elif isinstance(calibration, tf.data.Dataset):
+    elif isinstance(calibration, tf.data.Dataset) and not _has_labels(calibration):
         for element in calibration.as_numpy_iterator():
             yield element[0] if isinstance(element, tuple) else element
-    else:
+    elif calibration is None or hasattr(calibration, "steps_per_epoch"):
         raise ValueError(
-            "calibration must be a tf.data.Dataset of images or (images, labels), or an array of "
-            f"images. Received: {type(calibration).__name__}. {_HOW}"
+            f"calibration must be an array of images, or {TAKEN}. "
+            f"Received: {type(calibration).__name__}. {_HOW}"
         )
+    else:
+        for batch in read_batches(calibration):
+            yield batch.images
+
+
+def _has_labels(dataset: tf.data.Dataset) -> bool:
+    return isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) > 1
 
 
 def _of_the_test_set(dataset: tf.data.Dataset) -> bool:

@@ -87,14 +87,15 @@ def predict(
       green   78.70%
     """
     check_count("top", top)
-    classifier = _opened(model)
+    classifier = open_classifier(model)
     pixels, sources = _pixels(images, classifier)
     probabilities = classifier.probabilities(pixels)
-    names = _names(class_names, classifier.class_names, probabilities.shape[1])
+    names = names_of(class_names, classifier.class_names, probabilities.shape[1])
     return Predictions(pixels, probabilities, names, sources, top)
 
 
-def _opened(model: "keras.Model | TFLiteClassifier | str | os.PathLike") -> _Classifier:
+def open_classifier(model: "keras.Model | TFLiteClassifier | str | os.PathLike") -> _Classifier:
+    """Return a model of any kind, as `predict` takes it."""
     if isinstance(model, str | os.PathLike):
         file = RunDir(Path(model)).model if Path(model).is_dir() else Path(model)
         if Path(model).is_dir():
@@ -187,9 +188,10 @@ def _pixels(images: Any, classifier: _Classifier) -> tuple[np.ndarray, tuple[str
     return pixels, tuple(f"image {index}" for index in range(len(pixels)))
 
 
-def _names(
+def names_of(
     given: Sequence[str] | None, found: tuple[str, ...], num_classes: int
 ) -> tuple[str, ...]:
+    """Return the given names if there is one for each class, else those found, else numbers."""
     if given is None:
         return found if len(found) == num_classes else tuple(map(str, range(num_classes)))
     if isinstance(given, str) or len(given) != num_classes:

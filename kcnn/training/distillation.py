@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from kcnn.data.checks import check_is_data
 from kcnn.models.fits import check_fit
+from kcnn.training.class_weights import class_weights
 from kcnn.training.objective import ALPHA, TEMPERATURE, Objective
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.result import TrainResult
@@ -55,7 +57,8 @@ def distill(
     True
     """
     smoothing = options.pop("label_smoothing", 0.0)
-    objective = Objective(smoothing, temperature=float(temperature), alpha=float(alpha))
+    weights = class_weights(options.pop("class_weight", None), check_is_data(data))
+    objective = Objective(smoothing, float(temperature), float(alpha), weights)
     for called, model in (("student", student), ("teacher", teacher)):
         check_fit(model, data.image_shape, len(data.class_names), called=called)
     checkpoints = checkpoints_in(options.pop("resume", None), options.pop("checkpoint_steps", None))

@@ -8,6 +8,7 @@ import keras
 
 from kcnn.data.jax_augment import augmentation
 from kcnn.data.jax_data import JaxData
+from kcnn.training.class_weights import image_weights
 from kcnn.training.objective import Objective, cross_entropy
 
 Examples = tuple[jax.Array, jax.Array]
@@ -47,11 +48,14 @@ def training_step(
         (state, sums), (images, labels), (order, keys, turned) = carry, examples, draws
         now = order[number]
         batch, targets = augment(images[now], labels[now], keys[number], turned[number])
+        weights = None
+        if objective.class_weights is not None:
+            weights = image_weights(objective.class_weights, targets)
         targets = objective.targets(
             targets, classes, soft_labels=targets.ndim == 2, one_hot=jax.nn.one_hot
         )
         (loss, (accuracy, non_trainable)), gradients = differentiate(
-            state.trainable, state.non_trainable, batch, targets
+            state.trainable, state.non_trainable, batch, targets, weights
         )
         trainable, optimizer = model.optimizer.stateless_apply(
             state.optimizer, gradients, state.trainable
@@ -126,7 +130,11 @@ def _loss(
     """Return the function of variables and a batch -> (loss, (accuracy, non-trainable ones))."""
 
     def loss_of(
-        trainable: list[jax.Array], non_trainable: list[jax.Array], images: Any, targets: Any
+        trainable: list[jax.Array],
+        non_trainable: list[jax.Array],
+        images: Any,
+        targets: Any,
+        weights: Any = None,
     ) -> tuple[jax.Array, tuple[jax.Array, list[jax.Array]]]:
         called: Any = model.stateless_call(
             trainable, non_trainable, images, training=training, return_losses=True
@@ -134,7 +142,7 @@ def _loss(
         logits, non_trainable, penalties = called
         soft = targets.ndim == 2
         ops: Any = keras.ops
-        loss = cross_entropy(keras.losses, probabilities=soft)(targets, logits)
+        loss = cross_entropy(keras.losses, probabilities=soft)(targets, logits, weights)
         if teacher is not None:
             wanted = jax.lax.stop_gradient(teacher(images, training=False))
             distillation = objective.distillation_loss(wanted, logits, ops)

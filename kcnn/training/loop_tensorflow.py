@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kcnn.training.class_weights import image_weights
 from kcnn.training.objective import Objective, cross_entropy
 from kcnn.training.running import Logs, Training
 
@@ -101,7 +102,7 @@ class TensorFlowSteps:
         if model._compile_metrics is None or model._compile_metrics.built:
             return  # by a training that goes back: compiled steps would not know the new ones
         batch: Any = self._with_targets(self._data.train, training=True).element_spec
-        images, targets = batch
+        images, targets, *_ = batch
         if outputs := getattr(model, "outputs", None):
             targets = keras.KerasTensor(targets.shape, targets.dtype.name)
             model._compile_metrics.build(targets, outputs[0])
@@ -112,15 +113,22 @@ class TensorFlowSteps:
         import tensorflow as tf
 
         objective, classes = self._objective, len(self._data.class_names)
-        if not objective.needs_probabilities(soft_labels=self._soft):
+        probabilities = objective.needs_probabilities(soft_labels=self._soft)
+        weighted = training and objective.class_weights is not None
+        if not (probabilities or weighted):
             return dataset
 
         @tf.autograph.experimental.do_not_convert
-        def prepare(images: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+        def prepare(
+            images: "tf.Tensor", labels: "tf.Tensor", *weights: "tf.Tensor"
+        ) -> "tuple[tf.Tensor, ...]":
             if not training:
                 return images, tf.one_hot(labels, classes)
+            if objective.class_weights is not None:
+                own = image_weights(objective.class_weights, labels)
+                weights = (own * weights[0] if weights else own,)
             targets = objective.targets(labels, classes, soft_labels=self._soft, one_hot=tf.one_hot)
-            return images, targets
+            return images, targets, *weights
 
         return dataset.map(prepare)
 

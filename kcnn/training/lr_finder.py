@@ -9,6 +9,7 @@ import numpy as np
 
 from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count
+from kcnn.data.checks import check_is_data
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.training.loop import Training, fit
@@ -84,6 +85,7 @@ def find_learning_rate(
             f"Received: smallest={smallest}, largest={largest}"
         )
     check_count("steps", steps, minimum=_FEWEST_STEPS)
+    check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
     optimizer = make_optimizer(optimizer, smallest)
     if is_scheduled(optimizer):

@@ -38,6 +38,7 @@ class Objective:
         label_smoothing: share of each label that is spread evenly over all classes, in [0, 1).
         temperature: of the teacher's and the student's logits; None without a teacher.
         alpha: share of the teacher in the loss, 0 to 1.
+        class_weights: factor of each class in the training loss; None if all count alike.
 
     Raises:
         ValueError: a number is out of its range.
@@ -49,6 +50,7 @@ class Objective:
     label_smoothing: float = 0.0
     temperature: float | None = None
     alpha: float = 0.0
+    class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""

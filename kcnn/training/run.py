@@ -9,7 +9,9 @@ import keras
 
 from kcnn.callbacks.checkpoints import Checkpoints
 from kcnn.checks import check_count
+from kcnn.data.checks import check_is_data
 from kcnn.training.callback_checks import Callbacks
+from kcnn.training.class_weights import ClassWeight, class_weights
 from kcnn.training.divergence import OnDivergence
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
@@ -31,6 +33,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     optimizer: str | keras.optimizers.Optimizer = "adam",
     learning_rate: float | Schedule = 1e-3,
     label_smoothing: float = 0.0,
+    class_weight: ClassWeight | None = None,
     callbacks: Callbacks | None = None,
     run_dir: str | os.PathLike | None = None,
     resume: str | os.PathLike | None = None,
@@ -61,6 +64,9 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
             own or from `kcnn.training.make_optimizer`, which brings its own learning rate.
         learning_rate: of the named optimizer: a number, or one of `kcnn.training.schedules`.
         label_smoothing: share of each training label that is spread evenly over all classes.
+        class_weight: how much the images of each class count in the training loss: "balanced" for
+            classes that count alike however many images they have, or factors by class number or
+            name, 1 for the rest.
         callbacks: None for `kcnn.callbacks.standard(run_dir)`.
         run_dir: folder for the standard callbacks' checkpoints and `history.csv`.
         resume: folder in which the state of the training is kept after each epoch, and from which
@@ -94,7 +100,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     return run_training(
         model,
         data,
-        Objective(label_smoothing=label_smoothing),
+        Objective(label_smoothing, class_weights=class_weights(class_weight, check_is_data(data))),
         epochs=epochs,
         optimizer=make_optimizer(optimizer, learning_rate),
         callbacks=callbacks,

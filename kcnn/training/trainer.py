@@ -13,6 +13,7 @@ from kcnn.callbacks import EpochLog, standard
 from kcnn.callbacks.checkpoints import Checkpoints
 from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count
+from kcnn.data.checks import check_is_data
 from kcnn.data.jax_data import JaxData
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
@@ -64,6 +65,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     """
     check_policy(on_divergence)
     check_count("epochs", epochs)
+    check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
     if not isinstance(data, JaxData):  # whose arrays were checked when it was made
         data.check_pixels()
@@ -157,6 +159,7 @@ def _settings(
         "label_smoothing": float(objective.label_smoothing),
         "temperature": objective.temperature and float(objective.temperature),
         "alpha": float(objective.alpha),
+        "class_weights": objective.class_weights and list(objective.class_weights),
         "precision": sorted({layer.compute_dtype for layer in model.layers}),
         "num_train": data.num_train,
         "steps_per_epoch": data.steps_per_epoch,

@@ -14,6 +14,7 @@ from kcnn.compress.keep_zeros import keep_zeros
 from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize, training_class_and_options
 from kcnn.compress.qat.tfmot_engine import check_tfmot_layers, train_with_tfmot
 from kcnn.data import Data
+from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
 from kcnn.models.rewrite import call_copy, rewrite
@@ -159,6 +160,7 @@ def _prepare(
     model: keras.Model, data: Data, epochs: int, learning_rate: float, engine: str
 ) -> keras.Model:
     """Check all arguments of `quantize_aware`; return the model that it trains."""
+    check_is_data(data)
     check_budget(epochs, learning_rate)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)

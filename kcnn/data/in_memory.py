@@ -1,0 +1,127 @@
+"""A source of a user's own arrays in RAM."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from kcnn.data.checks import check_labels, number_classes
+from kcnn.data.labelled import LabelledImages
+from kcnn.data.opened import Opened
+from kcnn.data.own_batches import class_numbers
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Arrays as a source for `kcnn.data.load` and `load_arrays`.
+
+    Attributes:
+        opened: The images and labels.
+        mirror: Whether a mirror image still belongs to its class.
+    """
+
+    opened: Opened
+    mirror: bool = True
+
+    def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
+        """Return the images and labels; `data_dir` is ignored."""
+        return self.opened
+
+    @classmethod
+    def of(
+        cls,
+        train: tuple[Any, Any],
+        validation: tuple[Any, Any] | None = None,
+        test: tuple[Any, Any] | None = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        mirror: bool = True,
+    ) -> Self:
+        """Check arrays, and hold them.
+
+        Args:
+            train: Images and labels, as `kcnn.data.from_arrays` takes them.
+            validation: The same for validation; None to cut them from `train`.
+            test: The same for tests; None to cut them from `train`.
+            class_names: One name a class; None for the names in the labels, or the numbers.
+            mirror: Whether a mirror image still belongs to its class.
+
+        Raises:
+            ValueError: If images are not raw pixels, or labels not those of images and classes.
+        """
+        given = {"train": train, "validation": validation, "test": test}
+        pairs = {name: pair for name, pair in given.items() if pair is not None}
+        images = {name: _pixels(name, pair[0]) for name, pair in pairs.items()}
+        shapes = {name: each.shape[1:] for name, each in images.items()}
+        if len(set(shapes.values())) > 1:
+            raise ValueError(f"Images of all parts must have one shape. Received: {shapes}.")
+        labels, named = _numbers({name: np.asarray(pair[1]) for name, pair in pairs.items()})
+        names = tuple(map(str, class_names)) if class_names is not None else named
+        parts = {
+            name: _part(name, images[name], labels[name], len(names) if names else None)
+            for name in pairs
+        }
+        names = names or number_classes({name: part.labels for name, part in parts.items()})
+        opened = Opened(parts["train"], parts.get("test"), names, parts.get("validation"))
+        return cls(opened, mirror)
+
+
+def _pixels(name: str, images: Any) -> np.ndarray:
+    """Return images as uint8 [N, H, W, C]; nothing is cast that would change."""
+    images = np.asarray(images)
+    images = images[..., None] if images.ndim == 3 else images
+    if images.ndim != 4 or not images.size:
+        raise ValueError(
+            f"The {name} images must be an array [N, H, W, C]. Received: shape {images.shape}."
+        )
+    if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
+        raise ValueError(
+            f"The {name} images must have their channels last, [N, H, W, C]: pass "
+            f"images.transpose(0, 2, 3, 1). Received: shape {images.shape}."
+        )
+    if images.dtype == np.uint8:
+        return images
+    low, high = images.min(), images.max()
+    whole = images.dtype.kind in "iu" or (images.dtype.kind == "f" and (images % 1 == 0).all())
+    if not whole or not (0 <= low and high <= 255) or (images.dtype.kind == "f" and high <= 1):
+        raise ValueError(
+            f"The {name} images must be raw pixels, whole numbers of 0 to 255, which networks of "
+            "kcnn scale themselves; batches of other numbers are for kcnn.data.from_dataset. "
+            f"Received: {images.dtype} of {low:g} to {high:g}."
+        )
+    return images.astype(np.uint8)
+
+
+def _numbers(
+    labels: dict[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Return class numbers or what is to be checked as such, and the names that labels were."""
+    labels = {
+        name: each[:, 0] if each.ndim == 2 and each.shape[1] == 1 else each
+        for name, each in labels.items()
+    }
+    if all(each.dtype.kind in "UO" for each in labels.values()):
+        texts = {name: each.astype(str) for name, each in labels.items()}
+        names = np.unique(texts["train"])
+        for name, each in texts.items():
+            if len(strange := np.setdiff1d(each, names)):
+                raise ValueError(
+                    f"The {name} labels have a class that no training image has: {strange[0]!r}."
+                )
+        numbers = {name: np.searchsorted(names, each) for name, each in texts.items()}
+        return numbers, tuple(map(str, names))
+    names = ()
+    widths = {each.shape[1] for each in labels.values() if each.ndim == 2}
+    if widths:
+        labels = {name: class_numbers(each) for name, each in labels.items()}
+        names = tuple(map(str, range(max(widths))))
+    return labels, names
+
+
+def _part(
+    name: str, images: np.ndarray, labels: np.ndarray, num_classes: int | None
+) -> LabelledImages:
+    numbers = check_labels(f"{name} labels", labels, len(images), num_classes)
+    return LabelledImages(images, numbers, tuple(f"image {at}" for at in range(len(images))))
