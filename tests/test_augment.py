@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 from kcnn.data import AUGMENTATIONS
 from kcnn.data.augment import augmentation
 from kcnn.data.operations import BORDER
-from kcnn.data.pixels import adjust_color, centers, crop, cutout, rotate
+from kcnn.data.pixels import adjust_color, centers, crop, cutout, resample, rotate
 
 WINDOWS = 2 * BORDER + 1
 
@@ -101,6 +101,41 @@ def test_color_steps_follow_each_other():
     for step in range(3):
         expected = adjust_color(expected, *(factors[k] if k == step else one for k in range(3)))
     np.testing.assert_allclose(adjust_color(images, *factors), expected, atol=1e-3)
+
+
+def test_resample_agrees_with_scipy():
+    images = noise(3, 20, 30, 3).astype(np.float32)
+    start = np.array([[0, 2.5, 7], [0, 4, -3]], np.float32)
+    seen = np.array([[20, 10, 5], [30, 24.5, 40]], np.float32)
+    received = resample(tf.constant(images), start, seen, fill_mode="NEAREST").numpy()
+    for number, image in enumerate(images):
+        scale = seen[:, number] / [20, 30]
+        offset = start[:, number] + scale / 2 - 0.5
+        expected = scipy.ndimage.affine_transform(
+            image, [*scale, 1], [*offset, 0], order=1, mode="nearest"
+        )
+        np.testing.assert_allclose(received[number], expected, atol=0.05)
+    np.testing.assert_allclose(received[0], images[0], atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["zoom", "resized_crop"])
+def test_zoom_and_resized_crop_stay_within_their_ranges(name):
+    height, width = 48, 64
+    ramps = np.stack(np.meshgrid(np.arange(width), np.arange(height))[::-1] * 2, -1)[..., :3]
+    images = tf.constant(np.repeat(2 * ramps[None] + 60, 400, axis=0).astype(np.uint8))
+    changed = augmentation(name)(images, seed(2), tf.zeros(400, tf.bool)).numpy().astype(float)
+    middle = changed[:, 20:28, 28:36]
+    rows = (middle[:, -1, 4, 0] - middle[:, 0, 4, 0]) / 14  # share of the image that is seen
+    columns = (middle[:, 4, -1, 1] - middle[:, 4, 0, 1]) / 14
+    assert len(np.unique(changed, axis=0)) > 300
+    if name == "zoom":
+        np.testing.assert_allclose(rows, columns, atol=0.15)
+        assert 0.7 < rows.min() < 0.9 and 1.15 < rows.max() < 1.35
+        assert (changed == 0).any()
+    else:
+        assert (changed >= 60).all()  # nothing from outside the image
+        assert rows.max() <= 1.08 and columns.max() <= 1.08
+        assert 0.03 < (rows * columns).min() < 0.2 and (rows * columns).max() > 0.8
 
 
 def test_saturation_leaves_gray_images_alone():

@@ -13,10 +13,14 @@ import tensorflow as tf
 
 from kcnn.data import draws
 from kcnn.data.operations import BORDER, NARROW_BORDER, Augment, Step, chain
-from kcnn.data.pixels import adjust_color, centers, crop, cutout, rotate
+from kcnn.data.pixels import adjust_color, centers, crop, cutout, resample, rotate, size_of
 
 DEGREES = 15.0
 STRENGTH = 0.2
+ZOOM = math.log(1.25)
+SMALLEST_CROP = 0.08
+ASPECT = math.log(4 / 3)
+_MORE = 1_000_003  # no list of operations is as long as to fold it in
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 """(images uint8 [B, H, W, C], seed int64 [2], turned bool [B]) -> images."""
@@ -119,6 +123,32 @@ def _rotate_color(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
     return tf.cast(tf.round(adjust_color(changed, *tf.unstack(factors))), tf.uint8)
 
 
+def _zoom(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    size = tf.constant(size_of(images)[:2], tf.float32)
+    count = tf.shape(images)[:1]
+    factors = draws.floats(count, _more_seeds(draw.seed)[0], -ZOOM, ZOOM)
+    seen = size[:, tf.newaxis] / tf.exp(factors)
+    return _resampled(images, (size[:, tf.newaxis] - seen) / 2, seen, fill_mode="CONSTANT")
+
+
+def _resized_crop(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    size = tf.constant(size_of(images)[:2], tf.float32)[:, tf.newaxis]
+    count = tf.shape(images)[0]
+    _, areas, ratios, places = _more_seeds(draw.seed)
+    area = draws.floats([count], areas, SMALLEST_CROP, 1.0) * tf.reduce_prod(size)
+    ratio = tf.exp(draws.floats([count], ratios, -ASPECT, ASPECT))  # width / height
+    seen = tf.minimum(tf.sqrt(tf.stack([area / ratio, area * ratio])), size)
+    start = draws.floats([2, count], places) * (size - seen)
+    return _resampled(images, start, seen, fill_mode="NEAREST")
+
+
+def _resampled(
+    images: tf.Tensor, start: tf.Tensor, seen: tf.Tensor, *, fill_mode: str
+) -> tf.Tensor:
+    changed = resample(tf.cast(images, tf.float32), start, seen, fill_mode=fill_mode)
+    return tf.cast(tf.round(changed), tf.uint8)
+
+
 def _cutout(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
     return cutout(images, centers(images, _seeds(draw.seed)[4]))
 
@@ -129,6 +159,8 @@ _OPERATIONS: dict[str, Callable[[tf.Tensor, _Draw], tf.Tensor]] = {
     "shift_mirror": _shift_mirror,
     "alternating": _alternating,
     "rotate_color": _rotate_color,
+    "zoom": _zoom,
+    "resized_crop": _resized_crop,
     "cutout": _cutout,
 }
 
@@ -136,6 +168,14 @@ _OPERATIONS: dict[str, Callable[[tf.Tensor, _Draw], tf.Tensor]] = {
 def _seeds(seed: tf.Tensor) -> list[tf.Tensor]:
     """Return the seeds of the window, of who is mirrored, of the angle, the color and the hole."""
     return tf.unstack(draws.split(seed, 5))
+
+
+def _more_seeds(seed: tf.Tensor) -> list[tf.Tensor]:
+    """Return the seeds of the zoom, and of a crop's area, aspect ratio and place.
+
+    They are of a seed of their own: the five of `_seeds` would be others if they were nine.
+    """
+    return tf.unstack(draws.split(draws.fold_in(seed, _MORE), 4))
 
 
 def _window(

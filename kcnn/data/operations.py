@@ -64,6 +64,18 @@ OPERATIONS = {
         "color",
         backends=("tensorflow",),
     ),
+    "zoom": Operation(
+        "each image scaled about its center by a factor of 0.8 to 1.25, on black",
+        "zoom",
+        backends=("tensorflow",),
+    ),
+    "resized_crop": Operation(
+        "a crop of 8 % to 100 % of the image with an aspect ratio of 3/4 to 4/3, in the old size",
+        "crop",
+        "Szegedy et al., Going Deeper with Convolutions (2014), section 6, "
+        "https://arxiv.org/abs/1409.4842",
+        backends=("tensorflow",),
+    ),
     "cutout": Operation(
         "a black square of half the shorter side somewhere in each image",
         "hole",

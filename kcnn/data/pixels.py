@@ -80,6 +80,30 @@ def rotate(images: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
     )
 
 
+def resample(images: tf.Tensor, start: tf.Tensor, seen: tf.Tensor, *, fill_mode: str) -> tf.Tensor:
+    """Return a part of each image in the size of the whole, bilinear.
+
+    Args:
+        images: float32 [B, H, W, C].
+        start: float32 [2, B], where the part begins from above and from the left, in pixels.
+        seen: float32 [2, B], its height and width in pixels.
+        fill_mode: "CONSTANT" for black outside the image, "NEAREST" for its outermost pixels.
+    """
+    height, width, _ = size_of(images)
+    scale = seen / tf.constant([[float(height)], [float(width)]])
+    # The middle of a pixel in the result shows the same place in the image.
+    (top, left), (down, across) = tf.unstack(start + scale / 2 - 0.5), tf.unstack(scale)
+    zero = tf.zeros_like(top)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([across, zero, left, zero, down, top, zero, zero], axis=1),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode=fill_mode,
+    )
+
+
 def adjust_color(
     images: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor, saturation: tf.Tensor
 ) -> tf.Tensor:
