@@ -1,5 +1,6 @@
 """What all pictures have in common: their colors, their axes, and how they are written."""
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as MatplotlibFigure
 
 from kcnn.errors import unknown
 from kcnn.fonts import cover, quiet
@@ -26,6 +27,20 @@ GRAY = "#666666"
 HEAT = "inferno"
 """Matplotlib's color map of heat maps, black where there is none. Its lightness rises evenly, so
 it is readable with any color vision."""
+
+
+class Figure(MatplotlibFigure):
+    """A figure that a notebook shows as a picture, also where pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self)
+
+
+def png_of(figure: MatplotlibFigure) -> bytes:
+    """Return a figure as a PNG."""
+    written = io.BytesIO()
+    figure.savefig(written, format="png", dpi=100)
+    return written.getvalue()
 
 
 def clean_axes(axes: Axes, *, grid: bool = True, legend: bool = False) -> None:
@@ -79,7 +94,7 @@ def check_suffix(path: str | os.PathLike, option: str = "") -> None:
         raise unknown(kind, path.name, (f".{name}" for name in formats))
 
 
-def save_figure(figure: Figure, path: str | os.PathLike) -> None:
+def save_figure(figure: MatplotlibFigure, path: str | os.PathLike) -> None:
     """Write a figure to a picture file; its suffix names the format.
 
     Raises:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kcnn.errors import invalid
 from kcnn.litert import TensorSummary
+from kcnn.notebook import html_facts, html_table
 from kcnn.provenance import sha256, sha256_of_json
 
 FILE = "bundle.json"
@@ -87,6 +88,16 @@ class Manifest:
     created: str
     format: Literal[1] = 1
     digest: str = field(default="", compare=False)
+
+    def _repr_html_(self) -> str:
+        facts = {"classes": self.labels, "golden images": self.golden.count}
+        for name, tensor in (("input", self.input), ("output", self.output)):
+            facts[name] = f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
+        if self.test_accuracy is not None:
+            facts["accuracy"] = f"{self.test_accuracy:.2%} of {self.test_images:,} test images"
+        files = [[name, digest[:12]] for name, digest in self.sha256.items()]
+        table = html_facts(f"{self.name}: a bundle", facts)
+        return table + html_table(["file", "SHA-256"], files)
 
     def save(self, folder: Path) -> None:
         """Write `bundle.json`, with its digest."""

@@ -8,10 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kcnn.bundle.manifest import Manifest
+from kcnn.notebook import html_table
 from kcnn.provenance import timestamp
 from kcnn.run_dir import atomic
 from kcnn.runtimes import RUNTIMES, Runtime
 from kcnn.runtimes.runtime import ROUNDING
+
+HEADER = (
+    *("runtime", "golden answers", "accuracy", "same class as LiteRT", "same class as Keras"),
+    *("largest difference", "ms/image", "arena bytes"),
+)
+"""The columns of a verification's table."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,25 @@ class Result:
     milliseconds_per_image: float | None = None
     arena_bytes: int | None = None
 
+    def row(self, golden: int) -> tuple[str, ...]:
+        """Return the cells of `HEADER`, for a bundle of so many golden images."""
+
+        def share(value: float | None) -> str:
+            return "" if value is None else f"{value:.2%}"
+
+        if self.golden_equal is None:
+            return (self.title, *[""] * (len(HEADER) - 1))
+        return (
+            self.title,
+            f"{self.golden_equal} of {golden}",
+            share(self.accuracy),
+            share(self.agreement),
+            share(self.float_agreement),
+            str(max(self.golden_difference or 0, self.difference or 0)),
+            f"{self.milliseconds_per_image:.3f}",
+            f"{self.arena_bytes:,}" if self.arena_bytes else "",
+        )
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -86,6 +112,13 @@ class Verification:
         if all(result.skipped is not None for result in self.results):
             lines.append("No runtime ran the bundle.")
         return lines
+
+    def _repr_html_(self) -> str:
+        golden = self.manifest.golden.count
+        rows = [each.row(golden) for each in self.results if each.golden_equal is not None]
+        skipped = [f"skipped {each.title}: {each.skipped}" for each in self.results if each.skipped]
+        note = " ".join([*self.failures, *skipped])
+        return html_table(HEADER, rows, title=f"{self.manifest.name}: verified", note=note)
 
     def save(self, path: str | os.PathLike, *, data: str | None = None) -> None:
         """Write the results on this machine as JSON, whole or not at all.

@@ -14,6 +14,7 @@ from kcnn.errors import one_line
 from kcnn.evaluation import predictor
 from kcnn.litert import summarize
 from kcnn.litert.loaded import check_classifier
+from kcnn.progress import Progress
 from kcnn.runtimes import RUNTIMES, Run, Runtime, find_runtime
 from kcnn.runtimes.runtime import TIMEOUT
 
@@ -65,7 +66,10 @@ def verify(
     shown = golden if images is None else np.concatenate([golden, images])
     needed = [find_runtime(each.held_to) for each in chosen if each.held_to is not None]
     known = {each.name: each for each in (*needed, *chosen)}
-    runs = {name: _run(folder, manifest, each, shown, timeout) for name, each in known.items()}
+    progress, runs = Progress("running the bundle", len(known)), {}
+    for name, each in known.items():
+        runs[name] = _run(folder, manifest, each, shown, timeout)
+        progress.add()
     by_source = None if images is None else _predicted_by_source(folder, manifest, images)
     compared = _Compared(answers, labels, runs, by_source)
     return Verification(

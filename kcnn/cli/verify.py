@@ -86,15 +86,14 @@ def _test_images(loaded: "Data | HeldOut", count: int | None) -> tuple["np.ndarr
 
 
 def _print(results: tuple["Result", ...], golden: int) -> None:
+    from kcnn.bundle.result import HEADER
+
     table = Table(box=None)
-    for index, name in enumerate(
-        ("runtime", "golden answers", "accuracy", "same class as LiteRT")
-        + ("same class as Keras", "largest difference", "ms/image", "arena bytes")
-    ):
+    for index, name in enumerate(HEADER):
         table.add_column(name, justify="right" if index else "left")
     for result in results:
         if result.golden_equal is not None:
-            table.add_row(*_row(result, golden))
+            table.add_row(*result.row(golden))
     print_wide(table)
     for result in results:
         if result.skipped is not None:
@@ -106,20 +105,3 @@ def _print_extra(files: tuple[str, ...]) -> None:
     if files:
         more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
         console.print(f"not in bundle.json, so not checked: {', '.join(files[:_NAMED])}{more}")
-
-
-def _row(result: "Result", golden: int) -> tuple[str, ...]:
-    def share(value: float | None) -> str:
-        return "" if value is None else f"{value:.2%}"
-
-    largest = max(result.golden_difference or 0, result.difference or 0)
-    return (
-        result.title,
-        f"{result.golden_equal} of {golden}",
-        share(result.accuracy),
-        share(result.agreement),
-        share(result.float_agreement),
-        str(largest),
-        f"{result.milliseconds_per_image:.3f}",
-        f"{result.arena_bytes:,}" if result.arena_bytes else "",
-    )

@@ -11,6 +11,7 @@ from kcnn.compress.finetune import check_budget, check_models, finetune
 from kcnn.compress.kernels import kernels, select_kernels, zero_fractions
 from kcnn.compress.to_keras2 import copy_with_weights
 from kcnn.data import Data
+from kcnn.notebook import html_facts, html_table
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class ClusterResult:
     history: dict[str, list[float]]
     epochs: int
     seconds: float
+
+    def _repr_html_(self) -> str:
+        facts = {"epochs": self.epochs, "seconds": round(self.seconds, 1)}
+        table = html_facts(f"{self.model.name}, clustered", facts)
+        return table + html_table(["layer", "values"], self.clusters.items())
 
 
 def cluster(

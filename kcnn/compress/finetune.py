@@ -21,6 +21,7 @@ from kcnn.compress.to_keras2 import describe_layers, write_job
 from kcnn.data.checks import check_is_data
 from kcnn.data.jax_data import JaxData
 from kcnn.models.fits import check_fit
+from kcnn.progress import Progress
 from kcnn.training.loop_tensorflow import has_soft_labels
 from kcnn.training.objective import ALPHA, TEMPERATURE
 
@@ -137,13 +138,16 @@ def _train(
         )
     history: dict[str, list[float]] = {}
     for epoch in range(1, training.epochs + 1):
+        title = f"{job}: epoch {epoch}/{training.epochs}"
+        progress = Progress(title, training.steps_per_epoch)
         for batch in islice(batches, training.steps_per_epoch):
             child.send(*batch)
+            progress.add()
         report = child.receive()
         for key, value in report.items():
             history.setdefault(key, []).append(value)
-        progress = ", ".join(f"{key} {value:.4f}" for key, value in report.items())
-        logger.info("%s epoch %d/%d: %s", job, epoch, training.epochs, progress)
+        reached = ", ".join(f"{key} {value:.4f}" for key, value in report.items())
+        logger.info("%s epoch %d/%d: %s", job, epoch, training.epochs, reached)
         if not math.isfinite(report["loss"]):
             raise RuntimeError(f"The loss became {report['loss']}: use a lower learning_rate.")
     child.receive()  # the result is written

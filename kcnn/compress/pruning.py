@@ -18,6 +18,7 @@ from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
+from kcnn.notebook import html_facts, html_table
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -47,6 +48,13 @@ class PruneResult:
     epochs: int
     seconds: float
     engine: str = "tfmot"
+
+    def _repr_html_(self) -> str:
+        facts = {"zeros in all kernels": f"{self.sparsity:.1%}", "engine": self.engine}
+        facts |= {"epochs": self.epochs, "seconds": round(self.seconds, 1)}
+        layers = [[name, f"{share:.1%}"] for name, share in self.layer_sparsity.items()]
+        table = html_facts(f"{self.model.name}, pruned", facts)
+        return table + html_table(["layer", "zeros"], layers)
 
 
 def prune(  # noqa: PLR0913 - what to prune, and a training

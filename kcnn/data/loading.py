@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -25,6 +26,9 @@ DEFAULT_BATCH = 128
 
 logger = logging.getLogger("kcnn")
 
+# `fit` warns of its own default whenever it gets a `tf.data.Dataset`, as `Data.train` is one.
+warnings.filterwarnings("ignore", message="`shuffle=True` was passed, but will be ignored")
+
 
 @dataclass(frozen=True)
 class Data:
@@ -32,8 +36,7 @@ class Data:
 
     Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]). With "mixup" or
     "cutmix", `train` has soft labels instead, float32 [B, classes]: the share of each class in the
-    image. Pass shuffle=False to Keras's `fit`, which cannot shuffle a `tf.data.Dataset` and warns
-    that it does not.
+    image.
 
     Attributes:
         train: One epoch, shuffled and augmented, with a fresh order and fresh random changes each

@@ -13,6 +13,8 @@ from sklearn.metrics import confusion_matrix
 from kcnn import models
 from kcnn.data.own_batches import class_numbers, read_batches
 from kcnn.evaluation.views import UNSURE, PredictFn, average_unsure, averaged
+from kcnn.notebook import html_table
+from kcnn.progress import Progress
 
 
 class NotFinite(RuntimeError):
@@ -68,6 +70,20 @@ class Evaluation:
         found = 2 * np.diag(self.confusion)
         counts = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
         return tuple(np.divide(found, np.maximum(counts, 1)).tolist())
+
+    def _repr_html_(self) -> str:
+        score = [[f"{self.accuracy:.2%}", f"{self.top5_accuracy:.2%}", self.loss, self.count]]
+        counts = self.confusion.sum(axis=1)
+        rows = [
+            [str(index), f"{accuracy:.2%}" if count else "-", f"{f1:.2f}", int(count)]
+            for index, (accuracy, f1, count) in enumerate(
+                zip(self.per_class, self.f1, counts, strict=True)
+            )
+        ]
+        title = "" if self.tta == "none" else f"test-time augmentation: {self.tta}"
+        return html_table(["accuracy", "top-5", "loss", "images"], score, title=title) + html_table(
+            ["class", "accuracy", "F1", "images"], rows
+        )
 
 
 def evaluate(
@@ -157,7 +173,9 @@ def answers(
     """
     outputs: list[list[np.ndarray]] = [[] for _ in predictors]
     labels: list[np.ndarray] = []
+    progress = Progress("scoring images", expected_count)
     for images, truth, _ in read_batches(dataset):
+        progress.add(len(truth))
         for found, predict in zip(outputs, predictors, strict=True):
             found.append(np.asarray(predict(images), np.float64))
         labels.append(class_numbers(truth))

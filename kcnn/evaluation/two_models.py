@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kcnn.evaluation.scoring import Batches, Classifier, answers, predictor
+from kcnn.notebook import html_facts
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Agreement:
     second_accuracy: float
     mean_difference: float
     largest_difference: float
+
+    def _repr_html_(self) -> str:
+        return html_facts("the same class", {**vars(self), "share": f"{self.share:.2%}"})
 
 
 def agreement(

@@ -12,6 +12,7 @@ from kcnn.explain.grad_cam import grad_cam
 from kcnn.explain.heatmaps import Heatmaps
 from kcnn.explain.tflite_cam import tflite_cam
 from kcnn.intervals import Estimate, bootstrap, wilson_interval
+from kcnn.notebook import html_facts
 
 _TOP = 0.2  # the share of the map whose overlap is measured
 
@@ -41,6 +42,9 @@ class Drift:
     shift: Estimate
     changed: Estimate | None
     left_out: int
+
+    def _repr_html_(self) -> str:
+        return html_facts("drift of the heat maps, with 95 % intervals", vars(self))
 
 
 def drift(reference: Explained, *others: Explained, images: np.ndarray) -> tuple[Drift, ...]:

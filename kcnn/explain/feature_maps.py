@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 
 from kcnn.explain.inputs import check_model, image_batch
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.observation import parts
 from kcnn.explain.trace import Call, hooked, recorded
 from kcnn.models.interface import as_declared
-from kcnn.pictures import HEAT, save_figure
+from kcnn.pictures import HEAT, Figure, png_of, save_figure
 
 _COLUMNS = 8
 
@@ -115,6 +115,9 @@ class FeatureMaps(Mapping[str, np.ndarray]):
     ) -> None:
         """Write `plot(image, channels=channels)` to a picture file; its suffix names the format."""
         save_figure(self.plot(image, channels=channels), path)
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self.plot())
 
 
 def feature_maps(

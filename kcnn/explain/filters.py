@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from kcnn.checks import check_count
 from kcnn.color import LUMA
 from kcnn.explain.inputs import check_model
 from kcnn.explain.layers import full_name
 from kcnn.explain.trace import operations
-from kcnn.pictures import save_figure
+from kcnn.pictures import Figure, png_of, save_figure
 
 VERTICAL_EDGE: tuple[tuple[int, ...], ...] = ((1, 0, -1),) * 3
 
@@ -71,6 +70,9 @@ class Filters:
     def save(self, path: str | os.PathLike, *, filters: int = 32, channels: int = 16) -> None:
         """Write `plot` with these numbers to a picture file; its suffix names the format."""
         save_figure(self.plot(filters=filters, channels=channels), path)
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self.plot())
 
     def _pictures(self, filters: int) -> Figure:
         kernels = np.moveaxis(self.kernels[..., :filters], -1, 0)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -85,7 +86,7 @@ def grad_cam(
         num_classes = static_shape(logits(model, images[:1].astype("float32")))[-1]
     wanted = class_indices(class_index, len(images), num_classes)
     place = site(model, calls, spatial_layer(calls, layer))
-    heatmaps = heatmaps_at(place, images, wanted, method)
+    heatmaps = replace(heatmaps_at(place, images, wanted, method), images=images)
     warn_of_empty(heatmaps)
     return heatmaps
 

@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import matplotlib
 import numpy as np
 import tensorflow as tf
 from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from kcnn.explain.methods import METHODS
-from kcnn.pictures import HEAT, save_figure, side_by_side
+from kcnn.pictures import HEAT, Figure, png_of, save_figure, side_by_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +29,7 @@ class Heatmaps:
         score: float32 [N], the model's logit of that class, or the difference of the two logits.
         layer: the name of the layer whose output was explained.
         method: the key of the method in `kcnn.explain.METHODS`.
+        images: those that were explained, which `plot` draws if none are passed; None if unknown.
 
     >>> heatmaps = Heatmaps(
     ...     raw=np.array([[[0.0, 2.0]], [[0.0, 0.0]]], "float32"),
@@ -48,6 +48,7 @@ class Heatmaps:
     score: np.ndarray
     layer: str
     method: str = "gradcam"
+    images: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def is_empty(self) -> np.ndarray:
@@ -89,17 +90,19 @@ class Heatmaps:
         share = np.where(self.is_empty, 0.0, alpha)[:, None, None, None]
         return np.rint(share * colors + (1 - share) * images).astype("uint8")
 
-    def plot(self, images: np.ndarray, titles: Sequence[str] | None = None) -> Figure:
+    def plot(self, images: np.ndarray | None = None, titles: Sequence[str] | None = None) -> Figure:
         """Draw a grid of the images, each beside a copy of itself under its heat map.
 
         Args:
-            images: as `overlay` takes them.
+            images: as `overlay` takes them; those that were explained if not given.
             titles: one per image, for example its true and its predicted class. Defaults to the
                 index and the logit of the explained class.
 
         Raises:
             ValueError: the images or the number of titles do not fit the maps.
         """
+        if images is None:
+            images = self._own_images()
         images = _rgb(images, len(self.raw))
         pairs = side_by_side([images, self.overlay(images)])
         titles = self._titles(titles)
@@ -126,10 +129,24 @@ class Heatmaps:
         return figure
 
     def save(
-        self, path: str | os.PathLike, images: np.ndarray, titles: Sequence[str] | None = None
+        self,
+        path: str | os.PathLike,
+        images: np.ndarray | None = None,
+        titles: Sequence[str] | None = None,
     ) -> None:
         """Write `plot(images, titles)` to a picture file; its suffix names the format."""
         save_figure(self.plot(images, titles), path)
+
+    def _own_images(self) -> np.ndarray:
+        if self.images is None:
+            raise ValueError("These heat maps do not know their images: pass images=.")
+        return self.images
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            return png_of(self.plot())
+        except ValueError:  # no images, or none of 0-255: a notebook then shows the text
+            return None
 
     def _titles(self, titles: Sequence[str] | None) -> list[str]:
         if titles is None:

@@ -8,7 +8,6 @@ from typing import cast
 import keras
 import numpy as np
 import tensorflow as tf
-from matplotlib.figure import Figure
 
 from kcnn.checks import check_count, check_positive
 from kcnn.explain.heads import logits, static_shape
@@ -16,7 +15,7 @@ from kcnn.explain.inputs import check_model
 from kcnn.explain.observation import batch_size
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
 from kcnn.models.interface import image_shape
-from kcnn.pictures import save_figure
+from kcnn.pictures import Figure, png_of, save_figure
 
 _COLUMNS = 5
 _L2 = 30.0  # keeps colors pale where strong ones do not raise the logit
@@ -72,6 +71,9 @@ class Maximized:
     def save(self, path: str | os.PathLike, titles: Sequence[str] | None = None) -> None:
         """Write `plot(titles)` to a picture file; its suffix names the format."""
         save_figure(self.plot(titles), path)
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self.plot())
 
 
 def maximize(

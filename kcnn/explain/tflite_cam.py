@@ -57,6 +57,6 @@ def tflite_cam(
         signed = np.einsum("nhwk,nk->nhw", features, weights) / np.prod(features.shape[1:3])
         parts.append((np.maximum(signed, 0), explained, (logits * target).sum(axis=1)))
     raw, explained, score = map(np.concatenate, zip(*parts, strict=True))
-    heatmaps = Heatmaps(raw.astype(np.float32), explained, score, "feature_map", "cam")
+    heatmaps = Heatmaps(raw.astype(np.float32), explained, score, "feature_map", "cam", images)
     warn_of_empty(heatmaps)
     return heatmaps

@@ -25,6 +25,7 @@ from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
 from kcnn.models.interface import final_activation
+from kcnn.notebook import html_facts
 from kcnn.run_dir import atomic
 
 logger = logging.getLogger("kcnn")
@@ -55,6 +56,15 @@ class ExportResult:
     operators: Mapping[str, int]
     calibration_count: int
     seconds: float
+
+    def _repr_html_(self) -> str:
+        facts = {"quantization": self.quantization, "bytes": self.bytes}
+        facts |= {"gzip bytes": self.gzip_bytes}
+        for name, tensor in (("input", self.input), ("output", self.output)):
+            facts[name] = f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
+        facts["operators"] = ", ".join(f"{n} {name}" for name, n in self.operators.items())
+        facts |= {"calibration images": self.calibration_count, "seconds": round(self.seconds, 1)}
+        return html_facts(str(self.path), facts)
 
 
 def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defaults are for a phone

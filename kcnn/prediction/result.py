@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kcnn.checks import check_count
+from kcnn.notebook import html_picture, html_table
+
+_PICTURES = 20  # in a notebook
 
 
 class Prediction(NamedTuple):
@@ -86,6 +89,20 @@ class Predictions:
             tuple(Prediction(self.class_names[i], float(row[i]), int(i)) for i in likely)
             for row, likely in rows
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                html_picture(image),
+                source,
+                *(f"{each.class_name} {each.probability:.1%}" for each in likely),
+            ]
+            for image, source, likely in zip(
+                self.images[:_PICTURES], self.sources, self.top(), strict=False
+            )
+        ]
+        more = len(self) - len(rows)
+        return html_table((), rows, note=f"and {more:,} more images" if more else "")
 
     def __str__(self) -> str:
         """Return each image's source and, below it, its most likely classes as lines of text."""

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from kcnn.pictures import GRAY, PALETTE, clean_axes, save_figure
+from kcnn.pictures import GRAY, PALETTE, Figure, clean_axes, save_figure
 from kcnn.report.metrics import Calibration
 
 _COUNTS = "#999999"

@@ -7,9 +7,8 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from kcnn.pictures import PALETTE, clean_axes, save_figure
+from kcnn.pictures import PALETTE, Figure, clean_axes, save_figure
 from kcnn.report.comparison_report import ComparisonReport, Outcome
 from kcnn.report.panels import Curve, draw_panel
 

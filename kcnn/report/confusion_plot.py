@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from kcnn.pictures import save_figure
+from kcnn.pictures import Figure, save_figure
 
 _NUMBERED_CLASSES = 20  # above, the counts of a confusion matrix no longer fit their cells
 _NAMED_CLASSES = 120  # above, neither do the class names

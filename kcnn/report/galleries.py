@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 
-from kcnn.pictures import HEAT, save_figure, side_by_side
+from kcnn.pictures import HEAT, Figure, save_figure, side_by_side
 
 _TILE = 1.3  # inches, an image's width
 _LINE = 0.16  # inches, a line of text

@@ -6,10 +6,9 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from kcnn.pictures import GRAY, PALETTE, clean_axes, save_figure
+from kcnn.pictures import GRAY, PALETTE, Figure, clean_axes, save_figure
 from kcnn.report.panels import PANELS, Curve, draw_panel, mark_events
 from kcnn.report.training_events import Event
 

@@ -2,9 +2,7 @@
 
 import os
 
-from matplotlib.figure import Figure
-
-from kcnn.pictures import PALETTE, clean_axes, save_figure
+from kcnn.pictures import PALETTE, Figure, clean_axes, save_figure
 from kcnn.training import LearningRateCurve
 
 _LOSS, _SUGGESTION = PALETTE[:2]

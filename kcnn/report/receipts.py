@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, FiniteFloat, TypeAdapter
 
+from kcnn.notebook import html_table
 from kcnn.provenance import hardware, timestamp, versions
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
@@ -99,6 +100,22 @@ class Report:
     created: str = dataclasses.field(default_factory=timestamp)
     hardware: dict[str, str | int] = dataclasses.field(default_factory=hardware)
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                each.name,
+                f"{each.accuracy:.2%}",
+                f"{each.sparsity:.0%}",
+                each.bytes,
+                each.gzip_bytes,
+                each.ms_per_image,
+            ]
+            for each in self.receipts
+        ]
+        header = ["variant", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image"]
+        note = f"{self.receipts[0].count:,} test images of {self.dataset}"
+        return html_table(header, rows, title=f"{self.recipe}: {self.model}", note=note)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON."""

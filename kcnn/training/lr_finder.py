@@ -12,6 +12,7 @@ from kcnn.checks import check_count
 from kcnn.data.checks import check_is_data
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
+from kcnn.notebook import html_facts
 from kcnn.training.loop import Training, fit
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
@@ -40,6 +41,11 @@ class LearningRateCurve:
     losses: np.ndarray
     smoothed: np.ndarray
     suggestion: float
+
+    def _repr_html_(self) -> str:
+        facts = {"suggestion": self.suggestion, "batches": len(self.rates)}
+        facts |= {"from": float(self.rates[0]), "to": float(self.rates[-1])}
+        return html_facts("learning rate", facts)
 
 
 def find_learning_rate(
@@ -87,7 +93,7 @@ def find_learning_rate(
     check_count("steps", steps, minimum=_FEWEST_STEPS)
     check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
-    optimizer = make_optimizer(optimizer, smallest)
+    optimizer = make_optimizer(optimizer, smallest if isinstance(optimizer, str) else None)
     if is_scheduled(optimizer):
         raise ValueError("The optimizer's learning rate is a schedule: give it a number instead.")
     rates, weights = np.geomspace(smallest, largest, steps), model.get_weights()

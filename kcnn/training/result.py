@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from kcnn.callbacks.state import Rollback
+from kcnn.notebook import html_facts
 from kcnn.training.callback_checks import Callbacks
 from kcnn.training.divergence import ended_in_divergence
 from kcnn.training.running import Training
@@ -39,6 +40,12 @@ class TrainResult:
     def epochs(self) -> int:
         """How many epochs were trained."""
         return len(self.history["loss"])
+
+    def _repr_html_(self) -> str:
+        best = {name: values[self.best_epoch - 1] for name, values in self.history.items()}
+        facts = {"epochs": self.epochs, "best epoch": self.best_epoch, **best}
+        facts |= {"seconds": round(self.seconds, 1), "ended by": self.stop_reason}
+        return html_facts(f"training of {self.model.name}", facts)
 
     def followed_by(self, other: "TrainResult") -> "TrainResult":
         """Return this training and the `other` one of the same model as a single one."""

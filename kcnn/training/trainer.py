@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -18,6 +17,7 @@ from kcnn.data.jax_data import JaxData
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
+from kcnn.progress import writes_lines
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
 from kcnn.training.devices import check_devices
 from kcnn.training.divergence import OnDivergence, TrainingDiverged, check_policy
@@ -72,6 +72,12 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     check_devices(model)
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
+    elif run_dir is not None:
+        raise ValueError(
+            "run_dir is for the standard callbacks, which callbacks takes the place of: pass "
+            f"callbacks=[*kcnn.callbacks.standard({str(run_dir)!r}), ...]. "
+            f"Received: run_dir={str(run_dir)!r}"
+        )
     check_callbacks(callbacks, optimizer)
     check_monitors(callbacks, model)
     if teacher is not None and type(teacher).__module__.startswith("keras."):
@@ -131,7 +137,7 @@ def callback_list(
 
     The progress bar is for terminals and notebooks; readers of the log get a line an epoch instead.
     """
-    lines = logger.isEnabledFor(logging.INFO) and not sys.stdout.isatty()
+    lines = writes_lines()
     return keras.callbacks.CallbackList(
         [*callbacks, *([EpochLog()] if lines else [])],
         add_history=True,

@@ -16,6 +16,7 @@ from kcnn.compress.filters.ranking import select_units_to_remove
 from kcnn.compress.filters.rule import CRITERIA, L1
 from kcnn.errors import unknown
 from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
+from kcnn.notebook import html_table
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,15 @@ class SlimResult:
     before: ModelArithmetic
     after: ModelArithmetic
     kept: dict[str, tuple[int, ...]]
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [name, each.parameters, each.macs]
+            for name, each in (("before", self.before), ("after", self.after))
+        ]
+        layers = [[name, len(left)] for name, left in self.kept.items()]
+        table = html_table(["", "parameters", "MACs"], rows, title=f"{self.model.name}, slim")
+        return table + html_table(["layer", "filters left"], layers)
 
 
 def slim(

@@ -18,6 +18,7 @@ from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
 from kcnn.models.rewrite import call_copy, rewrite
+from kcnn.notebook import html_table
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import cosine
@@ -49,6 +50,16 @@ class QuantizeAwareResult:
     control_history: dict[str, list[float]] | None
     epochs: int
     seconds: float
+
+    def _repr_html_(self) -> str:
+        trained, control = self.history, self.control_history or {}
+        rows = [
+            [name, values[-1], control[name][-1] if control.get(name) else None]
+            for name, values in trained.items()
+        ]
+        note = f"{self.epochs} epochs, {self.seconds:.1f} seconds"
+        header = ["after the last epoch", "trained for int8", "control in floats"]
+        return html_table(header, rows, title=f"{self.model.name}, for int8", note=note)
 
 
 def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults are for a first one

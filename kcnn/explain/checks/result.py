@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from kcnn.explain.checks.deletion_insertion import Curves
 from kcnn.explain.checks.localization import Localization
@@ -13,7 +12,7 @@ from kcnn.explain.checks.randomization import Cascade
 from kcnn.explain.checks.score import Score
 from kcnn.explain.methods import METHODS
 from kcnn.intervals import bootstrap
-from kcnn.pictures import GRAY, PALETTE, clean_axes, save_figure
+from kcnn.pictures import GRAY, PALETTE, Figure, clean_axes, png_of, save_figure
 
 _COLORS = {"own": PALETTE[0], "random": GRAY, "edges": PALETTE[1]}
 _STYLES = {"own": "-", "random": ":", "edges": "--"}
@@ -67,6 +66,9 @@ class Check:
         return "\n".join([f"{self.title}: mean [95 % interval]", *lines])
 
     __str__ = table
+
+    def _repr_png_(self) -> bytes:
+        return png_of(self.plot())
 
     def plot(self) -> Figure:
         """Draw the curves of deletion, insertion and randomization, and the scores of location."""

@@ -1,5 +1,8 @@
 """All tests of one method of explanation on one model."""
 
+from functools import partial
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -13,6 +16,7 @@ from kcnn.explain.grad_cam import grad_cam
 from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.observation import site
 from kcnn.explain.trace import recorded
+from kcnn.progress import Progress
 
 
 def check(
@@ -85,17 +89,18 @@ def check(
         )
     subject = Subject(site(model, calls, heatmaps.layer), method, heatmaps.raw.shape[1:])
     rngs = np.random.default_rng(seed).spawn(4)
-    deletion, insertion = deletion_insertion(subject, images, heatmaps, rngs[0])
-    return Check(
-        method,
-        heatmaps.layer,
-        len(images),
-        deletion,
-        insertion,
-        randomization(subject, images, heatmaps, rngs[1]),
-        planted_patch(subject, images, labels, rngs[2]),
-        mosaic(subject, images, labels, rngs[3]),
+    tests = (
+        partial(deletion_insertion, subject, images, heatmaps, rngs[0]),
+        partial(randomization, subject, images, heatmaps, rngs[1]),
+        partial(planted_patch, subject, images, labels, rngs[2]),
+        partial(mosaic, subject, images, labels, rngs[3]),
     )
+    progress, results = Progress("testing heat maps", len(tests)), list[Any]()
+    for test in tests:
+        results.append(test())
+        progress.add()
+    curves, *others = results
+    return Check(method, heatmaps.layer, len(images), *curves, *others)
 
 
 def _labels(labels: np.ndarray, images: np.ndarray) -> np.ndarray:
