@@ -17,7 +17,15 @@ import json
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.dataclasses import dataclass
 
 from kcnn import recipe as recipes
@@ -31,6 +39,10 @@ def _without_repeats(values: tuple[int, ...]) -> tuple[int, ...]:
     return values
 
 
+# As a recipe's own JSON, also that of earlier versions.
+Variant = Annotated[
+    Recipe, BeforeValidator(recipes.from_values), PlainSerializer(recipes.to_values)
+]
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 Pixels = Annotated[int, Field(ge=0, strict=True)]
 
@@ -52,7 +64,7 @@ class Comparison:
     """
 
     question: Annotated[str, Field(min_length=1)]
-    variants: Annotated[dict[Annotated[str, Field(min_length=1)], Recipe], Field(min_length=2)]
+    variants: Annotated[dict[Annotated[str, Field(min_length=1)], Variant], Field(min_length=2)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_without_repeats)] = (0,)
     shifts: Annotated[tuple[Pixels, ...], AfterValidator(_without_repeats)] = ()
 
@@ -61,6 +73,8 @@ _COMPARISON = TypeAdapter(Comparison)
 _OWN_KEYS = ("seeds", "shifts")
 TRAINING_SECTIONS = ("data", "model", "train", "trained", "transfer", "distill")
 """The sections of a recipe that have an effect in a comparison."""
+_OF_RUNS = ("checkpoint_steps", "loggers", "tensorboard")
+_ONLY_RUNS = "A comparison keeps each training when it is done, and writes results.json alone."
 
 
 def to_json(comparison: Comparison) -> str:
@@ -106,6 +120,8 @@ def override(comparison: Comparison, assignments: Iterable[str]) -> Comparison:
                 f"{key.strip()}: a comparison only trains its recipes, and leaves the section "
                 f"{key.strip().partition('.')[0]!r} out. Received: {assignment!r}"
             )
+        elif key.strip().removeprefix("train.") in _OF_RUNS:
+            raise ValueError(f"{key.strip()} means nothing in a comparison. {_ONLY_RUNS}")
         else:
             shared.append(assignment)
     variants = {}
@@ -116,6 +132,19 @@ def override(comparison: Comparison, assignments: Iterable[str]) -> Comparison:
             raise ValueError(f"{name}: {error}") from None
     values = _COMPARISON.dump_python(dataclasses.replace(comparison, variants=variants))
     return _validated(values | own)
+
+
+def check_variant(recipe: Recipe) -> None:
+    """Refuse a recipe with a setting that a comparison would ignore.
+
+    >>> check_variant(Recipe())
+    """
+    for name in _OF_RUNS:
+        if value := getattr(recipe.train, name):
+            raise ValueError(
+                f"train.{name} means nothing in a comparison. {_ONLY_RUNS} "
+                f"Received: train.{name}={value!r}"
+            )
 
 
 def _is_left_out(key: str) -> bool:

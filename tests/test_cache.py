@@ -135,9 +135,23 @@ def test_a_set_that_was_prepared_anew_is_not_served_from_the_old_arrays(
     before = kept_arrays(prepared)
     shutil.rmtree(prepared)
     monkeypatch.setenv("KCNN_BRIGHTER", "50")
+    tfds.builder(SET, data_dir=prepared).download_and_prepare()
     after = kept_arrays(prepared)
     assert len(decodings) == 1
     np.testing.assert_array_equal(after.test.images, before.test.images + 50)
+
+
+@pytest.mark.parametrize("asked", ["the same folder", "another folder"])
+def test_kept_arrays_are_used_while_the_prepared_set_is_away(
+    kept, prepared, decodings, tmp_path, caplog, asked
+):
+    expected = kept_arrays(prepared)
+    if asked == "the same folder":
+        shutil.rmtree(prepared)
+    folder = prepared if asked == "the same folder" else tmp_path / "empty"
+    assert_same(kept_arrays(folder), expected)
+    assert not decodings and not folder.exists()  # nothing was prepared again
+    assert "is not prepared here: the arrays that were cached are used" in caplog.text
 
 
 @pytest.mark.parametrize("change", ["folder", "version", "tfds", "name"])

@@ -26,7 +26,8 @@ def kcnn(*arguments, cwd, command=(KCNN,)):
         text=True,
         timeout=300,
         # below a file, so that no data set can be there or be put there
-        env={**os.environ, "TFDS_DATA_DIR": f"{KCNN}/nowhere", "COLUMNS": "200"},
+        env=os.environ
+        | {"TFDS_DATA_DIR": f"{KCNN}/nowhere", "KCNN_DATA_CACHE": f"{KCNN}/none", "COLUMNS": "200"},
     )
 
 
@@ -45,9 +46,9 @@ def finished_run(tmp_path_factory):
     """A whole run in seconds, through the recipe file itself."""
     folder = tmp_path_factory.mktemp("work")
     command = (sys.executable, RECIPES / "quickstart.py")
-    result = kcnn("--smoke", "--out", "smoke", cwd=folder, command=command)
+    result = kcnn("--smoke", cwd=folder, command=command)
     assert result.returncode == 0, result.stderr
-    return folder / "smoke", result
+    return folder / "runs" / "smoke" / "quickstart", result
 
 
 def test_a_run_ends_with_the_table_and_the_folder(finished_run):
@@ -56,7 +57,7 @@ def test_a_run_ends_with_the_table_and_the_folder(finished_run):
     lines = result.stdout.splitlines()
     for name in HEADER:
         assert name in result.stdout
-    assert lines[-1] == "Everything is in smoke/"
+    assert lines[-1] == "Everything is in runs/smoke/quickstart/"
     epochs = [line for line in lines if "epoch 1/1" in line]
     assert len(epochs) == 3  # training and two levels of pruning, a line each
 
@@ -228,6 +229,8 @@ def test_the_list_names_what_there_is(tmp_path):
         (("run", "resnet20"), ("--data-dir", "digits")),
         (("run", "quickstart", "--control"), ("no distill section",)),
         (("lr-find", "compare_depth"), ("comparison",)),
+        (("lr-find", "quickstart", "--set", "train.learning_rate=0.1"), ("means nothing",)),
+        (("lr-find", "quickstart", "--set", "prune.epochs=3"), ("prune.epochs means nothing",)),
         (("evaluate", "model.keras", "--data", "digits"), ("no file",)),
         (("evaluate", "text.tflite", "--data", "digits"), ("text.tflite",)),
         (("evaluate", "text.keras", "--data", "digits"), ("text.keras",)),

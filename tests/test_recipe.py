@@ -17,9 +17,11 @@ from kcnn.recipe import (
     Train,
     Transfer,
     from_json,
+    left_out,
     override,
     to_json,
 )
+from kcnn.recipe.dependent import has_effect
 
 
 @pytest.mark.parametrize("name", recipe_files.shipped())
@@ -36,13 +38,22 @@ def test_a_shipped_recipe_survives_json_and_smoke(name):
     "file", sorted((Path(__file__).parents[1] / "saved_models").glob("*/recipe.json"))
 )
 def test_the_recipe_of_an_old_run_means_what_it_meant(file):
-    stored, recipe = json.loads(file.read_text()), json.loads(to_json(from_json(file.read_text())))
+    stored, recipe = json.loads(file.read_text()), from_json(file.read_text())
+    written = json.loads(to_json(recipe.resolved()))
+    train, used = stored.pop("train"), written.pop("train", None)
     for section, values in stored.items():
-        kept = recipe[section]
+        kept = written[section]
         assert kept == values if not isinstance(values, dict) else kept.items() >= values.items()
+    assert (used is None) == bool(recipe.trained)  # nothing was trained there
     # What a file of the first days does not say yet means what was done then.
     first = {"decay": "decoupled", "precision": "float32", "ema": None, "label_smoothing": 0.0}
-    assert recipe["train"].items() >= (first | stored["train"]).items()
+    for field, value in (first | train).items() if used else ():
+        if value is None:
+            assert used.get(field) == {"momentum": 0.9, "nesterov": True}.get(field)
+        elif field in used:
+            assert used[field] == value
+        else:
+            assert not has_effect(field, used)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +73,8 @@ def test_every_schedule_fits_into_a_smoke_run(train):
     assert short.epochs == 1
     stairs = train.schedule in ("step", "multi_step")  # for which a few steps have no room
     assert short.schedule == ("constant" if stairs else train.schedule)
-    assert short.warmup_epochs * train.epochs == pytest.approx(train.warmup_epochs)
+    if train.warmup_epochs:
+        assert short.warmup_epochs * train.epochs == pytest.approx(train.warmup_epochs)
 
 
 def test_an_initializer_is_described_in_the_options():
@@ -116,10 +128,9 @@ def test_overrides_are_typed():
         ("train.optimizer=adan", "train.optimizer must be .*'adam'"),
         ("data.validation=1", "data.validation must be .*below 1"),
         ("train.epochs=true", "train.epochs must be .*integer"),
-        ("train.warmup_epochs=20", "train: warmup_epochs must be less than the 20 epochs"),
+        ("train.warmup_epochs=20", "train: warmup_epochs means nothing with schedule='plateau'"),
         ("prune.sparsities=[0.8, 0.5]", "prune: sparsities must rise"),
         ("train.patience=3.5", "train.patience must be .*integer"),
-        ("train.factor=0.5", "train: factor means nothing with schedule='plateau', only with"),
         ("train.milestones=[3]", "with schedule='plateau', only with 'multi_step'"),
         ("train.schedule=multi_step", r"milestones must be epochs that rise.*Received: \[\]"),
         ("train.schedule=step", "step_epochs must be less than the 20 epochs"),
@@ -138,6 +149,126 @@ def test_a_wrong_override_is_refused_with_its_key(assignment, message):
     with pytest.raises(ValueError, match=message) as caught:
         override(Recipe(), [assignment])
     assert "\n" not in str(caught.value)
+
+
+IDLE = [
+    # (what the recipe has, what is given at its default value, what it is refused with)
+    ([], "train.warmup_epochs=0.0", "schedule='plateau', only with 'cosine'"),
+    ([], "train.step_epochs=30.0", "schedule='plateau', only with 'step'"),
+    ([], "train.milestones=[]", "schedule='plateau', only with 'multi_step'"),
+    (["train.schedule=cosine"], "train.factor=0.1", "schedule='cosine', only with 'step' or"),
+    (["train.schedule=cosine"], "train.patience=10", "schedule='cosine', only with 'plateau'"),
+    (["train.schedule=cosine"], "train.plateau_patience=5", "only with 'plateau'"),
+    (["train.schedule=cosine"], "train.cooldown=0", "only with 'plateau'"),
+    (["train.schedule=cosine"], "train.min_lr=0.0", "only with 'plateau'"),
+    ([], "train.momentum=0.0", "optimizer='adam', only with 'sgd' or"),
+    ([], "train.nesterov=false", "optimizer='adam', only with 'sgd' or"),
+    ([], "train.norm_bias_rate=1.0", "optimizer='adam', only with 'sgd' or"),
+    ([], "train.muon.rate=1.0", "optimizer='adam', only with 'muon'"),
+    ([], "train.muon={}", "optimizer='adam', only with 'muon'"),
+    ([], "train.decay=decoupled", "without weight_decay"),
+    ([], "train.decay_everything=true", "without weight_decay"),
+    ([], "train.lookahead=true", "with schedule='plateau'"),
+    (["train.optimizer=adamw"], "train.decay=decoupled", "optimizer='adamw', only with"),
+    (['transfer={"base": "b"}'], "transfer.head_learning_rate=0.01", "without head_epochs"),
+    (["train={}", "trained=b.keras"], "train.epochs=20", "with trained"),
+    (["train={}", "trained=b.keras"], "train.schedule=plateau", "with trained"),
+]
+
+
+@pytest.mark.parametrize(("others", "idle", "message"), IDLE, ids=[each[1] for each in IDLE])
+def test_a_setting_without_effect_is_refused_also_at_its_default(others, idle, message):
+    key = idle.partition("=")[0].split(".")[1]
+    with pytest.raises(ValueError, match=f"{key} means nothing .*{message}"):
+        override(override(Recipe(), others), [idle])
+
+
+def test_what_a_run_notes_is_what_it_uses():
+    def noted(*assignments):
+        return json.loads(to_json(override(Recipe(), assignments).resolved()))["train"]
+
+    plateau = noted()
+    assert {name: plateau[name] for name in ("patience", "plateau_patience", "factor")} == {
+        "patience": 10,
+        "plateau_patience": 5,
+        "factor": 0.2,
+    }
+    assert not plateau.keys() & {"warmup_epochs", "milestones", "momentum", "muon", "decay"}
+    assert (
+        noted("train.plateau_patience=10", "train.factor=0.1", "train.min_lr=1e-4").items()
+        >= {
+            "patience": 20,
+            "plateau_patience": 10,
+            "factor": 0.1,
+            "min_lr": 1e-4,
+            "cooldown": 0,
+        }.items()
+    )
+    cosine = noted("train.schedule=cosine", "train.optimizer=sgd", "train.momentum=0.0")
+    assert cosine["warmup_epochs"] == 0.0 and not cosine["nesterov"]
+    assert not cosine.keys() & {"patience", "plateau_patience", "factor", "min_lr", "muon"}
+    recipe = override(Recipe(), ["train.plateau_patience=3"]).resolved()
+    assert from_json(to_json(recipe)) == recipe == recipe.resolved()
+    assert "train" not in json.loads(to_json(Recipe(trained="x.keras")))
+
+
+def test_a_plateau_of_a_recipe_reaches_keras():
+    from kcnn.pipeline.training_setup import callbacks_for
+
+    train = Train(factor=0.1, plateau_patience=10, min_lr=1e-4, cooldown=2)
+    stop, plateau = callbacks_for(train, SimpleNamespace(steps_per_epoch=6), None)[-2:]
+    assert (plateau.factor, plateau.patience, plateau.min_lr) == (0.1, 10, 1e-4)
+    assert (plateau.cooldown, stop.patience) == (2, 20)
+    stop, plateau = callbacks_for(Train(), SimpleNamespace(steps_per_epoch=6), None)[-2:]
+    assert (plateau.factor, plateau.patience, stop.patience) == (0.2, 5, 10)
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ({"patience": 5, "plateau_patience": 5}, "plateau_patience must be below patience=5"),
+        ({"min_lr": 1e-3}, "min_lr must be below learning_rate=0.001"),
+    ],
+)
+def test_a_rate_that_would_never_fall_is_refused(train, message):
+    with pytest.raises(ValueError, match=message):
+        Train(**train)
+
+
+def test_another_schedule_leaves_out_what_the_recipes_own_used():
+    recipe = Recipe(
+        train=Train(
+            schedule="cosine",
+            warmup_epochs=2,
+            optimizer="sgd",
+            momentum=0.8,
+            nesterov=False,
+            lookahead=True,
+        )
+    )
+    changed = override(recipe, ["train.schedule=plateau", "train.optimizer=adam"])
+    assert changed.train == Train(schedule="plateau", optimizer="adam")
+    assert left_out(recipe, changed) == {
+        "warmup_epochs": 2.0,
+        "momentum": 0.8,
+        "lookahead": True,
+    }
+    assert override(recipe, ["train.epochs=9"]).train.warmup_epochs == 2
+
+
+def test_the_idle_fields_of_older_files_are_not_taken_for_given():
+    idle = {"factor": 0.1, "step_epochs": 30.0, "milestones": [], "warmup_epochs": 0.0}
+    idle |= {"norm_bias_rate": 1.0, "momentum": None, "decay": "decoupled", "patience": 10}
+    idle |= {"muon": {"rate": 1.0, "momentum": 0.6, "iterations": 5, "normalize": False}}
+    base = {"optimizer": "adam", "precision": "auto"}
+    for schedule, factor in (("plateau", 0.2), ("step", 0.1)):
+        older = {"train": {"schedule": schedule, "epochs": 50} | base | idle}
+        assert from_json(json.dumps(older)).train.resolved().factor == factor
+    newer = {"train": {"schedule": "plateau", "factor": 0.1} | base}
+    assert from_json(json.dumps(newer)).train.resolved().factor == 0.1
+    strange = {"train": {"schedule": "cosine", "factor": 0.3} | base}
+    with pytest.raises(ValueError, match="factor means nothing with schedule='cosine'"):
+        from_json(json.dumps(strange))
 
 
 def test_a_key_of_a_section_that_is_left_out_says_so():

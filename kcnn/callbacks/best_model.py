@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kcnn.callbacks.direction import Mode, direction
 from kcnn.run_dir import atomic
 
 
@@ -18,13 +19,19 @@ class BestModel(keras.callbacks.Callback):
 
     Args:
         path: the `.keras` file.
-        monitor: a loss, which must fall, or an accuracy, which must rise.
+        monitor: the metric.
+        mode: whether it must fall ("min") or rise ("max"); "auto" reads it from the name.
+
+    Raises:
+        ValueError: the name of the metric does not say whether it rises, and `mode` is "auto".
     """
 
-    def __init__(self, path: str | os.PathLike, monitor: str = "val_loss") -> None:
+    def __init__(
+        self, path: str | os.PathLike, monitor: str = "val_loss", mode: Mode = "auto"
+    ) -> None:
         super().__init__()
         self.path, self.monitor = Path(path), monitor
-        self._sign = -1 if monitor.endswith("loss") else 1
+        self._sign = -1 if direction(monitor, mode) == "min" else 1
         self._best: float | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:

@@ -28,7 +28,13 @@ class MonitorGuard(keras.callbacks.Callback):
         """
         logs = logs or {}
         if self.monitor not in logs:
-            raise ValueError(f"monitor={self.monitor!r} is not measured. Known: {', '.join(logs)}.")
+            hint = ""
+            if self.monitor.startswith("val_") and not any(n.startswith("val_") for n in logs):
+                hint = " Pass validation_data to fit, which measures the metrics in val_."
+            raise ValueError(
+                f"monitor={self.monitor!r} is not measured. Known: {', '.join(logs)}.{hint} A "
+                "callback that measures it must come before this one."
+            )
         if not math.isfinite(logs[self.monitor]):
             raise RuntimeError(
                 f"{self.monitor} became {logs[self.monitor]} in epoch {epoch + 1}: training "

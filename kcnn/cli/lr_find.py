@@ -9,6 +9,9 @@ from kcnn.cli.console import console
 from kcnn.cli.shared import Assignments, DataDir, RecipeName, check_new, start_backend
 from kcnn.own_code import importable
 
+# Of the training; the epochs decide whether "auto" measures the precision.
+_USED = ("optimizer", "weight_decay", "decay_everything", "clip_norm", "precision", "epochs")
+
 
 def lr_find(
     recipe: RecipeName,
@@ -23,6 +26,8 @@ def lr_find(
     from kcnn.recipe import override
 
     file = recipe_files.load(recipe)
+    for assignment in assignments or []:
+        _check_effect(assignment.partition("=")[0].strip())
     chosen = override(file.recipe, assignments or [])
     start_backend()
     from kcnn.report.lr_plot import plot_learning_rates
@@ -32,3 +37,16 @@ def lr_find(
     plot_learning_rates(curve, out)
     console.print(f"suggested learning rate: {curve.suggestion:.2g}")
     console.print(f"{out}: the loss of {len(curve.rates)} batches")
+
+
+def _check_effect(key: str) -> None:
+    """Refuse an assignment that the search for a learning rate would ignore."""
+    from kcnn.recipe import DEPENDENT
+
+    section, _, name = key.partition(".")
+    name = name.partition(".")[0]
+    of_optimizer = name in DEPENDENT and DEPENDENT[name].decider == "optimizer"
+    if section in ("data", "model", "seed", "transfer"):
+        return
+    if section != "train" or not (of_optimizer or name in _USED):
+        raise ValueError(f"{key} means nothing to lr-find, which looks for a learning rate alone.")

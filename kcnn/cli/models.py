@@ -12,15 +12,17 @@ from kcnn.cli.console import console
 
 def list_models(
     runs: Annotated[
-        Path, typer.Option(help="The folder of the runs whose accuracies are shown.")
-    ] = Path("saved_models"),
+        Path | None,
+        typer.Option(help="A folder of runs with accuracies; else saved_models and runs."),
+    ] = None,
 ) -> None:
     """Show all networks: parameters, MACs, accuracy, paper."""
     from kcnn.models import FAMILIES
     from kcnn.models.facts import read
     from kcnn.report.best_runs import best_runs
 
-    facts, best = read(), best_runs(runs)
+    folders = [runs] if runs else [Path("saved_models"), Path("runs")]
+    facts, best = read(), best_runs(*folders)
     table = Table(box=None)
     table.add_column("model", no_wrap=True)
     for name in ("parameters", "MACs", "receptive\nfield", "accuracy"):
@@ -42,5 +44,6 @@ def list_models(
         "\nAs built by default, for one image of 32x32 RGB pixels and 10 classes. Parameters\n"
         "include those that do not train; MACs are multiply-accumulates; the receptive\n"
         "field is what one unit of the last feature map sees, also beyond the border.\n"
-        f"Accuracy is that of the best float run in {runs}/ on all CIFAR-10 test images."
+        "Accuracy is that of the best float run in "
+        f"{' or '.join(f'{folder}/' for folder in folders)} on all CIFAR-10 test images."
     )

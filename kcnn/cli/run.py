@@ -1,5 +1,6 @@
 """The command `kcnn run`: all that a recipe or a comparison says."""
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from kcnn.comparison import Comparison
     from kcnn.recipe import Recipe
 
+logger = logging.getLogger("kcnn")
+
 
 def run(  # noqa: PLR0913 - one argument for each flag
     recipe: RecipeName,
     assignments: Assignments = None,
     data_dir: DataDir = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run's folder; saved_models/RECIPE if not given.")
+        Path | None,
+        typer.Option(help="The run's folder; else runs/RECIPE, runs/RECIPE-2, ..."),
     ] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Every stage in seconds: few images, one epoch.")
@@ -46,20 +50,30 @@ def run(  # noqa: PLR0913 - one argument for each flag
     """Run a recipe, or train and compare those of a comparison.
 
     A run trains a model, compresses it, exports it as int8 and explains it, and leaves models,
-    numbers and pictures in a folder. `kcnn list` names the recipes that come with kcnn. The same
-    command goes on with a run that was stopped.
+    numbers and pictures in a folder: runs/RECIPE, runs/RECIPE-2 and so on, and those of --smoke in
+    runs/smoke. `kcnn list` names the recipes that come with kcnn. The same command goes on with a
+    run that was stopped.
     """
     from kcnn import recipe_files
 
     file = recipe_files.load(recipe)
-    folder = out or Path("saved_models") / file.name
-    # The user's own code may lie beside the recipe.
-    with importable(file.path.parent), _stopping_well(folder, overwrite=overwrite):
+    flags = {"control": control, "resume": resume, "deterministic": deterministic}
+    with importable(file.path.parent):  # the user's own code may lie beside the recipe
         changes = [*(assignments or []), *["data.skip_damaged=true"] * skip_damaged]
         content = _changed(file.content, changes, smoke=smoke)
-        flags = {"control": control, "resume": resume, "deterministic": deterministic}
-        _run(content, file.name, folder, data_dir, overwrite, flags)
+        folder = out or _next_folder(content, file.name, smoke, overwrite, flags)
+        with _stopping_well(folder, overwrite=overwrite):
+            _run(content, file.name, folder, data_dir, overwrite, flags)
     console.print(f"\nEverything is in {folder}/")
+
+
+def _next_folder(
+    content: "Recipe | Comparison", name: str, smoke: bool, overwrite: bool, flags: dict[str, bool]
+) -> Path:
+    from kcnn.pipeline.next_folder import next_folder
+
+    asked = {flag: flags[flag] for flag in ("resume", "deterministic")}
+    return next_folder(content, name, smoke=smoke, overwrite=overwrite, **asked)
 
 
 def _run(
@@ -135,6 +149,10 @@ def _changed(
     from kcnn import recipe as recipes
 
     if isinstance(content, recipes.Recipe):
-        return recipes.override(pipeline.smoke(content) if smoke else content, assignments)
-    shortened = pipeline.smoke_comparison(content) if smoke else content
-    return comparison.override(shortened, assignments)
+        shortened = pipeline.smoke(content) if smoke else content
+        changed = recipes.override(shortened, assignments)
+        for field, value in recipes.left_out(shortened, changed).items():
+            logger.info("train.%s=%s of the recipe has no effect: left out", field, value)
+        return changed
+    short = pipeline.smoke_comparison(content) if smoke else content
+    return comparison.override(short, assignments)

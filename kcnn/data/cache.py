@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kcnn.cache_folder import cache_folder
 from kcnn.data import array_file
@@ -28,7 +29,7 @@ def can_decode() -> bool:
 
 @dataclass(frozen=True)
 class SetCache:
-    """The cached arrays of one set, which are used only while its prepared files are the same.
+    """The cached arrays of one set, which are used while its prepared files are the same, or away.
 
     Attributes:
         name: As tfds writes it, with its configuration and version if they were given.
@@ -93,11 +94,30 @@ class SetCache:
         try:
             kept = json.loads(note)
             folder = Path(kept["folder"])
+            if kept["name"] != self.name or kept["image_size"] != _as_json(self.image_size):
+                return False
         except (ValueError, TypeError, KeyError):
             return False  # a file that kcnn did not write
-        if can_decode():
+        if can_decode() and self._is_prepared(kept):
             return note == self.stamp(folder)
-        return not folder.is_dir() or kept["files"] == _files(folder)
+        if folder.is_dir() and kept["files"] != _files(folder):
+            return False
+        where = "is not prepared here" if can_decode() else "cannot be decoded here"
+        logger.info("%s %s: the arrays that were cached are used", self.name, where)
+        return True
+
+    def _is_prepared(self, kept: dict[str, Any]) -> bool:
+        """Return whether any version of the set is where tfds looks for it now."""
+        folder, root = Path(kept["folder"]), Path(kept["root"])
+        try:
+            versions = _root(self.data_dir) / folder.relative_to(root).parent
+        except ValueError:  # it was prepared elsewhere
+            versions = folder.parent
+        return versions.is_dir() and any(each.is_dir() for each in versions.iterdir())
+
+
+def _as_json(image_size: tuple[int, int] | None) -> list[int] | None:
+    return None if image_size is None else list(image_size)
 
 
 def _root(data_dir: str | os.PathLike | None) -> Path:

@@ -15,7 +15,7 @@ class Tfds:
     """An image-classification set of TensorFlow Datasets, downloaded at its first use.
 
     A set that fits into RAM is decoded once. Its arrays are cached (see `kcnn.data.cache`) and read
-    from the cache, without TensorFlow, as long as the prepared files are the same.
+    from the cache, without TensorFlow, as long as the prepared files are the same, or are away.
 
     Catalogue: https://www.tensorflow.org/datasets/catalog/overview#image_classification
 

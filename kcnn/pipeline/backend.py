@@ -45,7 +45,7 @@ def check_backend(recipe: Recipe, *, control: bool) -> None:
             "train.whitening_epochs needs TensorFlow: leave it out (--set "
             f"train.whitening_epochs=none), or {USE_TENSORFLOW}."
         )
-    if recipe.train.tensorboard:
+    if "tensorboard" in recipe.train.all_loggers:
         raise ValueError(f"Keras writes for TensorBoard with TensorFlow only: {USE_TENSORFLOW}.")
 
 

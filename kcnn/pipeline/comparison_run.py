@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
 from kcnn.pipeline.backend import check_tensorflow
+from kcnn.pipeline.comparison_folder import RESULTS, stored_report
 from kcnn.pipeline.comparison_training import check_variant, train_variant
 from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import training_only
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kcnn import recipe as recipes
     from kcnn.data import Data
 
-_RESULTS, _PICTURE, _TABLE = "results.json", "comparison.png", "table.md"
+_PICTURE, _TABLE = "comparison.png", "table.md"
 
 logger = logging.getLogger("kcnn")
 
@@ -83,13 +84,13 @@ def _train_missing(
     if missing:
         for file in (_PICTURE, _TABLE):
             (folder / file).unlink(missing_ok=True)
-    report.save(folder / _RESULTS)
+    report.save(folder / RESULTS)
     for number, (variant, seed) in enumerate(missing, start=1):
         logger.info("%s, seed %d: training %d of %d", variant, seed, number, len(missing))
         outcome = train_variant(comparison, variant, seed, data_dir)
         outcome = dataclasses.replace(outcome, git_commit=commit)
         report = dataclasses.replace(report, outcomes=(*report.outcomes, outcome))
-        report.save(folder / _RESULTS)
+        report.save(folder / RESULTS)
     plot_comparison(report, folder / _PICTURE)
     with atomic(folder / _TABLE) as temporary:
         temporary.write_text(document(report, _PICTURE))
@@ -100,7 +101,7 @@ def _in_one_precision(
     comparison: Comparison, folder: Path, data_dir: str | None, *, overwrite: bool
 ) -> Comparison:
     """Return the comparison with the precision that it was begun with, or that is faster here."""
-    results = folder / _RESULTS
+    results = folder / RESULTS
     begun = reports.load(results).comparison if results.is_file() and not overwrite else None
     return resolve_shared_precision(comparison, data_dir, known=begun)
 
@@ -109,22 +110,12 @@ def _report_so_far(
     comparison: Comparison, name: str, folder: Path, *, overwrite: bool
 ) -> ComparisonReport:
     """Return the folder's report, or an empty one."""
-    results, new = folder / _RESULTS, ComparisonReport(name, comparison)
-    if not results.is_file():
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise ValueError(f"{str(folder)!r} holds something else: name another folder.")
+    new = ComparisonReport(name, comparison)
+    if overwrite and (folder / RESULTS).is_file():
         return new
-    if overwrite:
+    stored = stored_report(comparison, folder)
+    if stored is None:
         return new
-    stored = reports.load(results)
-    known = training_only(stored.comparison)
-    # The wording of the question changes no number, and new seeds keep the results of the others.
-    same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
-    if same != comparison or not set(known.seeds) <= set(comparison.seeds):
-        raise ValueError(
-            f"{str(folder)!r} holds another comparison, or this one before it was changed: pass "
-            "--overwrite (overwrite=True in Python) to begin again, or name another folder."
-        )
     grown = dataclasses.replace(new, outcomes=stored.outcomes)
     return grown if grown.missing() else dataclasses.replace(stored, comparison=comparison)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from kcnn import comparison as comparison_room
 from kcnn.comparison import Comparison
 from kcnn.evaluation import PredictFn, evaluate
 from kcnn.models.files import in_float32
@@ -32,8 +33,10 @@ def check_variant(recipe: Recipe, data: "Data", shifts: Sequence[int]) -> None:
     """Refuse a recipe that cannot be trained, or shifts as large as its images.
 
     Raises:
-        ValueError: The recipe cannot be trained, or a shift is too large.
+        ValueError: The recipe cannot be trained, or has a setting that a comparison would ignore,
+            or a shift is too large.
     """
+    comparison_room.check_variant(recipe)
     training_for(recipe, build(recipe, data), data)
     _callbacks(recipe.train, data, _Clock())
     side = min(data.image_shape[:2])

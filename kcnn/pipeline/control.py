@@ -35,7 +35,7 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
     if report.receipts[-1].name == CONTROL:  # an earlier process of the run added it
         return report
     logger.info("control: the same training without the teacher")
-    section = dataclasses.replace(recipe.train, tensorboard=False)
+    section = dataclasses.replace(recipe.train, tensorboard=False, loggers=())
     alone = dataclasses.replace(recipe, train=section, distill=None)
     prepared = prepare(alone, load(alone, data_dir))
     trained = prepared.training(

@@ -63,11 +63,14 @@ def plan_of(recipe: Recipe) -> list[Planned]:
 
 
 def training_only(comparison: Comparison) -> Comparison:
-    """Return the comparison without all that its recipes say about anything but the training."""
+    """Return the comparison without all that its recipes say about anything but the training.
+
+    Fields of the trainings that were not given have the values that are used.
+    """
     left_out: dict[str, Any] = {stage.name: None for stage in STAGES}
     left_out |= {"own_stages": (), "tta": "none", "seed": Recipe.seed}
     variants = {
-        name: dataclasses.replace(recipe, **left_out)
+        name: dataclasses.replace(recipe, **left_out).resolved()
         for name, recipe in comparison.variants.items()
     }
     return dataclasses.replace(comparison, variants=variants)

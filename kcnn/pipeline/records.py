@@ -43,7 +43,7 @@ def begin(
     journal.save()  # first: from here on, a folder that a kill leaves is that of an unfinished run
     run_dir.start(earlier_files)
     _write(run_dir.labels, "\n".join(class_names) + "\n")
-    _write(run_dir.recipe, to_json(recipe))  # last: with it, a run goes on
+    _write(run_dir.recipe, to_json(recipe.resolved()))  # last: with it, a run goes on
     return journal
 
 

@@ -114,17 +114,29 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
 def pretrained(name: str, *, purpose: str) -> keras.Model:
     """Return the trained model of a run's folder or a `.keras` file, in float32.
 
+    A relative path that is not in the current folder is looked for in the checkout of kcnn, so that
+    recipes which name a published model can be run from any folder.
+
     Raises:
         ValueError: There is none; the message names its purpose.
     """
-    path = Path(name).expanduser()
+    path = _find(Path(name).expanduser())
     file = RunDir(path).model if path.is_dir() else path
     if not file.is_file():
         raise ValueError(
             f"There is no trained model {str(file)!r} to be the {purpose}: train one first, e.g. "
-            f"with `kcnn run resnet20`, or name another run's folder."
+            f"with `kcnn run resnet20 --out {name}`, or name another run's folder."
         )
     return in_float32(models.load(file))  # a checkpoint has the precision of its training
+
+
+def _find(path: Path) -> Path:
+    """Return a path in the current folder, or else in the checkout, where published models are."""
+    published = Path(__file__).resolve().parents[2] / path
+    if path.exists() or not published.exists():
+        return path
+    logger.info("%s: read from %s", path, published)
+    return published
 
 
 def _images(data: "Data | JaxData", count: int) -> np.ndarray:

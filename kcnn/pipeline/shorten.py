@@ -42,7 +42,7 @@ def smoke_comparison(comparison: Comparison) -> Comparison:
 def _in_one_epoch(train: Train) -> Train:
     """Return the training in one epoch, whose few steps leave no room for a rate in stairs."""
     if train.schedule in ("step", "multi_step"):
-        stairs = {"step_epochs": Train.step_epochs, "milestones": (), "factor": Train.factor}
+        stairs = dict.fromkeys(("step_epochs", "milestones", "factor"))
         return dataclasses.replace(train, epochs=1, schedule="constant", **stairs)
-    warmup = train.warmup_epochs / train.epochs
+    warmup = train.warmup_epochs and train.warmup_epochs / train.epochs
     return dataclasses.replace(train, epochs=1, warmup_epochs=warmup)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kcnn import models
+from kcnn.callbacks.loggers import track
 from kcnn.models.files import in_float32
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import Prepared
@@ -24,14 +25,16 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
         return _result(models.load(run_dir.model), facts)
     journal.stop_reason = ""
     try:
-        trained = prepared.training(
-            callbacks=[
-                _StillThere(journal),
-                *callbacks_for(recipe.train, prepared.data, run_dir.path),
-            ],
-            resume=run_dir.state,
-            checkpoint_steps=recipe.train.checkpoint_steps,
-        )
+        with track(recipe.train.all_loggers, run_dir.path) as trackers:
+            trained = prepared.training(
+                callbacks=[
+                    _StillThere(journal),
+                    *callbacks_for(recipe.train, prepared.data, run_dir.path),
+                    *trackers,
+                ],
+                resume=run_dir.state,
+                checkpoint_steps=recipe.train.checkpoint_steps,
+            )
     except (Interrupted, TrainingDiverged) as error:
         journal.note_stop("interrupted" if isinstance(error, Interrupted) else "diverged")
         raise

@@ -17,7 +17,7 @@ from kcnn.callbacks import (
     MonitorGuard,
     standard,
 )
-from kcnn.callbacks.standard import check_tensorboard
+from kcnn.callbacks.loggers import check_installed
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
 from kcnn.pipeline.setup import pretrained
@@ -41,8 +41,8 @@ def training_for(
         ValueError: The recipe cannot be trained.
     """
     section = recipe.train
-    if section.tensorboard:
-        check_tensorboard()
+    for name in section.all_loggers:
+        check_installed(name)
     options = {
         "epochs": section.epochs,
         "optimizer": optimizer_for(section, data),
@@ -81,7 +81,7 @@ def _head_first(
             model,
             data,
             epochs=section.head_epochs,
-            learning_rate=section.head_learning_rate,
+            learning_rate=section.resolved().head_learning_rate,
             callbacks=[LearningRateLog(), MonitorGuard()],
             resume=resume and resume / "head",
             checkpoint_steps=checkpoint_steps,
@@ -102,18 +102,19 @@ def optimizer_at(
     section: Train, learning_rate: float | schedules.Schedule
 ) -> keras.optimizers.Optimizer:
     """Return the recipe's optimizer with another learning rate."""
+    used = section.resolved()
     return make_optimizer(
-        section.optimizer,
+        used.optimizer,
         learning_rate,
-        momentum=section.momentum,
-        nesterov=section.nesterov,
-        weight_decay=section.weight_decay,
-        decay=section.decay,
-        decay_everything=section.decay_everything,
-        norm_bias_rate=section.norm_bias_rate,
-        clip_norm=section.clip_norm,
-        ema=section.ema,
-        muon=Muon(**asdict(section.muon)) if section.optimizer == "muon" else None,
+        momentum=used.momentum,
+        nesterov=used.nesterov,
+        weight_decay=used.weight_decay,
+        decay=used.decay or "decoupled",
+        decay_everything=used.decay_everything,
+        norm_bias_rate=used.norm_bias_rate or 1.0,
+        clip_norm=used.clip_norm,
+        ema=used.ema,
+        muon=used.muon and Muon(**asdict(used.muon)),
     )
 
 
@@ -121,15 +122,14 @@ def callbacks_for(
     section: Train, data: "Data | JaxData", folder: Path | None
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks of the recipe's training, which write to `folder` if there is one."""
-    plateau = section.schedule == "plateau"
-    callbacks = standard(
-        folder,
-        patience=section.patience if plateau else None,
-        plateau=plateau,
-        # Lookahead trains for its slow weights, which the model has after the last step.
-        keep="last" if section.lookahead else "best",
-        tensorboard=section.tensorboard,
-    )
+    used: Any = section.resolved()
+    # Lookahead trains for its slow weights, which the model has after the last step.
+    options: dict[str, Any] = {"keep": "last" if section.lookahead else "best"}
+    options |= {"plateau": False, "patience": None}
+    if section.schedule == "plateau":
+        names = ("patience", "factor", "plateau_patience", "cooldown", "min_lr")
+        options |= {"plateau": True} | {name: getattr(used, name) for name in names}
+    callbacks = standard(folder, tensorboard="tensorboard" in section.all_loggers, **options)
     if folder:  # one file in place of a file an epoch
         best = BestModel(RunDir(folder).best)
         checkpoint = keras.callbacks.ModelCheckpoint
@@ -148,7 +148,8 @@ def _teacher(section: Distill, data: "Data | JaxData") -> keras.Model:
     return teacher
 
 
-def _rate(section: Train, steps_per_epoch: int) -> float | schedules.Schedule:
+def _rate(train: Train, steps_per_epoch: int) -> float | schedules.Schedule:
+    section: Any = train.resolved()  # in which no field that the schedule uses is None
     rate, epochs = section.learning_rate, section.epochs
     match section.schedule:
         case "constant":

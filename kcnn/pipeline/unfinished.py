@@ -1,12 +1,11 @@
 """The unfinished run in a folder that the same recipe goes on with."""
 
-import json
 from typing import Any
 
 from kcnn.data.catalogue import absolute
 from kcnn.errors import naming
 from kcnn.pipeline.journal import Journal
-from kcnn.recipe import Recipe, from_json, to_json
+from kcnn.recipe import Recipe, from_json, to_values
 from kcnn.run_dir import RunDir
 
 
@@ -61,10 +60,10 @@ def find_unfinished(
 
 
 def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
-    there, here = (_flat(json.loads(to_json(each))) for each in (begun, recipe))
+    there, here = (_flat(to_values(each.resolved())) for each in (begun, recipe))
     for recipes in (there, here):  # one of them may be of before paths were made absolute
         recipes["data.name"] = absolute(recipes["data.name"])
-    if here["train.precision"] == "auto":
+    if here.get("train.precision") == "auto" and "train.precision" in there:
         here["train.precision"] = there["train.precision"]
     for key in there | here:
         if there.get(key) != here.get(key):

@@ -9,11 +9,13 @@ command line.
 """
 
 from kcnn.recipe import sections
+from kcnn.recipe.dependent import DEPENDENT
 from kcnn.recipe.inputs import Data, Distill, Model, Transfer
+from kcnn.recipe.muon import Muon
 from kcnn.recipe.sections import *  # noqa: F403  so that a section is named in its own file alone
-from kcnn.recipe.text import from_json, override, to_json
-from kcnn.recipe.train import Muon, Train
+from kcnn.recipe.text import from_json, from_values, left_out, override, to_json, to_values
+from kcnn.recipe.train import Train
 
-__all__ = ["Data", "Distill", "Model", "Muon", "Train", "Transfer"]
-__all__ += ["from_json", "override", "to_json"]
+__all__ = ["DEPENDENT", "Data", "Distill", "Model", "Muon", "Train", "Transfer"]
+__all__ += ["from_json", "from_values", "left_out", "override", "to_json", "to_values"]
 __all__ += sections.__all__

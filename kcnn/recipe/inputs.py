@@ -1,6 +1,7 @@
 """The sections of a recipe that a training begins with: data, network, base and teacher."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -72,13 +73,27 @@ class Transfer:
         base: The folder of a run, or a `.keras` file.
         trainable_from: The base's first layer that trains; None freezes all of it.
         head_epochs: Epochs of the head alone.
-        head_learning_rate: Their learning rate.
+        head_learning_rate: Their learning rate; 0.01 if not given.
     """
 
     base: str
     trainable_from: str | None = None
     head_epochs: Annotated[int, Field(ge=0)] = 0
-    head_learning_rate: Positive = 1e-2
+    head_learning_rate: Positive | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a learning rate of a training that does not take place."""
+        if self.head_learning_rate is not None and not self.head_epochs:
+            raise ValueError(
+                "head_learning_rate means nothing without head_epochs. "
+                f"Received: head_learning_rate={self.head_learning_rate}"
+            )
+
+    def resolved(self) -> "Transfer":
+        """Return the same with the values of all fields that it uses."""
+        if self.head_epochs and self.head_learning_rate is None:
+            return replace(self, head_learning_rate=1e-2)
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)

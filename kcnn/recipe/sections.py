@@ -1,6 +1,7 @@
 """The recipe as a whole, and its sections about the trained model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
@@ -202,6 +203,8 @@ class Recipe:
                 "with trained, nothing is built or trained: leave train, transfer, distill and "
                 "model.options out."
             )
+        if self.trained:  # what a file of an earlier version says of its precision did nothing
+            object.__setattr__(self, "train", Train())
         if self.prune and self.cluster and self.cluster.clusters < 3:
             raise ValueError(
                 "cluster.clusters must be at least 3 with prune, as zero is one of the values. "
@@ -231,3 +234,12 @@ class Recipe:
                 "transfer trains its base in float32: leave train.precision out. "
                 f"Received: train.precision={self.train.precision!r}"
             )
+
+    def resolved(self) -> "Recipe":
+        """Return the same recipe with the values of all fields that it uses, as a run notes them.
+
+        >>> Recipe().resolved().train.patience
+        10
+        """
+        train = self.train if self.trained else self.train.resolved()
+        return replace(self, train=train, transfer=self.transfer and self.transfer.resolved())

@@ -1,20 +1,58 @@
 """Recipes as text: JSON, and the `key=value` assignments of a command line."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from kcnn.errors import invalid, unknown
+from kcnn.recipe.dependent import DEPENDENT, SWITCHES, drop_written, has_effect
+from kcnn.recipe.muon import Muon
 from kcnn.recipe.sections import Recipe
 
 _RECIPE = TypeAdapter(Recipe)
 
 
 def to_json(recipe: Recipe) -> str:
-    """Return the recipe as indented JSON, the content of a run's `recipe.json`."""
-    return json.dumps(_RECIPE.dump_python(recipe, mode="json"), indent=2) + "\n"
+    """Return the recipe as indented JSON, the content of a run's `recipe.json`.
+
+    Fields that have no effect are left out; so is the training of a recipe that does not train.
+    """
+    return json.dumps(to_values(recipe), indent=2) + "\n"
+
+
+def to_values(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as JSON's own types; `to_json` writes them."""
+    values = _RECIPE.dump_python(recipe, mode="json")
+    if recipe.trained:
+        del values["train"]
+    else:
+        values["train"] = {
+            name: value
+            for name, value in values["train"].items()
+            if name not in DEPENDENT or value is not None
+        }
+    if recipe.transfer and recipe.transfer.head_learning_rate is None:
+        del values["transfer"]["head_learning_rate"]
+    return values
+
+
+def from_values(values: Any) -> Any:
+    """Return the values of a recipe's JSON as this version writes them, whatever version did.
+
+    What is no recipe is returned as it is.
+    """
+    if not isinstance(values, dict):
+        return values
+    values = dict(values)
+    if isinstance(values.get("train"), dict):
+        values["train"] = drop_written(values["train"], unused=bool(values.get("trained")))
+    transfer = values.get("transfer")
+    if isinstance(transfer, dict) and transfer.get("head_epochs") == 0:
+        if transfer.get("head_learning_rate") == 0.01:  # which every file had
+            values["transfer"] = transfer | {"head_learning_rate": None}
+    return values
 
 
 def from_json(text: str) -> Recipe:
@@ -32,18 +70,19 @@ def from_json(text: str) -> Recipe:
         raise ValueError(f"Not a recipe: {error}.") from None
     if isinstance(values, dict) and isinstance(values.get("train"), dict):
         values["train"].setdefault("precision", "float32")  # the only one before it was a field
-    return _validated(values)
+    return _validated(from_values(values))
 
 
 def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     """Return the recipe with `section.key=value` assignments applied and checked.
 
     A value is JSON (`5`, `0.1`, `true`, `[0.5, 0.8]`), `none`, or else a plain word.
-    `prune=none` leaves a section out.
+    `prune=none` leaves a section out. With another schedule or optimizer the recipe's own fields
+    that have no effect then are left out too (see `left_out`); one that is assigned is refused.
 
     Raises:
-        ValueError: A key is unknown (the message names the closest one), or a value is of the wrong
-            type or out of its range.
+        ValueError: A key is unknown (the message names the closest one) or has no effect, or a
+            value is of the wrong type or out of its range.
 
     >>> override(Recipe(), ["train.epocs=5"])
     Traceback (most recent call last):
@@ -52,19 +91,57 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     Traceback (most recent call last):
     ValueError: train.epochs must be at least 1. Received: 0
     """
-    values = _RECIPE.dump_python(recipe, mode="json")
+    values, assigned = _RECIPE.dump_python(recipe, mode="json"), []
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ValueError(f"Expected key=value, like train.epochs=5. Received: {assignment!r}")
+        assigned.append(key.strip())
         _assign(values, key.strip(), _value(text.strip()))
-    return _validated(values)
+    _drop_idle(values, assigned)
+    changed = _validated(values)
+    for key in assigned:
+        if changed.trained and key.startswith("train."):
+            raise ValueError(f"{key} means nothing with trained, which leaves the training out.")
+    return changed
+
+
+def left_out(recipe: Recipe, changed: Recipe) -> dict[str, Any]:
+    """Return the fields of the training that `override` has left out, with their values.
+
+    >>> recipe = Recipe(train=Train(schedule="cosine", warmup_epochs=2))
+    >>> left_out(recipe, override(recipe, ["train.schedule=constant"]))
+    {'warmup_epochs': 2.0}
+    """
+    before, after = vars(recipe.train), vars(changed.train)
+    return {
+        field: before[field]
+        for field in (*DEPENDENT, *SWITCHES)
+        if before[field] not in (None, False) and after[field] in (None, False)
+    }
+
+
+def _drop_idle(values: dict[str, Any], assigned: Sequence[str]) -> None:
+    """Leave out the recipe's own fields that the assignments have made idle."""
+    train = values.get("train")
+    if isinstance(train, dict) and "train" not in assigned:
+        for field in (*DEPENDENT, *SWITCHES):
+            given = any(f"{key}.".startswith(f"train.{field}.") for key in assigned)
+            absent = False if field in SWITCHES else None
+            if not (given or has_effect(field, train)):
+                train[field] = absent
+    transfer = values.get("transfer")
+    if "transfer.head_epochs" in assigned and isinstance(transfer, dict):
+        if not transfer.get("head_epochs") and "transfer.head_learning_rate" not in assigned:
+            transfer["head_learning_rate"] = None
 
 
 def _assign(values: dict[str, Any], key: str, value: object) -> None:
     *sections, last = key.split(".")
     node: Any = values
     for section in sections:
+        if section == "muon" and isinstance(node, dict) and node.get("muon", 0) is None:
+            node["muon"] = vars(Muon()).copy()
         node = node.get(section) if isinstance(node, dict) else None
         if node is None and section in values:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The best accuracy of each model among the runs in a folder."""
+"""The best accuracy of each model among the runs in some folders."""
 
 import logging
 from dataclasses import dataclass
@@ -28,20 +28,20 @@ class BestRun:
     run: Path
 
 
-def best_runs(folder: Path, *, dataset: str = "cifar10") -> dict[str, BestRun]:
-    """Return the run of each model with the best float accuracy among the runs in `folder`.
+def best_runs(*folders: Path, dataset: str = "cifar10") -> dict[str, BestRun]:
+    """Return the run of each model with the best float accuracy among the runs in `folders`.
 
     A run counts if its network is the one that the builder makes by default, apart from dropout and
     initial weights, and if it was trained on the whole data set. A run that cannot be read is
     logged and left out.
 
     Args:
-        folder: holds a folder for each run, as `saved_models` does; it need not exist.
+        *folders: hold a folder for each run, as `saved_models` does; they need not exist.
         dataset: only runs on this data set count.
     """
     known = facts.read()
     best: dict[str, BestRun] = {}
-    for file in sorted(folder.glob("*/report.json")):
+    for file in [file for each in folders for file in sorted(each.glob("*/report.json"))]:
         try:
             report = receipts.load(file)
             recipe = from_json(RunDir(file.parent).recipe.read_text(encoding="utf-8"))

@@ -4,8 +4,10 @@ import json
 import shlex
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from kcnn import recipe_files
-from kcnn.recipe import Recipe, override, to_json
+from kcnn.recipe import DEPENDENT, Recipe, override
 from kcnn.report.receipts import CONTROL, Report
 
 _NOT_WORDS = ("none", "true", "false", "null")  # what the command line does not read as text
@@ -25,10 +27,10 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
     """
     try:
         shipped = recipe_files.load(report.recipe).recipe
-        assignments = differences(json.loads(to_json(shipped)), json.loads(to_json(recipe)))
-        if override(shipped, assignments) != recipe:
-            return None
+        assignments = _assignments(shipped, recipe.resolved())
     except ValueError:
+        return None
+    if assignments is None:
         return None
     words = ["kcnn", "run", report.recipe]
     words += [word for assignment in assignments for word in ("--set", assignment)]
@@ -37,6 +39,22 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
     if report.training.get("deterministic"):
         words.append("--deterministic")
     return shlex.join(words)
+
+
+def _assignments(shipped: Recipe, wanted: Recipe) -> list[str] | None:
+    """Return what turns the shipped recipe into the wanted one, None if nothing does."""
+    found = differences(_values(shipped.resolved()), _values(wanted))
+    # Left out with what gave it an effect, or there as it is without being given.
+    for each in [each for each in found if each.split("=")[0].removeprefix("train.") in DEPENDENT]:
+        others = [other for other in found if other != each]
+        if each.endswith("=none") or override(shipped, others).resolved() == wanted:
+            found = others
+    return found if override(shipped, found).resolved() == wanted else None
+
+
+def _values(recipe: Recipe) -> dict[str, Any]:
+    """Return all fields of a recipe, those without effect as None."""
+    return TypeAdapter(Recipe).dump_python(recipe, mode="json")
 
 
 def differences(base: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kcnn.recipe import to_json
+from kcnn.recipe import to_values
 from kcnn.report.embed import Picture, embed_figure
 from kcnn.report.learning_curves import compared_curves_figure
 from kcnn.report.receipts_table import optional_columns
@@ -102,7 +102,7 @@ def _differences(runs: Sequence[RunFiles]) -> dict[str, list[str]]:
 
 def _settings(run: RunFiles) -> dict[str, str]:
     report = run.report
-    recipe = _flat(json.loads(to_json(run.recipe))) if run.recipe else {}
+    recipe = _flat(to_values(run.recipe.resolved())) if run.recipe else {}
     return recipe | {
         "parameters": f"{report.parameters:,}",
         "hardware": hardware_text(report),

@@ -45,7 +45,7 @@ def _end(run: RunFiles, epoch: int) -> Event:
         text = "diverged: the loss exploded, and the model is no better than guessing"
         return Event(epoch, "stopped", text)
     if reason == "early_stopping":
-        patience = f" for {run.recipe.train.patience} epochs" if run.recipe else ""
+        patience = f" for {run.recipe.train.resolved().patience} epochs" if run.recipe else ""
         reason = f"the validation loss was no better{patience}"
     elif reason.isidentifier():  # not the sentence of an earlier version
         reason = f"by the callback {reason}"

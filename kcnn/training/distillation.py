@@ -62,7 +62,7 @@ def distill(
     for called, model in (("student", student), ("teacher", teacher)):
         check_fit(model, data.image_shape, len(data.class_names), called=called)
     checkpoints = checkpoints_in(options.pop("resume", None), options.pop("checkpoint_steps", None))
-    optimizer = make_optimizer(options.pop("optimizer", "adam"), options.pop("learning_rate", 1e-3))
+    optimizer = make_optimizer(options.pop("optimizer", "adam"), options.pop("learning_rate", None))
     return run_training(
         student,
         data,

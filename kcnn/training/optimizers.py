@@ -31,7 +31,7 @@ _NORM_BIAS = r"(^|/)beta(:\d+)?$"
 
 def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of its optimizer
     optimizer: str | keras.optimizers.Optimizer,
-    learning_rate: float | Schedule = 1e-3,
+    learning_rate: float | Schedule | None = None,
     *,
     momentum: float | None = None,
     nesterov: bool | None = None,
@@ -51,7 +51,8 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     Args:
         optimizer: "sgd", "adam", "adamw", "rmsprop", or "muon": SGD whose steps for convolutions
             and hidden dense layers become orthogonal matrices. An optimizer is returned as it is.
-        learning_rate: a number, or one of `kcnn.training.schedules`. Muon suits 0.02 to 0.2.
+        learning_rate: a number, or one of `kcnn.training.schedules`; 1e-3 if not given. Muon suits
+            0.02 to 0.2.
         momentum: of SGD (0.9 if not given) and RMSprop (0).
         nesterov: of SGD (True if not given, and there is momentum) and of Muon's filters.
         weight_decay: 0 for none; `decay` says how it acts.
@@ -81,7 +82,15 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     True
     """
     if not isinstance(optimizer, str):
+        if learning_rate is not None:
+            raise ValueError(
+                f"{type(optimizer).__name__}(...) brings its own learning rate: leave "
+                "learning_rate out, or pass the name of an optimizer. Received: "
+                f"learning_rate={learning_rate!r}"
+            )
         return optimizer
+    if learning_rate is None:
+        learning_rate = 1e-3
     if optimizer not in OPTIMIZERS:
         raise unknown("optimizer", optimizer, OPTIMIZERS)
     if decay not in DECAYS:

@@ -31,7 +31,7 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     *,
     epochs: int,
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    learning_rate: float | Schedule = 1e-3,
+    learning_rate: float | Schedule | None = None,
     label_smoothing: float = 0.0,
     class_weight: ClassWeight | None = None,
     callbacks: Callbacks | None = None,
@@ -62,13 +62,15 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
         epochs: passes over the training images.
         optimizer: a name (`adam`, `adamw`, `muon`, `rmsprop`, `sgd`) or an optimizer, of your
             own or from `kcnn.training.make_optimizer`, which brings its own learning rate.
-        learning_rate: of the named optimizer: a number, or one of `kcnn.training.schedules`.
+        learning_rate: of the named optimizer: a number, or one of `kcnn.training.schedules`; 1e-3
+            if not given.
         label_smoothing: share of each training label that is spread evenly over all classes.
         class_weight: how much the images of each class count in the training loss: "balanced" for
             classes that count alike however many images they have, or factors by class number or
             name, 1 for the rest.
         callbacks: None for `kcnn.callbacks.standard(run_dir)`.
-        run_dir: folder for the standard callbacks' checkpoints and `history.csv`.
+        run_dir: folder for the standard callbacks' checkpoints and `history.csv`; callbacks of your
+            own name theirs.
         resume: folder in which the state of the training is kept after each epoch, and from which
             it goes on if a state is there: on a CPU with TensorFlow's deterministic operations it
             ends with the same bits as without the stop. A finished training is not repeated. A
@@ -82,8 +84,9 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
             epoch whose loss rose a thousandfold above that of guessing counts as diverged, too.
 
     Raises:
-        ValueError: the model does not fit the data, an argument is out of its range,
-            ReduceLROnPlateau meets a schedule, or the state in `resume` is of another training.
+        ValueError: the model does not fit the data, an argument is out of its range or would be
+            ignored, ReduceLROnPlateau meets a schedule, or the state in `resume` is of another
+            training.
         TrainingDiverged: a RuntimeError: the loss, a weight or what a callback monitors became
             NaN or infinite.
         Interrupted: a KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came. The step was finished,

@@ -1,0 +1,53 @@
+"""What of a comparison is in a folder already. Nothing here imports Keras."""
+
+import dataclasses
+from pathlib import Path
+
+from kcnn.comparison import Comparison
+from kcnn.pipeline.plan import training_only
+from kcnn.recipe import Recipe
+from kcnn.report import comparison_report as reports
+from kcnn.report.comparison_report import ComparisonReport
+
+RESULTS = "results.json"
+
+
+def stored_report(comparison: Comparison, folder: Path) -> ComparisonReport | None:
+    """Return the report in a folder that a comparison goes on with, None if there is none.
+
+    Its comparison is the given one, in the precision with which it was begun. Other seeds may have
+    been added.
+
+    Raises:
+        ValueError: The folder holds another comparison, or something else.
+    """
+    results = folder / RESULTS
+    if not results.is_file():
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise ValueError(f"{str(folder)!r} holds something else: name another folder.")
+        return None
+    stored = reports.load(results)
+    known = training_only(stored.comparison)
+    comparison = _in_precision_of(training_only(comparison), known)
+    # The wording of the question changes no number, and new seeds keep the results of the others.
+    same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
+    if same != comparison or not set(known.seeds) <= set(comparison.seeds):
+        raise ValueError(
+            f"{str(folder)!r} holds another comparison, or this one before it was changed: pass "
+            "--overwrite (overwrite=True in Python) to begin again, or name another folder."
+        )
+    return dataclasses.replace(stored, comparison=comparison)
+
+
+def _in_precision_of(comparison: Comparison, begun: Comparison) -> Comparison:
+    """Return the comparison with the precision of one that was begun in place of "auto"."""
+    precision = next(iter(begun.variants.values())).train.precision
+
+    def chosen(recipe: Recipe) -> Recipe:
+        if recipe.train.precision != "auto" or recipe.trained:
+            return recipe
+        train = dataclasses.replace(recipe.train, precision=precision)
+        return dataclasses.replace(recipe, train=train)
+
+    variants = {name: chosen(recipe) for name, recipe in comparison.variants.items()}
+    return dataclasses.replace(comparison, variants=variants)
