@@ -282,7 +282,7 @@ def test_a_run_that_was_killed_while_it_replaced_another_can_begin_again(tmp_pat
         else:
             assert found is None or run_dir.class_names() == ("c", "d")
     assert 5 < moment < 19
-    assert from_json(run_dir.recipe.read_text()) == killed.small()
+    assert from_json(run_dir.recipe.read_text()) == killed.small().resolved()
     assert not (run_dir.path / "model_pruned.keras").exists()
 
 
