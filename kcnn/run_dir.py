@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcnn.errors import naming
+from kcnn.saved_model import check_no_saved_model
 
 # What a run itself may write. Each stage says which files it writes.
 _OWN = (
@@ -134,6 +135,7 @@ class RunDir:
         for file in (self.model, self.best):
             if file.is_file():
                 return file
+        check_no_saved_model(self.path)
         raise ValueError(f"There is no file {str(self.model)!r}.")
 
     def variant(self, suffix: str) -> Path:

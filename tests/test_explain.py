@@ -268,7 +268,7 @@ def channels_first():
         (unbuilt, "not built and so has no weights"),
         (perceptron, "no feature map to explain"),
         (one_pixel_from_the_start, "no feature map to explain"),
-        (two_inputs, "one image input"),
+        (two_inputs, "one input, the images"),
         (channels_first, "'conv' is channels_first"),
         (lambda: keras.Sequential([keras.Input((12, 12, 3)), *stem()]), r"output \[N, classes\]"),
     ],

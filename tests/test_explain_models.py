@@ -292,7 +292,7 @@ def test_one_sigmoid_unit_is_explained_by_its_logit():
     head.kernel.assign(100 * head.kernel)
     expected = signed_cam(model, batch, [0] * 4)
     assert (expected > 0).any()
-    heatmaps = grad_cam(model, batch)
+    heatmaps = grad_cam(model, batch, 1)
     assert_rectified(heatmaps.raw, expected)
     np.testing.assert_allclose(
         heatmaps.score, expected.sum(axis=(1, 2)) + head.bias.numpy(), rtol=1e-4

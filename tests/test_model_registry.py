@@ -122,7 +122,7 @@ def test_variants_take_the_options_of_their_family(family, options):
 def test_arguments_are_listed():
     assert arguments("vgg16") == (
         *("input_shape", "num_classes", "name", "batch_norm", "dropout", "width", "head"),
-        *("activation", "initializer"),
+        *("activation", "initializer", "normalization"),
     )
     assert arguments("mlp")[2:4] == ("units", "depth")
     with pytest.raises(ValueError, match="Unknown model 'vgg_16'. Did you mean 'vgg16'"):

@@ -11,8 +11,9 @@ from PIL import Image
 from small_models import LAYERS, gap_model, images, mean_color_model, snapshot
 
 import kcnn
+from kcnn.answers import UNKNOWN
 from kcnn.export import export_tflite
-from kcnn.models.interface import final_activation
+from kcnn.models.final_activation import final_activation
 from kcnn.prediction import Predictions, predict
 from kcnn.prediction.photographs import shown_size
 
@@ -101,20 +102,21 @@ def test_logits_near_zero_and_in_half_precision_are_squashed():
     assert np.all(predict(model, pixels).probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5))
 
 
-def test_a_single_score_is_squashed_by_the_sigmoid():
+def test_a_single_score_is_squashed_by_the_sigmoid_to_the_second_of_two_classes():
     image = keras.Input((8, 8, 3))
     model = keras.Model(image, LAYERS.Dense(1)(LAYERS.GlobalAveragePooling2D()(image)))
     model.layers[-1].set_weights([np.full((3, 1), 0.01), np.zeros(1)])
     expected = sigmoid(0.01 * PIXELS[:, 0, 0].sum(axis=1, keepdims=True, dtype=float))
-    np.testing.assert_allclose(predict(model, PIXELS).probabilities, expected, rtol=1e-5)
+    found = predict(model, PIXELS, class_names=["no", "yes"]).probabilities
+    np.testing.assert_allclose(found, np.concatenate([1 - expected, expected], axis=1), rtol=1e-5)
 
 
-def test_probabilities_that_no_softmax_of_keras_made_are_refused_by_name():
+def test_probabilities_that_no_softmax_of_keras_made_are_known_by_their_numbers():
     shares = with_layer(LAYERS.Lambda(lambda x: x / keras.ops.sum(x, axis=-1, keepdims=True)))
-    with pytest.raises(ValueError, match="gives probabilities, or their logarithms, from someth"):
-        predict(shares, PIXELS)
-    with pytest.raises(ValueError, match="logarithms, from something else"):
-        predict(subclassed("log_softmax"), PIXELS)
+    expected = LOGITS / LOGITS.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predict(shares, PIXELS).probabilities, expected, rtol=1e-5)
+    found = predict(subclassed("log_softmax"), PIXELS)
+    np.testing.assert_allclose(found.probabilities, softmax(LOGITS), rtol=1e-5)
 
 
 def test_scores_that_are_not_finite_are_refused():
@@ -300,5 +302,5 @@ def test_models_and_folders_that_cannot_be_used_say_why(tmp_path):
 
 def test_the_final_activation_is_that_of_the_graph():
     assert final_activation(kcnn.models.resnet8()) is None
-    assert final_activation(subclassed("softmax")) is None  # it has no graph to see
+    assert final_activation(subclassed("softmax")) == UNKNOWN  # it has no graph to see
     assert final_activation(nested(mean_color_model("softmax"))) == "softmax"

@@ -5,3 +5,4 @@ from .convolution import same_padding as same_padding
 from .network import LayerArithmetic as LayerArithmetic
 from .network import ModelArithmetic as ModelArithmetic
 from .network import model_arithmetic as model_arithmetic
+from .network import model_macs as model_macs

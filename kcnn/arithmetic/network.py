@@ -97,8 +97,10 @@ def model_arithmetic(model: keras.Model) -> ModelArithmetic:
         model: Sequential or functional, built with a full input shape; models within it count.
 
     Raises:
-        ValueError: the model is not a built graph of layers, or the MACs of a layer are not known:
-            because of its class, or because its maps have no fixed size.
+        ValueError: the model is not a built graph of layers, the MACs of a layer are not known
+            because of its class or because its maps have no fixed size, or a layer changes the size
+            of its maps in a way that is not known, such as `Resizing`; `model_macs` does not ask
+            for that.
 
     >>> image = keras.Input((32, 32, 3))
     >>> x = keras.layers.Conv2D(16, 3, padding="same", use_bias=False)(image)
@@ -116,6 +118,20 @@ def model_arithmetic(model: keras.Model) -> ModelArithmetic:
         receptive_field=receptive_field(found),
         layers=_rows(found),
     )
+
+
+def model_macs(model: keras.Model) -> int:
+    """Return the multiply-accumulates of a model for one image, as `model_arithmetic` counts them.
+
+    Use it where the receptive field does not matter.
+
+    Raises:
+        ValueError: the model is not a built graph of layers, or the MACs of a layer are not known.
+
+    >>> model_macs(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1)]))
+    768
+    """
+    return sum(_macs(call) for call in calls(model))
 
 
 def _rows(found: list[Call]) -> tuple[LayerArithmetic, ...]:

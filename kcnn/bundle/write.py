@@ -77,7 +77,7 @@ def write_bundle(
     """
     folder = Path(folder).resolve()
     check_free(folder)
-    _check_channels(model)
+    _check_ends(model)
     if data is not None:
         calibration = data.calibration if calibration is None else calibration
         golden = _first_test_images(data) if golden is None else golden
@@ -109,8 +109,13 @@ def check_free(folder: Path) -> None:
         raise ValueError(f"{str(folder)!r} exists: name a new folder for the bundle.")
 
 
-def _check_channels(model: keras.Model) -> None:
-    (*_, channels), _ = check_model(model)
+def _check_ends(model: keras.Model) -> None:
+    (*_, channels), outputs = check_model(model)
+    if outputs == 1:
+        raise ValueError(
+            "A bundle's code and page read one output a class. Received: a model with a single "
+            "output: give it one for each of its two classes, or export it with kcnn.export_tflite."
+        )
     if channels not in (1, 3):
         raise ValueError(
             "A bundle's code and page read gray and RGB pictures: the model must take 1 or 3 "

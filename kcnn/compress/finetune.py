@@ -20,7 +20,7 @@ from kcnn.compress.child import Child, start_child
 from kcnn.compress.to_keras2 import describe_layers, write_job
 from kcnn.data.checks import check_is_data
 from kcnn.data.jax_data import JaxData
-from kcnn.models.fits import check_fit
+from kcnn.models.fits import check_fit, check_graph
 from kcnn.progress import Progress
 from kcnn.training.loop_tensorflow import has_soft_labels
 from kcnn.training.objective import ALPHA, TEMPERATURE
@@ -64,7 +64,8 @@ def check_budget(epochs: int, learning_rate: float) -> None:
 def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") -> None:
     """Raise ValueError unless Keras 2 can rebuild `model`, and it and the teacher fit the data."""
     check_is_data(data)
-    describe_layers(model)  # first: it refuses models that have no single input shape
+    check_graph(model, "Compression")
+    describe_layers(model)  # before the data: it refuses models that have no single input shape
     check_data(model, data)
     if teacher is not None:
         check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
@@ -73,6 +74,7 @@ def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") 
 def check_data(model: keras.Model, data: "Data | JaxData") -> None:
     """Raise ValueError if `model` does not fit the data, or they have no whole batch."""
     check_is_data(data)
+    check_graph(model, "Compression")
     check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
         raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")

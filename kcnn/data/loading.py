@@ -67,16 +67,10 @@ class Data:
     steps_per_epoch: int
     shuffled: Shuffled | None = field(default=None, compare=False, repr=False)
 
-    def check_pixels(self) -> None:
-        """Log a warning if a `train` of your own yields images of 0..1 or -1..1, not of 0 to 255.
-
-        Only a dataset of floats is looked at: its first batch is read.
-        """
-        spec = cast("Any", self.train.element_spec)
-        own = self.shuffled is None or self.shuffled.train is not self.train
-        if own and isinstance(spec, tuple) and getattr(spec[0], "dtype", tf.uint8).is_floating:
-            for images, *_ in self.train.take(1):
-                check_pixels("train", np.asarray(images))
+    @property
+    def has_own_train(self) -> bool:
+        """Whether `train` is a dataset of your own and not the one that `load` made."""
+        return self.shuffled is None or self.shuffled.train is not self.train
 
     def begin_train_at(self, epoch: int) -> None:
         """Let the next iteration over `train` yield this epoch, and later ones those after it.

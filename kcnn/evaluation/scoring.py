@@ -11,8 +11,12 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from kcnn import models
+from kcnn.answers import UNKNOWN, Logits
 from kcnn.data.own_batches import class_numbers, read_batches
 from kcnn.evaluation.views import UNSURE, PredictFn, average_unsure, averaged
+from kcnn.models.final_activation import final_activation
+from kcnn.models.input_range import check_range
+from kcnn.models.interface import check_single
 from kcnn.notebook import html_table
 from kcnn.progress import Progress
 
@@ -23,7 +27,7 @@ class NotFinite(RuntimeError):
 
 Classifier = keras.Model | PredictFn | str | os.PathLike
 """A Keras model, the path of a `.keras` or `.tflite` file, or a function from uint8 images
-[B, H, W, C] to logits [B, classes]."""
+[B, H, W, C] to logits or probabilities [B, classes]."""
 
 
 Batches = Any
@@ -39,11 +43,12 @@ class Evaluation:
     Attributes:
         accuracy: the share of images whose class the model predicted.
         top5_accuracy: the share of images whose class is among the five most likely ones.
-        loss: mean cross-entropy of the softmax of the logits, in nats.
+        loss: mean cross-entropy of the model's probabilities, in nats.
         per_class: the accuracy on the images of each class; 0 for a class without images.
         confusion: int [classes, classes]; `confusion[true, predicted]` counts images.
         count: the number of images.
-        logits: float32 [count, classes], what the model answered, in the order of the data set.
+        logits: float32 [count, classes], in the order of the data set; of a model that answers with
+            probabilities, their logarithms.
         labels: int [count], the true classes, in the same order.
         tta: the test-time augmentation. Two scores compare only if it is the same for both.
     """
@@ -95,9 +100,12 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on every image of `dataset`.
 
+    A model may answer with logits, or with probabilities from a softmax or from sigmoids: its graph
+    tells, or where it does not, its answers. A single output stands for two classes.
+
     Args:
         model: a Keras model, the path of a `.keras` or `.tflite` file, or any function from
-            uint8 images `[batch, height, width, channels]` to logits `[batch, classes]`.
+            uint8 images `[batch, height, width, channels]` to answers `[batch, classes]`.
         dataset: batches of (uint8 images, class numbers or one-hot labels), such as `data.test`: a
             `tf.data.Dataset`, batched or not, a Keras `PyDataset`, a PyTorch `DataLoader`, or a
             pair of arrays.
@@ -139,22 +147,41 @@ def evaluate(
     return score_logits(average_unsure(predict, batches, logits), labels, tta)
 
 
-def predictor(model: Classifier) -> PredictFn:
-    """Return the function from uint8 images to logits that a model or model file stands for.
+def predictor(model: Classifier) -> Logits:
+    """Return the function from images to logits that a model or model file stands for.
 
     Raises:
-        ValueError: the file is no model.
+        ValueError: the file is no model, or the model has several inputs or outputs.
     """
-    if isinstance(model, keras.Model):
-        return model.predict_on_batch
-    if not isinstance(model, str | os.PathLike):
+    if isinstance(model, Logits):
         return model
-    path = Path(model)
-    if path.suffix == ".tflite":
-        from kcnn.litert import TFLiteClassifier  # LiteRT is installed with TensorFlow only
+    if isinstance(model, str | os.PathLike):
+        path = Path(model)
+        if path.suffix == ".tflite":
+            from kcnn.litert import TFLiteClassifier  # LiteRT is installed with TensorFlow only
 
-        return TFLiteClassifier(path)
-    return models.load(path).predict_on_batch
+            classifier = TFLiteClassifier(path)
+            step = classifier.output_scale
+            return Logits(classifier, classifier.final_activation, step=step)
+        model = models.load(path)
+    if not isinstance(model, keras.Model):
+        return Logits(model, UNKNOWN)
+    check_single(model, "An evaluation")
+    return Logits(_looking_once(model), final_activation(model))
+
+
+def _looking_once(model: keras.Model) -> PredictFn:
+    """Return what a model answers to a batch; the pixels of the first one are looked at."""
+    looked = False
+
+    def answer(images: np.ndarray) -> Any:
+        nonlocal looked
+        if not looked:
+            looked = True
+            check_range(model, images)
+        return model.predict_on_batch(images)
+
+    return answer
 
 
 def answers(

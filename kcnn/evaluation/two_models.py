@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kcnn.answers import as_probabilities
 from kcnn.evaluation.scoring import Batches, Classifier, answers, predictor
 from kcnn.notebook import html_facts
 
@@ -17,8 +18,9 @@ class Agreement:
         count: the number of images.
         first_accuracy: the accuracy of the first model on these images, 0-1.
         second_accuracy: the accuracy of the second model on these images, 0-1.
-        mean_difference: the mean absolute difference of their logits, over images and classes.
-        largest_difference: the largest absolute difference of their logits.
+        mean_difference: the mean absolute difference of their logits, over images and classes; of
+            their probabilities, if one of the two answers with these.
+        largest_difference: the largest absolute difference of the same.
     """
 
     share: float
@@ -43,9 +45,8 @@ def agreement(
 
     Args:
         first: a Keras model, the path of a `.keras` or `.tflite` file, or a function from uint8
-            images [B, H, W, C] to logits [B, classes].
-        second: another one, of any of these kinds. If one of the two ends in a softmax, both must:
-            the differences compare what they answer, not what it means.
+            images [B, H, W, C] to logits or probabilities [B, classes].
+        second: another one, of any of these kinds.
         data: batches of (uint8 images, integer labels), such as `data.validation`.
         expected_count: the number of images there must be, such as `data.num_test`.
 
@@ -71,7 +72,9 @@ def agreement(
             f"{classes[0]} and {classes[1]} classes."
         )
     predicted = [each.argmax(axis=1) for each in logits]
-    difference = np.abs(logits[0] - logits[1])
+    both_logits = all(each.activation is None for each in predictors)
+    values = logits if both_logits else [as_probabilities(each, None) for each in logits]
+    difference = np.abs(values[0] - values[1])
     return Agreement(
         share=float((predicted[0] == predicted[1]).mean()),
         count=len(labels),

@@ -18,6 +18,7 @@ from kcnn.explain.observation import parts
 from kcnn.explain.trace import Call, hooked, recorded
 from kcnn.models.interface import as_declared
 from kcnn.pictures import HEAT, Figure, png_of, save_figure
+from kcnn.tensorflow_only import check_tensorflow
 
 _COLUMNS = 8
 
@@ -151,6 +152,7 @@ def feature_maps(
     >>> {name: maps.shape for name, maps in seen.items()}
     {'fine': (2, 32, 32, 8), 'coarse': (2, 16, 16, 4)}
     """
+    check_tensorflow("Feature maps are read")
     check_model(model)
     images = image_batch(images, model)
     with recorded(model) as calls:

@@ -14,7 +14,10 @@ from kcnn.explain.inputs import check_model, image_batch
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.methods import METHODS
 from kcnn.explain.observation import Site, observe, parts, site
+from kcnn.explain.paths import on_every_path
 from kcnn.explain.trace import recorded
+from kcnn.models.input_range import check_range
+from kcnn.tensorflow_only import check_tensorflow
 
 logger = logging.getLogger("kcnn")
 
@@ -61,7 +64,8 @@ def grad_cam(
             all images; a tuple `(a, b)` for "why a rather than b", the evidence for the difference
             of their logits; or a list or array of integers, or of such pairs, one per image.
         layer: the layer whose output is explained; "backbone/relu" for one inside a nested model.
-            Defaults to the last feature map before the head, usually the last ReLU.
+            Defaults to the last feature map before the head that every path to the output passes,
+            usually the last ReLU or sum.
             `Heatmaps.layer` has its name.
         method: one of the above.
 
@@ -80,12 +84,15 @@ def grad_cam(
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
+    check_tensorflow("Heat maps are made")
     check_model(model)
     images = image_batch(images, model)
+    check_range(model, images)
     with recorded(model) as calls:
         num_classes = static_shape(logits(model, images[:1].astype("float32")))[-1]
     wanted = class_indices(class_index, len(images), num_classes)
-    place = site(model, calls, spatial_layer(calls, layer))
+    passed = on_every_path(model) if layer is None else None
+    place = site(model, calls, spatial_layer(calls, layer, passed=passed))
     heatmaps = replace(heatmaps_at(place, images, wanted, method), images=images)
     warn_of_empty(heatmaps)
     return heatmaps

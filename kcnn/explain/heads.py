@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kcnn.answers import are_probabilities, as_probabilities
 from kcnn.explain.trace import operations, replaced
 from kcnn.models.interface import as_declared
-from kcnn.prediction.probabilities import are_probabilities
 
 _SQUASHING = frozenset({"softmax", "log_softmax", "sigmoid", "log_sigmoid"})
 
@@ -19,8 +19,9 @@ _SQUASHING = frozenset({"softmax", "log_softmax", "sigmoid", "log_sigmoid"})
 def logits(model: keras.Model, images: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Return the scores float32 [N, classes] of images, before any softmax or sigmoid.
 
-    The gradients of squashed scores mislead: they vanish where the model is confident, and the
-    gradient of one class depends on all the others.
+    A single output z, such as that of one sigmoid unit, stands for two classes: z is the evidence
+    for the second one, -z that for the first. The gradients of squashed scores mislead: they vanish
+    where the model is confident, and the gradient of one class depends on all the others.
 
     Args:
         model: with one image input; it runs in inference mode.
@@ -35,6 +36,22 @@ def logits(model: keras.Model, images: tf.Tensor | np.ndarray) -> tf.Tensor:
     >>> logits(model, tf.zeros((1, 4, 4, 3))).numpy()
     array([[1., 1.]], dtype=float32)
     """
+    scores = _scores(model, images)
+    return tf.concat([-scores, scores], axis=1) if scores.shape[1] == 1 else scores
+
+
+def probabilities(model: keras.Model, images: tf.Tensor | np.ndarray) -> np.ndarray:
+    """Return the softmax float32 [N, classes] of the scores, of a single output the sigmoid.
+
+    Args:
+        model: as for `logits`.
+        images: [N, H, W, C], as the model takes them.
+    """
+    return as_probabilities(_scores(model, images).numpy(), None)
+
+
+def _scores(model: keras.Model, images: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Return what is squashed, float32 [N, outputs]."""
     with ExitStack() as changes:
         for operation in operations(model).values():
             activation = vars(operation).get("activation")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kcnn.explain.trace import operations
-from kcnn.models.interface import image_shape
+from kcnn.models.interface import check_single, image_shape
 
 
 def check_model(model: keras.Model) -> None:
@@ -21,8 +21,9 @@ def check_model(model: keras.Model) -> None:
             f"Model {model.name!r} is not built and so has no weights to explain: train or load "
             "it, call it on an image, or start it with keras.Input(shape)."
         )
+    check_single(model, "An explanation")
     inputs = getattr(model, "inputs", None)
-    if inputs and (len(inputs) != 1 or len(inputs[0].shape) != 4):
+    if inputs and len(inputs[0].shape) != 4:
         shapes = [tensor.shape for tensor in inputs]
         raise ValueError(
             f"An explanation needs one image input [N, H, W, C]. Received: {model.name!r} with "

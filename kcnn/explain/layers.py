@@ -1,5 +1,6 @@
 """Which layer of a model to explain: its spatial feature maps, and the best one among them."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -9,11 +10,15 @@ import tensorflow as tf
 from kcnn.errors import unknown
 from kcnn.explain.trace import Call
 
+logger = logging.getLogger("kcnn")
+
 # They move, subsample or blank activations without computing new ones, so the map before them
 # shows the same evidence at a finer resolution. (In inference, dropout returns its input itself.)
 _PASSIVE = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
+    keras.layers.AdaptiveAveragePooling2D,
+    keras.layers.AdaptiveMaxPooling2D,
     keras.layers.GlobalMaxPooling2D,
     keras.layers.GlobalAveragePooling2D,
     keras.layers.ZeroPadding2D,
@@ -24,19 +29,26 @@ _PASSIVE = (
 )
 
 
-def spatial_layer(calls: Mapping[str, Call], layer: str | None = None) -> str:
+def spatial_layer(
+    calls: Mapping[str, Call],
+    layer: str | None = None,
+    *,
+    passed: Collection[str] | None = None,
+) -> str:
     """Return the name of the layer to explain, as it stands in `calls`.
 
     By default it is the last feature map before the head: the last spatial output, larger than
     1x1, of a layer that computes something (a convolution, a normalization, an activation, a sum
-    of branches). Layers that pool, drop, pad or reshape do not count. In most CNNs that is the
-    last ReLU, also where it is inside a nested model. A layer that the model uses more than once
-    stands for its last use.
+    of branches) and that every path to the output passes: a map of one branch would leave out the
+    evidence of the others. Layers that pool, drop, pad or reshape do not count. In most CNNs that
+    is the last ReLU, also where it is inside a nested model. A layer that the model uses more than
+    once stands for its last use.
 
     Args:
         calls: the last call of each operation, from `kcnn.explain.trace.recorded`.
         layer: the name of a layer whose output is [N, height, width, channels], or None. A layer
             inside a nested model is "backbone/relu", or just "relu" if no other has that name.
+        passed: what `kcnn.explain.paths.on_every_path` returns; None if it is not known.
 
     Raises:
         ValueError: `layer` is unknown, ambiguous or not spatial, or there is no feature map.
@@ -53,7 +65,7 @@ def spatial_layer(calls: Mapping[str, Call], layer: str | None = None) -> str:
     'relu'
     """
     if layer is None:
-        return _last_feature_map(calls)
+        return _default(calls, passed)
     candidates = [name for name, call in calls.items() if _is_spatial(call.output)]
     name = full_name(layer, calls, "layer", candidates)
     if name not in candidates:
@@ -85,7 +97,24 @@ def full_name(layer: str, names: Collection[str], kind: str, known: Iterable[str
     return matches[0]
 
 
-def _last_feature_map(calls: Mapping[str, Call]) -> str:
+def _default(calls: Mapping[str, Call], passed: Collection[str] | None) -> str:
+    maps = _feature_maps(calls)
+    if passed is None:
+        return maps[-1]
+    # A layer of the user's own returns the tensor of the last layer inside it.
+    outputs = {id(calls[name].output) for name in passed if name in calls}
+    common = [name for name in maps if id(calls[name].output) in outputs]
+    if not common:
+        logger.warning(
+            "No feature map lies on every path from the image to the output. Layer %r, the last "
+            "one, shows the evidence of its own branch only.",
+            maps[-1],
+        )
+    return (common or maps)[-1]
+
+
+def _feature_maps(calls: Mapping[str, Call]) -> list[str]:
+    """Return the names of all feature maps in order of computation, at least one."""
     # Outputs before the first kernel are preprocessed images, not feature maps.
     names = list(calls)
     first = next((i for i, name in enumerate(names) if _has_kernel(calls[name].operation)), None)
@@ -94,15 +123,19 @@ def _last_feature_map(calls: Mapping[str, Call]) -> str:
         # A nested model returns the tensor of its last layer, and dropout the tensor that it was
         # given: the first operation that returned a tensor is the one that computed it.
         by_output.setdefault(id(calls[name].output), name)
-    for name in reversed(names[first:]):
-        call = calls[name]
-        computed = by_output.get(id(call.output)) == name
-        if computed and _is_spatial(call.output) and not isinstance(call.operation, _PASSIVE):
-            return name
-    raise ValueError(
-        "The model has no feature map to explain: no layer from its first convolution on has an "
-        "output of shape [N, height, width, channels] larger than 1x1."
-    )
+    found = [
+        name
+        for name in names[first:]
+        if by_output.get(id(calls[name].output)) == name
+        and _is_spatial(calls[name].output)
+        and not isinstance(calls[name].operation, _PASSIVE)
+    ]
+    if not found:
+        raise ValueError(
+            "The model has no feature map to explain: no layer from its first convolution on has "
+            "an output of shape [N, height, width, channels] larger than 1x1."
+        )
+    return found
 
 
 def _has_kernel(operation: keras.Operation) -> bool:

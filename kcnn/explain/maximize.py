@@ -16,6 +16,7 @@ from kcnn.explain.observation import batch_size
 from kcnn.explain.spectra import draw_shifts, images_of, shifted, start_spectra
 from kcnn.models.interface import image_shape
 from kcnn.pictures import Figure, png_of, save_figure
+from kcnn.tensorflow_only import check_tensorflow
 
 _COLUMNS = 5
 _L2 = 30.0  # keeps colors pale where strong ones do not raise the logit
@@ -130,6 +131,7 @@ def maximize(
     >>> found.images.shape, bool(found.after > found.before)
     ((1, 8, 8, 3), True)
     """
+    check_tensorflow("Images are maximized")
     check_model(model)
     check_count("steps", steps)
     check_positive("learning_rate", learning_rate)

@@ -96,13 +96,15 @@ def _head(seen: Observation) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the kernel [k, classes] and the bias after the layer, in the model's precision."""
     head = cast("Any", seen.site.head)
     if head is None:  # the means of the channels are the logits, as in Network in Network
-        return tf.eye(static_shape(seen.features)[-1]), tf.zeros(())
-    kernel = tf.cast(tf.cast(head.kernel, head.compute_dtype), "float32")
-    bias = getattr(head, "bias", None)
-    return (
-        tf.reshape(kernel, (-1, kernel.shape[-1])),  # a 1x1 convolution is a dense layer
-        tf.zeros(()) if bias is None else tf.cast(bias, "float32"),
-    )
+        kernel, bias = tf.eye(static_shape(seen.features)[-1]), None
+    else:
+        kernel = tf.cast(tf.cast(head.kernel, head.compute_dtype), "float32")
+        kernel = tf.reshape(kernel, (-1, kernel.shape[-1]))  # a 1x1 convolution is a dense layer
+        bias = getattr(head, "bias", None)
+    bias = tf.zeros((1,)) if bias is None else tf.cast(bias, "float32")
+    if kernel.shape[1] == 1:  # one output, which is the evidence for the second of two classes
+        return tf.concat([-kernel, kernel], axis=1), tf.concat([-bias, bias], axis=0)
+    return kernel, bias
 
 
 def _not_pooled(seen: Observation) -> ValueError:

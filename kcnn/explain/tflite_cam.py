@@ -45,14 +45,19 @@ def tflite_cam(
     classifier = TFLiteClassifier(path, feature_map=True)
     images = np.asarray(images)
     images = images[None] if images.ndim == 3 else images
-    wanted = class_indices(class_index, len(images), classifier.num_classes)
     class_weights = cast("np.ndarray", classifier.class_weights)  # it was read for them
+    if classifier.num_classes == 1:  # the evidence for the second of two classes
+        class_weights = class_weights * np.array([[-1, 1]], np.float32)
+    num_classes = class_weights.shape[1]
+    wanted = class_indices(class_index, len(images), num_classes)
     parts = []
     for start in range(0, max(1, len(images)), _CHUNK):
         part = slice(start, start + _CHUNK)
         logits, features = classifier.with_feature_maps(images[part])
+        if classifier.num_classes == 1:
+            logits = logits * np.array([[-1, 1]], np.float32)
         explained = logits.argmax(axis=1) if wanted is None else wanted[part]
-        target = target_of(explained, classifier.num_classes).numpy()
+        target = target_of(explained, num_classes).numpy()
         weights = target @ class_weights.T
         signed = np.einsum("nhwk,nk->nhw", features, weights) / np.prod(features.shape[1:3])
         parts.append((np.maximum(signed, 0), explained, (logits * target).sum(axis=1)))

@@ -8,6 +8,8 @@ import numpy as np
 from kcnn.export.modes import Quantization
 from kcnn.litert.schema import numbers, parse, tables, text
 from kcnn.litert.tflite_file import TFLiteSummary, operators
+from kcnn.models.fits import check_graph
+from kcnn.tensorflow_only import check_tensorflow
 
 # The converter puts them around an operator that computes in floats.
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
@@ -26,8 +28,10 @@ def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
     Raises:
         ValueError: the model cannot be exported; the message says why.
     """
+    check_tensorflow("Models are exported")
     if not isinstance(model, keras.Model):
         raise ValueError(f"model must be a keras.Model. Received: {type(model).__name__}.")
+    check_graph(model, "An export")
     inputs, outputs = (
         [tuple(tensor.shape) for tensor in getattr(model, side, None) or []]
         for side in ("inputs", "outputs")

@@ -17,6 +17,7 @@ from kcnn.export.calibration import calibration_images
 from kcnn.export.checks import check_exported, check_model
 from kcnn.export.converter import convert
 from kcnn.export.modes import IO, QUANTIZATIONS
+from kcnn.export.probabilities import returns_probabilities, with_probabilities
 from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.feature_map import add_feature_map
 from kcnn.litert.labels import append_labels, check_labels
@@ -24,7 +25,7 @@ from kcnn.litert.tflite_file import TensorSummary, TFLiteSummary, summarize_byte
 from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
-from kcnn.models.interface import final_activation
+from kcnn.models.input_range import check_range
 from kcnn.notebook import html_facts
 from kcnn.run_dir import atomic
 
@@ -115,8 +116,9 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             scored. A model from quantization-aware training has learned its ranges and needs none.
         samples: how many of them are used, the first ones; 100 to 500 are useful.
         labels: the class names, which are packed into the file as `labels.txt`.
-        softmax: return probabilities instead of logits. A model of your own that ends in a softmax
-            returns them in any case.
+        softmax: return probabilities instead of logits: their softmax, or of a single logit the
+            sigmoid. A model of your own that ends in a softmax or in sigmoids returns them in any
+            case.
         feature_map: add a second output `feature_map`, the last feature map, and pack the weights
             that make heat maps from it; see `kcnn.litert.feature_map`. The logits stay the same,
             bit for bit. For models that end in global average pooling and one dense layer.
@@ -149,10 +151,11 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
         model = strip_fake_quant(model, keep_ranges=mode.calibrated)
     elif mode.calibrated:
         images = calibration_images(calibration, image_shape, samples)
+        check_range(model, images, called="The calibration images")
     folded = fold_normalization(in_float32(model))
-    has_softmax = final_activation(model) == "softmax"
-    whole = _with_softmax(folded) if softmax and not has_softmax else folded
-    output = "probabilities" if softmax or has_softmax else "logits"
+    ready = returns_probabilities(model, images)
+    whole = with_probabilities(folded) if softmax and not ready else folded
+    output = "probabilities" if softmax or ready else "logits"
     data = convert(whole, image_shape, mode, dtype, output, images)
     if feature_map:
         data = add_feature_map(data, path)
@@ -205,8 +208,3 @@ def _io(io: str | None, quantization: str) -> str:
     if io not in IO:
         raise unknown("io", io, IO)
     return io
-
-
-def _with_softmax(model: keras.Model) -> keras.Model:
-    probabilities = keras.layers.Softmax(name="probabilities")(model.outputs[0])
-    return keras.Model(model.inputs[0], probabilities, name=model.name)

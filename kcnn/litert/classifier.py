@@ -31,8 +31,9 @@ class TFLiteClassifier:
         input_shape: `(height, width, channels)` of an image.
         input_dtype: of the file's own input: `"int8"`, `"uint8"` or `"float32"`.
         output_dtype: of the file's own output: `"int8"`, `"uint8"` or `"float32"`.
+        output_scale: the distance between two neighboring outputs; 0 for float32.
         final_activation: `"softmax"`, `"log_softmax"` or `"sigmoid"` if the file ends in one of
-            them; None if it returns logits.
+            them; None if it returns logits; `"unknown"` if its last operator does not tell.
         num_classes: how many classes the file predicts.
         quantization: `"int8"`, `"none"` or `"mixed"`, see `TFLiteSummary`.
         feature_map_shape: `(height, width, channels)` of the second output, None without one.
@@ -72,6 +73,7 @@ class TFLiteClassifier:
         self.input_shape = source.shape[1:]
         self.input_dtype = source.dtype
         self.output_dtype = target.dtype
+        self.output_scale = target.scale or 0.0
         self.final_activation = final_activation(model.data)
         self.num_classes = target.shape[1]
         self.quantization = model.summary.quantization

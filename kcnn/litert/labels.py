@@ -10,12 +10,17 @@ _FILE = "labels.txt"
 def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
     """Return the class names as a tuple, empty if `labels` is None.
 
+    Args:
+        labels: one name per class.
+        classes: how many outputs the model has; a single one stands for two classes.
+
     Raises:
         ValueError: there is not one name per class, or a name is not one line of text.
     """
     if labels is None:
         return ()
     names = () if isinstance(labels, str) else tuple(labels)
+    classes = 2 if classes == 1 else classes
     if len(names) != classes:
         count = f"the text {labels!r}" if isinstance(labels, str) else f"{len(names)} labels"
         raise ValueError(f"labels must be one name per class, {classes} here. Received: {count}.")

@@ -112,7 +112,8 @@ def check_classifier(summary: TFLiteSummary) -> None:
             f"channels] and return [1, classes]. Received: {shapes[0]} and {shapes[1]}."
         )
     target = outputs[0]
-    if len(summary.labels) not in (0, target.shape[1]):
+    named = (0, 1, 2) if target.shape[1] == 1 else (0, target.shape[1])
+    if len(summary.labels) not in named:  # a single output stands for two classes
         raise ValueError(
             f"{summary.path} names {len(summary.labels)} classes, but predicts {target.shape[1]}."
         )

@@ -7,8 +7,8 @@ from typing import Any, cast
 import keras
 
 import kcnn.layers  # noqa: F401  registers the layers with Keras, in case the file has them
-from kcnn.errors import one_line
 from kcnn.models.archive import check_archive
+from kcnn.models.formats import cannot_load, check_format
 from kcnn.models.published import MANIFEST, load_published
 from kcnn.run_dir import atomic
 
@@ -57,18 +57,14 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     ValueError: There is no file 'nowhere.keras'.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"There is no file {str(path)!r}.")
-    if path.name == MANIFEST:
+    if path.name == MANIFEST and path.is_file():
         return load_published(path.parent)
-    if path.suffix != ".keras":
-        raise ValueError(f"{str(path)!r} is not a .keras model (damaged, or another format).")
+    check_format(path)
     check_archive(path)
     try:
         return cast(keras.Model, keras.models.load_model(path, compile=False, safe_mode=True))
     except Exception as error:  # Keras raises many kinds of errors, with text of many lines
-        reason = one_line(error)
-        raise ValueError(f"{str(path)!r} cannot be loaded: {reason}") from error
+        raise cannot_load(path, error) from error
 
 
 def in_float32(model: keras.Model) -> keras.Model:

@@ -1,16 +1,24 @@
 """Check that a model fits the data, before training starts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import keras
 
-from kcnn.models.interface import final_activation
+from kcnn.answers import UNKNOWN
+from kcnn.errors import one_line
+from kcnn.models.final_activation import final_activation
+from kcnn.models.interface import check_single
 
 
 def check_fit(
     model: keras.Model, image_shape: Sequence[int], num_classes: int, *, called: str = "model"
 ) -> None:
     """Refuse a model that does not take such images, or does not return one logit per class.
+
+    A `keras.Sequential` without an input shape, or a model of the user's own class that was never
+    called, is built for these images.
 
     Args:
         model: with one input and one output.
@@ -19,15 +27,74 @@ def check_fit(
         called: what the message calls the model, such as "teacher".
 
     Raises:
-        ValueError: the model takes images of another shape, predicts another number of classes, or
-            ends in an activation that turns the logits into probabilities.
+        ValueError: the model takes images of another shape or several inputs, returns several
+            outputs, predicts another number of classes, or ends in an activation that turns the
+            logits into probabilities.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     >>> check_fit(model, (8, 8, 3), 10)
     Traceback (most recent call last):
     ValueError: The model has 192 outputs, the data has 10 classes: build it with num_classes=10.
     """
-    shape, wanted = tuple(model.input_shape[1:]), tuple(image_shape)
+    check_single(model, "A training" if called == "model" else f"A {called}")
+    wanted = tuple(image_shape)
+    outputs = _outputs(model, wanted, called)
+    if outputs != num_classes:
+        raise ValueError(
+            f"The {called} has {outputs} outputs, the data has {num_classes} "
+            f"classes: build it with num_classes={num_classes}."
+        )
+    activation = final_activation(model)
+    if activation not in (None, UNKNOWN):
+        last = model.layers[-1].name
+        raise ValueError(
+            f"The {called} must end in logits, but its last layer {last!r} applies "
+            f"{activation}: remove the activation."
+        )
+
+
+def check_graph(model: keras.Model, what: str) -> None:
+    """Refuse a model whose layers' connections cannot be seen, or with several inputs or outputs.
+
+    Args:
+        model: any Keras model.
+        what: what needs the connections, such as "Pruning"; the message begins with it.
+
+    Raises:
+        ValueError: the message says how to make a functional model of it.
+    """
+    check_single(model, what)
+    if getattr(model, "inputs", None) or not isinstance(model, keras.Model):
+        return
+    if isinstance(model, keras.Sequential):
+        raise ValueError(
+            f"{what} needs a built model. Received: {model.name!r}, a Sequential without an input "
+            "shape: begin it with keras.Input(shape), or call it on an image."
+        )
+    raise ValueError(
+        f"{what} needs a Sequential or functional model, whose connections can be seen. "
+        f"Received: {model.name!r} of class {type(model).__name__}. If its call uses layers "
+        "and keras.ops only, image = keras.Input(shape) and "
+        "keras.Model(image, model.call(image)) make one of it, with the same weights."
+    )
+
+
+def _outputs(model: Any, wanted: tuple[int, ...], called: str) -> int | None:
+    """Return the number of a model's outputs, after a look at the images that it takes."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        with _words(model, wanted, called):
+            model.build((None, *wanted))
+    if not getattr(model, "inputs", None):
+        with _words(model, wanted, called):
+            answers = model(keras.ops.zeros((1, *wanted)), training=False)
+        shape = getattr(answers, "shape", None)
+        if shape is None or len(shape) != 2:
+            raise ValueError(
+                f"The {called} must return one output [N, classes] from its call. Received: "
+                f"{model.name!r} with {type(answers).__name__ if shape is None else tuple(shape)}."
+            )
+        return int(shape[-1])
+    shape = tuple(model.inputs[0].shape[1:])
     if len(shape) != len(wanted) or any(
         size not in (None, length) for size, length in zip(shape, wanted, strict=True)
     ):
@@ -35,15 +102,16 @@ def check_fit(
             f"The {called} takes images of shape {shape}, the data has {wanted}: "
             f"build it with input_shape={wanted}."
         )
-    if model.output_shape[-1] != num_classes:
+    return model.outputs[0].shape[-1]
+
+
+@contextmanager
+def _words(model: keras.Model, wanted: tuple[int, ...], called: str) -> Iterator[None]:
+    """Say in one line what a model that cannot be called on the images raises."""
+    try:
+        yield
+    except Exception as error:  # a user's own code raises every kind of them
         raise ValueError(
-            f"The {called} has {model.output_shape[-1]} outputs, the data has {num_classes} "
-            f"classes: build it with num_classes={num_classes}."
-        )
-    activation = final_activation(model)
-    if activation is not None:
-        last = model.layers[-1].name
-        raise ValueError(
-            f"The {called} must end in logits, but its last layer {last!r} applies "
-            f"{activation}: remove the activation."
-        )
+            f"The {called} {model.name!r} cannot be called on images of shape {wanted}: "
+            f"{one_line(error)}"
+        ) from error

@@ -1,30 +1,13 @@
-"""What a model takes and what it returns: the shape of its images, and its last activation."""
+"""What a model takes and returns: its images, and its one output among several."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from kcnn.layers import FakeQuantize
-
-# Layers that in inference return their input unchanged, or only round it.
-_PASSIVE = (
-    keras.layers.Dropout,
-    keras.layers.Identity,
-    keras.layers.ActivityRegularization,
-    FakeQuantize,
-)
-
-# Keras's layers and operations that turn logits into (log) probabilities, by class name.
-_SQUASHING = {
-    "LogSigmoid": "log_sigmoid",
-    "LogSoftmax": "log_softmax",
-    "Sigmoid": "sigmoid",
-    "Softmax": "softmax",
-}
+from kcnn.errors import unknown
 
 
-def image_shape(model: keras.Model) -> tuple[int | None, int | None, int | None]:
+def image_shape(model: keras.Model) -> tuple[int | None, ...]:
     """Return (height, width, channels) of a model's images, None where any size is allowed.
 
     All three are None for a subclassed model, which does not show its input.
@@ -43,42 +26,63 @@ def as_declared(model: keras.Model, images: Any) -> Any:
     return keras.tree.map_structure(lambda _: images, model.input)
 
 
-def final_activation(model: keras.Model) -> str | None:
-    """Return the activation that turns a model's logits into (log) probabilities.
+def select_output(model: keras.Model, name: str) -> keras.Model:
+    """Return the part of a model with several outputs that computes one of them.
 
-    Returns:
-        "softmax", "log_softmax", "sigmoid" or "log_sigmoid"; None for a model that ends in logits,
-        and for one whose last operation cannot be seen, such as a subclassed model.
+    Use it to train, score, prune, export or explain one output of a model that has more. Its layers
+    are those of `model`, so what trains here trains there.
+
+    Args:
+        model: a functional model.
+        name: of the output: its key if the model returns a dictionary, else the name of the layer
+            or operation that computes it.
+
+    Raises:
+        ValueError: there is no such output.
 
     >>> image = keras.Input((8,))
-    >>> final_activation(keras.Model(image, keras.layers.Dense(2, activation="softmax")(image)))
-    'softmax'
-    >>> final_activation(keras.Sequential([image, keras.layers.Dense(2)])) is None
-    True
+    >>> ends = [keras.layers.Dense(count, name=name)(image) for name, count in
+    ...         (("kind", 10), ("box", 4))]
+    >>> select_output(keras.Model(image, ends), "kind").output_shape
+    (None, 10)
     """
-    operation = _last_operation(model)
-    if type(operation).__module__.startswith("keras.") and type(operation).__name__ in _SQUASHING:
-        return _SQUASHING[type(operation).__name__]
-    activation = getattr(operation, "activation", None)
-    if isinstance(activation, keras.layers.Layer):
-        return _SQUASHING.get(type(activation).__name__)
-    name = getattr(activation, "__name__", "").removesuffix("_v2")  # `tf.nn.softmax` is softmax_v2
-    return name if name in _SQUASHING.values() else None
+    outputs = _outputs(model)
+    if name not in outputs:
+        raise unknown("output", name, outputs)
+    return keras.Model(model.input, outputs[name], name=model.name)
 
 
-def _last_operation(model: keras.Model) -> Any:
-    """Return the operation that computes a model's only output, None if it cannot be seen."""
-    outputs: Sequence[Any] = getattr(model, "outputs", None) or ()
-    if len(outputs) != 1:
-        return None
-    tensor = outputs[0]
-    while True:
-        history = tensor._keras_history
-        operation = history.operation
-        inner = getattr(operation, "outputs", None) if isinstance(operation, keras.Model) else None
-        if inner:
-            tensor = inner[history.tensor_index]
-        elif isinstance(operation, _PASSIVE):
-            tensor = operation._inbound_nodes[history.node_index].input_tensors[0]
-        else:
-            return operation
+def check_single(model: keras.Model, what: str) -> None:
+    """Refuse a functional model of several inputs or outputs.
+
+    Args:
+        model: any Keras model; one that does not show its graph passes.
+        what: what it is refused for, such as "A training"; the message begins with it.
+
+    Raises:
+        ValueError: the message says how to choose one output.
+    """
+    inputs, outputs = getattr(model, "inputs", None) or (), _outputs(model)
+    if len(inputs) > 1:
+        names = ", ".join(tensor.name for tensor in inputs)
+        raise ValueError(
+            f"{what} needs a model with one input, the images. Received: {model.name!r} with "
+            f"{len(inputs)} inputs ({names})."
+        )
+    if len(outputs) > 1 or isinstance(getattr(model, "_outputs_struct", None), dict):
+        names = ", ".join(map(str, outputs))
+        raise ValueError(
+            f"{what} needs a model with one output. Received: {model.name!r} with the "
+            f"outputs {names}. Choose one: kcnn.models.select_output(model, "
+            f"{next(iter(outputs))!r})."
+        )
+
+
+def _outputs(model: keras.Model) -> dict[str, Any]:
+    """Return the outputs of a model that shows its graph, by the names that Keras gives them."""
+    outputs = getattr(model, "outputs", None) or ()
+    structure = getattr(model, "_outputs_struct", None)
+    if isinstance(structure, dict):
+        return dict(structure)
+    names = getattr(model, "output_names", None) or [""] * len(outputs)
+    return dict(zip(names, outputs, strict=True))

@@ -97,7 +97,7 @@ def arguments(name: str) -> tuple[str, ...]:
         ValueError: there is no such model.
 
     >>> arguments("resnet18")
-    ('input_shape', 'num_classes', 'name', 'width', 'activation', 'initializer')
+    ('input_shape', 'num_classes', 'name', 'width', 'activation', 'initializer', 'normalization')
     """
     return tuple(_accepted(_find(name))[0])
 

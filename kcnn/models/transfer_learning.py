@@ -6,6 +6,8 @@ import keras
 
 from kcnn.errors import unknown
 from kcnn.models import blocks
+from kcnn.models.applications import PREPROCESSINGS, find_preprocessing, is_application
+from kcnn.models.input_range import changes_pixels
 
 _DROPOUTS = (
     keras.layers.Dropout,
@@ -38,6 +40,7 @@ def transfer(
     trainable_from: str | None = None,
     features: str | None = None,
     dropout: float = 0.0,
+    preprocessing: str | None = "auto",
     name: str = "transfer",
 ) -> keras.Model:
     """Return a classifier of other classes: a copy of the body of `base` and a new, untrained head.
@@ -49,8 +52,11 @@ def transfer(
     The body is everything that feeds the last dense layer, without a dropout right before it. If
     the network ends in one map per class instead (a 1x1 convolution and global average pooling),
     the body is what feeds this convolution. A base that ends in feature maps (`include_top=False`)
-    is body only. Feature maps are averaged over their pixels; the new head is one dense layer of
-    logits. The result takes the inputs that `base` takes and has weights of its own.
+    is body only, and so is one of `keras.applications` that ends in their global pooling. Feature
+    maps are averaged over their pixels; the new head is one dense layer of logits. The result has
+    weights of its own and takes the inputs that `base` takes; around a network of
+    `keras.applications` that does not scale its pixels itself, it takes raw RGB pixels 0-255 and
+    does what the network's `preprocess_input` does.
 
     Args:
         base: any Sequential or functional model with one input and one output. It is not changed.
@@ -61,6 +67,9 @@ def transfer(
         features: name of the layer whose output feeds the new head; needed where the rules above
             do not find it.
         dropout: share of the features to drop in training.
+        preprocessing: what the result does to raw pixels first: "tf", "torch" or "caffe", as Keras
+            calls the ways of `keras.applications`; None for nothing; "auto" for what the base needs
+            and does not do itself.
         name: of the result.
 
     Paper: Yosinski et al., "How transferable are features in deep neural networks?" (2014),
@@ -75,7 +84,7 @@ def transfer(
     ((None, 3), ['logits/kernel', 'logits/bias'])
     """
     blocks.check_rate("dropout", dropout)
-    body = _copy(base)
+    body = _preprocessed(_copy(base), preprocessing)
     x = _features(body, base.name) if features is None else _output(_layer(body, features))
     head: list[keras.layers.Layer] = [blocks.logits(num_classes)]
     if dropout:
@@ -85,6 +94,28 @@ def transfer(
     model = keras.Model(body.inputs[0], blocks.apply(head, x), name=name)
     fine_tune_from(model, trainable_from or "logits")
     return model
+
+
+def _preprocessed(body: keras.Model, mode: str | None) -> keras.Model:
+    """Return the body with its preprocessing of raw RGB pixels before it."""
+    if mode == "auto":
+        mode = None if changes_pixels(body) else find_preprocessing(body)
+    if mode is None:
+        return body
+    if mode not in PREPROCESSINGS:
+        raise unknown("preprocessing", mode, ["auto", *PREPROCESSINGS])
+    mean, std, bgr = PREPROCESSINGS[mode]
+    image: Any = keras.Input(body.inputs[0].shape[1:], name=body.inputs[0].name)
+    if image.shape[-1] != len(mean):
+        raise ValueError(
+            f"preprocessing={mode!r} is for RGB images. Received: a base for {image.shape[1:]}"
+        )
+    variance = [each**2 for each in std]
+    x = keras.layers.Normalization(mean=list(mean), variance=variance, name="preprocess")(image)
+    if bgr:  # instead of the pixels' channels, those of the first kernel change places
+        first: Any = next(layer for layer in body.layers if hasattr(layer, "kernel"))
+        first.kernel.assign(keras.ops.flip(first.kernel.value, axis=2))
+    return _copy(keras.Model(image, body(x), name=body.name))
 
 
 def fine_tune_from(model: keras.Model, layer: str) -> None:
@@ -169,6 +200,8 @@ def _features(body: keras.Model, name: str) -> keras.KerasTensor:
         if isinstance(layer, keras.layers.Dense) or _makes_class_maps(layer, between):
             break
         if len(before) != 1 or getattr(layer, "weights", ()):
+            if is_application(body):  # include_top=False, pooling="avg"
+                return cast(keras.KerasTensor, body.outputs[0])
             raise ValueError(
                 f"Model {name!r} ends in {layer.name!r}, not in a dense layer or one map per "
                 "class: name the layer that feeds the new head, features='...'."

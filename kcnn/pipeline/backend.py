@@ -8,8 +8,7 @@ import keras
 
 from kcnn.pipeline.plan import Planned
 from kcnn.recipe import Recipe
-
-USE_TENSORFLOW = "set KERAS_BACKEND=tensorflow where TensorFlow is installed"
+from kcnn.tensorflow_only import USE_TENSORFLOW
 
 _TIMES = "times in LiteRT"
 
@@ -19,12 +18,6 @@ logger = logging.getLogger("kcnn")
 def on_jax() -> bool:
     """Return whether Keras computes with JAX."""
     return keras.config.backend() == "jax"
-
-
-def check_tensorflow(what: str) -> None:
-    """Refuse what only TensorFlow can do, such as "Comparisons are made"."""
-    if keras.config.backend() != "tensorflow":
-        raise ValueError(f"{what} by TensorFlow only: {USE_TENSORFLOW}.")
 
 
 def check_backend(recipe: Recipe, *, control: bool) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
-from kcnn.pipeline.backend import check_tensorflow
 from kcnn.pipeline.comparison_folder import RESULTS, stored_report
 from kcnn.pipeline.comparison_training import check_variant, train_variant
 from kcnn.pipeline.lock import lock
@@ -21,6 +20,7 @@ from kcnn.report.comparison_plot import plot_comparison
 from kcnn.report.comparison_report import ComparisonReport
 from kcnn.report.comparison_table import document
 from kcnn.run_dir import atomic
+from kcnn.tensorflow_only import check_tensorflow
 
 if TYPE_CHECKING:
     from kcnn import recipe as recipes

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 
 from kcnn import models
-from kcnn.arithmetic import model_arithmetic
+from kcnn.arithmetic import model_macs
 from kcnn.models.files import in_float32
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import prepare
@@ -44,7 +44,7 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
         checkpoint_steps=section.checkpoint_steps,
     )
     model = in_float32(trained.model)
-    file, macs = models.save(model, run_dir.control), model_arithmetic(model).macs
+    file, macs = models.save(model, run_dir.control), model_macs(model)
     variant = Variant(CONTROL, file, model, macs)
     last = receipts([variant], [score(variant, prepared.data)])
     report = dataclasses.replace(report, receipts=(*report.receipts, *last))

@@ -119,10 +119,10 @@ def make_variants(
     """
     import keras
 
-    from kcnn.arithmetic import model_arithmetic
+    from kcnn.arithmetic import model_macs
 
     run_dir = journal.run_dir
-    trained = Variant("float", run_dir.model, model, model_arithmetic(model).macs)
+    trained = Variant("float", run_dir.model, model, model_macs(model))
     made: dict[str, tuple[Variant, ...]] = {TRAINED: (trained,)}
     failed: dict[str, str] = {}
     for stage, section, _ in plan:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from kcnn.answers import UNKNOWN, as_probabilities, decide
 from kcnn.checks import check_count
 from kcnn.prediction.photographs import image_files, photograph_shape, read_photographs
-from kcnn.prediction.probabilities import as_probabilities
 from kcnn.prediction.result import Predictions
 from kcnn.run_digests import check_unchanged
 from kcnn.run_dir import RunDir
@@ -54,8 +54,9 @@ def predict(
     A photograph may have any size: it is turned upright, cropped to the proportions of the model's
     images, made as small as these, and gray for a model of one channel.
 
-    Whether the model answers with logits or with probabilities is read from its graph, and the
-    softmax is applied exactly once.
+    Whether the model answers with logits or with probabilities is read from its graph, or where
+    that does not tell, from its answers: the softmax is applied exactly once. A single output, such
+    as one sigmoid unit, gives the probability of the second of two classes.
 
     Args:
         model: a Keras model, the path of a `.keras` or `.tflite` file, a `TFLiteClassifier`, or a
@@ -68,8 +69,8 @@ def predict(
         top: how many classes of an image are shown.
 
     Raises:
-        ValueError: there is no such model or image, the two do not fit, the number of names is not
-            that of the classes, or the model gives probabilities from an unknown source.
+        ValueError: there is no such model or image, the two do not fit, or the number of names is
+            not that of the classes.
 
     >>> import keras
     >>> model = keras.Sequential([
@@ -123,12 +124,10 @@ def open_classifier(model: "keras.Model | TFLiteClassifier | str | os.PathLike")
 
 
 def _litert(classifier: "TFLiteClassifier", beside: tuple[str, ...]) -> _Classifier:
-    # The numbers of an integer file are rounded: whether they add up to 1 says nothing.
-    rounding = 1e-5 if classifier.output_dtype == "float32" else None
-
     def probabilities(pixels: np.ndarray) -> np.ndarray:
         answers = classifier(pixels)
-        return as_probabilities(answers, classifier.final_activation, rounding=rounding)
+        activation = decide(classifier.final_activation, answers, step=classifier.output_scale)
+        return as_probabilities(answers, activation)
 
     names = classifier.labels or beside
     return _Classifier(classifier.path.name, classifier.input_shape, probabilities, names)
@@ -137,6 +136,11 @@ def _litert(classifier: "TFLiteClassifier", beside: tuple[str, ...]) -> _Classif
 def _keras(model: "keras.Model", beside: tuple[str, ...]) -> _Classifier:
     from kcnn.models.interface import image_shape
 
+    if len(image_shape(model)) != 3:
+        raise ValueError(
+            "kcnn.predict is for images [N, height, width, channels]. Received: a model of "
+            f"[N, {', '.join(map(str, image_shape(model)))}], whose answers model.predict gives."
+        )
     return _Classifier(model.name, image_shape(model), partial(_answer, model), beside)
 
 
@@ -144,9 +148,13 @@ def _answer(model: "keras.Model", pixels: np.ndarray) -> np.ndarray:
     """Return the probabilities of images from a Keras model, which is left as it was."""
     import keras
 
-    from kcnn.models.interface import as_declared, final_activation
+    from kcnn.models.final_activation import final_activation
+    from kcnn.models.input_range import check_range
+    from kcnn.models.interface import as_declared, check_single
 
-    activation, rounding, parts = final_activation(model), 1e-5, []
+    check_single(model, "A prediction")
+    check_range(model, pixels)
+    activation, parts = final_activation(model), []
     size = max(1, min(64, _CHUNK // (pixels.shape[1] * pixels.shape[2])))
     for start in range(0, len(pixels), size):
         images = keras.ops.convert_to_tensor(pixels[start : start + size], "float32")
@@ -157,12 +165,11 @@ def _answer(model: "keras.Model", pixels: np.ndarray) -> np.ndarray:
                 f" with {getattr(answers, 'shape', type(answers).__name__)}"
             )
         # Of a model that does not show its graph, TensorFlow's softmax and sigmoid do.
-        if activation is None and hasattr(answers, "_keras_logits"):
-            activation = "softmax"
-        if keras.backend.standardize_dtype(answers.dtype) in ("bfloat16", "float16"):
-            rounding = 1e-2
-        parts.append(np.asarray(keras.ops.convert_to_numpy(answers), np.float32))
-    return as_probabilities(np.concatenate(parts), activation, rounding=rounding)
+        if activation == UNKNOWN and hasattr(answers, "_keras_logits"):
+            activation = "sigmoid"  # whose numbers are taken as they are, like those of a softmax
+        parts.append(np.asarray(keras.ops.convert_to_numpy(answers)))
+    whole = np.concatenate(parts)
+    return as_probabilities(whole, decide(activation, whole))
 
 
 def _pixels(images: Any, classifier: _Classifier) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -56,10 +56,13 @@ class Model:
             returns a `keras.Model` that ends in logits.
         options: More arguments of the builder. `initializer` is a name or Keras's description of
             one: `{"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}`.
+            `normalization` is a name, null, or [mean, std] of raw pixels.
     """
 
     name: str = "simple_cnn"
-    options: Mapping[str, int | float | str | bool | dict[str, Any]] = Field(default_factory=dict)
+    options: Mapping[str, int | float | str | bool | dict[str, Any] | list[Any] | None] = Field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)

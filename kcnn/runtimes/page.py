@@ -53,7 +53,7 @@ def write_page(
         "output": {
             "scale": target.scale,
             "zero_point": target.zero_point,
-            "softmax": final_activation(model) != "softmax",
+            "softmax": final_activation(model) not in ("softmax", "sigmoid"),
         },
         "about": f"{_MODEL}, {len(model):,} bytes, run by LiteRT.js {LITERT_JS_VERSION}.",
         "golden": outputs is not None

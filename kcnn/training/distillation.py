@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kcnn.data.checks import check_is_data
-from kcnn.models.fits import check_fit
+from kcnn.models.fits import check_fit, check_graph
 from kcnn.training.class_weights import class_weights
 from kcnn.training.objective import ALPHA, TEMPERATURE, Objective
 from kcnn.training.optimizers import make_optimizer
@@ -61,6 +61,7 @@ def distill(
     objective = Objective(smoothing, float(temperature), float(alpha), weights)
     for called, model in (("student", student), ("teacher", teacher)):
         check_fit(model, data.image_shape, len(data.class_names), called=called)
+    check_graph(student, "Distillation")
     checkpoints = checkpoints_in(options.pop("resume", None), options.pop("checkpoint_steps", None))
     optimizer = make_optimizer(options.pop("optimizer", "adam"), options.pop("learning_rate", None))
     return run_training(

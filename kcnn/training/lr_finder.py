@@ -11,7 +11,7 @@ from kcnn.callbacks.plateau import is_scheduled
 from kcnn.checks import check_count
 from kcnn.data.checks import check_is_data
 from kcnn.layers import fast_training
-from kcnn.models.fits import check_fit
+from kcnn.models.fits import check_fit, check_graph
 from kcnn.notebook import html_facts
 from kcnn.training.loop import Training, fit
 from kcnn.training.objective import Objective
@@ -93,6 +93,7 @@ def find_learning_rate(
     check_count("steps", steps, minimum=_FEWEST_STEPS)
     check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
+    check_graph(model, "The range test")
     optimizer = make_optimizer(optimizer, smallest if isinstance(optimizer, str) else None)
     if is_scheduled(optimizer):
         raise ValueError("The optimizer's learning rate is a schedule: give it a number instead.")

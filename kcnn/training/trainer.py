@@ -21,6 +21,7 @@ from kcnn.progress import writes_lines
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
 from kcnn.training.devices import check_devices
 from kcnn.training.divergence import OnDivergence, TrainingDiverged, check_policy
+from kcnn.training.first_batch import check_first_batch
 from kcnn.training.identity import identify
 from kcnn.training.loop import fit
 from kcnn.training.objective import Objective, cross_entropy
@@ -67,8 +68,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     check_count("epochs", epochs)
     check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
-    if not isinstance(data, JaxData):  # whose arrays were checked when it was made
-        data.check_pixels()
+    check_first_batch(model, data, teacher)
     check_devices(model)
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))

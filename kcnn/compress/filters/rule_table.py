@@ -56,6 +56,13 @@ RULES: dict[type, RuleFunction] = {
         "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
         passthrough.unchanged,
     ),
+    **_for_each(
+        "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D", passthrough.unchanged
+    ),
+    **_for_each(
+        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D",
+        passthrough.unchanged,
+    ),
     **_for_each("UpSampling1D UpSampling2D UpSampling3D", passthrough.unchanged),
     **_for_each("ZeroPadding1D ZeroPadding2D ZeroPadding3D", passthrough.borders),
     **_for_each("Cropping1D Cropping2D Cropping3D", passthrough.borders),

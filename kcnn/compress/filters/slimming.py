@@ -15,6 +15,7 @@ from kcnn.compress.filters.network import Network, analyze
 from kcnn.compress.filters.ranking import select_units_to_remove
 from kcnn.compress.filters.rule import CRITERIA, L1
 from kcnn.errors import unknown
+from kcnn.models.fits import check_graph
 from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 from kcnn.notebook import html_table
 
@@ -99,6 +100,7 @@ def slim(
     >>> result.before.macs, result.after.macs
     (42624, 21312)
     """
+    check_graph(model, "Slimming")
     network, kept = _choose_filters(model, macs, criterion, exclude, multiple_of)
     smaller = _build_smaller(network, kept, model.name)
     return SlimResult(

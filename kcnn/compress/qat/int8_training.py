@@ -17,8 +17,10 @@ from kcnn.data import Data
 from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
+from kcnn.models.fits import check_graph
 from kcnn.models.rewrite import call_copy, rewrite
 from kcnn.notebook import html_table
+from kcnn.tensorflow_only import check_tensorflow
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import cosine
@@ -113,6 +115,8 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     np.float32(9.0)
     """
     started = time.perf_counter()
+    check_tensorflow("Models are trained for int8")
+    check_graph(model, "Training for int8")
     model = in_float32(model)
     aware = _prepare(model, data, epochs, learning_rate, engine)
     budget: dict[str, Any] = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
@@ -164,6 +168,8 @@ def check_quantize_aware(
     Traceback (most recent call last):
     ValueError: Unknown engine 'torch'. Known: keras, tfmot.
     """
+    check_tensorflow("Models are trained for int8")
+    check_graph(model, "Training for int8")
     _prepare(in_float32(model), data, epochs, learning_rate, engine)
 
 

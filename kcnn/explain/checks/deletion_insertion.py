@@ -104,6 +104,6 @@ def _probabilities(
     found = []
     for step in range(_STEPS + 1):
         changed = (ranks < round(step / _STEPS * pixels))[..., None]
-        scores = subject.logits(np.where(changed, ends[1], ends[0]).astype("float32"))
-        found.append(tf.nn.softmax(scores).numpy()[images, class_index])
+        shares = subject.probabilities(np.where(changed, ends[1], ends[0]).astype("float32"))
+        found.append(shares[images, class_index])
     return np.stack(found, axis=-1)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.explain.grad_cam import heatmaps_at
-from kcnn.explain.heads import logits
+from kcnn.explain.heads import logits, probabilities
 from kcnn.explain.heatmaps import Heatmaps
 from kcnn.explain.observation import Site, parts
 
@@ -39,6 +39,12 @@ class Subject:
         """Return the logits [N, classes] of images [N, H, W, C]."""
         return np.concatenate(
             [logits(self.site.model, tf.constant(images[part])).numpy() for part in parts(images)]
+        )
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return the probabilities [N, classes] of images [N, H, W, C]."""
+        return np.concatenate(
+            [probabilities(self.site.model, tf.constant(images[part])) for part in parts(images)]
         )
 
     def predict(self, images: np.ndarray) -> np.ndarray:

@@ -31,7 +31,15 @@ from kcnn.models.blocks.convolutions import (
     dense_block,
     grouped_conv,
 )
-from kcnn.models.blocks.ends import CIFAR10_MEAN, CIFAR10_STD, image_input, logits, normalize
+from kcnn.models.blocks.ends import (
+    CIFAR10_MEAN,
+    CIFAR10_STD,
+    NORMALIZATIONS,
+    Scaling,
+    image_input,
+    logits,
+    normalize,
+)
 from kcnn.models.blocks.pooling import POOLINGS, global_pool, pool
 
 __all__ = [
@@ -41,7 +49,9 @@ __all__ = [
     "CIFAR10_STD",
     "INITIALIZERS",
     "Initializer",
+    "NORMALIZATIONS",
     "POOLINGS",
+    "Scaling",
     "activation",
     "apply",
     "batch_norm",

@@ -17,6 +17,7 @@ def alexnet(
     variant: str = "cifar",
     dropout: float = 0.5,
     dense_units: int | None = None,
+    normalization: blocks.Scaling = "auto",
     name: str = "alexnet",
 ) -> keras.Model:
     """Build AlexNet: five convolutions, overlapping pooling, two hidden dense layers with dropout.
@@ -45,6 +46,7 @@ def alexnet(
         variant: "cifar" or "paper".
         dropout: share of the units of both hidden dense layers to drop in training.
         dense_units: of each hidden dense layer; None for the variant's default.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -60,7 +62,8 @@ def alexnet(
         dense_units = 4096 if paper else 1024
     blocks.check_count("dense_units", dense_units)
     image = blocks.image_input(input_shape, minimum_size=67 if paper else 15)
-    x = blocks.apply(blocks.normalize(image.shape[-1], padding=0 if paper else 2), image)
+    stem = blocks.normalize(image.shape[-1], normalization, padding=0 if paper else 2)
+    x = blocks.apply(stem, image)
     size, strides = (11, 4) if paper else (5, 1)
     x = _conv(x, 96, size, name="conv1", paper=paper, strides=strides, padding="valid")
     x = _overlapping_pool(_response_norm(x, "conv1"), "pool1")

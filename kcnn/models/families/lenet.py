@@ -25,6 +25,7 @@ def lenet5(
     variant: str = "paper",
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str = "lenet5",
 ) -> keras.Sequential:
     """Build LeNet-5, as in the paper or as it is taught today.
@@ -53,6 +54,7 @@ def lenet5(
         variant: "paper" or "modern".
         activation: for the modern variant only, one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: for the modern variant only, as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -75,7 +77,7 @@ def lenet5(
             f"Received: activation={activation!r}, initializer={initializer!r}"
         )
     image = blocks.image_input(input_shape, minimum_size=16)
-    stem = blocks.normalize(image.shape[-1], padding=0)
+    stem = blocks.normalize(image.shape[-1], normalization, padding=0)
     return keras.Sequential([image, *stem, *body, blocks.logits(num_classes)], name=name)
 
 

@@ -15,6 +15,7 @@ def mlp(  # noqa: PLR0913  one argument per choice
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
     dropout: float = 0.2,
+    normalization: blocks.Scaling = "auto",
     name: str = "mlp",
 ) -> keras.Sequential:
     """Build a multilayer perceptron: flattened pixels, hidden dense layers, logits.
@@ -35,6 +36,7 @@ def mlp(  # noqa: PLR0913  one argument per choice
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
         dropout: share of every hidden layer's units to drop in training.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -59,7 +61,7 @@ def mlp(  # noqa: PLR0913  one argument per choice
     return keras.Sequential(
         [
             image,
-            *blocks.normalize(image.shape[-1], padding=0, rank=len(image.shape) - 2),
+            *blocks.normalize(image.shape[-1], normalization, padding=0, rank=len(image.shape) - 2),
             keras.layers.Flatten(name="flatten"),
             *hidden,
             blocks.logits(num_classes),

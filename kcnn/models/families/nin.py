@@ -15,6 +15,7 @@ def nin(  # noqa: PLR0913  one argument per choice
     width: int = 192,
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str = "nin",
 ) -> keras.Sequential:
     """Build Network in Network for CIFAR: where 1x1 convolutions and global pooling come from.
@@ -35,6 +36,7 @@ def nin(  # noqa: PLR0913  one argument per choice
         width: filters of the widest convolutions; the others have 5/6 and 1/2 of it.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -58,7 +60,7 @@ def nin(  # noqa: PLR0913  one argument per choice
     return keras.Sequential(
         [
             image,
-            *blocks.normalize(image.shape[-1], padding=2),
+            *blocks.normalize(image.shape[-1], normalization, padding=2),
             # The image is padded before it is normalized: see `blocks.normalize`.
             *_conv(width, 5, "block1_conv1", padding="valid", **style),
             *_conv(width * 5 // 6, 1, "block1_conv2", **style),

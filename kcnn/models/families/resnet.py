@@ -30,6 +30,7 @@ class ResNetOptions(TypedDict, total=False):
     preactivation: bool
     activation: str
     initializer: blocks.Initializer
+    normalization: blocks.Scaling
 
 
 def resnet(  # noqa: PLR0913  one argument per choice
@@ -42,6 +43,7 @@ def resnet(  # noqa: PLR0913  one argument per choice
     preactivation: bool = False,
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str | None = None,
 ) -> keras.Model:
     """Build the CIFAR residual network of any `depth` = 6n + 2.
@@ -72,6 +74,7 @@ def resnet(  # noqa: PLR0913  one argument per choice
             shortcut, and a projection has no batch norm.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -90,7 +93,7 @@ def resnet(  # noqa: PLR0913  one argument per choice
     logits = blocks.logits(num_classes)
     kernel = blocks.initializer(initializer, activation)
     style = _Style(shortcut, activation, kernel, preactivation)
-    x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
+    x = blocks.apply(blocks.normalize(image.shape[-1], normalization, padding=1), image)
     # The image is padded before it is normalized: see `blocks.normalize`.
     stem = blocks.conv(width, 3, padding="valid", initializer=kernel, name="stem_conv")
     x = blocks.apply(stem, x)

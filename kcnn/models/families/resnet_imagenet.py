@@ -21,9 +21,10 @@ class ImageNetResNetOptions(TypedDict, total=False):
     width: int
     activation: str
     initializer: blocks.Initializer
+    normalization: blocks.Scaling
 
 
-def resnet_imagenet(
+def resnet_imagenet(  # noqa: PLR0913  one argument per choice
     depth: int,
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
@@ -31,6 +32,7 @@ def resnet_imagenet(
     width: int = 64,
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str | None = None,
 ) -> keras.Model:
     """Build one of the paper's networks for ImageNet, adapted to CIFAR as is usual.
@@ -52,6 +54,7 @@ def resnet_imagenet(
             many as the one before, and a bottleneck ends in 4 times as many.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -68,7 +71,7 @@ def resnet_imagenet(
     logits = blocks.logits(num_classes)
     kernel = blocks.initializer(initializer, activation)
     style: dict[str, Any] = {"activation": activation, "initializer": kernel}
-    x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
+    x = blocks.apply(blocks.normalize(image.shape[-1], normalization, padding=1), image)
     # The image is padded before it is normalized: see `blocks.normalize`.
     x = blocks.apply(blocks.conv_block(width, 3, padding="valid", name="stem_conv", **style), x)
     for stage, count in enumerate(repeats):

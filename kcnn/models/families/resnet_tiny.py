@@ -13,6 +13,7 @@ def resnet8(
     width: int = 16,
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str = "resnet8",
 ) -> keras.Model:
     """Build ResNet-8, the image classification network of the benchmark MLPerf Tiny.
@@ -34,6 +35,7 @@ def resnet8(
             The benchmark's larger network has a width of 40.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -60,7 +62,7 @@ def resnet8(
         x = keras.layers.Add(name=f"{name}_add")([x, residual])
         return blocks.apply(blocks.activation(activation, name=name), x)
 
-    x = blocks.apply(blocks.normalize(image.shape[-1], padding=1), image)
+    x = blocks.apply(blocks.normalize(image.shape[-1], normalization, padding=1), image)
     # The image is padded before it is normalized: see `blocks.normalize`.
     stem = blocks.conv_block(
         width, 3, padding="valid", activation=activation, name="stem_conv", **options

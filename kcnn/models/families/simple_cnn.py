@@ -13,13 +13,14 @@ _SPATIAL_DROPOUTS = {
 }
 
 
-def simple_cnn(
+def simple_cnn(  # noqa: PLR0913  one argument per choice
     input_shape: tuple[int, ...] = (32, 32, 3),
     num_classes: int = 10,
     spatial_dropout: float = 0.25,
     dropout: float = 0.5,
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str = "simple_cnn",
 ) -> keras.Sequential:
     """Build the network to start with: small, quick to train, easy to read.
@@ -37,6 +38,7 @@ def simple_cnn(
         dropout: share of the dense layer's units to drop in training.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -63,7 +65,7 @@ def simple_cnn(
     return keras.Sequential(
         [
             image,
-            *blocks.normalize(image.shape[-1], padding=1, rank=rank),
+            *blocks.normalize(image.shape[-1], normalization, padding=1, rank=rank),
             # The image is padded before it is normalized: see `blocks.normalize`.
             *block(16, "valid", "block1"),
             *block(32, "same", "block2"),

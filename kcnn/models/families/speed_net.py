@@ -23,6 +23,7 @@ def speed_net(
     num_classes: int = 10,
     width: int = 64,
     multiple: int = 4,
+    normalization: blocks.Scaling = "auto",
     name: str = "speed_net",
 ) -> keras.Model:
     """Build the network of airbench, which holds speed records on CIFAR-10.
@@ -43,6 +44,7 @@ def speed_net(
         num_classes: number of logits.
         width: filters of the first group.
         multiple: the other two groups have this many times as many filters.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -56,7 +58,7 @@ def speed_net(
     blocks.check_count("num_classes", num_classes, minimum=2)
     image = blocks.image_input(input_shape, minimum_size=9)
     channels = image.shape[-1]
-    x = blocks.apply(blocks.normalize(channels, padding=0), image)
+    x = blocks.apply(blocks.normalize(channels, normalization, padding=0), image)
     # One filter for each eigenvector of the pixels of a patch, and one for its opposite.
     whiten = blocks.conv(
         2 * 4 * channels, 2, padding="valid", use_bias=True, initializer=_uniform(), name="whiten"

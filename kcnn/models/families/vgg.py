@@ -31,6 +31,7 @@ class VGGOptions(TypedDict, total=False):
     head: str
     activation: str
     initializer: blocks.Initializer
+    normalization: blocks.Scaling
 
 
 def vgg(  # noqa: PLR0913  one argument per choice
@@ -44,6 +45,7 @@ def vgg(  # noqa: PLR0913  one argument per choice
     head: str = "cifar",
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
+    normalization: blocks.Scaling = "auto",
     name: str | None = None,
 ) -> keras.Sequential:
     """Build the VGG of `depth` weight layers as the paper counts them: 11, 13, 16 or 19.
@@ -68,6 +70,7 @@ def vgg(  # noqa: PLR0913  one argument per choice
             `width` (4,096) units and the logits.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
+        normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
 
     Raises:
@@ -84,7 +87,7 @@ def vgg(  # noqa: PLR0913  one argument per choice
     blocks.check_count("width", width)
     image = blocks.image_input(input_shape, minimum_size=32)
     style: dict[str, Any] = {"activation": activation, "initializer": initializer}
-    layers: list[Any] = [image, *blocks.normalize(image.shape[-1], padding=1)]
+    layers: list[Any] = [image, *blocks.normalize(image.shape[-1], normalization, padding=1)]
     for block, repeats in enumerate(CONFIGURATIONS[depth], start=1):
         for number in range(1, repeats + 1):
             layers += blocks.conv_block(

@@ -72,10 +72,10 @@ class RunContext:
             int8: Whether the stage `quantize` exports it as an int8 file too.
         """
         from kcnn import models
-        from kcnn.arithmetic import model_arithmetic
+        from kcnn.arithmetic import model_macs
 
         file = models.save(model, self.run_dir.variant(suffix))
-        macs = model_arithmetic(model).macs if macs is None else macs
+        macs = model_macs(model) if macs is None else macs
         return Variant(name, file, model, macs, int8=int8)
 
 

@@ -81,7 +81,7 @@ const post = (result) => fetch("result", { method: "POST", body: JSON.stringify(
 /** Return each class's probability. */
 function probabilities(stored, { scale, zero_point: zeroPoint, softmax }) {
   const real = Array.from(stored, (each) => (scale === null ? each : scale * (each - zeroPoint)));
-  if (!softmax) return real;  // the model ends in a softmax
+  if (!softmax) return real;  // the model ends in a softmax or in sigmoids
   const largest = Math.max(...real);
   const shares = real.map((each) => Math.exp(each - largest));
   const sum = shares.reduce((total, share) => total + share);
