@@ -20,6 +20,7 @@ from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
 from kcnn.pipeline.backend import on_jax
+from kcnn.pipeline.borrowed import borrow, is_borrowed
 from kcnn.recipe import Data as DataSection
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
@@ -87,7 +88,9 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
         check_fit(model, data.image_shape, len(data.class_names))
         return model
     if recipe.transfer:
-        base = pretrained(recipe.transfer.base, purpose="base")
+        name = recipe.transfer.base
+        borrowed = is_borrowed(name)
+        base = borrow(name, data.image_shape) if borrowed else pretrained(name, purpose="base")
         check_fit(base, data.image_shape, base.output_shape[-1], called="base")
         # Built with the end trainable first, so that a wrong layer name is refused right here.
         end = recipe.transfer.trainable_from
