@@ -314,7 +314,7 @@ REFUSED = {
     "own graph": (lambda: OwnGraph(object()), r"subclass of keras.Model: pass keras.Model\("),
     "name": (lambda: chain(L.ReLU(name="_relu")), r"Layer '_relu' \(ReLU\).*its name must be"),
     "not built": (lambda: keras.Sequential([L.Dense(10)]), "not built"),
-    "two outputs": (two_outputs, "one input and one output"),
+    "two outputs": (two_outputs, "needs a model with one output"),
     "not a model": (lambda: object(), "Expected a Keras 3 model"),
     "image shape": (lambda: chain(shape=(28, 28, 1)), r"\(28, 28, 1\), the data has \(32, 32, 3\)"),
     "classes": (four_classes, "4 outputs, the data has 10"),

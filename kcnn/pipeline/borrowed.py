@@ -1,5 +1,7 @@
 """A network of `keras.applications` with its weights from ImageNet, as the base of a transfer."""
 
+import warnings
+
 import keras
 
 from kcnn.errors import one_line, unknown
@@ -37,7 +39,10 @@ def borrow(name: str, image_shape: tuple[int, ...]) -> keras.Model:
         raise ValueError(f"{name} takes RGB images. Received: data of shape {tuple(image_shape)}.")
     build = getattr(keras.applications, network)
     try:
-        return build(include_top=False, weights="imagenet", input_shape=tuple(image_shape))
+        with warnings.catch_warnings():
+            # Any size suits the body; some networks warn that the weights are of another one.
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
+            return build(include_top=False, weights="imagenet", input_shape=tuple(image_shape))
     except ValueError as error:
         raise ValueError(
             f"{name} cannot be built for {tuple(image_shape)}: {one_line(error)}"

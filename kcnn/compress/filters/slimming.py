@@ -100,7 +100,6 @@ def slim(
     >>> result.before.macs, result.after.macs
     (42624, 21312)
     """
-    check_graph(model, "Slimming")
     network, kept = _choose_filters(model, macs, criterion, exclude, multiple_of)
     smaller = _build_smaller(network, kept, model.name)
     return SlimResult(
@@ -152,6 +151,7 @@ def _choose_filters(
     check_count("multiple_of", multiple_of)
     if criterion not in CRITERIA:
         raise unknown("criterion", criterion, CRITERIA)
+    check_graph(model, "Slimming")
     network = analyze(model, exclude)
     removed = select_units_to_remove(network, criterion, macs, multiple_of)
     return network, network.kept_without(removed)
