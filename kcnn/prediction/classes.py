@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -141,23 +140,44 @@ def _keras(model: "keras.Model", beside: tuple[str, ...]) -> _Classifier:
             "kcnn.predict is for images [N, height, width, channels]. Received: a model of "
             f"[N, {', '.join(map(str, image_shape(model)))}], whose answers model.predict gives."
         )
-    return _Classifier(model.name, image_shape(model), partial(_answer, model), beside)
+    return _Classifier(model.name, image_shape(model), _KerasAnswers(model), beside)
 
 
-def _answer(model: "keras.Model", pixels: np.ndarray) -> np.ndarray:
-    """Return the probabilities of images from a Keras model, which is left as it was."""
-    import keras
+class _KerasAnswers:
+    """The probabilities of images from a Keras model, which is left as it was.
 
-    from kcnn.models.final_activation import final_activation
-    from kcnn.models.input_range import check_range
-    from kcnn.models.interface import as_declared, check_single
+    The range of the pixels is looked at once, and what the answers stand for is decided once.
+    """
 
-    check_single(model, "A prediction")
-    check_range(model, pixels)
-    activation, parts = final_activation(model), []
-    size = max(1, min(64, _CHUNK // (pixels.shape[1] * pixels.shape[2])))
-    for start in range(0, len(pixels), size):
-        images = keras.ops.convert_to_tensor(pixels[start : start + size], "float32")
+    def __init__(self, model: "keras.Model") -> None:
+        from kcnn.models.final_activation import final_activation
+        from kcnn.models.interface import check_single
+
+        check_single(model, "A prediction")
+        self._model, self._looked = model, False
+        self._activation = final_activation(model)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the probabilities float32 [N, classes] of uint8 images [N, H, W, C]."""
+        from kcnn.models.input_range import check_range
+
+        if not self._looked:
+            self._looked = True
+            check_range(self._model, pixels)
+        size = max(1, min(64, _CHUNK // (pixels.shape[1] * pixels.shape[2])))
+        starts = range(0, len(pixels), size)
+        answers = np.concatenate([self._answer(pixels[start : start + size]) for start in starts])
+        self._activation = decide(self._activation, answers)
+        return as_probabilities(answers, self._activation)
+
+    def _answer(self, pixels: np.ndarray) -> np.ndarray:
+        """Return what the model answers to a few images, in its own dtype."""
+        import keras
+
+        from kcnn.models.interface import as_declared
+
+        model = self._model
+        images = keras.ops.convert_to_tensor(pixels, "float32")
         answers = model(as_declared(model, images), training=False)
         if len(getattr(answers, "shape", ())) != 2:
             raise ValueError(
@@ -165,11 +185,9 @@ def _answer(model: "keras.Model", pixels: np.ndarray) -> np.ndarray:
                 f" with {getattr(answers, 'shape', type(answers).__name__)}"
             )
         # Of a model that does not show its graph, TensorFlow's softmax and sigmoid do.
-        if activation == UNKNOWN and hasattr(answers, "_keras_logits"):
-            activation = "sigmoid"  # whose numbers are taken as they are, like those of a softmax
-        parts.append(np.asarray(keras.ops.convert_to_numpy(answers)))
-    whole = np.concatenate(parts)
-    return as_probabilities(whole, decide(activation, whole))
+        if self._activation == UNKNOWN and hasattr(answers, "_keras_logits"):
+            self._activation = "sigmoid"  # whose numbers are taken as they are, like a softmax's
+        return np.asarray(keras.ops.convert_to_numpy(answers))
 
 
 def _pixels(images: Any, classifier: _Classifier) -> tuple[np.ndarray, tuple[str, ...]]:
