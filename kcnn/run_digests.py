@@ -17,19 +17,43 @@ def read_journal(run_dir: RunDir) -> dict[str, Any] | None:
     """Return the values of a run's journal, None where there is none.
 
     Raises:
-        ValueError: the file is no journal, or has changed.
+        ValueError: the file is no journal, such as one of another program, or has changed.
     """
     file = run_dir.journal
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         digest = values.pop("sha256", None)  # the first journals had none
-        if digest is None or digest == sha256_of_json(values):
+        if _is_journal(values) and (digest is None or digest == sha256_of_json(values)):
             return values
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, AttributeError, TypeError, RecursionError):
         pass
-    raise ValueError(f"{str(file)!r} is damaged: pass --overwrite to begin again.")
+    raise ValueError(
+        f"{str(file)!r} is damaged: pass --overwrite to begin again, or remove it to use the "
+        "folder's files as they are."
+    )
+
+
+def _is_journal(values: dict[str, Any]) -> bool:
+    """Return whether these are the fields of a journal, each of its type."""
+    required = {"begun": str, "finished": bool, "deterministic": bool, "steps": dict}
+    later = {"complete": bool, "replaces": bool, "stop_reason": str}  # the first journals had none
+    return (
+        required.keys() <= values.keys() <= required.keys() | later.keys()
+        and all(isinstance(value, (required | later)[name]) for name, value in values.items())
+        and all(_is_step(step) for step in values["steps"].values())
+    )
+
+
+def _is_step(step: Any) -> bool:
+    return (
+        isinstance(step, dict)
+        and step.keys() == {"files", "facts"}
+        and isinstance(step["facts"], dict)
+        and isinstance(step["files"], dict)
+        and all(isinstance(digest, str) for digest in step["files"].values())
+    )
 
 
 def check_unchanged(*files: Path) -> None:
@@ -50,7 +74,7 @@ def check_unchanged(*files: Path) -> None:
         digests: dict[str, str] = {}
         for step in values["steps"].values():  # of a file written twice, the last one
             digests |= step["files"]
-        if digests.get(file.name, sha256(file)) != sha256(file):
+        if file.name in digests and digests[file.name] != sha256(file):
             raise ValueError(
                 f"{str(file)!r} has changed since the run wrote it: restore it, or remove "
                 f"{run_dir.journal.name} to use it as it is."

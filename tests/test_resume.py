@@ -18,6 +18,7 @@ from kcnn.cli.run import how_to_go_on
 from kcnn.pipeline import run
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.records import begin
+from kcnn.pipeline.trained import warn_of_lost_state
 from kcnn.pipeline.unfinished import find_unfinished
 from kcnn.recipe import Prune, from_json, override, to_json
 from kcnn.run_dir import RunDir
@@ -222,13 +223,59 @@ def test_the_line_at_the_end_names_the_command_that_goes_on(tmp_path):
     folder = tmp_path / "run"
     assert how_to_go_on(folder, overwrite=False) == ""
     folder.mkdir()
+    assert how_to_go_on(folder, overwrite=False) == ""  # the lock alone made it
+    journal = begin(RunDir(folder), killed.small(), ["a"], deterministic=False)
     assert f"{folder}/: the same command goes on" in how_to_go_on(folder, overwrite=False)
     assert "command without --overwrite goes on" in how_to_go_on(folder, overwrite=True)
+    untouched = f" The earlier run in {folder}/ is untouched."
+    assert how_to_go_on(folder, overwrite=True, earlier=True) == untouched
+    journal.note_complete(replaces=True)  # it is in the earlier one's place already
+    line = how_to_go_on(folder, overwrite=True, earlier=True)
+    assert f"{folder}/: the same command goes on" in line
+    journal.finish()
+    assert how_to_go_on(folder, overwrite=True, earlier=True) == untouched
     (tmp_path / ".run.new").mkdir()
-    assert "/.run.new/: the same command goes on" in how_to_go_on(folder, overwrite=True)
+    assert how_to_go_on(folder, overwrite=True, earlier=True) == ""
+    (tmp_path / ".run.new/run.json").write_text("{}")
+    line = how_to_go_on(folder, overwrite=True, earlier=True)
+    assert "/.run.new/: the same command goes on" in line
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"steps": [], "begun": "x"}', "\0"])
+def test_an_unfinished_run_without_its_recipe_is_refused_and_stays_whole(tmp_path):
+    recipe, run_dir = killed.small(), RunDir(tmp_path)
+
+    def refuse(**options):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(ValueError, match=r"recipe.json' is missing.* or pass --overwrite"):
+            run(recipe, "lost", tmp_path, **options)
+        assert sorted(tmp_path.rglob("*")) == before
+
+    journal = begin(run_dir, recipe, ["a"], deterministic=False)
+    run_dir.recipe.unlink()
+    assert find_unfinished(recipe, run_dir) is None  # nothing is lost yet
+    refuse(resume=True)
+    run_dir.state.mkdir(parents=True)
+    (run_dir.state / "last.state").write_bytes(b"state")
+    refuse()
+    shutil.rmtree(run_dir.best.parent)
+    journal.record("train", [])
+    refuse()
+    assert find_unfinished(recipe, run_dir, overwrite=True) is None
+
+
+def test_a_training_whose_state_is_gone_says_that_it_starts_again(tmp_path, caplog):
+    run_dir = RunDir(tmp_path)
+    journal = begin(run_dir, killed.small(), ["a"], deterministic=False)
+    warn_of_lost_state(journal)
+    assert "no state" not in caplog.text
+    run_dir.history.write_text("epoch,loss\n0,1.0\n")
+    warn_of_lost_state(journal)
+    assert "has no state of the training, though history.csv is there" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"finished": true}', '{"steps": [], "begun": "x"}', "\0"]
+)
 def test_a_damaged_journal_is_refused_and_can_be_overwritten(text, tmp_path):
     run_dir = RunDir(tmp_path)
     begin(run_dir, killed.small(), ["a", "b"], deterministic=False)

@@ -44,3 +44,18 @@ def test_a_journal_that_changed_is_refused_and_one_of_an_earlier_version_is_not(
     del values["sha256"]
     run.journal.write_text(json.dumps(values))
     assert list(Journal.read(run).earlier) == ["train"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"steps": None}, {"steps": {"train": {"files": ["model.keras"], "facts": {}}}}, {"more": 1}],
+)
+def test_a_file_of_that_name_that_is_no_journal_is_refused_by_whoever_reads_it(run, change):
+    values = json.loads(run.journal.read_text()) | {"finished": True}
+    del values["sha256"]
+    run.journal.write_text(json.dumps(values | change))
+    for read in (lambda: Journal.read(run), lambda: model_file(run.path)):
+        with pytest.raises(ValueError, match=r"run.json' is damaged: .*or remove it to use"):
+            read()
+    run.journal.write_text(json.dumps(values))
+    assert Journal.read(run).finished

@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,6 +114,7 @@ def _stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
+    earlier = overwrite and _holds_something(folder)
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {each: signal.getsignal(each) for each in (getattr(signal, name) for name in names)}
     caught = {each: old for each, old in before.items() if old == signal.SIG_DFL}
@@ -122,23 +123,49 @@ def _stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stopped:
-        console.print(f"\nStopped.{how_to_go_on(folder, overwrite=overwrite)}")
+        console.print(f"\nStopped.{how_to_go_on(folder, overwrite=overwrite, earlier=earlier)}")
         raise typer.Exit(128 + getattr(stopped, "signal", signal.SIGINT)) from None
     finally:
         for each, old in caught.items():
             signal.signal(each, old)
 
 
-def how_to_go_on(folder: Path, *, overwrite: bool) -> str:
-    """Return what the last line of a stopped run says, "" if nothing of it is kept."""
+def how_to_go_on(folder: Path, *, overwrite: bool, earlier: bool = False) -> str:
+    """Return what the last line of a stopped run says, "" if nothing of it is kept.
+
+    Args:
+        folder: The run's folder.
+        overwrite: Whether the run replaces what the folder holds.
+        earlier: Whether the folder held something to replace when the command began.
+    """
     from kcnn.pipeline.replace import beside
 
     command = "the same command"
     if overwrite and beside(folder).is_dir():  # the earlier run is still in its folder
         folder = beside(folder)
-    elif overwrite:
+    elif earlier and not _has_replaced(folder):
+        return f" The earlier run in {folder}/ is untouched."
+    elif overwrite and not earlier:
         command += " without --overwrite"
-    return f" What is done is kept in {folder}/: {command} goes on from there." * folder.is_dir()
+    if not _holds_something(folder):
+        return ""
+    return f" What is done is kept in {folder}/: {command} goes on from there."
+
+
+def _holds_something(folder: Path) -> bool:
+    """Return whether a folder has files that are not hidden; the lock makes empty folders."""
+    return folder.is_dir() and any(not each.name.startswith(".") for each in folder.iterdir())
+
+
+def _has_replaced(folder: Path) -> bool:
+    """Return whether the run in a folder has taken the place of an earlier one, and ends now."""
+    from kcnn.pipeline.journal import Journal
+    from kcnn.run_dir import RunDir
+
+    with suppress(ValueError):  # damaged: it is not of this command
+        journal = Journal.read(RunDir(folder))
+        return journal is not None and journal.replaces and not journal.finished
+    return False
 
 
 def _changed(

@@ -73,15 +73,8 @@ class Journal:
         values = read_journal(run_dir)
         if values is None:
             return None
-        known = {"begun", "finished", "deterministic", "steps"}
-        try:
-            steps = {name: Step(**step) for name, step in values.pop("steps").items()}
-            if not known <= {"steps", *values} <= known | set(_LATER):
-                raise KeyError
-            return cls(run_dir, **values, earlier=steps)
-        except (KeyError, TypeError, AttributeError) as error:
-            file = str(run_dir.journal)
-            raise ValueError(f"{file!r} is damaged: pass --overwrite to begin again.") from error
+        steps = {name: Step(**step) for name, step in values.pop("steps").items()}
+        return cls(run_dir, **values, earlier=steps)
 
     def save(self) -> None:
         """Write the journal, whole or not at all."""

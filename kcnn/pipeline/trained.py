@@ -1,5 +1,6 @@
 """The trained model of a run: trained, trained further from a kept state, or read back."""
 
+import logging
 import shutil
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +18,8 @@ from kcnn.training import Interrupted, Rollback, TrainingDiverged, TrainResult
 
 _TRAINING = "train"
 
+logger = logging.getLogger("kcnn")
+
 
 def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainResult:
     """Train and save the model in float32, from the state in the run's folder if there is one."""
@@ -24,6 +27,7 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     if (facts := journal.facts(_TRAINING)) is not None:
         return _result(models.load(run_dir.model), facts)
     journal.stop_reason = ""
+    warn_of_lost_state(journal)
     try:
         with track(recipe.train.all_loggers, run_dir.path) as trackers:
             trained = prepared.training(
@@ -50,6 +54,18 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     journal.record(_TRAINING, files, **facts)
     shutil.rmtree(run_dir.state, ignore_errors=True)
     return _result(model, facts)
+
+
+def warn_of_lost_state(journal: Journal) -> None:
+    """Say that a training that had begun starts from its first epoch."""
+    run_dir = journal.run_dir
+    left = [file.name for file in (run_dir.best, run_dir.history) if file.is_file()]
+    if left and not any(run_dir.state.rglob("*.state")):
+        logger.warning(
+            "%s has no state of the training, though %s is there: it starts again from epoch 1",
+            run_dir.state,
+            " and ".join(left),
+        )
 
 
 def _result(model: keras.Model, facts: dict[str, Any]) -> TrainResult:

@@ -30,8 +30,8 @@ def find_unfinished(
             beginning or not at all.
 
     Raises:
-        ValueError: The folder holds another run, a finished one or something else, or there is no
-            unfinished run that `resume` could go on with.
+        ValueError: The folder holds another run, a finished one or something else, an unfinished
+            run has lost its recipe, or there is none that `resume` could go on with.
     """
     if overwrite and resume:
         raise ValueError("--resume goes on with a run, --overwrite begins again: leave one out.")
@@ -46,7 +46,13 @@ def find_unfinished(
         run_dir.check_free(overwrite=overwrite)
         return None
     if not run_dir.recipe.is_file():
-        return None  # it was stopped before it had written anything else
+        kept = run_dir.best.parent
+        if not (resume or journal.earlier or kept.exists()):
+            return None  # it was stopped before it had written anything else
+        raise ValueError(
+            f"{str(run_dir.recipe)!r} is missing, without which the unfinished run cannot go on: "
+            "put it back, or pass --overwrite to begin again."
+        )
     with naming(run_dir.recipe):
         begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
     _check_same(begun, recipe, run_dir)
