@@ -74,6 +74,8 @@ def _family_with(characters: frozenset[str]) -> str | None:
 
 @cache
 def _characters(path: str) -> frozenset[int]:
+    if "LastResort" in path:  # a font of matplotlib's that draws the same box for a whole script
+        return frozenset()
     try:
         return frozenset(font_manager.get_font(path).get_charmap())
     except (OSError, RuntimeError):

@@ -328,8 +328,8 @@ def test_a_font_that_has_the_names_is_appended_else_it_is_said_once(tmp_path, mo
     from kcnn.pictures import save_figure
     from kcnn.report.confusion_plot import confusion_figure
 
-    own = [each for each in font_manager.fontManager.ttflist if each.name == "DejaVu Sans"]
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+    shipped = [each for each in font_manager.fontManager.ttflist if "mpl-data" in each.fname]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", shipped)
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
 
     def forget():
