@@ -14,6 +14,8 @@ from small_models import gap_model, mean_color_model
 import kcnn
 from kcnn.data import from_arrays, from_dataset, load
 from kcnn.data.in_memory import InMemory
+from kcnn.pipeline.training_setup import training_for
+from kcnn.recipe import Recipe, Train
 from kcnn.training import make_optimizer
 from kcnn.training.class_weights import class_weights
 
@@ -236,6 +238,22 @@ def test_class_weights_are_the_weights_of_the_images_in_the_loss():
         kcnn.train(model, data, epochs=1, optimizer="sgd", callbacks=[], **options)
         ends.append(np.array(model.get_layer("logits").kernel))
     np.testing.assert_allclose(*ends, rtol=1e-5)
+
+
+def test_a_recipe_balances_its_classes_as_train_does():
+    data = from_dataset(slices(IMAGES, RARE).batch(20), (IMAGES, RARE))
+    recipe = Recipe(train=Train(epochs=1, schedule="constant", class_weight="balanced"))
+    ends = []
+    for training in (
+        lambda model: training_for(recipe, model, data)(callbacks=[]),
+        lambda model: kcnn.train(model, data, epochs=1, callbacks=[], class_weight="balanced"),
+        lambda model: kcnn.train(model, data, epochs=1, callbacks=[]),
+    ):
+        model = gap_model(classes=2)
+        training(model)
+        ends.append(np.array(model.get_layer("logits").kernel))
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
+    assert np.abs(ends[0] - ends[2]).max() > 1e-4
 
 
 def test_balanced_accuracy_and_f1_are_those_of_scikit_learn():

@@ -98,7 +98,7 @@ def check_is_data(data: DataSet) -> DataSet:
     Raises:
         ValueError: If it is no data set of kcnn. The message says how to make one.
     """
-    parts = ("train", "validation", "image_shape", "class_names", "steps_per_epoch")
+    parts = ("validation", "image_shape", "class_names", "steps_per_epoch")
     if not all(hasattr(data, name) for name in parts):
         raise ValueError(
             "A training needs a data set with training and validation images: what "

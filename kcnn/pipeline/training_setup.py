@@ -47,6 +47,7 @@ def training_for(
         "epochs": section.epochs,
         "optimizer": optimizer_for(section, data),
         "label_smoothing": section.label_smoothing,
+        "class_weight": section.class_weight,
         "on_divergence": section.on_divergence,
     }
     training = partial(train, model, data, **options)
@@ -82,6 +83,7 @@ def _head_first(
             data,
             epochs=section.head_epochs,
             learning_rate=section.resolved().head_learning_rate,
+            class_weight=recipe.train.class_weight,
             callbacks=[LearningRateLog(), MonitorGuard()],
             resume=resume and resume / "head",
             checkpoint_steps=checkpoint_steps,

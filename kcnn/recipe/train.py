@@ -61,6 +61,8 @@ class Train:
         whitening_epochs: Of a network that is whitened, such as speed_net: epochs in which the bias
             of its whitening layer trains; None for all. For TensorFlow only.
         label_smoothing: The share of each label that is spread over all classes.
+        class_weight: "balanced" for classes that count alike in the training loss however many
+            images they have; None for images that count alike.
         precision: "mixed_bfloat16" computes in bfloat16 and keeps the weights in float32; the
             trained model is a float32 one. "auto" is the faster one: on TPUs and GPUs the hardware
             tells; with TensorFlow on a CPU, steps of the network are timed in both, once for each
@@ -102,6 +104,7 @@ class Train:
     lookahead: bool = False
     whitening_epochs: Count | None = None
     label_smoothing: Share = 0.0
+    class_weight: Literal["balanced"] | None = None
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "auto"
     tensorboard: bool = False
     loggers: tuple[Logger, ...] = ()
