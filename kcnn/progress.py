@@ -26,7 +26,7 @@ class Progress:
 
     Args:
         title: a line above the bar.
-        steps: how many there will be; None if that is not known.
+        steps: how many there will be; None, for no bar, if that is not known.
 
     >>> progress = Progress("scoring", steps=2)
     >>> progress.add()
@@ -34,7 +34,7 @@ class Progress:
 
     def __init__(self, title: str, steps: int | None) -> None:
         self._bar: Any = None
-        if (sys.stdout.isatty() or in_notebook()) and not writes_lines():
+        if steps and (sys.stdout.isatty() or in_notebook()) and not writes_lines():
             sys.stdout.write(f"{title}\n")
             self._bar = keras.utils.Progbar(steps)
 

@@ -1,5 +1,7 @@
 """What a notebook shows of results: pictures and tables, by IPython's own formatter."""
 
+import io
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +140,25 @@ def test_a_plain_fit_warns_of_nothing():
     done = subprocess.run([sys.executable, code], capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert "Warning" not in done.stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("call", ["prune", "evaluate", "nothing to see"])
+def test_long_calls_show_a_bar_where_one_can_be_seen(call, monkeypatch):
+    data = kcnn.data.load("digits", limit=60, batch_size=20)
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(10))
+    stdout = io.StringIO() if call == "nothing to see" else Terminal()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(logging.getLogger("kcnn"), "level", logging.WARNING)
+    if call == "prune":
+        kcnn.prune(model, data, sparsity=0.5, epochs=1)
+        assert "pruning: epoch 1/1" in stdout.getvalue() and "2/2" in stdout.getvalue()
+    else:
+        kcnn.evaluate(model, data.test)
+        shown = "scoring images\n" in stdout.getvalue() and "3/3" in stdout.getvalue()
+        assert shown if call == "evaluate" else stdout.getvalue() == ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-_MODULES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+from kcnn.errors import one_line
 
 
 def check_installed(name: str) -> None:
@@ -18,7 +18,7 @@ def check_installed(name: str) -> None:
     Args:
         name: "tensorboard", "mlflow" or "wandb".
     """
-    if find_spec(_MODULES[name]) is None:
+    if find_spec(name) is None:
         raise RuntimeError(f"{name!r} is not installed: pip install 'kcnn[{name}]'")
 
 
@@ -36,16 +36,23 @@ def track(
         names: "mlflow" and "wandb", or none.
         folder: the folder of the training.
 
+    Raises:
+        RuntimeError: a tracker cannot begin a run, as where its server does not answer.
+
     >>> with track([], "my_run") as callbacks:
     ...     callbacks
     []
     """
+    callbacks: list[keras.callbacks.Callback] = []
     with ExitStack() as open_runs:
-        yield [
-            open_runs.enter_context(_TRACKERS[name](Path(folder)))
-            for name in names
-            if name in _TRACKERS
-        ]
+        for name in names:
+            if name not in _TRACKERS:  # TensorBoard has no runs
+                continue
+            try:
+                callbacks.append(open_runs.enter_context(_TRACKERS[name](Path(folder))))
+            except Exception as error:  # they have errors of their own
+                raise RuntimeError(f"{name} cannot begin a run: {one_line(error)}") from error
+        yield callbacks
 
 
 @contextmanager
@@ -55,7 +62,7 @@ def _mlflow(folder: Path) -> Iterator[keras.callbacks.Callback]:
     known = kept.read_text() if kept.is_file() else None
     with mlflow.start_run(run_id=known, run_name=None if known else folder.resolve().name) as run:
         _keep(kept, run.info.run_id)
-        yield keras_part.MlflowCallback(run)
+        yield keras_part.MlflowCallback()
 
 
 @contextmanager

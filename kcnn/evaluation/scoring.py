@@ -200,9 +200,9 @@ def answers(
     """
     outputs: list[list[np.ndarray]] = [[] for _ in predictors]
     labels: list[np.ndarray] = []
-    progress = Progress("scoring images", expected_count)
+    progress = Progress("scoring images", _count_batches(dataset))
     for images, truth, _ in read_batches(dataset):
-        progress.add(len(truth))
+        progress.add()
         for found, predict in zip(outputs, predictors, strict=True):
             found.append(np.asarray(predict(images), np.float64))
         labels.append(class_numbers(truth))
@@ -223,6 +223,13 @@ def answers(
                 "it was made for other data."
             )
     return logits, truth
+
+
+def _count_batches(dataset: Any) -> int | None:
+    try:
+        return len(dataset) if hasattr(dataset, "cardinality") else None
+    except TypeError:  # of a `tf.data.Dataset` that does not know
+        return None
 
 
 def score_logits(logits: np.ndarray, labels: np.ndarray, tta: str = "none") -> Evaluation:

@@ -40,6 +40,8 @@ def check_backend(recipe: Recipe, *, control: bool) -> None:
         )
     if "tensorboard" in recipe.train.all_loggers:
         raise ValueError(f"Keras writes for TensorBoard with TensorFlow only: {USE_TENSORFLOW}.")
+    if "wandb" in recipe.train.all_loggers:
+        raise ValueError(f"The callback of wandb works with TensorFlow only: {USE_TENSORFLOW}.")
 
 
 def split_plan(plan: Iterable[Planned]) -> tuple[list[Planned], list[Planned]]:
