@@ -152,6 +152,57 @@ def test_a_state_of_another_training_is_refused(tmp_path):
             interrupted.train(checkpoints=saved, **change)
 
 
+def compiled(optimizer, loss=None):
+    model = interrupted.network()
+    model.compile(optimizer, loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def fit_plainly(folder, model, *, seed=1, callbacks=(), epochs=1):
+    data = kcnn.data.load("digits", limit=100, batch_size=20, augment="none", seed=seed)
+    resume = kcnn.callbacks.Resume(folder, callbacks, data=data)
+    return model.fit(data.train, epochs=epochs, callbacks=[resume], verbose=0)
+
+
+def test_a_plain_fit_goes_on_with_its_own_settings_only(tmp_path):
+    fit_plainly(tmp_path, compiled(keras.optimizers.Adam(1e-3)))
+    rate = r"with learning_rate=0\.001: go on with .* Received: learning_rate=0\.5"
+    logits = keras.losses.SparseCategoricalCrossentropy()
+    for model, seed, message in (
+        (compiled(keras.optimizers.Adam(0.5)), 1, rate),
+        (compiled(keras.optimizers.Adam(1e-3, beta_1=0.5)), 1, "with beta_1=0.9:"),
+        (compiled(keras.optimizers.Adam(1e-3), logits), 1, "with loss={'loss'.*'from_logits': T"),
+        (compiled(keras.optimizers.Adam(1e-3)), 2, "with seed=1:"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit_plainly(tmp_path, model, seed=seed, epochs=2)
+    lower = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    model = compiled(keras.optimizers.Adam(1e-3))
+    for epochs in (2, 3):  # a callback has lowered the rate: the same model goes on
+        again = fit_plainly(tmp_path, model, epochs=epochs, callbacks=[lower])
+    assert again.epoch == [0, 1, 2]
+
+
+def test_a_plain_fit_keeps_no_state_that_is_not_finite(tmp_path):
+    class Explode(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations.numpy() == 6:
+                self.model.layers[-1].kernel.assign(self.model.layers[-1].kernel * np.nan)
+
+    message = r"a weight became nan in epoch 2: .*Lower the learning rate\. .*remove the folder\."
+    for _ in range(2):
+        with pytest.raises(TrainingDiverged, match=message):
+            fit_plainly(
+                tmp_path, compiled(keras.optimizers.SGD(0.1)), epochs=3, callbacks=[Explode()]
+            )
+        state = Checkpoints(tmp_path).load()
+        assert state.epoch == 1
+        assert all(np.isfinite(value).all() for value in state.model)
+    own = [keras.callbacks.TerminateOnNaN(), Explode()]  # it ends the training, without an error
+    fit_plainly(tmp_path, compiled(keras.optimizers.SGD(0.1)), epochs=3, callbacks=own)
+    assert Checkpoints(tmp_path).load().epoch == 1
+
+
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_training_after_a_whole_step(tmp_path, number):
     """The state is kept, the best weights are in the model, and the training goes on from there."""

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import keras
 
 from kcnn.callbacks.checkpoints import Checkpoints
+from kcnn.callbacks.divergence import TrainingDiverged, check_weights
+from kcnn.callbacks.settings import loss_settings, optimizer_settings
 from kcnn.callbacks.state import Rollback, TrainingState
 
 logger = logging.getLogger("kcnn")
@@ -50,7 +52,9 @@ class Resume(keras.callbacks.Callback):
         data: what `kcnn.data.load` returned, whose `train` is passed to `fit`.
 
     Raises:
-        ValueError: when `fit` begins, if the state in `folder` is of another training.
+        ValueError: when `fit` begins, if the state in `folder` is of another training: other data,
+            another model, loss, optimizer, learning rate or list of callbacks.
+        TrainingDiverged: a weight is NaN or infinite after an epoch. The last good state stays.
 
     >>> import kcnn, tempfile
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
@@ -96,13 +100,8 @@ class Resume(keras.callbacks.Callback):
         model: Any = self.model
         self._epochs, self._history = [], {}
         model.optimizer.build(model.trainable_variables)
-        settings = {
-            "backend": keras.config.backend(),
-            "optimizer": type(model.optimizer).__name__,
-            "steps_per_epoch": (self.params or {}).get("steps"),
-        }
-        self._fit = _Fit(model, [*self.callbacks, self], settings=settings)
         self._start, model._initial_epoch = self._checkpoints.load(), None
+        self._fit = _Fit(model, [*self.callbacks, self], settings=self._settings(model))
         if self._start:
             self._start.check(self._fit)
         self._call("on_train_begin", logs)
@@ -128,7 +127,7 @@ class Resume(keras.callbacks.Callback):
             self._history.setdefault(name, []).append(float(value))
         if self._fit is not None:
             self._fit.epoch = epoch + 1
-            self._checkpoints.save(TrainingState.of(self._fit))
+            self._save(self._fit)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Let all callbacks end."""
@@ -166,6 +165,44 @@ class Resume(keras.callbacks.Callback):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on with this history."""
         self._epochs, self._history = state["epochs"], state["history"]
+
+    def _settings(self, model: Any) -> dict[str, Any]:
+        """Return what must be equal when the training goes on, as plain JSON."""
+        identity = getattr(self._data, "identity", dict)
+        settings = {
+            "backend": keras.config.backend(),
+            **optimizer_settings(model.optimizer),
+            "loss": loss_settings(model.loss),
+            "steps_per_epoch": (self.params or {}).get("steps"),
+            **identity(),
+        }
+        if self._start and int(model.optimizer.iterations):
+            # The model has been trained in this process: callbacks may have changed its rate.
+            settings |= {
+                name: value
+                for name, value in self._start.settings.items()
+                if name in ("learning_rate", "inner_optimizer")
+            }
+        return settings
+
+    def _save(self, training: "_Fit") -> None:
+        """Keep the state; one that is not finite is refused, since nothing could go on from it."""
+        state = TrainingState.of(training)
+        try:
+            check_weights(training.model, state.model, state.optimizer, training.epoch)
+        except TrainingDiverged as error:
+            if state.stopped:  # by a callback such as `TerminateOnNaN`
+                return
+            folder = self._checkpoints.folder
+            error.add(
+                f"{str(folder)!r} keeps the last good state: to train at a lower rate, remove the "
+                "folder."
+                if self._checkpoints.last.is_file()
+                else "No state was kept."
+            )
+            error.history = self._history
+            raise
+        self._checkpoints.save(state)
 
     def _restore_history(self) -> None:
         # Not before: Keras's History begins after this callback, and forgets its epochs then.

@@ -165,8 +165,9 @@ class TrainingState:
         for name, value in settings.items():
             if name in self.settings and self.settings[name] != value:
                 raise ValueError(
-                    f"The kept state is of a training with {name}={self.settings[name]!r}: go on "
-                    f"with the same settings, or in another folder. Received: {name}={value!r}"
+                    f"The kept state is of a training with {name}={_shown(self.settings[name])}: "
+                    "go on with the same settings, or in another folder. "
+                    f"Received: {name}={_shown(value)}"
                 )
 
     def _stateful(self, training: Running) -> list[keras.callbacks.Callback]:
@@ -244,6 +245,10 @@ def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
     """Return copies of the values of variables."""
     # A copy: on a CPU the array may share its memory with a variable that training overwrites.
     return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def _shown(value: object) -> str:
+    return f"{value:.7g}" if isinstance(value, float) else repr(value)  # of a float32
 
 
 def _check_shapes(

@@ -7,6 +7,7 @@ import numpy as np
 
 from kcnn.data.arrays import Arrays
 from kcnn.data.checks import check_labels, check_pixels
+from kcnn.data.digest import digest
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.operations import Augment, chain
 from kcnn.data.splits import check_arguments, check_batch_size
@@ -110,3 +111,9 @@ class JaxData:
     def steps_per_epoch(self) -> int:
         """Number of full batches of training images; what is left over is in another epoch's."""
         return self.num_train // self.batch_size
+
+    def identity(self) -> dict[str, str | int]:
+        """Return the seed, the augmentation and a digest of images and labels, as `Data` does."""
+        train = self.arrays.train
+        images = digest(train.images[:64], train.labels)
+        return {"seed": self.seed, "augment": str(self.augment), "training_images": images}

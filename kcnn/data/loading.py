@@ -13,6 +13,7 @@ from kcnn.checks import check_count
 from kcnn.data import labelled
 from kcnn.data.augment import augmentation, check_own
 from kcnn.data.checks import check_pixels
+from kcnn.data.digest import digest
 from kcnn.data.examples import as_examples
 from kcnn.data.feed import Shuffled, in_order
 from kcnn.data.mixing import mixing
@@ -123,6 +124,21 @@ class Data:
         if self.shuffled is None or self.shuffled.train is not self.train:
             return self.train.repeat().skip(step)
         return self.shuffled.batches(epoch, step)
+
+    def identity(self) -> dict[str, str | int]:
+        """Return the seed and a digest of the first batch: a kept state belongs to one training.
+
+        Images, split, order and augmentation all decide the first batch. A `train` of your own may
+        be another one each time, so nothing is said of it.
+
+        >>> data = load("digits", limit=200, batch_size=30)
+        >>> data.identity() == load("digits", limit=200, batch_size=30, seed=1).identity()
+        False
+        """
+        if self.shuffled is None or self.shuffled.train is not self.train:
+            return {}
+        images, labels = next(iter(self.batches().take(1).as_numpy_iterator()))
+        return {"seed": self.shuffled.seed, "first_batch": digest(images, labels)}
 
 
 def load(

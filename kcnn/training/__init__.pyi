@@ -1,6 +1,5 @@
 from . import schedules as schedules
 from .distillation import distill as distill
-from .divergence import TrainingDiverged as TrainingDiverged
 from .interruption import Interrupted as Interrupted
 from .lr_finder import (
     LearningRateCurve as LearningRateCurve,
@@ -15,5 +14,6 @@ from .result import TrainResult as TrainResult
 from .run import train as train
 from .running import Checkpoints as Checkpoints
 from .running import Rollback as Rollback
+from .running import TrainingDiverged as TrainingDiverged
 from .running import TrainingState as TrainingState
 from .schedules import cosine as cosine

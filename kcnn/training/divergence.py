@@ -1,10 +1,8 @@
-"""A training that diverges: how it is noticed, and what the error says."""
+"""A training that explodes without a NaN, and what is done where it diverges."""
 
 import math
 from collections.abc import Sequence
 from typing import Literal
-
-import numpy as np
 
 from kcnn.errors import unknown
 
@@ -20,77 +18,10 @@ _EXPLOSION = 1000.0
 _GUESSES = 0.95
 
 
-class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite.
-
-    Attributes:
-        name: what is not finite, such as "val_loss".
-        value: its value.
-        epoch: in which epoch, from 1.
-        step: in which of its steps, from 1; None where only the epoch is known.
-        history: what the epochs before it gave, as in `TrainResult`.
-    """
-
-    history: dict[str, list[float]]
-
-    def __init__(self, name: str, value: float, epoch: int, step: int | None = None) -> None:
-        super().__init__(
-            f"{name} became {value:.4g} in {place(epoch, step)}: training diverged. "
-            "Lower the learning rate."
-        )
-        self.name, self.value, self.epoch, self.step = name, value, epoch, step
-        self.history = {}
-
-    def add_rollbacks(self, count: int) -> None:
-        """Say that the training went back before, so many times."""
-        if count:
-            times = "once" if count == 1 else f"{count} times"
-            self.args = (f"{self.args[0]} It went back to an earlier state {times} before.",)
-
-
-def place(epoch: int, step: int | None) -> str:
-    """Return in words where a training is: epoch and step from 1.
-
-    >>> place(2, 7), place(2, None)
-    ('step 7 of epoch 2', 'epoch 2')
-    """
-    return f"epoch {epoch}" if step is None else f"step {step} of epoch {epoch}"
-
-
 def check_policy(on_divergence: str) -> None:
     """Raise ValueError unless `on_divergence` is "stop" or "roll_back"."""
     if on_divergence not in ("stop", "roll_back"):
         raise unknown("on_divergence", on_divergence, ("stop", "roll_back"))
-
-
-def check_finite(name: str, value: float, epoch: int, step: int | None = None) -> None:
-    """Raise `TrainingDiverged` unless `value` is finite.
-
-    Args:
-        name: what it is, such as "val_loss".
-        value: the loss.
-        epoch: from 0.
-        step: from 0, if it is known.
-    """
-    if not math.isfinite(value):
-        raise TrainingDiverged(name, value, epoch + 1, None if step is None else step + 1)
-
-
-def first_not_finite(arrays: Sequence[np.ndarray]) -> float | None:
-    """Return a number among `arrays` that is NaN or infinite, None if there is none.
-
-    >>> first_not_finite([np.array([1, 2]), np.array([0.5, np.inf])])
-    inf
-    """
-    for array in arrays:
-        values = np.asarray(array)
-        if values.dtype.kind in "biu":
-            continue
-        values = values.astype(np.float32) if values.dtype.kind != "f" else values  # bfloat16
-        finite = np.isfinite(values)
-        if not finite.all():
-            return float(values[~finite].flat[0])
-    return None
 
 
 def has_exploded(loss: float, earlier: Sequence[float], guessing: float) -> bool:

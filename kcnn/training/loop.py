@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import keras
 
+from kcnn.callbacks.divergence import TrainingDiverged
 from kcnn.callbacks.state import TrainingState
-from kcnn.training.divergence import TrainingDiverged
 from kcnn.training.interruption import Interrupted, catch_signals
 from kcnn.training.running import Logs, Training
 

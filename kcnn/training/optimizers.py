@@ -127,11 +127,6 @@ def make_optimizer(  # noqa: PLR0913 - one for each thing that a paper says of i
     return made
 
 
-def made_with(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Return those arguments of `make_optimizer` that Keras's own configuration does not have."""
-    return json.loads(getattr(optimizer, "_kcnn_settings", "{}"))
-
-
 def _check_belonging(optimizer: str, decay: str, norm_bias_rate: float, muon: Muon | None) -> None:
     if optimizer == "adamw" and decay == "coupled":
         raise ValueError("AdamW is Adam with decoupled decay: for the coupled one take 'adam'.")

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
+from kcnn.callbacks.divergence import TrainingDiverged, place
 from kcnn.callbacks.state import Rollback, TrainingState, values_of
 from kcnn.layers.appearance import appears_as
-from kcnn.training.divergence import TrainingDiverged, place
 from kcnn.training.schedules import Schedule
 
 MOST = 3

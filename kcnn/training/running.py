@@ -10,13 +10,9 @@ import keras
 import numpy as np
 
 from kcnn.callbacks.checkpoints import Checkpoints
+from kcnn.callbacks.divergence import TrainingDiverged, check_finite, check_weights
 from kcnn.callbacks.state import Rollback, TrainingState
-from kcnn.training.divergence import (
-    TrainingDiverged,
-    check_finite,
-    first_not_finite,
-    has_exploded,
-)
+from kcnn.training.divergence import has_exploded
 from kcnn.training.interruption import StopRequest
 from kcnn.training.rollback import RollingBack
 
@@ -164,7 +160,8 @@ class Training:
             return
         state = TrainingState.of(self)
         if self.guards and not self.model.stop_training:
-            self._check_state(state)
+            where = (self.epoch + 1, self.step) if self.step else (self.epoch, None)
+            check_weights(self.model, state.model, state.optimizer, *where)
         if self.rolling_back and self._may_go_back:
             self.rolling_back.good = state
         if self.checkpoints:
@@ -173,16 +170,6 @@ class Training:
     @property
     def _may_go_back(self) -> bool:
         return self.rolling_back is not None and self.rolling_back.most > 0
-
-    def _check_state(self, state: TrainingState) -> None:
-        # A loss is that of the weights before the step: it does not show yet what the step did.
-        trainable = {id(each) for each in self.model.trainable_variables}
-        pairs = zip(self.model.variables, state.model, strict=True)
-        weights = [value for variable, value in pairs if id(variable) in trainable]
-        for name, arrays in (("a weight", weights), ("the optimizer's memory", state.optimizer)):
-            if (value := first_not_finite(arrays)) is not None:
-                where = (self.epoch + 1, self.step) if self.step else (self.epoch, None)
-                raise TrainingDiverged(name, value, *where)
 
 
 class Watched(list[keras.callbacks.Callback]):

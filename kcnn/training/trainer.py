@@ -1,6 +1,5 @@
 """Any training: the checks, the compiled model, the callbacks and the loop."""
 
-import json
 import logging
 import math
 import os
@@ -10,7 +9,9 @@ import keras
 
 from kcnn.callbacks import EpochLog, standard
 from kcnn.callbacks.checkpoints import Checkpoints
+from kcnn.callbacks.divergence import TrainingDiverged
 from kcnn.callbacks.plateau import is_scheduled
+from kcnn.callbacks.settings import optimizer_settings
 from kcnn.checks import check_count
 from kcnn.data.checks import check_is_data
 from kcnn.data.jax_data import JaxData
@@ -20,12 +21,10 @@ from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.progress import writes_lines
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
 from kcnn.training.devices import check_devices
-from kcnn.training.divergence import OnDivergence, TrainingDiverged, check_policy
+from kcnn.training.divergence import OnDivergence, check_policy
 from kcnn.training.first_batch import check_first_batch
-from kcnn.training.identity import identify
 from kcnn.training.loop import fit
 from kcnn.training.objective import Objective, cross_entropy
-from kcnn.training.optimizers import made_with
 from kcnn.training.result import TrainResult, result_of
 from kcnn.training.rollback import MOST, Rates, RollingBack
 from kcnn.training.room import check_room, checkpoint_bytes
@@ -153,15 +152,10 @@ def _settings(
     model: keras.Model, data: "Data | JaxData", objective: Objective, epochs: int
 ) -> dict[str, Any]:
     """Return what must be equal when a training goes on, as plain JSON."""
-    optimizer: Any = model.optimizer
-    config = json.loads(json.dumps(optimizer.get_config(), default=str))
-    config.pop("name", None)  # Keras numbers the optimizers of a process
     return {
         "backend": keras.config.backend(),
         "epochs": int(epochs),
-        "optimizer": optimizer.__class__.__name__,
-        **config,
-        **made_with(optimizer),
+        **optimizer_settings(model.optimizer),
         "label_smoothing": float(objective.label_smoothing),
         "temperature": objective.temperature and float(objective.temperature),
         "alpha": float(objective.alpha),
@@ -170,5 +164,5 @@ def _settings(
         "num_train": data.num_train,
         "steps_per_epoch": data.steps_per_epoch,
         "class_names": list(data.class_names),
-        **identify(data),
+        **data.identity(),
     }

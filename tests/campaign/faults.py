@@ -131,7 +131,7 @@ FAULTS = {
         "test_resume.py::test_a_run_whose_folder_is_gone_writes_no_other_one",
     ),
     "a loss that is not finite is no error": Fault(
-        "kcnn/training/divergence.py", "not math.isfinite(value)", "False", _DIVERGED
+        "kcnn/callbacks/divergence.py", "not math.isfinite(value)", "False", _DIVERGED
     ),
     "a value that is not finite may be the best": Fault(
         "kcnn/callbacks/best_model.py",
