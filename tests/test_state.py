@@ -266,6 +266,8 @@ def test_a_loss_that_is_not_finite_becomes_no_best():
     assert len(raised.value.history["loss"]) == 1
     assert stopping.best_epoch == 0
     assert all(np.isfinite(weight).all() for weight in stopping.best_weights)
+    for kept, best in zip(stopping.model.get_weights(), stopping.best_weights, strict=True):
+        np.testing.assert_array_equal(kept, best)
 
 
 def test_a_training_goes_back_three_times_and_says_so(tmp_path, caplog):
@@ -275,6 +277,7 @@ def test_a_training_goes_back_three_times_and_says_so(tmp_path, caplog):
     explode = interrupted.Explode(3, 9, tmp_path / "exploded")
     with pytest.raises(TrainingDiverged, match=r"in step 4 of epoch 1: .* earlier state 3 times"):
         interrupted.train(more=[explode], **options)
+    assert all(np.isfinite(weight).all() for weight in explode.model.get_weights())
     lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert lines == [
         "loss became nan in step 4 of epoch 1: going back to epoch 1 with "
@@ -294,8 +297,10 @@ def test_a_training_goes_back_three_times_and_says_so(tmp_path, caplog):
 
 def test_an_explosion_without_nan_is_no_ordinary_end(caplog):
     class Explode(keras.callbacks.Callback):
+        epochs = (2,)
+
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
+            if epoch in self.epochs:
                 for layer in self.model.layers[-3:]:
                     for weight in layer.weights:
                         weight.assign(weight * 1e9)
@@ -313,6 +318,11 @@ def test_an_explosion_without_nan_is_no_ordinary_end(caplog):
     assert result.stop_reason == "epochs"
     with pytest.raises(TrainingDiverged, match=r"loss became \d.*e\+\d+ in epoch 3"):
         train(callbacks=[], on_divergence="roll_back")
+    first = Explode()
+    first.epochs = iter([0])  # once
+    result = train(callbacks=[], more=[first], on_divergence="roll_back")
+    assert [(each.epoch, each.factor) for each in result.rollbacks] == [(1, 0.5)]
+    assert result.stop_reason == "epochs"
 
 
 def test_another_callback_that_ends_a_training_is_named(tmp_path):

@@ -32,7 +32,7 @@ def loss_settings(loss: Any) -> Any:
     if isinstance(loss, list | tuple):
         return [loss_settings(each) for each in loss]
     if isinstance(loss, keras.losses.Loss):
-        arguments = getattr(loss, "fn_kwargs", {})  # of which not all are in the configuration
+        arguments = getattr(loss, "_fn_kwargs", {})  # of which not all are in the configuration
         return {"loss": type(loss).__name__, **_plain(loss.get_config() | arguments)}
     if loss is None or isinstance(loss, str):
         return loss

@@ -1,6 +1,5 @@
 """A training that explodes without a NaN, and what is done where it diverges."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,6 +12,10 @@ OnDivergence = Literal["stop", "roll_back"]
 # normalization reach about 100 times on raw pixels; exploding weights pass any bound in a few
 # steps.
 _EXPLOSION = 1000.0
+# In the first epoch no earlier one shows how the network began, so the bound lies far above any
+# beginning: the logits would have to differ by millions. Soft labels and a teacher are part of the
+# loss of guessing, as are the penalties of the first weights.
+_FIRST_EXPLOSION = 1e6
 # A model that predicts the same for every image ends at most a little below guessing, because the
 # classes of a data set are not all equally frequent.
 _GUESSES = 0.95
@@ -28,15 +31,21 @@ def has_exploded(loss: float, earlier: Sequence[float], guessing: float) -> bool
     """Return whether the mean loss of an epoch has risen out of all proportion.
 
     An earlier epoch was below the bound: a network that only begins with such a loss, because its
-    inputs are not normalized, has not diverged.
+    inputs are not normalized, has not diverged. For the first epoch the bound is higher.
 
     Args:
         loss: of the epoch.
         earlier: those of the epochs before.
-        guessing: the loss of equal probabilities for all classes.
+        guessing: the loss of equal probabilities for all classes, penalties included.
+
+    >>> [has_exploded(loss, [], guessing=2.3) for loss in (2e4, 1.9e17)]
+    [False, True]
+    >>> has_exploded(2e4, [2.2], guessing=2.3)
+    True
     """
-    bound = _EXPLOSION * guessing
-    return loss > bound > min(earlier, default=math.inf)
+    if not earlier:
+        return loss > _FIRST_EXPLOSION * guessing
+    return loss > _EXPLOSION * guessing > min(earlier)
 
 
 def ended_in_divergence(

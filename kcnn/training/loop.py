@@ -25,11 +25,17 @@ def fit(training: Training, start: TrainingState | None = None) -> None:
         Interrupted: a signal came. The step was finished, the state is kept, and the callbacks have
             ended the training: the best weights are in the model where one restores them.
         TrainingDiverged: a loss was not finite, and the training cannot go back, or went back too
-            often.
+            often. As after a signal, the best weights are in the model where a callback restores
+            them, else those of the last good state where the training keeps one to go back to.
     """
     try:
         with catch_signals() as training.request:
             _fit(training, start)
+    except TrainingDiverged:
+        if training.rolling_back and training.rolling_back.good:
+            training.rolling_back.good.restore(training)
+        _end(training)
+        raise
     finally:
         if training.rolling_back:
             training.rolling_back.end(training)
@@ -98,9 +104,14 @@ def _epoch(training: Training, within: TrainingState | None) -> Logs:
 
 
 def _leave(training: Training) -> NoReturn:
-    """End an interrupted training; a backup of Keras's stays, which the end would remove."""
+    """End an interrupted training."""
+    _end(training)
+    raise Interrupted(training.request.signal or signal.SIGINT)
+
+
+def _end(training: Training) -> None:
+    """End a training before its time; a backup of Keras's stays, which the end would remove."""
     callbacks = training.callbacks
     backups = keras.callbacks.BackupAndRestore
     callbacks.callbacks = [each for each in callbacks.callbacks if not isinstance(each, backups)]
     callbacks.on_train_end({})
-    raise Interrupted(training.request.signal or signal.SIGINT)

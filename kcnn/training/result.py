@@ -93,7 +93,7 @@ def result_of(
                 best = each.best_epoch + 1 - numbers[0]  # which is not 0 after a stop
             if each.stopped_epoch:
                 reason = "early_stopping"
-    kept = history.get("val_loss", history["loss"])[best - 1] - _penalties(model)
+    kept = history.get("val_loss", history["loss"])[best - 1] - penalties_of(model)
     guessing = training.guessing
     if ended_in_divergence(history["loss"], guessing=guessing, kept=kept, chance=chance):
         reason = "diverged"
@@ -106,7 +106,7 @@ def result_of(
     return TrainResult(model, history, best, seconds, reason, training.rollbacks)
 
 
-def _penalties(model: keras.Model) -> float:
+def penalties_of(model: keras.Model) -> float:
     """Return what the regularizers of the weights add to every loss."""
     weights = ((each.regularizer, each) for each in model.trainable_weights)
     return sum(float(penalty(weight)) for penalty, weight in weights if penalty)

@@ -69,8 +69,8 @@ class Training:
         checkpoints: where the state is kept, if it is kept.
         guards: whether a loss that is not finite is an error.
         rolling_back: takes the training back to an earlier state where it diverges.
-        guessing: the loss of equal probabilities for all classes, against which a loss that
-            explodes is judged.
+        guessing: the loss of equal probabilities for all classes and the penalties of the first
+            weights, against which a loss that explodes is judged.
         validates: whether every epoch ends with the loss and the metrics of the validation images.
         epoch: the running epoch, from 0.
         step: the steps of it that are done.

@@ -25,7 +25,7 @@ from kcnn.training.divergence import OnDivergence, check_policy
 from kcnn.training.first_batch import check_first_batch
 from kcnn.training.loop import fit
 from kcnn.training.objective import Objective, cross_entropy
-from kcnn.training.result import TrainResult, result_of
+from kcnn.training.result import TrainResult, penalties_of, result_of
 from kcnn.training.rollback import MOST, Rates, RollingBack
 from kcnn.training.room import check_room, checkpoint_bytes
 from kcnn.training.running import Steps, Training, Watched
@@ -91,7 +91,8 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     called.callbacks = Watched(called.callbacks, training)
     rates = Rates(optimizer, called.callbacks)
     training.rolling_back = RollingBack(rates, MOST if on_divergence == "roll_back" else 0)
-    training.guessing = objective.loss_of_guessing(len(data.class_names))
+    guessing = objective.loss_of_guessing(len(data.class_names))
+    training.guessing = guessing + penalties_of(model)
     training.settings = _settings(trainee, data, objective, epochs)
     if teacher is not None:
         training.settings["teacher"] = f"{teacher.name}, {teacher.count_params()} parameters"
