@@ -7,11 +7,12 @@ import shutil
 import pytest
 
 from kcnn.pipeline import run
+from kcnn.pipeline.control import add_control
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.records import begin
 from kcnn.pipeline.replace import beside, find_folder, take_place
 from kcnn.recipe import Data, Model, Prune, Quantize, Recipe, Train
-from kcnn.report.receipts import Report
+from kcnn.report.receipts import Receipt, Report
 from kcnn.run_dir import RunDir
 
 RECIPE = Recipe(
@@ -73,17 +74,39 @@ def test_a_kill_after_the_two_renames_loses_none_of_the_users_files(finished, tm
     assert not old.exists()
 
 
-def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path):
+def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path, caplog):
+    folder = tmp_path / "run"
+    complete(RunDir(folder), RECIPE, seed=0, replaces=False).finish()
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
     pruned = dataclasses.replace(
         RECIPE,
         model=Model(name="lenet5", options={"variant": "modern"}),
         prune=Prune(sparsities=(0.5,), epochs=1, learning_rate=1e30),
         quantize=Quantize(samples=10),
     )
-    report = run(pruned, "pruned", tmp_path / "run")
+    report = run(pruned, "pruned", folder, overwrite=True)
     assert [receipt.name for receipt in report.receipts] == ["float", "int8"]
     assert str(report.training["failed"]).startswith("prune: The loss became nan")
-    assert (tmp_path / "run/report.html").is_file()
+    # The finished run is whole, and the same command continues beside it.
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert f"the earlier run stays in {folder}, this one is in" in caplog.text
+    work, begun = find_folder(pruned, RunDir(folder), overwrite=True, resume=False)
+    assert (work.path, begun.model) == (beside(folder), pruned.model)
+    assert Journal.read(work).facts("train")["stop_reason"] == report.training["stop_reason"]
+    assert (work.path / "report.html").is_file()
+
+
+def test_a_control_that_diverges_costs_itself_only(tmp_path):
+    journal = begin(RunDir(tmp_path / "run"), RECIPE, ["a"], deterministic=False)
+    receipt = Receipt("float", "model.keras", 0.9, 1.0, 0.4, 200, 9, 9, None, 0.0)
+    report = Report("run", "mlp", 9, "digits", 60, (receipt,), {"failed": "prune: why"}, 1)
+    diverging = dataclasses.replace(
+        RECIPE, train=Train(epochs=2, optimizer="sgd", learning_rate=1e38)
+    )
+    found = add_control(report, diverging, None, journal)
+    assert str(found.training["failed"]).startswith("prune: why; control: loss became")
+    assert found.receipts == report.receipts
+    assert not journal.run_dir.control.exists()
 
 
 class Killed(BaseException):

@@ -84,6 +84,7 @@ def _run(
     overwrite: bool,
     flags: dict[str, bool],
 ) -> None:
+    from kcnn.pipeline.replace import beside
     from kcnn.pipeline.unfinished import find_unfinished
     from kcnn.recipe import Recipe
     from kcnn.run_dir import RunDir
@@ -101,7 +102,8 @@ def _run(
         report = pipeline.run(content, name, folder, **(options | flags))
         show.receipts(report)
         if failed := report.training.get("failed"):
-            raise RuntimeError(f"All but this is in {folder}/: {failed}")
+            place = beside(folder) if overwrite and beside(folder).is_dir() else folder
+            raise RuntimeError(f"All but this is in {place}/: {failed}")
     else:
         show.comparison(pipeline.run_comparison(content, name, folder, **options))
 

@@ -5,6 +5,8 @@ import logging
 
 from kcnn import models
 from kcnn.arithmetic import model_macs
+from kcnn.errors import one_line
+from kcnn.evaluation import NotFinite
 from kcnn.models.files import in_float32
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import prepare
@@ -15,6 +17,7 @@ from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe
 from kcnn.report.receipts import CONTROL, Report
 from kcnn.report.run_page import write_page
+from kcnn.training import TrainingDiverged
 
 logger = logging.getLogger("kcnn")
 
@@ -29,11 +32,24 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
     """Train the same model on the same batches from the same start, without the teacher.
 
     Returns:
-        The report with one more receipt, which is in the run's folder already.
+        The report with one more receipt, which is in the run's folder already. If the control
+        fails, as where it diverges, the report as it was, with the reason in the returned one.
     """
-    run_dir = journal.run_dir
     if report.receipts[-1].name == CONTROL:  # an earlier process of the run added it
         return report
+    try:
+        return _train_control(report, recipe, data_dir, journal)
+    except (TrainingDiverged, NotFinite) as error:
+        logger.warning("the control failed: %s", one_line(error))
+        others = [str(report.training["failed"])] if "failed" in report.training else []
+        failed = "; ".join([*others, f"control: {one_line(error)}"])
+        return dataclasses.replace(report, training=report.training | {"failed": failed})
+
+
+def _train_control(
+    report: Report, recipe: Recipe, data_dir: str | None, journal: Journal
+) -> Report:
+    run_dir = journal.run_dir
     logger.info("control: the same training without the teacher")
     section = dataclasses.replace(recipe.train, tensorboard=False, loggers=())
     alone = dataclasses.replace(recipe, train=section, distill=None)

@@ -1,5 +1,6 @@
 """The whole story of a run, from a recipe to its receipts, on both backends."""
 
+import logging
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,8 @@ from kcnn.report.receipts import Report
 from kcnn.report.receipts import load as load_report
 from kcnn.run_dir import RunDir
 
+logger = logging.getLogger("kcnn")
+
 
 def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
     recipe: Recipe,
@@ -58,7 +61,9 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
     and `report.json` say.
 
     A run that was stopped, at whatever moment, goes on when it is called again with the same recipe
-    and folder: what is done is not done again, and a training goes on from its kept state.
+    and folder: what is done is not done again, and a training goes on from its kept state. So does
+    one in which a stage failed, which is then tried again; `training["failed"]` of its report says
+    why.
 
     Args:
         recipe: What to do.
@@ -108,11 +113,16 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         )
         facts = keep_measured(journal, measured)
         facts |= facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
-        report, failed = _make(journal, recipe, name, prepared, plan, facts, commit)
+        report = _make(journal, recipe, name, prepared, plan, facts, commit)
         if control:  # once the run itself is safe: this is another training, and may diverge
             report = add_control(report, recipe, data_dir, journal)
-        if failed:  # the same command tries it again
-            take_place(run_dir, target, stage_files(recipe, target))
+        if report.training.get("failed"):
+            if run_dir != target:
+                logger.warning(
+                    "the earlier run stays in %s, this one is in %s: the same command tries again",
+                    target.path,
+                    run_dir.path,
+                )
             return report
         journal.note_complete(replaces=run_dir != target)
         return _end(journal, recipe, target)
@@ -126,8 +136,8 @@ def _make(
     plan: list[Planned],
     facts: Facts,
     commit: str | None,
-) -> tuple[Report, bool]:
-    """Train, make the variants, score them and report; return whether a stage failed, too."""
+) -> Report:
+    """Train, make the variants, score them and report."""
     run_dir, data = journal.run_dir, prepared.data
     trained = None if recipe.trained else train_once(prepared, recipe, journal)
     model = trained.model if trained else save_base(prepared.model, journal)
@@ -145,7 +155,7 @@ def _make(
     report = report_once(journal, *made, variants, evaluations, commit)
     explained = explained_images(recipe.explain, run_dir)
     write_findings(run_dir, data, variants, evaluations, explained=explained)
-    return report, bool(failed)
+    return report
 
 
 def _end(journal: Journal, recipe: Recipe, target: RunDir) -> Report:
