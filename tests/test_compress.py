@@ -284,7 +284,7 @@ REFUSED = {
     "augmentation": (lambda: chain(L.RandomFlip(name="flip")), r"Layer 'flip' \(RandomFlip\)"),
     "nested": (
         lambda: chain(keras.Sequential([L.Conv2D(4, 3)], name="part")),
-        r"Layer 'part' \(Sequential\).*use its layers directly",
+        r"Layer 'part' \(Sequential\).*pass kcnn.models.flatten",
     ),
     "shared": (shared, "Layer 'twice' is called 2 times: make a layer for each"),
     "operation": (tensor_sum, r"\(Add\) is an operation.*keras.layers.Add\(\)"),

@@ -208,6 +208,12 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
         check_data(model, data)
         if teacher is not None:
             check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    inner = next((layer.name for layer in model.layers if isinstance(layer, keras.Model)), None)
+    if inner is not None:
+        raise ValueError(
+            f"Layer {inner!r} is a model within the model, whose kernels pruning would leave out: "
+            "prune kcnn.models.flatten(model), which is one model with the same weights."
+        )
     find_targets(model, sparsity, exclude)
 
 

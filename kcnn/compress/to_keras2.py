@@ -123,7 +123,7 @@ def _check_model(model: keras.Model) -> None:
 
 def _check_layer(layer: keras.layers.Layer, class_name: str) -> None:
     if isinstance(layer, keras.Model):
-        raise ValueError("it is a model within the model: use its layers directly instead.")
+        raise ValueError("it is a model within the model: pass kcnn.models.flatten(model) instead.")
     # `__class__`, because kcnn's batch norm reports the stock class there.
     known = any(layer.__class__ is getattr(module, class_name, None) for module in _MODULES)
     if class_name != "InputLayer" and not (known and class_name in EQUIVALENT_OPTIONS):

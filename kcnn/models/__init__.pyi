@@ -23,6 +23,7 @@ from .families.vgg import vgg16 as vgg16
 from .families.vgg import vgg19 as vgg19
 from .files import load as load
 from .files import save as save
+from .flatten import flatten as flatten
 from .interface import select_output as select_output
 from .published import Manifest as Manifest
 from .published import load_published as load_published

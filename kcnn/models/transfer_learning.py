@@ -7,6 +7,7 @@ import keras
 from kcnn.errors import unknown
 from kcnn.models import blocks
 from kcnn.models.applications import PREPROCESSINGS, find_preprocessing, is_application
+from kcnn.models.flatten import flatten
 from kcnn.models.input_range import changes_pixels
 
 _DROPOUTS = (
@@ -84,7 +85,7 @@ def transfer(
     ((None, 3), ['logits/kernel', 'logits/bias'])
     """
     blocks.check_rate("dropout", dropout)
-    body = _preprocessed(_copy(base), preprocessing)
+    body = _preprocessed(flatten(base), preprocessing)
     x = _features(body, base.name) if features is None else _output(_layer(body, features))
     head: list[keras.layers.Layer] = [blocks.logits(num_classes)]
     if dropout:
@@ -115,7 +116,7 @@ def _preprocessed(body: keras.Model, mode: str | None) -> keras.Model:
     if bgr:  # instead of the pixels' channels, those of the first kernel change places
         first: Any = next(layer for layer in body.layers if hasattr(layer, "kernel"))
         first.kernel.assign(keras.ops.flip(first.kernel.value, axis=2))
-    return _copy(keras.Model(image, body(x), name=body.name))
+    return flatten(keras.Model(image, body(x), name=body.name))
 
 
 def fine_tune_from(model: keras.Model, layer: str) -> None:
@@ -152,41 +153,6 @@ def _layer(model: keras.Model, name: str) -> keras.layers.Layer:
 
 def _output(layer: keras.layers.Layer) -> keras.KerasTensor:
     return cast(keras.KerasTensor, layer.output)
-
-
-def _copy(base: keras.Model) -> keras.Model:
-    """Return a functional copy of `base` with new layers, none of which is a model."""
-    ends = [len(getattr(base, end, None) or ()) for end in ("inputs", "outputs")]
-    if ends != [1, 1]:
-        raise ValueError(
-            f"Model {base.name!r} must be a built graph with one input and one output, of "
-            f"keras.Sequential or keras.Model(inputs, outputs). Received: {ends[0]} and {ends[1]}."
-        )
-    # As a functional model of the same layers, a Sequential is cloned like all others.
-    copy = _clone(keras.Model(base.inputs[0], base.outputs[0], name=base.name))
-    if not _has_models(copy):
-        return copy
-    while _has_models(copy):
-        copy = keras.models.clone_model(
-            copy, clone_function=lambda layer: layer, call_function=_call_inner_layers
-        )
-    # These layers were called more than once; a clone's have a single output each.
-    return _clone(copy)
-
-
-def _clone(model: keras.Model) -> keras.Model:
-    clone = keras.models.clone_model(model)
-    clone.set_weights(model.get_weights())
-    return clone
-
-
-def _has_models(model: keras.Model) -> bool:
-    return any(isinstance(layer, keras.Model) for layer in model.layers)
-
-
-def _call_inner_layers(layer: Any, *args: Any, **kwargs: Any) -> Any:
-    # The method `call` of a model inside the model runs its layers one by one.
-    return layer.call(*args) if isinstance(layer, keras.Model) else layer(*args, **kwargs)
 
 
 def _features(body: keras.Model, name: str) -> keras.KerasTensor:

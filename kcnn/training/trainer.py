@@ -114,6 +114,12 @@ def compile_steps(
 ) -> tuple[keras.Model, Steps]:
     """Return the compiled model that is trained, and how its steps are taken."""
     if not isinstance(data, JaxData):
+        if keras.config.backend() != "tensorflow":
+            raise ValueError(
+                "TensorFlow trains on what kcnn.data.load returns: set KERAS_BACKEND=tensorflow. "
+                "On JAX, train on kcnn.data.JaxData(kcnn.data.load_arrays(name)). Received: the "
+                f"backend {keras.config.backend()!r}"
+            )
         from kcnn.training.loop_tensorflow import Student, TensorFlowSteps, compile_for
 
         trainee = model if teacher is None else Student(model, teacher, objective)

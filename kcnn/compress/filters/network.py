@@ -127,7 +127,7 @@ def _check_graph(model: keras.Model, found: list[Call]) -> None:
         if isinstance(layer, keras.Model):
             raise ValueError(
                 f"Layer {layer.name!r} is a model within the model: build the model from its "
-                "layers directly."
+                "layers, or pass kcnn.models.flatten(model)."
             )
     check_calls(found)
 

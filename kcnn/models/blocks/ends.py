@@ -109,7 +109,7 @@ def normalize(
 
     >>> [layer.name for layer in normalize(3, padding=1)]
     ['pad', 'normalize']
-    >>> normalize(1, (33.3, 78.6), padding=0)[0].mean
+    >>> normalize(1, (33.3, 78.6), padding=0)[0].get_config()["mean"]
     [33.3]
     """
     layers = _normalization(normalization, channels, rank)
