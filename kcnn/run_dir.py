@@ -61,6 +61,12 @@ class RunDir:
             raise ValueError(
                 f"{str(self.path)!r} holds files that are no run: name another folder."
             )
+        if not overwrite and not (self.journal.is_file() or self.report.is_file()):
+            raise ValueError(
+                f"{str(self.path)!r} holds a run already, which cannot go on because its "
+                f"{self.journal.name} is gone: copy the models that you need, and pass --overwrite "
+                "(overwrite=True in Python), or name another folder."
+            )
         if not overwrite:
             raise ValueError(
                 f"{str(self.path)!r} holds a run already: pass --overwrite (overwrite=True in "

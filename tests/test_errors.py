@@ -1,9 +1,13 @@
 """What is refused is refused in one line of our own words, also where pydantic finds it."""
 
+import errno
+import os
+
 import pytest
 from pydantic import ValidationError
 
 from kcnn import comparison, recipe, recipe_files
+from kcnn.cli.failure import failure_line
 from kcnn.comparison import Comparison
 from kcnn.errors import invalid, one_line
 from kcnn.recipe import Data, Model, QuantizeAware, Recipe, Train
@@ -97,3 +101,10 @@ def test_a_recipe_file_says_which_setting_is_wrong(tmp_path):
     with pytest.raises(ValueError) as caught:
         recipe_files.load(str(file))
     assert str(caught.value) == f"{file}: epochs must be at least 1. Received: 0"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_said_with_what_to_do(number):
+    line = failure_line(OSError(number, os.strerror(number), "run/best.keras"))
+    assert "'run/best.keras'" in line
+    assert line.endswith("Free some room and run the same command again.")

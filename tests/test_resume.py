@@ -285,6 +285,14 @@ def test_a_damaged_journal_is_refused_and_can_be_overwritten(text, tmp_path):
     assert find_unfinished(killed.small(), run_dir, overwrite=True) is None
 
 
+def test_an_unfinished_run_with_a_damaged_recipe_is_refused_with_what_to_do(tmp_path):
+    run_dir = RunDir(tmp_path)
+    begin(run_dir, killed.small(), ["a", "b"], deterministic=False)
+    run_dir.recipe.write_text("{")
+    with pytest.raises(ValueError, match=r"recipe\.json' cannot be read: .* pass --overwrite to"):
+        find_unfinished(killed.small(), run_dir)
+
+
 class Killed(BaseException):
     """Nothing in kcnn catches it."""
 

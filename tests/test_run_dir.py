@@ -75,3 +75,10 @@ def test_starting_over_removes_the_old_run_and_keeps_the_users_own_notes(tmp_pat
     (tmp_path / "checkpoints").mkdir()
     run_dir.start(stage_files(Recipe(), run_dir))
     assert sorted(os.listdir(tmp_path)) == own
+
+
+def test_an_unfinished_run_without_its_journal_is_named_with_what_to_do(tmp_path):
+    run_dir = RunDir(tmp_path)
+    run_dir.recipe.write_text("{}")
+    with pytest.raises(ValueError, match=r"its run\.json is gone: copy the models .* --overwrite"):
+        run_dir.check_free(overwrite=False)

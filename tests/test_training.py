@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from kcnn.models.files import in_float32
 from kcnn.pipeline import run, setup
 from kcnn.recipe import Data, Model, Recipe, Train
 from kcnn.training import cosine, make_optimizer
-from kcnn.training.room import checkpoint_bytes
+from kcnn.training.room import check_room, checkpoint_bytes
 
 RECIPE = Recipe(
     data=Data(name="digits", limit=60, batch_size=16, validation=0.2),
@@ -142,6 +143,12 @@ def test_a_folder_without_room_is_refused_before_training(digits, tmp_path, monk
     with pytest.raises(ValueError, match=r"needs about \d\.\d MB .* disk has 0.1 MB left: free"):
         run(RECIPE, "run", tmp_path / "run")
     assert [each.name for each in tmp_path.iterdir()] == ["states"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no such place")
+def test_a_place_that_takes_no_folder_cannot_be_written():
+    with pytest.raises(ValueError, match="'/proc' cannot be written: name another folder"):
+        check_room("/proc/kcnn", 1)
 
 
 def test_a_run_is_refused_for_what_its_end_would_refuse(tmp_path):

@@ -63,15 +63,25 @@ class Checkpoints:
             try:
                 state = TrainingState.load(file)
             except ValueError as error:
-                logger.warning("%s", error)
                 reasons.append(str(error))
                 continue
             if reasons:  # the next save must not put a damaged state in the place of this one
+                logger.warning("%s", reasons[0])
                 self.last.unlink()
             return state
         if reasons:
-            raise ValueError(reasons[0])
+            raise ValueError(
+                f"{reasons[0]} No whole state is left: remove {str(self.folder)!r} to train again "
+                f"from the first epoch.{self._best_so_far()}"
+            )
         return None
+
+    def _best_so_far(self) -> str:
+        # In the folder of a run, where the states may lie in a folder for each part of a training.
+        for folder in (self.folder.parent, self.folder.parent.parent):
+            if (best := folder / "best.keras").is_file():
+                return f" The best model so far is {str(best)!r}: copy it first to keep it."
+        return ""
 
     def remove(self) -> None:
         """Remove all states: the training is finished and its result is safe."""

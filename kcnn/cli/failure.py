@@ -1,5 +1,6 @@
 """The one line that a command which fails ends with."""
 
+import errno
 import os
 import sysconfig
 import traceback
@@ -9,6 +10,8 @@ from kcnn.errors import Advised, one_line
 
 _LIMIT = 1000
 _TRACEBACK = "KCNN_DEBUG=1 shows the traceback."
+# The disk, a quota or the largest size of a file: the errors of a disk with no room.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _KCNN = str(Path(__file__).parents[1])
 
 
@@ -22,6 +25,8 @@ def failure_line(error: Exception) -> str:
     reason = one_line(said, _LIMIT)
     if isinstance(error, MemoryError):
         return f"The memory does not suffice: {reason}. {_TRACEBACK}"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"{reason}: no more can be written. Free some room and run the same command again."
     if _is_expected(error):
         return reason
     reason = f"{type(error).__name__}: {reason}".removesuffix(f": {type(error).__name__}")

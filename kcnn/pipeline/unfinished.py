@@ -53,8 +53,14 @@ def find_unfinished(
             f"{str(run_dir.recipe)!r} is missing, without which the unfinished run cannot go on: "
             "put it back, or pass --overwrite to begin again."
         )
-    with naming(run_dir.recipe):
-        begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
+    try:
+        with naming(run_dir.recipe):
+            begun = from_json(run_dir.recipe.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} The run cannot go on without its recipe: pass --overwrite to begin again, or "
+            "another --out."
+        ) from error
     _check_same(begun, recipe, run_dir)
     if journal.deterministic != deterministic:
         how = "with" if journal.deterministic else "without"

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,8 +55,11 @@ def check_room(folder: str | os.PathLike, needed: int) -> None:
         place = place.parent
     if not place.is_dir():
         raise ValueError(f"{str(place)!r} is a file, so nothing can be written into it.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise ValueError(f"{str(place)!r} cannot be written: name another folder.")
+    try:  # the permissions do not say it: root passes all of them, also in /proc
+        with tempfile.TemporaryDirectory(prefix=".kcnn-", dir=place):
+            pass
+    except OSError as error:
+        raise ValueError(f"{str(place)!r} cannot be written: name another folder.") from error
     free = shutil.disk_usage(place).free
     if free < needed:
         raise ValueError(
