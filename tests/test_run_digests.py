@@ -4,8 +4,12 @@ import json
 
 import pytest
 
-from kcnn.cli.shared import labels_of, model_file
+from kcnn.cli.commands import evaluate, inspect
+from kcnn.cli.shared import labels_of, model_file, recipe_of
 from kcnn.pipeline.journal import Journal
+from kcnn.pipeline.setup import pretrained
+from kcnn.prediction.classes import open_classifier
+from kcnn.report.run_files import read_run
 from kcnn.run_dir import RunDir
 
 
@@ -44,6 +48,34 @@ def test_a_journal_that_changed_is_refused_and_one_of_an_earlier_version_is_not(
     del values["sha256"]
     run.journal.write_text(json.dumps(values))
     assert list(Journal.read(run).earlier) == ["train"]
+
+
+def test_each_command_and_function_refuses_the_changed_files_that_it_reads(run):
+    report, int8 = run.report, run.path / "model_pruned_int8.tflite"
+    for file in (run.recipe, report, int8):
+        file.write_text("{}")
+    journal = Journal.read(run)
+    journal.record("prune", [int8])
+    journal.finish()
+    readers = {
+        run.recipe: [lambda: recipe_of(run.model), lambda: read_run(run.path)],
+        report: [lambda: inspect(run.path), lambda: read_run(run.path)],
+        run.labels: [lambda: read_run(run.path), lambda: open_classifier(run.model)],
+        run.model: [
+            lambda: model_file(run.model),
+            lambda: open_classifier(run.model),
+            lambda: pretrained(str(run.path), purpose="base"),
+            lambda: inspect(run.model),
+        ],
+        int8: [lambda: evaluate(int8), lambda: open_classifier(int8), lambda: inspect(int8)],
+    }
+    for file, reads in readers.items():
+        before = file.read_bytes()
+        file.write_bytes(before + b" ")
+        for read in reads:
+            with pytest.raises(ValueError, match=rf"{file.name}' has changed since the run wrote"):
+                read()
+        file.write_bytes(before)
 
 
 @pytest.mark.parametrize(

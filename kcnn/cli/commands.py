@@ -104,18 +104,20 @@ def inspect(
     elif path.suffix == ".tflite":
         from kcnn.litert import summarize
 
-        show.tflite(summarize(path))
+        show.tflite(summarize(model_file(path)))
     else:
+        file = model_file(path)
         start_tensorflow()
         from kcnn import models
 
-        models.load(path).summary(print_fn=console.print)
+        models.load(file).summary(print_fn=console.print)
 
 
 def _inspect_run(folder: Path) -> None:
     """Print the receipts of a run, or what of an unfinished one is done."""
     from kcnn.pipeline.journal import Journal
     from kcnn.report.receipts import load
+    from kcnn.run_digests import check_unchanged
     from kcnn.run_dir import RunDir
 
     run_dir = RunDir(folder)
@@ -123,6 +125,7 @@ def _inspect_run(folder: Path) -> None:
     if journal and not journal.finished:
         done = ", ".join(journal.earlier) or "nothing"
         console.print(f"an unfinished run; done so far: {done}", markup=False)
+    check_unchanged(run_dir.report)
     if run_dir.report.is_file() or journal is None:
         show.receipts(load(run_dir.report))
 

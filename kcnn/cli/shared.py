@@ -93,11 +93,12 @@ def model_file(path: Path) -> Path:
         if file == RunDir(path).best:
             said = f"{path} is not trained to its end: {file.name} is its best model so far"
             console.print(said, markup=False)
-        check_unchanged(file)
-        return file
-    if not path.is_file():
+    elif path.is_file():
+        file = path
+    else:
         raise ValueError(f"There is no file {str(path)!r}.")
-    return path
+    check_unchanged(file)
+    return file
 
 
 def check_new(file: Path | None, option: str) -> None:
@@ -209,11 +210,13 @@ def _source(name: str, image_size: ImageSize, *, skip_damaged: bool) -> "Source"
 def recipe_of(file: Path) -> "Recipe | None":
     """Return the recipe of the run that `file` lies in, if it lies in one."""
     from kcnn.recipe import from_json
+    from kcnn.run_digests import check_unchanged
     from kcnn.run_dir import RunDir
 
     recipe = RunDir.of(file).recipe
     if not recipe.is_file():
         return None
+    check_unchanged(recipe)
     with naming(recipe):
         return from_json(recipe.read_text(encoding="utf-8"))
 

@@ -23,6 +23,7 @@ from kcnn.pipeline.backend import on_jax
 from kcnn.pipeline.borrowed import borrow, is_borrowed
 from kcnn.recipe import Data as DataSection
 from kcnn.recipe import Recipe
+from kcnn.run_digests import check_unchanged
 from kcnn.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def pretrained(name: str, *, purpose: str) -> keras.Model:
             f"There is no trained model {str(file)!r} to be the {purpose}: train one first, e.g. "
             f"with `kcnn run resnet20 --out {name}`, or name another run's folder."
         )
+    check_unchanged(file)
     return in_float32(models.load(file))  # a checkpoint has the precision of its training
 
 

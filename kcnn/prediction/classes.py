@@ -98,9 +98,7 @@ def open_classifier(model: "keras.Model | TFLiteClassifier | str | os.PathLike")
     """Return a model of any kind, as `predict` takes it."""
     if isinstance(model, str | os.PathLike):
         file = RunDir(Path(model)).model if Path(model).is_dir() else Path(model)
-        if Path(model).is_dir():
-            check_unchanged(file)
-        check_unchanged(RunDir.of(file).labels)
+        check_unchanged(file, RunDir.of(file).labels)
         beside = RunDir.of(file).class_names()
         if file.suffix == ".tflite":
             from kcnn.litert import TFLiteClassifier

@@ -51,7 +51,9 @@ def read_run(folder: Path) -> RunFiles:
             f"{str(folder)!r} holds an unfinished run, which has no report yet: the same command "
             "continues it."
         )
-    check_unchanged(run_dir.recipe, run_dir.history, run_dir.report, run_dir.analysis)
+    check_unchanged(
+        run_dir.recipe, run_dir.labels, run_dir.history, run_dir.report, run_dir.analysis
+    )
     report = receipts.load(run_dir.report)
     if not report.receipts:
         raise ValueError(f"{str(run_dir.report)!r} has no receipt.")
