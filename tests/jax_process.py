@@ -225,7 +225,6 @@ def refusals():
     from kcnn.data import JaxData, load_arrays
 
     recipes = {
-        "distill": recipe.Recipe(distill=recipe.Distill(teacher="x")),
         "tensorboard": recipe.Recipe(train=recipe.Train(tensorboard=True)),
         "whitening": recipe.Recipe(train=recipe.Train(whitening_epochs=3)),
     }
@@ -279,6 +278,7 @@ def main(folder):
     importlib.util.find_spec = lambda name, package=None: (
         None if name.partition(".")[0] in REFUSED else find_spec(name, package)
     )
+    from kcnn import models
     from kcnn.cli import main as command
     from kcnn.data import JaxData, load_arrays
 
@@ -309,7 +309,10 @@ def main(folder):
     size = ["--set", 'model.options={"width": 16}']
     folder = Path(folder)
     prune = ["--set", 'prune={"sparsities": [0.5], "engine": "keras"}']
-    command_line = ["run", "speedrun94", "--smoke", "--set", "data.name=digits", *size, *prune]
+    teacher = str(models.save(models.lenet5(variant="modern"), folder / "teacher.keras"))
+    taught = ["--set", f"distill={json.dumps({'teacher': teacher})}", "--set", 'slim={"macs": 0.7}']
+    command_line = ["run", "speedrun94", "--smoke", "--set", "data.name=digits"]
+    command_line += [*size, *prune, *taught]
     try:
         command([*command_line, "--out", str(folder / "run")])
     except SystemExit as end:

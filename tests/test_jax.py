@@ -204,6 +204,7 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
     assert [receipt.name for receipt in report.receipts] == [
         "float",
         "pruned 50%, engine keras",
+        "slim, 70% of the MACs",
         "float, TTA flip_shift",
     ]
     assert report.training["backend"] == "jax" and "tensorflow" not in report.training["left_out"]
@@ -225,7 +226,6 @@ def test_a_recipe_runs_and_leaves_what_tensorflow_reads(done):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("distill", "needs TensorFlow: set KERAS_BACKEND=tensorflow"),
         ("own step", "A model with its own train_step"),
         ("scaled", "take mixed_bfloat16, which needs none"),
         ("tensorboard", "with TensorFlow only"),

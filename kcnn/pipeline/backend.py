@@ -20,7 +20,7 @@ def on_jax() -> bool:
     return keras.config.backend() == "jax"
 
 
-def check_backend(recipe: Recipe, *, control: bool) -> None:
+def check_backend(recipe: Recipe) -> None:
     """Refuse a training that Keras's backend cannot do.
 
     Raises:
@@ -31,8 +31,6 @@ def check_backend(recipe: Recipe, *, control: bool) -> None:
         raise ValueError(f"kcnn runs on the backends tensorflow and jax. Received: {backend!r}")
     if not on_jax():
         return
-    if recipe.distill or control:
-        raise ValueError(f"Training with a teacher (distill) needs TensorFlow: {USE_TENSORFLOW}.")
     if recipe.train.whitening_epochs:
         raise ValueError(
             "train.whitening_epochs needs TensorFlow: leave it out (--set "

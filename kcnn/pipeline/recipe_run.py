@@ -93,7 +93,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             if run_dir != target:
                 held.enter_context(lock(run_dir.path))
             return _end(ended, begun, target)
-        check_backend(recipe, control=control)
+        check_backend(recipe)
         check_control(recipe, control=control)
         plan, left_out = split_plan(plan_of(recipe))
         commit = git_commit()  # of the code that runs, not of what it has become by the end

@@ -1,18 +1,22 @@
 """Train a slim model until it has recovered its accuracy."""
 
+from typing import TYPE_CHECKING
+
 import keras
 
 from kcnn.callbacks import LearningRateLog, MonitorGuard
-from kcnn.data import Data
 from kcnn.training import TrainResult, train
 from kcnn.training.distillation import distill
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import cosine
 
+if TYPE_CHECKING:
+    from kcnn.data import Data, JaxData
+
 
 def recover(
     model: keras.Model,
-    data: Data,
+    data: "Data | JaxData",
     *,
     teacher: keras.Model | None = None,
     epochs: int = 10,
