@@ -67,8 +67,8 @@ class Manifest:
         machine: the kind of processor on which LiteRT computed the golden answers, as
             `platform.machine()` names it.
         created: date and time.
-        format: of this file.
-        digest: SHA-256 of all of this; empty in bundles of older versions.
+        format: of this file; 1 had no digest.
+        digest: SHA-256 of all of this.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -86,7 +86,7 @@ class Manifest:
     versions: dict[str, str]
     machine: str
     created: str
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     digest: str = field(default="", compare=False)
 
     def _repr_html_(self) -> str:
@@ -132,7 +132,7 @@ def read(folder: Path) -> Manifest:
     except ValidationError as error:
         reason = invalid(error, "bundle")
         raise ValueError(f"{str(folder / FILE)!r} is no bundle's manifest: {reason}") from error
-    if manifest.digest and manifest.digest != _digest(manifest):
+    if (manifest.format > 1 or manifest.digest) and manifest.digest != _digest(manifest):
         raise ValueError(f"{str(folder / FILE)!r} has changed since the bundle was made.")
     for name, digest in manifest.sha256.items():
         if sha256(inside(folder, name)) != digest:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
+from kcnn.errors import one_line
+
 Content = TypeVar("Content")
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -33,4 +35,5 @@ def read(adapter: TypeAdapter[Content], path: str | os.PathLike, kind: str) -> C
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+        reason = one_line(ValueError(reason))
         raise ValueError(f"{str(path)!r} is no {kind} of this version: {reason}.") from error
