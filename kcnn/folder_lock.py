@@ -15,7 +15,7 @@ logger = logging.getLogger("kcnn")
 
 
 @contextmanager
-def locked(folder: Path, taken: Callable[[], object]) -> Iterator[None]:
+def locked(folder: Path, if_busy: Callable[[], object]) -> Iterator[None]:
     """Hold a folder while inside; made if absent.
 
     The folder itself is locked, so no file is left, and the lock dies with the process, however
@@ -23,7 +23,7 @@ def locked(folder: Path, taken: Callable[[], object]) -> Iterator[None]:
 
     Args:
         folder: to hold.
-        taken: called if another process holds the folder: it raises an error, or it returns, and
+        if_busy: called if another process holds the folder: it raises an error, or it returns, and
             this process waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def locked(folder: Path, taken: Callable[[], object]) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            taken()
+            if_busy()
             fcntl.flock(handle, fcntl.LOCK_EX)
         except OSError as error:  # such as a folder in the network
             logger.warning("%s cannot be locked against another process: %s", folder, error)

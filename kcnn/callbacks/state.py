@@ -5,14 +5,12 @@ model, so the position and the variables are enough.
 """
 
 import copy
-import hashlib
 import io
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import keras
@@ -20,12 +18,11 @@ import numpy as np
 
 from kcnn.callbacks.memory import has_memory, memory_of, restore_memory
 from kcnn.callbacks.packing import pack, unpack
+from kcnn.callbacks.state_file import read_state, write_state
+from kcnn.callbacks.variables import assign, check_shapes, values_of
 from kcnn.errors import naming
-from kcnn.run_dir import atomic
 
 _INDEX = "index"
-_MAGIC = b"kcnn training state 1\n"
-_DIGEST = 32  # bytes of SHA-256
 
 
 class Running(Protocol):
@@ -143,14 +140,14 @@ class TrainingState:
             ValueError: its settings, model, optimizer or callbacks are not those of the state.
         """
         self.check_settings(training.settings)
-        _check_shapes("model", training.model.variables, self.model)
-        _check_shapes("optimizer", training.model.optimizer.variables, self.optimizer)
+        check_shapes("model", training.model.variables, self.model)
+        check_shapes("optimizer", training.model.optimizer.variables, self.optimizer)
         self._stateful(training)
 
     def restore(self, training: Running) -> None:
         """Bring a training that `check` accepts, and that has just begun, to this state."""
-        _assign(training.model.variables, self.model)
-        _assign(training.model.optimizer.variables, self.optimizer)
+        assign(training.model.variables, self.model)
+        assign(training.model.optimizer.variables, self.optimizer)
         for callback, memory in zip(self._stateful(training), self.memories, strict=True):
             # A copy: the callback goes on to change its lists.
             restore_memory(callback, copy.deepcopy(memory.values))
@@ -205,10 +202,7 @@ class TrainingState:
         arrays[_INDEX] = np.frombuffer(json.dumps(content).encode(), np.uint8)
         written = io.BytesIO()
         np.savez(written, **arrays)  # pyright: ignore[reportArgumentType] - its stub is too narrow
-        body = written.getbuffer()
-        with atomic(path) as temporary, open(temporary, "wb") as file:
-            file.write(_MAGIC + hashlib.sha256(body).digest())
-            file.write(body)
+        write_state(path, written.getbuffer())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "TrainingState":
@@ -218,15 +212,7 @@ class TrainingState:
             ValueError: there is no such file, or it is not what `save` wrote: of another kind,
                 damaged or cut off.
         """
-        if not Path(path).is_file():
-            raise ValueError(f"There is no training state {str(path)!r}.")
-        content = Path(path).read_bytes()
-        start = len(_MAGIC) + _DIGEST
-        digest, body = content[len(_MAGIC) : start], content[start:]
-        if not content.startswith(_MAGIC):
-            raise ValueError(f"{str(path)!r} is no training state that this version of kcnn wrote.")
-        if hashlib.sha256(body).digest() != digest:
-            raise ValueError(f"The training state {str(path)!r} is damaged: its digest differs.")
+        body = read_state(path)
         with naming(path), np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             index = json.loads(bytes(arrays[_INDEX]))
             parts = {name: unpack(index.pop(name), arrays) for name in _PARTS}
@@ -241,27 +227,5 @@ class TrainingState:
 _PARTS = ("model", "optimizer", "sums")
 
 
-def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    """Return copies of the values of variables."""
-    # A copy: on a CPU the array may share its memory with a variable that training overwrites.
-    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
-
-
 def _shown(value: object) -> str:
     return f"{value:.7g}" if isinstance(value, float) else repr(value)  # of a float32
-
-
-def _check_shapes(
-    owner: str, variables: Sequence[keras.Variable], values: Sequence[np.ndarray]
-) -> None:
-    shapes, wanted = [tuple(each.shape) for each in variables], [each.shape for each in values]
-    if shapes != wanted:
-        raise ValueError(
-            f"The {owner} is not the one with which this training began: "
-            f"its {len(shapes)} variables differ in number or shape from the {len(wanted)} kept."
-        )
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -70,7 +70,7 @@ def _try(data: bytes, path: Path, use: Use, seconds: float, memory: int) -> None
     command = [sys.executable, "-P", "-W", "ignore", "-m", "kcnn.litert.trial_child"]
     folders = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     try:
-        done = subprocess.run(
+        child = subprocess.run(
             die_with_parent([*command, path, use, limit]),
             input=data,
             capture_output=True,
@@ -81,21 +81,23 @@ def _try(data: bytes, path: Path, use: Use, seconds: float, memory: int) -> None
         )
     except subprocess.TimeoutExpired:
         raise damaged(path, TimeoutError(f"it took longer than {seconds:g} s")) from None
-    said = _native_messages(done.stderr)
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
+    messages = _native_messages(child.stderr)
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
         raise damaged(
-            path, RuntimeError(f"it ended LiteRT's process ({name}{said and f': {said}'})")
+            path, RuntimeError(f"it ended LiteRT's process ({name}{messages and f': {messages}'})")
         )
-    if done.returncode:
-        reason = done.stdout.decode(errors="replace").strip()
+    if child.returncode:
+        reason = child.stdout.decode(errors="replace").strip()
         if not reason:  # the child did not come so far
-            raise RuntimeError(f"{path} cannot be tried in a process of its own: {said}")
-        raise ValueError(reason if not said or said in reason else f"{reason} (LiteRT: {said})")
+            raise RuntimeError(f"{path} cannot be tried in a process of its own: {messages}")
+        raise ValueError(
+            reason if not messages or messages in reason else f"{reason} (LiteRT: {messages})"
+        )
 
 
 def _native_messages(written: bytes) -> str:
     """Return the end of what native code wrote to standard error, in one line."""
     lines = [line.strip() for line in written.decode(errors="replace").splitlines()]
-    told = [line for line in lines if line and not line.startswith(("INFO:", "WARNING:"))]
-    return one_line(RuntimeError(" ".join(told)[-300:])) if told else ""
+    errors = [line for line in lines if line and not line.startswith(("INFO:", "WARNING:"))]
+    return one_line(RuntimeError(" ".join(errors)[-300:])) if errors else ""

@@ -41,16 +41,16 @@ def next_folder(
         deterministic: Whether the run computes deterministically.
     """
     base = RUNS / "smoke" / name if smoke else RUNS / name
-    taken = _numbered(base)
-    newest = taken[max(taken)] if taken else base
+    folders = _numbered(base)
+    newest = folders[max(folders)] if folders else base
     if overwrite or resume:
         return newest
     earlier = _EARLIER / name
-    if not taken and not smoke and earlier.is_dir() and _goes_on(content, earlier, deterministic):
+    if not folders and not smoke and earlier.is_dir() and _goes_on(content, earlier, deterministic):
         return earlier
-    if not taken or _is_empty(newest) or _goes_on(content, newest, deterministic):
+    if not folders or _is_empty(newest) or _goes_on(content, newest, deterministic):
         return newest
-    folder = base.with_name(f"{name}-{max(taken) + 1}")
+    folder = base.with_name(f"{name}-{max(folders) + 1}")
     logger.info("%s is taken: this run goes to %s", newest, folder)
     return folder
 

@@ -82,16 +82,16 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
     """
     recipe = with_absolute_data(recipe)
     target = RunDir(Path(folder))
-    with ExitStack() as held:
+    with ExitStack() as locks:
         if known := target.path.is_dir():
-            held.enter_context(lock(target.path))
+            locks.enter_context(lock(target.path))
         # What can be refused is refused before the training, and before anything is written.
         run_dir, begun = find_folder(
             recipe, target, overwrite=overwrite, resume=resume, deterministic=deterministic
         )
         if begun and (ended := Journal.read(run_dir)) and ended.is_complete():
             if run_dir != target:
-                held.enter_context(lock(run_dir.path))
+                locks.enter_context(lock(run_dir.path))
             return _end(ended, begun, target)
         check_backend(recipe)
         check_control(recipe, control=control)
@@ -104,7 +104,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         prepared = prepare(recipe, data)
         check_run(recipe, prepared, plan, run_dir)
         if run_dir != target or not known:
-            held.enter_context(lock(run_dir.path))
+            locks.enter_context(lock(run_dir.path))
             run_dir.check_free(overwrite=overwrite)  # another run may have come and gone
         journal = (
             go_on(run_dir)

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from kcnn.callbacks.divergence import TrainingDiverged, place
-from kcnn.callbacks.state import Rollback, TrainingState, values_of
+from kcnn.callbacks.state import Rollback, TrainingState
+from kcnn.callbacks.variables import values_of
 from kcnn.layers.appearance import appears_as
 from kcnn.training.schedules import Schedule
 

@@ -71,7 +71,7 @@ FAULTS = {
         "test_state.py::test_a_damaged_last_state_leaves_the_one_before",
     ),
     "a state's digest is not checked": Fault(
-        "kcnn/callbacks/state.py",
+        "kcnn/callbacks/state_file.py",
         "hashlib.sha256(body).digest() != digest",
         "False",
         "test_state.py::test_a_whole_state_with_another_digest_is_refused",
