@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import logging
+import os
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -14,9 +15,11 @@ from matplotlib.image import imread
 from kcnn import data as datasets
 from kcnn import recipe_files
 from kcnn.cli import main
+from kcnn.cli.run import how_to_go_on
 from kcnn.comparison import Comparison, from_json, override, to_json
 from kcnn.pipeline import run_comparison, smoke_comparison
 from kcnn.pipeline.comparison_training import shifted_accuracy
+from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import build
@@ -202,6 +205,45 @@ def test_a_changed_comparison_is_refused_unless_overwritten(finished, tmp_path):
     assert [
         each.seed for each in run_comparison(one, "tiny", tmp_path, overwrite=True).outcomes
     ] == [5, 5]
+
+
+class Killed(BaseException):
+    """Nothing in kcnn catches it."""
+
+
+def test_an_overwritten_comparison_stands_until_the_new_one_is_complete(
+    finished, tmp_path, monkeypatch
+):
+    _, report = finished
+    run_comparison(report.comparison, "old", save_in(tmp_path, report))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    one = tiny(variants={"a": variant(epochs=1), "b": variant(epochs=1)}, seeds=(5,))
+    with lock(tmp_path), pytest.raises(ValueError, match="Another run is writing into"):
+        run_comparison(one, "new", tmp_path, overwrite=True)
+    writes, replace = iter(range(2)), os.replace
+
+    def killed_after_the_second(*arguments):
+        replace(*arguments)
+        if next(writes) == 1:  # the empty report, and that with one training
+            raise Killed
+
+    monkeypatch.setattr(os, "replace", killed_after_the_second)
+    with pytest.raises(Killed):
+        run_comparison(one, "new", tmp_path, overwrite=True)
+    monkeypatch.undo()
+    assert {file.name: file.read_bytes() for file in tmp_path.glob("[!.]*")} == before
+    line = how_to_go_on(tmp_path, overwrite=True, earlier=True)
+    assert f"{tmp_path}/: the same command goes on" in line
+    first = reports.load(tmp_path / ".results.new.json").outcomes
+    again = run_comparison(one, "new", tmp_path, overwrite=True)
+    assert (len(first), again.outcomes[:1]) == (1, first)
+    assert reports.load(tmp_path / "results.json") == again
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(before)
+
+
+def save_in(folder, report):
+    report.save(folder / "results.json")
+    return folder
 
 
 def test_more_seeds_add_to_what_is_there(finished):

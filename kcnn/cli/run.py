@@ -140,11 +140,14 @@ def how_to_go_on(folder: Path, *, overwrite: bool, earlier: bool = False) -> str
         overwrite: Whether the run replaces what the folder holds.
         earlier: Whether the folder held something to replace when the command began.
     """
+    from kcnn.pipeline.comparison_folder import NEW_RESULTS
     from kcnn.pipeline.replace import beside
 
     command = "the same command"
     if overwrite and beside(folder).is_dir():  # the earlier run is still in its folder
         folder = beside(folder)
+    elif earlier and (folder / NEW_RESULTS).is_file():  # of a comparison
+        pass
     elif earlier and not _has_replaced(folder):
         return f" The earlier run in {folder}/ is untouched."
     elif overwrite and not earlier:

@@ -101,6 +101,9 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def _opened(path: str | os.PathLike) -> Image.Image:
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        # Opening a pipe would wait until something is written into it.
+        raise _unreadable(path, _NotReadable("it is a pipe or a device, not a file"))
     # Exception, because Pillow's decoders raise nearly every kind of it on damaged files.
     try:
         image = Image.open(path, formats=_FORMATS)
