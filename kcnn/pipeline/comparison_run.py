@@ -4,18 +4,18 @@ import dataclasses
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
-from kcnn.pipeline.comparison_folder import RESULTS, stored_report
+from kcnn.pipeline.comparison_folder import RESULTS, report_so_far, working_file
 from kcnn.pipeline.comparison_training import check_variant, train_variant
 from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import load_for_tensorflow
 from kcnn.provenance import git_commit
-from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import plot_comparison
 from kcnn.report.comparison_report import ComparisonReport
 from kcnn.report.comparison_table import document
@@ -54,7 +54,8 @@ def run_comparison(
         name: What to call it in its report.
         folder: Where `results.json`, `comparison.png` and `table.md` go; made if absent.
         data_dir: Where prepared tfds data sets lie; None for tfds's own default.
-        overwrite: Begin again in a folder that holds a comparison.
+        overwrite: Begin again in a folder that holds a comparison. Its results are replaced once
+            the new ones are complete.
 
     Raises:
         ValueError: A variant cannot be trained, or the folder holds other files; nothing has been
@@ -63,61 +64,57 @@ def run_comparison(
     """
     check_tensorflow(f"Comparisons such as {name!r} are made")
     folder = Path(folder)
-    comparison = _in_one_precision(training_only(comparison), folder, data_dir, overwrite=overwrite)
-    report = _report_so_far(comparison, name, folder, overwrite=overwrite)
-    missing, commit = report.missing(), git_commit()
-    if missing:
-        _check_all(comparison, data_dir)
-    with lock(folder):
-        return _train_missing(report, missing, folder, data_dir, commit)
+    comparison, commit = training_only(comparison), git_commit()
+    with ExitStack() as held:
+        if known := folder.is_dir():
+            held.enter_context(lock(folder))
+        begun = report_so_far(comparison, folder, overwrite=overwrite)
+        comparison = resolve_shared_precision(
+            comparison, data_dir, known=begun.comparison if begun else None
+        )
+        report = _continued(ComparisonReport(name, comparison), begun)
+        if missing := report.missing():
+            _check_all(comparison, data_dir)
+        if not known:
+            held.enter_context(lock(folder))
+            report = _continued(report, report_so_far(comparison, folder, overwrite=overwrite))
+            missing = report.missing()  # another process may have come and gone
+        file = working_file(folder, overwrite=overwrite)
+        return _train_missing(report, missing, file, data_dir, commit)
 
 
 def _train_missing(
     report: ComparisonReport,
     missing: Sequence[tuple[str, int]],
-    folder: Path,
+    file: Path,
     data_dir: str | None,
     commit: str | None,
 ) -> ComparisonReport:
     """Train what the report lacks, save it after each training, and draw and tabulate it."""
-    comparison = report.comparison
-    if missing:
-        for file in (_PICTURE, _TABLE):
-            (folder / file).unlink(missing_ok=True)
-    report.save(folder / RESULTS)
+    comparison, folder = report.comparison, file.parent
+    if missing and file.name == RESULTS:  # else the pictures belong to results that still stand
+        for picture in (_PICTURE, _TABLE):
+            (folder / picture).unlink(missing_ok=True)
+    report.save(file)
     for number, (variant, seed) in enumerate(missing, start=1):
         logger.info("%s, seed %d: training %d of %d", variant, seed, number, len(missing))
         outcome = train_variant(comparison, variant, seed, data_dir)
         outcome = dataclasses.replace(outcome, git_commit=commit)
         report = dataclasses.replace(report, outcomes=(*report.outcomes, outcome))
-        report.save(folder / RESULTS)
+        report.save(file)
     plot_comparison(report, folder / _PICTURE)
     with atomic(folder / _TABLE) as temporary:
         temporary.write_text(document(report, _PICTURE))
+    os.replace(file, folder / RESULTS)  # last: until then, the same command ends it
     return report
 
 
-def _in_one_precision(
-    comparison: Comparison, folder: Path, data_dir: str | None, *, overwrite: bool
-) -> Comparison:
-    """Return the comparison with the precision that it was begun with, or that is faster here."""
-    results = folder / RESULTS
-    begun = reports.load(results).comparison if results.is_file() and not overwrite else None
-    return resolve_shared_precision(comparison, data_dir, known=begun)
-
-
-def _report_so_far(
-    comparison: Comparison, name: str, folder: Path, *, overwrite: bool
-) -> ComparisonReport:
-    """Return the folder's report, or an empty one."""
-    new = ComparisonReport(name, comparison)
-    if overwrite and (folder / RESULTS).is_file():
+def _continued(new: ComparisonReport, begun: ComparisonReport | None) -> ComparisonReport:
+    """Return a new report with the outcomes of one that was begun, or that one if it is whole."""
+    if begun is None:
         return new
-    stored = stored_report(comparison, folder)
-    if stored is None:
-        return new
-    grown = dataclasses.replace(new, outcomes=stored.outcomes)
-    return grown if grown.missing() else dataclasses.replace(stored, comparison=comparison)
+    grown = dataclasses.replace(new, outcomes=begun.outcomes)
+    return grown if grown.missing() else dataclasses.replace(begun, comparison=new.comparison)
 
 
 def _check_all(comparison: Comparison, data_dir: str | None) -> None:
