@@ -142,7 +142,8 @@ class RunDir:
             if file.is_file():
                 return file
         check_no_saved_model(self.path)
-        raise ValueError(f"There is no file {str(self.model)!r}.")
+        unfinished = ": the run is unfinished, and has no model yet" * self.journal.is_file()
+        raise ValueError(f"There is no file {str(self.model)!r}{unfinished}.")
 
     def variant(self, suffix: str) -> Path:
         """A variant of the model that a stage made; `suffix` is its name, such as "slim"."""

@@ -115,16 +115,16 @@ def inspect(
 
 def _inspect_run(folder: Path) -> None:
     """Print the receipts of a run, or what of an unfinished one is done."""
-    from kcnn.pipeline.journal import Journal
     from kcnn.report.receipts import load
-    from kcnn.run_digests import check_unchanged
+    from kcnn.report.unfinished import progress_lines
+    from kcnn.run_digests import check_unchanged, read_journal
     from kcnn.run_dir import RunDir
 
     run_dir = RunDir(folder)
-    journal = Journal.read(run_dir)
-    if journal and not journal.finished:
-        done = ", ".join(journal.earlier) or "nothing"
-        console.print(f"an unfinished run; done so far: {done}", markup=False)
+    journal = read_journal(run_dir)
+    if journal and not journal["finished"]:
+        for line in progress_lines(run_dir, journal):
+            console.print(line, markup=False, soft_wrap=True)
     check_unchanged(run_dir.report)
     if run_dir.report.is_file() or journal is None:
         show.receipts(load(run_dir.report))

@@ -1,5 +1,6 @@
 """The classes that a model, or a model's file, predicts for images."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import keras
 
     from kcnn.litert import TFLiteClassifier
+
+logger = logging.getLogger("kcnn")
 
 _CHUNK = 2**19  # pixels that go through a Keras model at once, which bounds its memory
 
@@ -59,7 +62,8 @@ def predict(
 
     Args:
         model: a Keras model, the path of a `.keras` or `.tflite` file, a `TFLiteClassifier`, or a
-            run's folder, which stands for its `model.keras`. It takes raw pixels 0-255.
+            run's folder, which stands for its `model.keras`, or for the best model so far of an
+            unfinished run. It takes raw pixels 0-255.
         images: the path of an image file or of a folder of them; a sequence of paths; or uint8
             pixels [N, H, W, C] or [H, W, C] of the model's own size.
         class_names: one name a class. By default those in the `.tflite` file, else those of the
@@ -97,7 +101,11 @@ def predict(
 def open_classifier(model: "keras.Model | TFLiteClassifier | str | os.PathLike") -> _Classifier:
     """Return a model of any kind, as `predict` takes it."""
     if isinstance(model, str | os.PathLike):
-        file = RunDir(Path(model)).model if Path(model).is_dir() else Path(model)
+        file = RunDir(Path(model)).find_model() if Path(model).is_dir() else Path(model)
+        if file != Path(model) and file == RunDir(Path(model)).best:
+            logger.warning(
+                "%s is not trained to its end: %s is its best model so far", model, file.name
+            )
         check_unchanged(file, RunDir.of(file).labels)
         beside = RunDir.of(file).class_names()
         if file.suffix == ".tflite":

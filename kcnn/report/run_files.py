@@ -49,7 +49,7 @@ def read_run(folder: Path) -> RunFiles:
     if run_dir.journal.is_file() and not run_dir.report.is_file():
         raise ValueError(
             f"{str(folder)!r} holds an unfinished run, which has no report yet: the same command "
-            "continues it."
+            f"continues it. `kcnn inspect {folder}` shows what it has."
         )
     check_unchanged(
         run_dir.recipe, run_dir.labels, run_dir.history, run_dir.report, run_dir.analysis
@@ -61,7 +61,7 @@ def read_run(folder: Path) -> RunFiles:
         run_dir,
         report,
         _read_recipe(run_dir.recipe),
-        _read_history(run_dir.history),
+        read_history(run_dir.history),
         analysis.load(run_dir.analysis) if run_dir.analysis.is_file() else None,
     )
 
@@ -73,7 +73,7 @@ def _read_recipe(path: Path) -> Recipe | None:
         return from_json(path.read_text(encoding="utf-8"))
 
 
-def _read_history(path: Path) -> History | None:
+def read_history(path: Path) -> History | None:
     """Return the columns of the CSV file, or None if the file or its first epoch is missing."""
     if not path.is_file():
         return None
