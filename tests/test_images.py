@@ -241,6 +241,14 @@ def test_what_is_no_image_is_refused_in_one_line_that_names_it(tmp_path, name):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("read", [read_image, read_size])
+def test_a_pipe_is_refused_without_waiting_for_it(read, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe\.png' cannot be read: it is a pipe or a device"):
+        read(tmp_path / "pipe.png")
+
+
 def test_just_below_the_limit_is_not_refused(tmp_path):
     png_of(tmp_path / "large.png", 10_000, 5_000)
     assert read_size(tmp_path / "large.png") == (5_000, 10_000)
