@@ -23,6 +23,7 @@ from kcnn.cli.shared import (
     DataDir,
     DataName,
     SkipDamaged,
+    check_data_known,
     load_test,
     model_file,
     start_tensorflow,
@@ -72,6 +73,7 @@ def evaluate(
     from kcnn.litert import TFLiteClassifier
 
     file = model_file(path)
+    check_data_known(file, data)
     # A damaged file shows before the data are loaded.
     model = TFLiteClassifier(file) if file.suffix == ".tflite" else models.load(file)
     names: tuple[str, ...] = ()

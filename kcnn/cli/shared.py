@@ -143,9 +143,7 @@ def load_data(
         origin = InOrderOf(origin, names) if names else origin
         return data.load(origin, batch_size=None, data_dir=data_dir)
     if run is None:
-        raise ValueError(
-            f"{str(file)!r} is in no run's folder: name the data, e.g. --data cifar10."
-        )
+        raise _without_data(file)
     own = run.data
     skip = own.skip_damaged or skip_damaged
     origin = data.source(own.name, image_size=own.image_size, skip_damaged=skip)
@@ -157,6 +155,16 @@ def load_data(
         limit=None if name else own.limit,
         data_dir=data_dir,
     )
+
+
+def check_data_known(file: Path, name: str | None) -> None:
+    """Refuse a file that is in no run's folder, if no data are named."""
+    if not name and recipe_of(file) is None:
+        raise _without_data(file)
+
+
+def _without_data(file: Path) -> ValueError:
+    return ValueError(f"{str(file)!r} is in no run's folder: name the data, e.g. --data cifar10.")
 
 
 def load_test(  # noqa: PLR0913 - what a test set depends on
