@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from kcnn.errors import naming
 from kcnn.recipe import from_json
 from kcnn.report.run_files import History, read_history
 from kcnn.run_dir import RunDir
@@ -46,7 +47,8 @@ def _epochs(run_dir: RunDir) -> str:
     """Return how many epochs are done, and which is the best."""
     history, total = read_history(run_dir.history), ""
     if run_dir.recipe.is_file():
-        recipe = from_json(run_dir.recipe.read_text(encoding="utf-8"))
+        with naming(run_dir.recipe):
+            recipe = from_json(run_dir.recipe.read_text(encoding="utf-8"))
         total = f" of {recipe.train.epochs}"
     if history is None:
         return f"epochs: 0{total}"
