@@ -38,6 +38,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(done):
     assert len(done["full"]) == 3
     for result in done["full"]:
         assert "File too large: '" in line_of(result)
+        assert "Free some room and run the same command again." in line_of(result)
         assert not [name for name in result.get("files", ()) if "-" in name], "half-written files"
 
 

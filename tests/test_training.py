@@ -147,7 +147,9 @@ def test_a_folder_without_room_is_refused_before_training(digits, tmp_path, monk
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no such place")
 def test_a_place_that_takes_no_folder_cannot_be_written():
-    with pytest.raises(ValueError, match="'/proc' cannot be written: name another folder"):
+    with pytest.raises(
+        ValueError, match="'/proc/kcnn' cannot be made: '/proc' cannot be written: name"
+    ):
         check_room("/proc/kcnn", 1)
 
 

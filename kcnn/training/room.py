@@ -59,7 +59,9 @@ def check_room(folder: str | os.PathLike, needed: int) -> None:
         with tempfile.TemporaryDirectory(prefix=".kcnn-", dir=place):
             pass
     except OSError as error:
-        raise ValueError(f"{str(place)!r} cannot be written: name another folder.") from error
+        made = place == Path(folder).absolute()
+        why = "" if made else f"{str(folder)!r} cannot be made: "
+        raise ValueError(f"{why}{str(place)!r} cannot be written: name another folder.") from error
     free = shutil.disk_usage(place).free
     if free < needed:
         raise ValueError(
