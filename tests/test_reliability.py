@@ -42,6 +42,11 @@ def test_the_figures_are_those_of_the_files():
 
 def test_the_campaign_found_nothing_lost():
     report = json.loads((ROOT / "docs/campaign.json").read_text())
+    assert report.keys() == {"faults", "load", "damaged_files", "kills"}
     assert all(part["held"] for part in report.values())
+    assert sum(each["files"] for each in report["damaged_files"]["found"].values()) > 100_000
+    kills = report["kills"]["found"].values()
+    assert sum(each["kills"] for each in kills) > 100
+    assert sum(each["in_saves"] for each in kills) > sum(each["kills"] for each in kills) / 2
     overhead = json.loads((ROOT / "benchmarks/checkpoints.json").read_text())["overhead"]
     assert overhead < 0.02
