@@ -677,7 +677,9 @@ def test_damaged_tfds_set_is_named(tfds_dir, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_no_network_is_said_at_once(tmp_path, monkeypatch):
+def test_no_network_is_said_at_once(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("KCNN_DATA_CACHE", str(tmp_path_factory.mktemp("cache")))  # nothing kept
+
     def refuse(*args, **kwargs):
         raise OSError("Network is unreachable")
 

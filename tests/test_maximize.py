@@ -96,8 +96,10 @@ def test_long_strides_stay_within_range():
 
 
 def test_models_of_grey_images_and_of_any_size():
-    gray = maximize(color_model(channels=1), 0, steps=20)
+    one_output = color_model(channels=1)  # which stands for two classes
+    gray = maximize(one_output, 1, steps=20)
     assert gray.images.shape == (1, 12, 9, 1) and gray.images.mean() > 140
+    assert maximize(one_output, 0, steps=20).images.mean() < 115
     assert len(gray.plot().axes) == 1
     any_size = color_model(size=(None, None))
     assert maximize(any_size, 1, steps=1, size=(7, 10)).images.shape == (1, 7, 10, 3)

@@ -15,7 +15,7 @@ import kcnn
 from kcnn.bundle import Manifest
 from kcnn.bundle.manifest import Golden
 from kcnn.bundle.result import Result, Verification
-from kcnn.evaluation.scoring import score_logits
+from kcnn.evaluation.score import score_logits
 from kcnn.explain import Heatmaps, edge_response, plot_edge_response
 from kcnn.litert import TensorSummary
 from kcnn.notebook import html_table

@@ -1,6 +1,6 @@
+from .score import Evaluation as Evaluation
 from .scoring import Batches as Batches
 from .scoring import Classifier as Classifier
-from .scoring import Evaluation as Evaluation
 from .scoring import NotFinite as NotFinite
 from .scoring import evaluate as evaluate
 from .scoring import predictor as predictor

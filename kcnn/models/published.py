@@ -25,8 +25,10 @@ from kcnn.run_dir import atomic
 
 MANIFEST, WEIGHTS = "weights.json", "weights.npz"
 # In a wheel the small ones lie in the package, in a checkout all of them beside it.
-_PACKAGE = Path(__file__).parents[1]
-_PLACES = (_PACKAGE / "_published", _PACKAGE.parent / "saved_models")
+_PLACES = (
+    Path(__file__).parents[1] / "_published",
+    Path(__file__).parents[2] / "saved_models",
+)
 _OVERHEAD = 1024  # bytes of an array's header in a file, at most
 
 Size = Annotated[int, Field(ge=0, le=2**20)]
@@ -246,7 +248,5 @@ def _check_shapes(model: keras.Model, shapes: Mapping[str, tuple[int, ...]], wha
         return
     different = [path for path in {**built, **shapes} if built.get(path) != shapes.get(path)]
     place = different[0] if different else "the order"
-    raise ValueError(
-        f"{what} makes another network: {place} is {built.get(place)}, the weights have "
-        f"{shapes.get(place)}."
-    )
+    has, wanted = built.get(place), shapes.get(place)
+    raise ValueError(f"{what} makes another network: {place} is {has}, the weights have {wanted}.")
