@@ -109,6 +109,7 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 def left_out(recipe: Recipe, changed: Recipe) -> dict[str, Any]:
     """Return the fields of the training that `override` has left out, with their values.
 
+    >>> from kcnn.recipe import Train
     >>> recipe = Recipe(train=Train(schedule="cosine", warmup_epochs=2))
     >>> left_out(recipe, override(recipe, ["train.schedule=constant"]))
     {'warmup_epochs': 2.0}
