@@ -16,6 +16,7 @@ from typing import IO
 
 from benchmarks.results import Entry, Fact, Race
 from benchmarks.turns import GO, Timing
+from kcnn.child_process import same_imports
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -148,7 +149,7 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 
 def environment() -> dict[str, str]:
     """Return an environment in which a child finds the same modules and prints no warnings."""
-    folders = [str(ROOT), *(folder or os.getcwd() for folder in sys.path)]
+    folders = [str(ROOT), same_imports()["PYTHONPATH"]]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
     return os.environ | quiet | {"PYTHONPATH": os.pathsep.join(folders)}
 

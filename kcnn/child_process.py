@@ -42,6 +42,11 @@ def die_with_parent(command: Sequence[str | os.PathLike]) -> list[str]:
     return [*_LAUNCHER, str(os.getpid()), *words]
 
 
+def same_imports() -> dict[str, str]:
+    """Return the environment variable with which a child imports what this process imports."""
+    return {"PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)}
+
+
 def main(parent: int, command: list[str]) -> None:
     """Become the program of `command`, which is killed when the process `parent` ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

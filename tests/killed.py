@@ -75,6 +75,26 @@ def small():
     )
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL within a process: nothing in kcnn catches it."""
+
+
+def kill_after(count, monkeypatch, *functions):
+    """Have the call after `count` calls of these functions, each (its place, its name), raise."""
+    done = iter(range(count))
+
+    def counted(function):
+        def call(*arguments, **options):
+            if next(done, None) is None:
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    for place, name in functions:
+        monkeypatch.setattr(place, name, counted(getattr(place, name)))
+
+
 def kill_at(moment):
     """Have the process killed at "step EPOCH STEP" or at "half FILE COUNT", "whole FILE COUNT"."""
     kind, *place = moment.split()

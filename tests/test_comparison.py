@@ -28,6 +28,7 @@ from kcnn.recipe import Cluster, Data, Model, QuantizeAware, Recipe, Slim, Train
 from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import comparison_figure
 from kcnn.report.comparison_table import caption, header, markdown, row
+from tests import killed
 
 SHIPPED = [
     name
@@ -207,10 +208,6 @@ def test_a_changed_comparison_is_refused_unless_overwritten(finished, tmp_path):
     ] == [5, 5]
 
 
-class Killed(BaseException):
-    """Nothing in kcnn catches it."""
-
-
 def test_an_overwritten_comparison_stands_until_the_new_one_is_complete(
     finished, tmp_path, monkeypatch
 ):
@@ -225,10 +222,10 @@ def test_an_overwritten_comparison_stands_until_the_new_one_is_complete(
     def killed_after_the_second(*arguments):
         replace(*arguments)
         if next(writes) == 1:  # the empty report, and that with one training
-            raise Killed
+            raise killed.Killed
 
     monkeypatch.setattr(os, "replace", killed_after_the_second)
-    with pytest.raises(Killed):
+    with pytest.raises(killed.Killed):
         run_comparison(one, "new", tmp_path, overwrite=True)
     monkeypatch.undo()
     assert {file.name: file.read_bytes() for file in tmp_path.glob("[!.]*")} == before

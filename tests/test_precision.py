@@ -6,13 +6,15 @@ import json
 import pytest
 
 from kcnn.comparison import Comparison
+from kcnn.pipeline.comparison_folder import stored_report
 from kcnn.pipeline.precision import resolve_precision, resolve_shared_precision
 from kcnn.pipeline.setup import load
 from kcnn.recipe import Data, Model, Recipe, Train, Transfer
+from kcnn.report.comparison_report import ComparisonReport
 from kcnn.training.precision import known_precision
 
 DIGITS = Data(name="digits", limit=200, batch_size=20)
-LONG = Train(epochs=10_000)
+LONG, SHORT = Train(epochs=10_000), Train(epochs=2)
 HERE = known_precision()
 
 measured_only = pytest.mark.skipif(HERE is not None, reason="here the hardware decides")
@@ -58,7 +60,7 @@ def test_a_long_training_gets_the_precision_that_was_measured_to_be_faster(cache
 
 
 def test_what_is_not_measured(cache):
-    short = of(Train(epochs=2))
+    short = of(SHORT)
     assert resolved(short)[0].train.precision == (HERE or "float32")
     given = of(dataclasses.replace(LONG, precision="mixed_bfloat16"))
     assert resolved(given) == (given, {})
@@ -67,15 +69,18 @@ def test_what_is_not_measured(cache):
     assert not list(cache.iterdir())
 
 
-def test_a_comparison_has_one_precision_and_keeps_it(cache):
+def test_a_comparison_has_one_precision_and_keeps_it(cache, tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("begun")
+
     def compared(**variants):
         return Comparison(question="Which?", variants=variants, seeds=(0,))
 
-    new = compared(one=of(), two=of(Train(epochs=2)))
+    new = compared(one=of(), two=of(SHORT))
     for precision in ("float32", "mixed_bfloat16"):
-        same = of(dataclasses.replace(LONG, precision=precision))
-        begun = compared(one=same, two=same)
-        both = resolve_shared_precision(new, known=begun).variants.values()
+        same = [of(dataclasses.replace(train, precision=precision)) for train in (LONG, SHORT)]
+        ComparisonReport("x", compared(one=same[0], two=same[1])).save(tmp_path / "results.json")
+        begun = stored_report(new, tmp_path).comparison
+        both = resolve_shared_precision(begun).variants.values()
         assert [each.train.precision for each in both] == [precision, precision]
     with_base = compared(one=of(), two=of(transfer=Transfer(base="x.keras")))
     both = resolve_shared_precision(with_base).variants.values()

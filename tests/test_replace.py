@@ -11,24 +11,19 @@ from kcnn.pipeline.control import add_control
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.records import begin
 from kcnn.pipeline.replace import beside, find_folder, take_place
-from kcnn.recipe import Data, Model, Prune, Quantize, Recipe, Train
+from kcnn.recipe import Model, Prune, Quantize, Train
 from kcnn.report.receipts import Receipt, Report
 from kcnn.run_dir import RunDir
+from tests import killed
+from tests.recipes import TINY
 
-RECIPE = Recipe(
-    data=Data(name="digits", limit=60, batch_size=16, validation=0.2),
-    model=Model(name="mlp", options={"units": 8, "depth": 1}),
-    train=Train(epochs=1),
-    prune=None,
-    quantize=None,
-    explain=None,
-)
-OTHER = dataclasses.replace(RECIPE, seed=1)
+OTHER = dataclasses.replace(TINY, seed=1)
+RENAMES = ((os, "rename"), (os, "replace"), (shutil, "rmtree"))
 
 
 @pytest.fixture
 def finished(tmp_path):
-    run(RECIPE, "first", tmp_path / "run")
+    run(TINY, "first", tmp_path / "run")
     (tmp_path / "run/notes.txt").write_text("mine")
     return RunDir(tmp_path / "run")
 
@@ -76,10 +71,10 @@ def test_a_kill_after_the_two_renames_loses_none_of_the_users_files(finished, tm
 
 def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path, caplog):
     folder = tmp_path / "run"
-    complete(RunDir(folder), RECIPE, seed=0, replaces=False).finish()
+    complete(RunDir(folder), TINY, seed=0, replaces=False).finish()
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     pruned = dataclasses.replace(
-        RECIPE,
+        TINY,
         model=Model(name="lenet5", options={"variant": "modern"}),
         prune=Prune(sparsities=(0.5,), epochs=1, learning_rate=1e30),
         quantize=Quantize(samples=10),
@@ -97,36 +92,16 @@ def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path, caplog):
 
 
 def test_a_control_that_diverges_costs_itself_only(tmp_path):
-    journal = begin(RunDir(tmp_path / "run"), RECIPE, ["a"], deterministic=False)
+    journal = begin(RunDir(tmp_path / "run"), TINY, ["a"], deterministic=False)
     receipt = Receipt("float", "model.keras", 0.9, 1.0, 0.4, 200, 9, 9, None, 0.0)
     report = Report("run", "mlp", 9, "digits", 60, (receipt,), {"failed": "prune: why"}, 1)
     diverging = dataclasses.replace(
-        RECIPE, train=Train(epochs=2, optimizer="sgd", learning_rate=1e38)
+        TINY, train=Train(epochs=2, optimizer="sgd", learning_rate=1e38)
     )
     found = add_control(report, diverging, None, journal)
     assert str(found.training["failed"]).startswith("prune: why; control: loss became")
     assert found.receipts == report.receipts
     assert not journal.run_dir.control.exists()
-
-
-class Killed(BaseException):
-    """Nothing in kcnn catches it."""
-
-
-def kill_after(count, monkeypatch):
-    """Have the rename or removal after `count` of them raise."""
-    done = iter(range(count))
-
-    def counted(function):
-        def call(*arguments, **options):
-            if next(done, None) is None:
-                raise Killed
-            return function(*arguments, **options)
-
-        return call
-
-    for module, name in ((os, "rename"), (os, "replace"), (shutil, "rmtree")):
-        monkeypatch.setattr(module, name, counted(getattr(module, name)))
 
 
 def complete(run_dir, recipe, *, seed, replaces):
@@ -147,15 +122,15 @@ def test_a_kill_at_the_end_of_a_run_costs_no_second_training(tmp_path, monkeypat
         for moment in range(20):
             folder = tmp_path / f"{overwrite}{moment}" / "run"
             if overwrite:
-                complete(RunDir(folder), RECIPE, seed=0, replaces=False).finish()
+                complete(RunDir(folder), TINY, seed=0, replaces=False).finish()
                 (folder / "notes.txt").write_text("mine")
             work = RunDir(beside(folder) if overwrite else folder)
             complete(work, OTHER, seed=7, replaces=overwrite)
-            kill_after(moment, monkeypatch)
+            killed.kill_after(moment, monkeypatch, *RENAMES)
             try:
                 run(OTHER, "again", folder, overwrite=overwrite)
                 break
-            except Killed:
+            except killed.Killed:
                 monkeypatch.undo()
                 assert run(OTHER, "again", folder, overwrite=overwrite).seed == 7
             finally:
@@ -168,7 +143,7 @@ def test_a_kill_at_the_end_of_a_run_costs_no_second_training(tmp_path, monkeypat
 
 
 def test_a_file_that_was_damaged_after_the_end_is_not_passed_over(tmp_path):
-    journal = complete(RunDir(tmp_path), RECIPE, seed=0, replaces=False)
+    journal = complete(RunDir(tmp_path), TINY, seed=0, replaces=False)
     assert Journal.read(RunDir(tmp_path)).is_complete()
     journal.run_dir.best.unlink()  # kept only to go on with
     assert Journal.read(RunDir(tmp_path)).is_complete()

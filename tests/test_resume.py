@@ -293,26 +293,6 @@ def test_an_unfinished_run_with_a_damaged_recipe_is_refused_with_what_to_do(tmp_
         find_unfinished(killed.small(), run_dir)
 
 
-class Killed(BaseException):
-    """Nothing in kcnn catches it."""
-
-
-def kill_after(count, monkeypatch):
-    """Have the write or removal of a file after `count` of them raise."""
-    done = iter(range(count))
-
-    def counted(function):
-        def call(*arguments, **options):
-            if next(done, None) is None:
-                raise Killed
-            return function(*arguments, **options)
-
-        return call
-
-    monkeypatch.setattr(os, "replace", counted(os.replace))
-    monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
-
-
 def test_a_run_that_was_killed_while_it_replaced_another_can_begin_again(tmp_path, monkeypatch):
     """Wherever it stopped, the folder is that of a run, with the class names if it goes on."""
     earlier = dataclasses.replace(killed.small(), prune=Prune())
@@ -321,11 +301,11 @@ def test_a_run_that_was_killed_while_it_replaced_another_can_begin_again(tmp_pat
         begin(run_dir, earlier, ["a", "b"], deterministic=False).finish()
         for name in ("model.keras", "model_pruned.keras", "report.json"):
             (run_dir.path / name).write_text("")
-        kill_after(moment, monkeypatch)
+        killed.kill_after(moment, monkeypatch, (os, "replace"), (Path, "unlink"))
         try:
             begin(run_dir, killed.small(), ["c", "d"], deterministic=False)
             break
-        except Killed:
+        except killed.Killed:
             pass
         finally:
             monkeypatch.undo()

@@ -16,15 +16,7 @@ from kcnn.pipeline import run, setup
 from kcnn.recipe import Data, Model, Recipe, Train
 from kcnn.training import cosine, make_optimizer
 from kcnn.training.room import check_room, checkpoint_bytes
-
-RECIPE = Recipe(
-    data=Data(name="digits", limit=60, batch_size=16, validation=0.2),
-    model=Model(name="mlp", options={"units": 8, "depth": 1}),
-    train=Train(epochs=1),
-    prune=None,
-    quantize=None,
-    explain=None,
-)
+from tests.recipes import TINY
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +133,7 @@ def test_a_folder_without_room_is_refused_before_training(digits, tmp_path, monk
     with pytest.raises(ValueError, match=message):
         kcnn.train(lenet(), digits, epochs=1, resume=tmp_path / "other")
     with pytest.raises(ValueError, match=r"needs about \d\.\d MB .* disk has 0.1 MB left: free"):
-        run(RECIPE, "run", tmp_path / "run")
+        run(TINY, "run", tmp_path / "run")
     assert [each.name for each in tmp_path.iterdir()] == ["states"]
 
 
@@ -162,10 +154,10 @@ def test_a_run_is_refused_for_what_its_end_would_refuse(tmp_path):
             Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
     section = Data(name=f"folder:{tmp_path / 'images'}", batch_size=8, validation=0.2)
     with pytest.raises(ValueError, match=r"must be one line of text. Received: 'two\\nlines'"):
-        run(dataclasses.replace(RECIPE, data=section), "run", tmp_path / "run")
+        run(dataclasses.replace(TINY, data=section), "run", tmp_path / "run")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="file' is a file, so nothing can be written into it"):
-        run(RECIPE, "run", tmp_path / "file" / "run")
+        run(TINY, "run", tmp_path / "file" / "run")
     assert not (tmp_path / "run").exists()
 
 

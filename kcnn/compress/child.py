@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from kcnn.child_process import die_with_parent
+from kcnn.child_process import die_with_parent, same_imports
 
 logger = logging.getLogger("kcnn")
 
@@ -101,8 +101,7 @@ def start_child(*folders: Path) -> Iterator[Child]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            # The child can import what this process can import.
-            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(_import_path())},
+            env=os.environ | _ENVIRONMENT | same_imports(),
             # Ctrl-C reaches this process only, which then ends the child.
             process_group=0,
         )
@@ -116,10 +115,6 @@ def start_child(*folders: Path) -> Iterator[Child]:
             with suppress(OSError):  # closing flushes, and the child no longer reads
                 arrays.close()
             reports.close()
-
-
-def _import_path() -> list[str]:
-    return [folder or os.getcwd() for folder in sys.path]
 
 
 def write_array(stream: IO[bytes], array: np.ndarray) -> None:

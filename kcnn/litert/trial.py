@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Literal
 
-from kcnn.child_process import die_with_parent
+from kcnn.child_process import die_with_parent, same_imports
 from kcnn.errors import one_line
 from kcnn.litert.structure import damaged
 
@@ -68,7 +68,6 @@ def try_model(
 def _try(data: bytes, path: Path, use: Use, seconds: float, memory: int) -> None:
     limit = str(memory + 4 * len(data))
     command = [sys.executable, "-P", "-W", "ignore", "-m", "kcnn.litert.trial_child"]
-    folders = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     try:
         child = subprocess.run(
             die_with_parent([*command, path, use, limit]),
@@ -76,8 +75,7 @@ def _try(data: bytes, path: Path, use: Use, seconds: float, memory: int) -> None
             capture_output=True,
             timeout=seconds,
             check=False,
-            # What it can import is what this process can import.
-            env=os.environ | {"PYTHONPATH": folders, "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | same_imports() | {"OPENBLAS_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
         raise damaged(path, TimeoutError(f"it took longer than {seconds:g} s")) from None

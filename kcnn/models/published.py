@@ -192,10 +192,9 @@ def find_published(name: str) -> Path:
     Raises:
         ValueError: nothing is published under this name.
     """
-    for place in _PLACES:
-        if name in published_names() and (place / name / MANIFEST).is_file():
-            return place / name
-    raise unknown("published model", name, published_names())
+    if name not in published_names():
+        raise unknown("published model", name, published_names())
+    return next(place / name for place in _PLACES if (place / name / MANIFEST).is_file())
 
 
 def published_names() -> tuple[str, ...]:

@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from kcnn.comparison import Comparison
+from kcnn.pipeline.chosen_precision import in_one_precision
 from kcnn.pipeline.plan import training_only
-from kcnn.recipe import Recipe
 from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_report import ComparisonReport
 
@@ -67,7 +67,8 @@ def stored_report(
         return None
     stored = reports.load(results)
     known = training_only(stored.comparison)
-    comparison = _in_precision_of(training_only(comparison), known)
+    begun = next(iter(known.variants.values())).train.precision
+    comparison = in_one_precision(training_only(comparison), begun)
     # The wording of the question changes no number, and new seeds keep the results of the others.
     same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
     if same != comparison or not set(known.seeds) <= set(comparison.seeds):
@@ -76,17 +77,3 @@ def stored_report(
             "--overwrite (overwrite=True in Python) to begin again, or name another folder."
         )
     return dataclasses.replace(stored, comparison=comparison)
-
-
-def _in_precision_of(comparison: Comparison, begun: Comparison) -> Comparison:
-    """Return the comparison with the precision of one that was begun in place of "auto"."""
-    precision = next(iter(begun.variants.values())).train.precision
-
-    def chosen(recipe: Recipe) -> Recipe:
-        if recipe.train.precision != "auto" or recipe.trained:
-            return recipe
-        train = dataclasses.replace(recipe.train, precision=precision)
-        return dataclasses.replace(recipe, train=train)
-
-    variants = {name: chosen(recipe) for name, recipe in comparison.variants.items()}
-    return dataclasses.replace(comparison, variants=variants)

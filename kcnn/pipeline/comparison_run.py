@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
 from kcnn.pipeline.comparison_folder import RESULTS, report_so_far, working_file
@@ -14,17 +13,13 @@ from kcnn.pipeline.comparison_training import check_variant, train_variant
 from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
-from kcnn.pipeline.setup import load_for_tensorflow
+from kcnn.pipeline.setup import load_variants
 from kcnn.provenance import git_commit
 from kcnn.report.comparison_plot import plot_comparison
 from kcnn.report.comparison_report import ComparisonReport
 from kcnn.report.comparison_table import document
 from kcnn.run_dir import atomic
 from kcnn.tensorflow_only import check_tensorflow
-
-if TYPE_CHECKING:
-    from kcnn import recipe as recipes
-    from kcnn.data import Data
 
 _PICTURE, _TABLE = "comparison.png", "table.md"
 
@@ -69,9 +64,7 @@ def run_comparison(
         if known := folder.is_dir():
             held.enter_context(lock(folder))
         begun = report_so_far(comparison, folder, overwrite=overwrite)
-        comparison = resolve_shared_precision(
-            comparison, data_dir, known=begun.comparison if begun else None
-        )
+        comparison = resolve_shared_precision(begun.comparison if begun else comparison, data_dir)
         report = _continued(ComparisonReport(name, comparison), begun)
         if missing := report.missing():
             _check_all(comparison, data_dir)
@@ -119,13 +112,8 @@ def _continued(new: ComparisonReport, begun: ComparisonReport | None) -> Compari
 
 def _check_all(comparison: Comparison, data_dir: str | None) -> None:
     """Build every variant once: a mistake in the last one must not show after an hour."""
-    loaded: list[tuple[recipes.Data, Data]] = []
-    for name, recipe in comparison.variants.items():
+    for name, recipe, data in load_variants(comparison, data_dir):
         try:
-            data = next((data for section, data in loaded if section == recipe.data), None)
-            if data is None:
-                data = load_for_tensorflow(recipe, data_dir)
-                loaded.append((recipe.data, data))
             check_variant(recipe, data, comparison.shifts)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error

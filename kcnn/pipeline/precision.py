@@ -1,13 +1,13 @@
 """The precision of a run, decided before it begins: "auto" depends on machine and network."""
 
-import dataclasses
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kcnn.comparison import Comparison
+from kcnn.pipeline.chosen_precision import in_one_precision, is_open, with_precision
 from kcnn.pipeline.precision_trial import seconds_a_step
-from kcnn.pipeline.setup import load
+from kcnn.pipeline.setup import load_variants
 from kcnn.recipe import Recipe
 from kcnn.training.precision import Precision, known_precision
 
@@ -36,63 +36,43 @@ def resolve_precision(
         The recipe, and the milliseconds of a training step as `step_ms_float32` and
         `step_ms_mixed_bfloat16`; nothing where none were measured.
     """
-    if recipe.train.precision != "auto" or recipe.trained:
+    if not is_open(recipe):
         return recipe, {}
-    precision, seconds = _decide([(recipe, data)], data_dir)
+    if known := _without_measuring([recipe]):
+        return with_precision(recipe, known), {}
+    precision, seconds = _measure([(recipe, data)], data_dir)
     facts = {f"step_ms_{name}": round(1000 * value, 3) for name, value in seconds.items()}
     return with_precision(recipe, precision), facts
 
 
-def resolve_shared_precision(
-    comparison: Comparison, data_dir: str | None = None, *, known: Comparison | None = None
-) -> Comparison:
+def resolve_shared_precision(comparison: Comparison, data_dir: str | None = None) -> Comparison:
     """Return the comparison with one precision in place of "auto" in all its variants.
 
     Args:
         comparison: What is to be trained.
         data_dir: Where prepared tfds data sets lie.
-        known: The same comparison when it was begun, whose precision stays.
     """
-    recipes = list(comparison.variants.values())
-    if all(recipe.train.precision != "auto" or recipe.trained for recipe in recipes):
+    recipes = comparison.variants.values()
+    if not any(map(is_open, recipes)):
         return comparison
-    begun = next(iter(known.variants.values())).train.precision if known else "auto"
-    if begun != "auto":
-        precision = begun
-    else:
-        precision, _ = _decide(_loaded(comparison, data_dir), data_dir)
-    variants = {
-        name: with_precision(recipe, precision) for name, recipe in comparison.variants.items()
-    }
-    return dataclasses.replace(comparison, variants=variants)
+    precision = _without_measuring(recipes)
+    if precision is None:
+        loaded = [(recipe, data) for _, recipe, data in load_variants(comparison, data_dir)]
+        precision, _ = _measure(loaded, data_dir)
+    return in_one_precision(comparison, precision)
 
 
-def _loaded(
-    comparison: Comparison, data_dir: str | None
-) -> "Iterator[tuple[Recipe, Data | JaxData]]":
-    for name, recipe in comparison.variants.items():
-        try:
-            yield recipe, load(recipe, data_dir)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+def _without_measuring(recipes: Iterable[Recipe]) -> Precision | None:
+    """Return the precision where the recipes or the hardware tell, None where they do not."""
+    if any(recipe.transfer or recipe.trained for recipe in recipes):
+        return "float32"  # pretrained models compute in it
+    return known_precision()
 
 
-def with_precision(recipe: Recipe, precision: Precision) -> Recipe:
-    """Return the recipe with this precision in place of "auto"."""
-    if recipe.train.precision != "auto" or recipe.trained:
-        return recipe
-    return dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, precision=precision))
-
-
-def _decide(
-    trainings: "Iterable[tuple[Recipe, Data | JaxData]]", data_dir: str | None
+def _measure(
+    trainings: "Sequence[tuple[Recipe, Data | JaxData]]", data_dir: str | None
 ) -> tuple[Precision, dict[str, float]]:
     """Return the faster precision for all of these trainings, and the seconds of their steps."""
-    trainings = list(trainings)
-    if any(recipe.transfer or recipe.trained for recipe, _ in trainings):
-        return "float32", {}  # pretrained models compute in it
-    if known := known_precision():
-        return known, {}
     if not any(_is_worth_it(recipe, data) for recipe, data in trainings):
         return "float32", {}
     total: dict[str, float] = {}

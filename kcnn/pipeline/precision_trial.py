@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kcnn.cache_folder import cache_folder
-from kcnn.child_process import die_with_parent
+from kcnn.child_process import die_with_parent, same_imports
 from kcnn.provenance import hardware, versions
 from kcnn.recipe import Recipe, from_json, override, to_json
 from kcnn.run_dir import atomic
@@ -81,7 +81,6 @@ def _read(file: Path) -> dict[str, float]:
 def _measure(recipe: Recipe, data_dir: str | None) -> dict[str, float] | None:
     """Measure in a child process."""
     task = json.dumps({"recipe": to_json(recipe), "data_dir": data_dir})
-    folders = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     try:
         done = subprocess.run(
             die_with_parent([sys.executable, "-P", "-m", "kcnn.pipeline.precision_trial"]),
@@ -90,7 +89,7 @@ def _measure(recipe: Recipe, data_dir: str | None) -> dict[str, float] | None:
             text=True,
             timeout=_SECONDS,
             check=True,
-            env=os.environ | {"PYTHONPATH": folders},
+            env=os.environ | same_imports(),
         )
         return json.loads(done.stdout.splitlines()[-1])
     except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:

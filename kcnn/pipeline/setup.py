@@ -12,6 +12,7 @@ import numpy as np
 
 from kcnn import data as data_room
 from kcnn import models
+from kcnn.comparison import Comparison
 from kcnn.data.catalogue import absolute
 from kcnn.data.jax_data import JaxData
 from kcnn.data.opened import Source
@@ -51,6 +52,26 @@ def load_for_tensorflow(recipe: Recipe, data_dir: str | None) -> "Data":
         limit=section.limit,
         data_dir=data_dir,
     )
+
+
+def load_variants(
+    comparison: Comparison, data_dir: str | None
+) -> "Iterator[tuple[str, Recipe, Data]]":
+    """Yield the name, the recipe and the data of each variant; equal data are loaded once.
+
+    Raises:
+        ValueError: The data of a variant cannot be used; it is named.
+    """
+    loaded: list[tuple[DataSection, Data]] = []
+    for name, recipe in comparison.variants.items():
+        data = next((data for section, data in loaded if section == recipe.data), None)
+        if data is None:
+            try:
+                data = load_for_tensorflow(recipe, data_dir)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            loaded.append((recipe.data, data))
+        yield name, recipe, data
 
 
 def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:

@@ -61,13 +61,18 @@ class TensorFlowSteps:
         """Reset Keras's metrics."""
         self._model.reset_metrics()
 
+    def take(self) -> Any:
+        """Take one step, and return the loss and metrics of the epoch so far."""
+        model: Any = self._model
+        return model.train_function(self._batches)
+
     def run(self, training: Training) -> Logs:
         """Take the steps that are left of the epoch."""
         model: Any = self._model
         callbacks, logs = training.callbacks, {}
         for number in range(training.step, self.per_epoch):
             callbacks.on_train_batch_begin(number)
-            logs = model.train_function(self._batches)
+            logs = self.take()
             callbacks.on_train_batch_end(number, logs)
             if not model.stop_training:  # as TerminateOnNaN does
                 training.check("loss", float(logs.get("loss", 0.0)), number)

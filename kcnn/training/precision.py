@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import keras
 
@@ -73,18 +73,17 @@ def _steps(
     model: keras.Model, data: "Data", optimizer: keras.optimizers.Optimizer
 ) -> Callable[[int], None]:
     from kcnn.layers import fast_training
+    from kcnn.training.loop_tensorflow import TensorFlowSteps, compile_for
     from kcnn.training.objective import Objective
-    from kcnn.training.trainer import compile_steps
 
-    trainee, steps = compile_steps(model, data, Objective(), optimizer)
+    compile_for(model, data, Objective(), optimizer)
+    steps = TensorFlowSteps(model, data, Objective())
     steps.begin(0, 0)
-    batches = iter(data.batches())
-    train: Any = trainee.train_function
 
     def take(count: int) -> None:
-        with fast_training(trainee):
+        with fast_training(model):
             for _ in range(count):
-                float(train(batches)["loss"])  # waits for the step, as the training loop does
+                float(steps.take()["loss"])  # waits for the step, as the training loop does
 
     return take
 

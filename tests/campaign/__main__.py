@@ -31,9 +31,14 @@ def _damaged_files(given: argparse.Namespace, seconds: float) -> Found:
 
 
 def _kills(given: argparse.Namespace, seconds: float) -> Found:
+    """Kill on each backend; a later one makes up for the kills an earlier one had no time for."""
     backends = [given.backend] if given.backend else BACKENDS
-    share = len(backends)
-    return {each: kills.run(given.kills // share, seconds / share, each) for each in backends}
+    found: dict[str, kills.Kills] = {}
+    for number, backend in enumerate(backends):
+        left = len(backends) - number
+        wanted = (given.kills - sum(each.kills for each in found.values())) // left
+        found[backend] = kills.run(wanted, seconds / len(backends), backend)
+    return found
 
 
 # In this order, each with its share of the time that is left; the first two take as long as they
