@@ -1,26 +1,32 @@
-"""LeNet-5 in its modern variant on CIFAR-10: 62,006 parameters.
+"""LeNet-5 in its modern variant on CIFAR-10: 62,006 parameters, 200 epochs of seconds.
 
     kcnn run lenet5
 
 LeCun et al., "Gradient-based learning applied to document recognition" (1998), with ReLU and max
-pooling. Others report 75 % with shifts and flips after 200 epochs (BIGBALLON/cifar-10-cnn); this
-shorter recipe has not been run in full yet.
+pooling. Others report 76.23 % for this network with shifts, flips and weight decay, the best of 200
+epochs (BIGBALLON/cifar-10-cnn). So small a network underfits: it is trained for as long, on images
+that are shifted by up to 2 pixels only.
+
+Not run whole yet. With 60 epochs and shifts of up to 4 pixels it reached 70.1 % of the test images.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Model, Prune, Recipe, Train
+from kcnn.recipe import Data, Model, Prune, Recipe, Train
 
 recipe = Recipe(
+    data=Data(augment="alternating", validation=0.02),
     model=Model(name="lenet5", options={"variant": "modern"}),
     train=Train(
-        epochs=60,
+        epochs=200,
         optimizer="sgd",
-        learning_rate=0.02,
+        learning_rate=0.03,
         schedule="cosine",
-        warmup_epochs=1,
-        weight_decay=5e-4,
+        warmup_epochs=2,
+        keep="last",
+        weight_decay=2e-3,
+        ema=0.999,
     ),
-    prune=Prune(epochs=4, learning_rate=2e-4),
+    prune=Prune(epochs=10, learning_rate=1e-3, engine="keras"),
 )
 
 if __name__ == "__main__":

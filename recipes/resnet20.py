@@ -1,29 +1,37 @@
-"""ResNet-20 on CIFAR-10: 90 % in an hour on two CPU cores.
+"""ResNet-20 on CIFAR-10: 120 epochs with cutout.
 
     kcnn run resnet20
 
-He et al., "Deep residual learning for image recognition" (arXiv:1512.03385), section 4.2, with 28
-epochs instead of 182 and a cosine instead of steps; the paper reports 91.25 % after 182 epochs.
+He et al., "Deep residual learning for image recognition" (arXiv:1512.03385), section 4.2, report
+91.25 %, after 182 epochs; others 92.60 %, the best of 200 (chenyaofo/pytorch-cifar-models).
+The network remembers its training images before it has learned all it can: cutout, label smoothing
+and the moving average of the weights are against that. A better model can teach it:
 
-Reached with seed 0, on 45,000 training images: 89.95 % of the 10,000 test images, 89.94 % as
-int8, 89.56 % with half of the weights pruned. Training took 62 minutes, pruning and the rest 24,
-on two cores of a Xeon at 2.5 GHz without AMX that also did other work.
+    kcnn run resnet20 --set 'distill={"teacher": "runs/resnet18", "alpha": 0.9}' --control
+
+Not run whole yet. An earlier version, with 28 epochs and none of the three, is published: 89.95 %
+of the 10,000 test images. With 60 epochs it reached 90.94 %, and 98.3 % of its training images.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Model, Prune, Recipe, Train
+from kcnn.recipe import Data, Model, Prune, Quantize, Recipe, Train
 
 recipe = Recipe(
+    data=Data(augment="cutout", validation=0.02),
     model=Model(name="resnet20"),
     train=Train(
-        epochs=28,
+        epochs=120,
         optimizer="sgd",
         learning_rate=0.1,
         schedule="cosine",
         warmup_epochs=2,
+        keep="last",
         weight_decay=5e-3,
+        ema=0.999,
+        label_smoothing=0.1,
     ),
-    prune=Prune(epochs=3, learning_rate=1e-3),
+    prune=Prune(epochs=4, learning_rate=1e-3, engine="keras"),
+    quantize=Quantize(samples=1000),
 )
 
 if __name__ == "__main__":

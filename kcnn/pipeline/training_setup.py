@@ -126,7 +126,8 @@ def callbacks_for(
     """Return the callbacks of the recipe's training, which write to `folder` if there is one."""
     used: Any = section.resolved()
     # Lookahead trains for its slow weights, which the model has after the last step.
-    options: dict[str, Any] = {"keep": "last" if section.lookahead else "best"}
+    last = section.lookahead or section.keep == "last"
+    options: dict[str, Any] = {"keep": "last" if last else "best"}
     options |= {"plateau": False, "patience": None}
     if section.schedule == "plateau":
         names = ("patience", "factor", "plateau_patience", "cooldown", "min_lr")

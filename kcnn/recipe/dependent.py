@@ -25,6 +25,10 @@ class Dependent:
     values: Mapping[str, Any]
 
 
+# With "plateau" it is the best epoch after which nothing has improved.
+_FIXED_SCHEDULES = ("constant", "step", "multi_step", "cosine", "linear", "one_cycle", "triangle")
+
+
 def _of_schedules(**values: Any) -> Dependent:
     return Dependent("schedule", values)
 
@@ -42,6 +46,7 @@ DEPENDENT = {
     "plateau_patience": _of_schedules(plateau=None),  # which follows from `patience`
     "cooldown": _of_schedules(plateau=0),
     "min_lr": _of_schedules(plateau=0.0),
+    "keep": _of_schedules(**dict.fromkeys(_FIXED_SCHEDULES, "best")),
     "momentum": _of_optimizers(sgd=0.9, muon=0.9, rmsprop=0.0),
     "nesterov": _of_optimizers(sgd=True, muon=True),
     "norm_bias_rate": _of_optimizers(sgd=1.0, muon=1.0),
@@ -79,6 +84,8 @@ def needs(field: str, train: Mapping[str, Any]) -> str:
     """
     if field == "lookahead":  # an early stop would miss its last step
         return "with schedule='plateau'" if train.get("schedule") == "plateau" else ""
+    if field == "keep" and train.get("lookahead"):
+        return "with lookahead, which keeps the last epoch"
     if field in DEPENDENT:
         dependent = DEPENDENT[field]
         decider, value = dependent.decider, train.get(dependent.decider)

@@ -48,6 +48,9 @@ class Train:
             `patience` if not given.
         cooldown: Of "plateau": epochs after a reduction that do not count; 0 if not given.
         min_lr: Of "plateau": where the reductions of the learning rate end; 0 if not given.
+        keep: Which epoch's weights the model has in the end, unless the schedule is "plateau": the
+            "best" one, with the lowest validation loss, as if not given; or the "last", as papers
+            report. With `lookahead` it is always the last.
         weight_decay: The weight decay.
         decay: Of SGD, Adam and RMSprop: whether the weight decay is "decoupled" from the gradients,
             as if not given, or "coupled" as L2.
@@ -95,6 +98,7 @@ class Train:
     plateau_patience: Count | None = None
     cooldown: Annotated[int, Field(ge=0, strict=True)] | None = None
     min_lr: NotNegative | None = None
+    keep: Literal["best", "last"] | None = None
     weight_decay: NotNegative = 0.0
     decay: Literal["decoupled", "coupled"] | None = None
     decay_everything: bool = False
