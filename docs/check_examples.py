@@ -1,4 +1,4 @@
-"""Type-check the Python blocks of the documents: README.md and those beside it.
+"""Type-check the Python blocks of the documents: README.md, CONTRIBUTING.md, pages in docs/.
 
     python docs/check_examples.py
 
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README*.md", "CONTRIBUTING.md", "docs/**/*.md")
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -35,10 +35,9 @@ def main() -> int:
     """Print the checker's report with the documents' names; return its exit status."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
-        for name in DOCUMENTS:
-            document = ROOT / name
-            if document.is_file():
-                files[Path(folder) / f"{document.stem}.py"] = document
+        for document in sorted(found for pattern in DOCUMENTS for found in ROOT.glob(pattern)):
+            name = re.sub(r"\W", "_", str(document.relative_to(ROOT).with_suffix("")))
+            files[Path(folder) / f"{name}.py"] = document
         for file, document in files.items():
             file.write_text(code(document.read_text(encoding="utf-8")), encoding="utf-8")
         checked = subprocess.run(

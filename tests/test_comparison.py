@@ -357,10 +357,10 @@ def test_a_comparison_of_one_is_none():
         from_json("{")
 
 
-def test_the_readme_gets_a_comparisons_table(finished):
+def test_a_document_gets_a_comparisons_table(finished):
     folder, report = finished
-    path = Path(__file__).parent.parent / "docs/update_readme.py"
-    spec = importlib.util.spec_from_file_location("update_readme", path)
+    path = Path(__file__).parent.parent / "docs/update_tables.py"
+    spec = importlib.util.spec_from_file_location("update_tables", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     text = "one\n<!-- comparison {} -->\n{}<!-- end -->\ntwo\n"

@@ -38,10 +38,10 @@ def test_a_users_own_compile_and_fit(tmp_path):
     assert (tmp_path / "run" / "history.csv").is_file()
 
 
-def test_the_readmes_own_notebook(tmp_path, monkeypatch):
-    """The block in the README, word for word, but for a smaller network and data set."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+def test_the_pages_own_notebook(tmp_path, monkeypatch):
+    """The block in the page, word for word, but for a smaller network and data set."""
+    page = (Path(__file__).parent.parent / "docs/start_notebook.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (block,) = [each for each in blocks if "data.load" in each]
     for long, short in (
         ('load("cifar10")', 'load("digits", limit=300, batch_size=30)'),

@@ -1,4 +1,4 @@
-"""The README's numbers come from the reports, and its promises from the files."""
+"""The script that checks the documents' code, and the citation."""
 
 import importlib.util
 from pathlib import Path
@@ -21,12 +21,6 @@ def script():
         return module
 
     return load
-
-
-def test_every_table_is_the_reports(script):
-    readme = (ROOT / "README.md").read_text()
-    assert "<!-- report " in readme
-    assert script("update_readme").update_tables(readme) == readme
 
 
 def test_code_blocks_keep_their_line_numbers_for_the_type_checker(script):

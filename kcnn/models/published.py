@@ -174,8 +174,8 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
 def pretrained(name: str) -> keras.Model:
     """Return a network with the weights that kcnn has trained and published for it.
 
-    Use it for inference, as a teacher, or as a base for transfer. The README's table has the
-    accuracies; `kcnn.models.published_names()` the names.
+    Use it for inference, as a teacher, or as a base for transfer. `docs/zoo.md` has the accuracies,
+    `kcnn.models.published_names()` the names.
 
     Raises:
         ValueError: nothing is published under this name, or its files are damaged.

@@ -1,9 +1,10 @@
-"""Write the README's result tables again, from the reports in the repository.
+"""Write the result tables of the documents again, from the reports in the repository.
 
-    python docs/update_readme.py
+    python docs/update_tables.py
 
-A table lies between `<!-- report FILE -->`, `<!-- comparison FILE -->` or `<!-- models FOLDER -->`
-and `<!-- end -->`. A test checks that the README has the tables that this script writes.
+The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
+`<!-- comparison FILE -->` or `<!-- models FOLDER -->` and `<!-- end -->`. A test checks that the
+documents have the tables that this script writes.
 """
 
 import re
@@ -16,12 +17,17 @@ from kcnn.report.best_runs import best_runs
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def update_tables(readme: str) -> str:
-    """Return the README's text with every table written from its report."""
+def documents() -> list[Path]:
+    """Return the files in which tables may lie."""
+    return sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def update_tables(text: str) -> str:
+    """Return a document's text with every table written from its report."""
     return re.sub(
         r"(<!-- (report|comparison|models) (\S+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_SECTIONS[match[2]](match[3])}{match[4]}",
-        readme,
+        text,
         flags=re.DOTALL,
     )
 
@@ -66,5 +72,6 @@ _SECTIONS = {"report": _run, "comparison": _comparison, "models": _models}
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(update_tables(path.read_text()))
+    for document in documents():
+        text = document.read_text(encoding="utf-8")
+        document.write_text(update_tables(text), encoding="utf-8")

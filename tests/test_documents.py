@@ -1,0 +1,90 @@
+"""README.md and docs/: their tables, links and commands are what they say."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from kcnn import recipe_files
+from kcnn.cli.commands import app
+from kcnn.recipe import Recipe, override
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+_FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def tables():
+    """The script docs/update_tables.py."""
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/update_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_table_is_the_reports(tables):
+    filled = [page for page in tables.documents() if "<!-- report " in page.read_text()]
+    assert ROOT / "README.md" in filled
+    assert len(filled) > 3
+    for page in tables.documents():
+        text = page.read_text(encoding="utf-8")
+        assert tables.update_tables(text) == text, f"{page.name}: run python docs/update_tables.py"
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as hosts of repositories and the site make them."""
+    titles = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name):
+    page = ROOT / name
+    text = re.sub(r"`[^`\n]*`", "", _FENCED.sub("", page.read_text()))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), f"{name} links to {target}"
+        if anchor:
+            assert anchor in anchors(found), f"{name} links to {target}"
+
+
+def commands(page):
+    """Return the kcnn commands of a page: words, and whether it says that they are refused."""
+    text = page.read_text().replace("\\\n", " ")
+    lines = re.findall(r"^    ((?:\S+=\S+ )*kcnn .*|.*&& kcnn .*)$", text, re.MULTILINE)
+    for line in lines:
+        for part in line.partition("  #")[0].split("&&"):
+            words = [each for each in shlex.split(part) if "KERAS_BACKEND=" not in each]
+            if words[0] == "kcnn":
+                yield words[1:], "# refused" in line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_options_and_settings_that_exist(name):
+    group = typer.main.get_command(app)
+    for words, refused in commands(ROOT / name):
+        command, rest = group.commands[words[0]], words[1:]
+        values = command.make_context(words[0], rest).params
+        if "recipe" in values:
+            recipe = recipe_files.load(values["recipe"]).content
+            assignments = list(values.get("assignments") or ())
+            if refused:
+                with pytest.raises(ValueError, match="means nothing"):
+                    override(recipe, assignments)
+            elif isinstance(recipe, Recipe):
+                override(recipe, assignments)
+
+
+def test_the_pages_have_commands():
+    count = {name: len(list(commands(ROOT / name))) for name in NAMES}
+    assert count["README.md"] > 5
+    assert sum(count.values()) > 40
