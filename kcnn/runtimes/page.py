@@ -11,7 +11,16 @@ from kcnn.litert.labels import read_labels
 from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE
 from kcnn.runtimes.runtime import prepare
 
-FILES = ("index.html", "style.css", "classify.js", "package.json", "package-lock.json")
+MODULES = (
+    *("language.js", "litert.js", "picture.js"),
+    *("classes.js", "elements.js", "camera.js"),
+)
+"""What `classify.js` shares with the page of `kcnn explore`."""
+
+FILES = (
+    *("index.html", "style.css", "classify.js", "words.js", *MODULES),
+    *("package.json", "package-lock.json"),
+)
 _MODEL, _FACTS, _GOLDEN = "model.tflite", "page.json", "golden_images.bin"
 
 

@@ -3,39 +3,27 @@
 // With `?verify` the page needs no visitor: it fetches images, classifies them, and posts the
 // outputs, or the error, to `result`.
 
-const ARRAYS = { uint8: Uint8Array, float32: Float32Array };
+import { Camera } from "./camera.js";
+import { percent, probabilities, ranked } from "./classes.js";
+import { bar, draw, element, listen } from "./elements.js";
+import { learn, say } from "./language.js";
+import { Model } from "./litert.js";
+import { pixelsOf } from "./picture.js";
+import { WORDS } from "./words.js";
+
 const SHOWN_CLASSES = 5;
 const WARM_UPS = 3;
 const TIMED_RUNS = 20;  // many, because browsers round their clock
 
 const $ = (id) => document.getElementById(id);
 
-/** A `.tflite` classifier: raw bytes of one picture in, the stored numbers of its output out. */
-class Classifier {
-  static async open(page) {
-    const litert = await import("@litertjs/core");
-    await litert.loadLiteRt("node_modules/@litertjs/core/wasm/");
-    const model = await litert.loadAndCompile(page.model, { accelerator: "wasm" });
-    return new Classifier(litert.Tensor, model, page.image);
-  }
-
-  constructor(Tensor, model, shape) {
-    const [input] = model.getInputDetails();
-    this.Tensor = Tensor;
-    this.model = model;
-    this.Array = ARRAYS[input.dtype];
-    this.shape = [1, ...shape];
-    // A model may have a feature map as second output.
-    this.output = model.getOutputDetails().findIndex((each) => each.shape.length === 2);
-  }
-
-  async run(bytes) {
-    const picture = new this.Tensor(this.Array.from(bytes), this.shape);
-    const results = await this.model.run(picture);
-    const stored = (await results[this.output].data()).slice();
-    for (const tensor of [picture, ...results]) tensor.delete();
-    return stored;
-  }
+async function open(page) {
+  const litert = await import("@litertjs/core");
+  await litert.loadLiteRt("node_modules/@litertjs/core/wasm/");
+  const model = await Model.open(litert, page.model);
+  // A model may have a feature map as second output.
+  const place = model.outputs.findIndex((each) => each.shape.length === 2);
+  return { run: async (picture) => (await model.run(picture, [place]))[0] };
 }
 
 async function get(url) {
@@ -78,81 +66,23 @@ const post = (result) => fetch("result", { method: "POST", body: JSON.stringify(
 
 // ---- with a visitor
 
-/** Return each class's probability. */
-function probabilities(stored, { scale, zero_point: zeroPoint, softmax }) {
-  const real = Array.from(stored, (each) => (scale === null ? each : scale * (each - zeroPoint)));
-  if (!softmax) return real;  // the model ends in a softmax or in sigmoids
-  const largest = Math.max(...real);
-  const shares = real.map((each) => Math.exp(each - largest));
-  const sum = shares.reduce((total, share) => total + share);
-  return shares.map((share) => share / sum);
-}
+const answers = (stored, page) => ranked(probabilities(stored, page.output), page.labels);
 
-function ranked(stored, page) {
-  return probabilities(stored, page.output)
-    .map((share, index) => ({ share, label: page.labels[index] ?? `class ${index}` }))
-    .sort((one, other) => other.share - one.share);
-}
-
-const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
-
-function element(name, text, style) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (style) made.className = style;
-  return made;
-}
-
-function draw(canvas, picture, [height, width, channels]) {
-  [canvas.height, canvas.width] = [height, width];
-  const pixels = new ImageData(width, height);
-  for (let i = 0; i < height * width; i++) {
-    for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = picture[i * channels + (c % channels)];
-    pixels.data[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-}
-
-/** Return the center of a picture as the model takes it: scaled to its size, on white. */
-async function pixelsOf(file, [height, width, channels]) {
-  const whole = await createImageBitmap(file);
-  const scale = Math.min(whole.width / width, whole.height / height);
-  const [w, h] = [width * scale, height * scale];
-  const part = await createImageBitmap(
-    whole, (whole.width - w) / 2, (whole.height - h) / 2, w, h,
-    { resizeWidth: width, resizeHeight: height, resizeQuality: "high" },
-  );
-  const context = new OffscreenCanvas(width, height).getContext("2d");
-  context.fillStyle = "white";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(part, 0, 0);
-  const { data } = context.getImageData(0, 0, width, height);
-  const picture = new Uint8Array(height * width * channels);
-  for (let i = 0; i < height * width; i++) {
-    const [red, green, blue] = data.subarray(4 * i, 4 * i + 3);
-    if (channels === 1) picture[i] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
-    else picture.set([red, green, blue], 3 * i);
-  }
-  return picture;
-}
-
-async function show(classifier, page, file) {
-  const picture = await pixelsOf(file, page.image);
-  const stored = await classifier.run(picture);
-  const started = performance.now();
-  for (let i = 0; i < TIMED_RUNS; i++) await classifier.run(picture);
-  const milliseconds = (performance.now() - started) / TIMED_RUNS;
-  const classes = ranked(stored, page);
+/** Classify a file or the camera's video; `timed` also measures how long that takes. */
+async function show(classifier, page, source, timed) {
+  const picture = await pixelsOf(source, page.image);
+  const classes = answers(await classifier.run(picture), page);
   draw($("seen"), picture, page.image);
-  $("size").textContent = `What the model sees: ${page.image[1]} × ${page.image[0]} pixels`;
+  say($("size"), "size", { height: page.image[0], width: page.image[1] });
   $("best").textContent = classes[0].label;
-  $("classes").replaceChildren(...classes.slice(0, SHOWN_CLASSES).map(({ label, share }) => {
-    const row = element("li");
-    row.style.setProperty("--share", `${100 * share}%`);
-    row.append(element("span", label), element("span", percent(share)));
-    return row;
-  }));
-  $("time").textContent = `${milliseconds.toFixed(2)} ms, the mean of ${TIMED_RUNS} runs`;
+  $("classes").replaceChildren(...classes.slice(0, SHOWN_CLASSES).map(bar));
+  $("time").hidden = !timed;
+  if (timed) {
+    const started = performance.now();
+    for (let i = 0; i < TIMED_RUNS; i++) await classifier.run(picture);
+    const milliseconds = ((performance.now() - started) / TIMED_RUNS).toFixed(2);
+    say($("time"), "speed", { milliseconds, runs: TIMED_RUNS });
+  }
   $("answer").hidden = false;
 }
 
@@ -165,68 +95,66 @@ async function showGolden(classifier, page) {
     const expected = page.golden.outputs[index];
     const same = stored.every((each, place) => each === expected[place]);
     exact += same;
-    const [{ label, share }] = ranked(stored, page);
+    const [{ label, share }] = answers(stored, page);
     const tile = element("li");
     const canvas = element("canvas");
     draw(canvas, picture, page.image);
-    const mark = element("span", same ? "✓" : "✗ differs", same ? "good" : "bad");
+    const mark = element("span", "✓", same ? "good" : "bad");
+    if (!same) say(mark, "differs");
     const caption = element("p", `${label} ${percent(share)}\u00a0`);
     caption.append(mark);
     tile.append(canvas, caption);
     $("tiles").append(tile);
   }
   const count = $("tiles").children.length;
-  $("verdict").textContent = exact === count
-    ? `All ${count} answers equal LiteRT's on a computer, bit for bit.`
-    : `${exact} of ${count} answers equal LiteRT's on a computer, bit for bit; the others differ.`;
+  say($("verdict"), exact === count ? "same" : "unlike", { exact, count });
   $("verdict").className = exact === count ? "good" : "bad";
   $("golden").hidden = false;
 }
 
-function listen(classifier, page) {
-  const take = async (file) => {
-    if (!file) return;
+function watch(classifier, page) {
+  const button = $("camera");
+  const camera = new Camera($("video"), (video) => show(classifier, page, video, false), (on) => {
+    say(button, on ? "camera.stop" : "camera");
+    button.setAttribute("aria-pressed", on);
+  });
+  button.addEventListener("click", () => camera.toggle().catch((error) =>
+    complain("no.camera", { reason: error.message })));
+  listen($("file"), $("drop"), async (file) => {
+    camera.stop();
     try {
-      await show(classifier, page, file);
+      await show(classifier, page, file, true);
       $("status").hidden = true;
     } catch (error) {
-      complain(`${file.name || "This"} cannot be read as a picture (${error.message}).`);
+      complain("unreadable", { name: file.name, reason: error.message });
     }
-  };
-  $("file").addEventListener("change", (event) => take(event.target.files[0]));
-  addEventListener("paste", (event) => take(event.clipboardData.files[0]));
-  for (const kind of ["dragover", "dragleave", "drop"]) {
-    addEventListener(kind, (event) => {
-      event.preventDefault();
-      $("drop").classList.toggle("over", kind === "dragover");
-      if (kind === "drop") take(event.dataTransfer.files[0]);
-    });
-  }
+  });
 }
 
-function complain(text) {
-  $("status").textContent = text;
+function complain(key, values) {
+  say($("status"), key, values);
   $("status").className = "error";
   $("status").hidden = false;
 }
 
 async function main() {
   const driven = new URLSearchParams(location.search).has("verify");
-  $("status").textContent = "Loading the model …";
+  learn(WORDS);
+  say($("status"), "loading");
   try {
     const page = await json("page.json");
     document.title = $("title").textContent = page.title;
-    const classifier = await Classifier.open(page);
+    const classifier = await open(page);
     if (driven) return await post(await verify(classifier, page));
     $("about").textContent = page.about;
     $("status").hidden = true;
     $("main").hidden = false;
-    listen(classifier, page);
+    watch(classifier, page);
     if (page.golden) await showGolden(classifier, page);
   } catch (error) {
     const reason = error?.message ?? String(error);
     if (driven) return await post({ error: reason });
-    complain(reason.includes("module") ? `${reason}. Run npm ci in this folder first.` : reason);
+    complain(reason.includes("module") ? "missing" : "failed", { reason });
   }
 }
 
