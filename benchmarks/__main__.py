@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from benchmarks import cells, parts, tables
 from benchmarks.plan import BATCHES, Plan, prepare
 from benchmarks.race import ROOT, Rules
-from benchmarks.results import Machine, Race, Results, load, load_all, save, spread
+from benchmarks.results import Machine, Race, Results, added, load, load_all, save, spread
 from benchmarks.turns import Timing
 from kcnn.errors import one_line, unknown
 from kcnn.models import MODELS
@@ -36,7 +36,9 @@ def main(  # noqa: PLR0913 - one option for each setting
         typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; all if none is given."),
     ] = None,
     models: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(BATCHES),
-    only: Annotated[str, typer.Option(help="Contestants, separated by commas; all if empty.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Contestants, separated by commas; what is known of others stays.")
+    ] = "",
     threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
     quick: Annotated[
@@ -76,7 +78,9 @@ def main(  # noqa: PLR0913 - one option for each setting
         console.print("writing images and networks")
         prepared = prepare(plan)
         for name in wanted:
-            results[name] = parts.measure(name, prepared, _progress)
+            measured = parts.measure(name, prepared, _progress)
+            known = results.get(name) if only else None
+            results[name] = added(known, measured) if known else measured
             _write(results, file, out / "RESULTS.md")
             _show(name, results)
     console.print(f"\n{time.perf_counter() - started:,.0f} s; everything is in {out}/")

@@ -146,6 +146,30 @@ def save(results: Mapping[str, Part], path: str | os.PathLike) -> None:
         temporary.write_text(json.dumps(parts, indent=1) + "\n")
 
 
+def added(part: Part, apart: Part) -> Part:
+    """Return a part with what was measured of some contestants alone, at another time.
+
+    An entry replaces the earlier one of the same contestant in the same race, and has the date
+    among its facts.
+    """
+    races = list(part.races)
+    for race in apart.races:
+        date = {"measured": apart.machine.date}
+        entries = [
+            dataclasses.replace(each, facts=each.facts | date)
+            for each in race.entries
+            if each.values
+        ]
+        place = next((i for i, each in enumerate(races) if each.facts == race.facts), None)
+        if place is None:
+            races.append(dataclasses.replace(race, entries=tuple(entries)))
+            continue
+        new = {(each.contestant, each.precision): each for each in entries}
+        kept = [new.pop((each.contestant, each.precision), each) for each in races[place].entries]
+        races[place] = dataclasses.replace(races[place], entries=(*kept, *new.values()))
+    return dataclasses.replace(part, races=tuple(races))
+
+
 def fastest(
     race: Race, contestant: str | None = None, *, besides: str | None = None
 ) -> Entry | None:

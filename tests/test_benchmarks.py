@@ -34,6 +34,7 @@ from benchmarks.results import (
     Machine,
     Part,
     Race,
+    added,
     load,
     load_all,
     processor_flags,
@@ -196,6 +197,30 @@ def test_results_are_read_as_they_were_written(tmp_path):
     results = {"startup": Part(Machine.here(), (race,), {"seed": 0})}
     save(results, tmp_path / "results.json")
     assert load(tmp_path / "results.json") == results
+
+
+def test_what_is_measured_apart_replaces_only_its_own_entries():
+    facts = {"model": "a"}
+    others = Entry("PyTorch", (3.0,)), Entry("kcnn", (5.0,), "float32")
+    known = Part(
+        _machine(),
+        (Race("images/s", (Entry("kcnn", (2.0,), "bfloat16"), *others), facts),),
+        {"seed": 0},
+    )
+    again = Entry("kcnn", (4.0,), "bfloat16"), Entry("JAX", (1.0,)), Entry("PyTorch", error="none")
+    date = dataclasses.replace(_machine(), date="later")
+    elsewhere = Race("images/s", (Entry("JAX", (7.0,)),), {"model": "b"})
+    found = added(known, Part(date, (Race("images/s", again, facts), elsewhere)))
+    assert (found.machine, found.settings) == (known.machine, {"seed": 0})
+    assert [race.facts for race in found.races] == [facts, {"model": "b"}]
+    values = [(each.contestant, each.precision, each.values) for each in found.races[0].entries]
+    assert values == [
+        ("kcnn", "bfloat16", (4.0,)),
+        ("PyTorch", "", (3.0,)),
+        ("kcnn", "float32", (5.0,)),
+        ("JAX", "", (1.0,)),
+    ]
+    assert [each.facts for each in found.races[0].entries[:2]] == [{"measured": "later"}, {}]
 
 
 def test_flags_of_the_processor(tmp_path):

@@ -6,10 +6,11 @@ import pytest
 import kcnn
 from kcnn import models
 from kcnn.cli.commands import inspect
-from kcnn.cli.report import report
 from kcnn.cli.shared import model_file
 from kcnn.pipeline.records import begin
 from kcnn.recipe import Data, Model, Recipe, Train
+from kcnn.report.run_page import write_page
+from kcnn.report.side_by_side_page import write_side_by_side
 from kcnn.run_dir import RunDir
 
 RECIPE = Recipe(
@@ -49,8 +50,24 @@ def test_inspect_says_what_is_done_kept_and_missing(stopped, capsys):
     assert "epochs: 0\n" in out
     assert "kept state: none, so the training starts from epoch 1\n" in out
     assert "missing: recipe.json, model.keras, report.json\nput recipe.json back" in out
-    with pytest.raises(ValueError, match="has no report yet: .* `kcnn inspect .*run` shows what"):
-        report(stopped.path)
+
+
+def test_the_page_shows_what_there_is_so_far(stopped, tmp_path):
+    page = write_page(stopped.path).read_text()
+    for said in (
+        "<h1>run</h1>",
+        "This run is not finished",
+        "epochs: 3 of 9; the best is epoch 2",
+        "missing: model.keras, report.json",
+        "Curves over 3 epochs: training loss from 3.000 to 1.000",
+        "&#34;lenet5&#34;",
+        'href="history.csv"',
+    ):
+        assert said in page
+    stopped.history.unlink()
+    assert "Learning curves" not in write_page(stopped.path).read_text()
+    with pytest.raises(ValueError, match="has no scores yet: .* `kcnn report .*run` show what"):
+        write_side_by_side([stopped.path, stopped.path], tmp_path / "both.html")
 
 
 def test_the_best_model_so_far_stands_for_an_unfinished_run(stopped, caplog):

@@ -63,16 +63,18 @@ def endless(data: "Data") -> "Data":
 def keras_map(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":
     """Return `keras.layers.Random*` applied to single examples."""
     import keras
+    import tensorflow as tf
 
     height, width, _ = images.shape[1:]
-    augment = keras.Sequential(
-        [
-            keras.layers.ZeroPadding2D(BORDER),
-            keras.layers.RandomCrop(height, width),
-            keras.layers.RandomFlip("horizontal"),
-        ]
-    )
-    return _mapped(images, labels, batch, lambda image: augment(image[None], training=True)[0])
+    # One by one: in a Sequential they run in tf.data on the TensorFlow backend only.
+    crop = keras.layers.RandomCrop(height, width)
+    flip = keras.layers.RandomFlip("horizontal")
+
+    def augment(image: tf.Tensor) -> tf.Tensor:
+        padded = tf.pad(image, [[BORDER, BORDER], [BORDER, BORDER], [0, 0]])
+        return flip(crop(padded[None], training=True), training=True)[0]
+
+    return _mapped(images, labels, batch, augment)
 
 
 def keras_batches(images: np.ndarray, labels: np.ndarray, batch: int) -> "tf.data.Dataset":

@@ -11,7 +11,8 @@ from kcnn.cli.console import console
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a run's report.html again.
 
-    It is made from the files in the run's folder alone.
+    It is made from the files in the run's folder alone; of an unfinished run it shows what there is
+    so far.
     """
     from kcnn.report.run_page import write_page
 

@@ -48,8 +48,8 @@ def read_run(folder: Path) -> RunFiles:
         )
     if run_dir.journal.is_file() and not run_dir.report.is_file():
         raise ValueError(
-            f"{str(folder)!r} holds an unfinished run, which has no report yet: the same command "
-            f"continues it. `kcnn inspect {folder}` shows what it has."
+            f"{str(folder)!r} holds an unfinished run, which has no scores yet: the same command "
+            f"continues it. `kcnn inspect {folder}` and `kcnn report {folder}` show what it has."
         )
     check_unchanged(
         run_dir.recipe, run_dir.labels, run_dir.history, run_dir.report, run_dir.analysis

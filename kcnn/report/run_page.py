@@ -16,11 +16,11 @@ from kcnn.report.render import render
 from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.training_events import training_events
-from kcnn.run_dir import atomic
+from kcnn.report.unfinished_page import linked_files, render_unfinished
+from kcnn.run_digests import read_journal
+from kcnn.run_dir import RunDir, atomic
 
 _PICTURES = ("confusion", "reliability", "mistakes", "disagreements", "heatmaps", "grad_cam")
-# Of any stage, also of one that is not part of kcnn.
-_STAGE_FILES = ("model_*.keras", "model*_int8.tflite", "grad_cam.png", "heatmaps.png")
 _FROM_ANALYSIS = ("reliability", "mistakes", "disagreements")
 
 
@@ -59,16 +59,21 @@ class CalibrationRow:
 def write_page(folder: Path) -> Path:
     """Write the folder's `report.html` and return its path.
 
-    Sections whose files are missing, as in a run of an older version, are left out.
+    Sections whose files are missing, as in a run of an older version, are left out. The page of an
+    unfinished run shows what there is so far.
 
     Raises:
         ValueError: the folder holds no run, or one of its files is damaged.
     """
-    run = read_run(folder)
-    page = render_run(run)
-    with atomic(run.run_dir.page) as temporary:
+    run_dir = RunDir(folder)
+    journal = read_journal(run_dir)
+    if journal and not run_dir.report.is_file():
+        page = render_unfinished(run_dir, journal)
+    else:
+        page = render_run(read_run(folder))
+    with atomic(run_dir.page) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return run.run_dir.page
+    return run_dir.page
 
 
 def render_run(run: RunFiles) -> str:
@@ -96,11 +101,7 @@ def render_run(run: RunFiles) -> str:
         mistakes_known=bool(pictures["confusion"] or run.analysis),
         calibrations=_calibrations(run),
         heatmaps=pictures["heatmaps"] or pictures["grad_cam"],
-        files=[
-            {"name": file.name, "href": quote(file.name), "bytes": file.stat().st_size}
-            for file in run.run_dir.files(_STAGE_FILES)
-            if file != run.run_dir.page
-        ],
+        files=linked_files(run.run_dir),
     )
 
 
