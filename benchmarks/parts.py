@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from benchmarks import startup, trained
 from benchmarks.contestants import KCNN, MAP_OF_EXAMPLES
-from benchmarks.contestants.convolution import PRODUCT, TENSORFLOW, WHOLE_MAP
+from benchmarks.contestants.convolution import EXCHANGED, PRODUCT, TENSORFLOW, WHOLE_MAP
 from benchmarks.ladder import RACES
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
@@ -13,7 +13,7 @@ from benchmarks.results import Fact, Machine, Part, Race, processor_flags
 
 SCALED_BATCHES = (64, 256, 1024)
 # Channels, and the height and width of the map in pixels.
-CONVOLUTIONS = ((512, 2), (512, 4), (256, 8), (128, 16))
+CONVOLUTIONS = ((512, 2), (512, 4), (256, 8), (64, 8), (128, 16))
 
 
 def contestants(prepared: Prepared, model: str, batch: int, threads: int) -> list[Spec]:
@@ -111,7 +111,7 @@ def convolutions(prepared: Prepared) -> Iterator[Race]:
     """Yield a race for each size of convolution that the deep networks have."""
     rows = ((16, 8),) if prepared.plan.quick else CONVOLUTIONS
     for channels, size in rows:
-        ways = (TENSORFLOW, PRODUCT, WHOLE_MAP) if size == 2 else (TENSORFLOW, PRODUCT)
+        ways = (TENSORFLOW, EXCHANGED, PRODUCT, *((WHOLE_MAP,) if size == 2 else ()))
         specs = [
             prepared.spec(
                 way,

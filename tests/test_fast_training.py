@@ -40,14 +40,28 @@ def test_products_equal_the_convolution_and_its_gradients(size, kernel_size, str
         np.testing.assert_allclose(gradient, reference, rtol=1e-9, atol=1e-9)
 
 
-def test_bfloat16_on_larger_maps_takes_only_the_kernels_gradient_from_a_product():
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "strides", "same"),
+    [
+        ((9, 9), (3, 3), (2, 2), True),
+        ((8, 8), (3, 3), (1, 1), True),
+        ((11, 8), (4, 3), (3, 2), False),  # the kernel passes over a part of the rows only
+        ((8, 16), (2, 3), (1, 2), True),
+    ],
+)
+def test_bfloat16_exchanges_images_and_channels_for_the_kernels_gradient(
+    size, kernel_size, strides, same
+):
     random = np.random.default_rng(0)
     # Whole numbers, small enough for bfloat16 sums of them to be exact in every order.
-    images = tf.constant(random.integers(-1, 2, (1, 9, 9, 256)), tf.bfloat16)
-    kernel = tf.constant(random.integers(-1, 2, (3, 3, 256, 256)), tf.bfloat16)
-    geometry = Geometry((9, 9), (3, 3), (2, 2), same=True)
+    images = tf.constant(random.integers(-1, 2, (2, *size, 64)), tf.bfloat16)
+    kernel = tf.constant(random.integers(-1, 2, (*kernel_size, 64, 65)), tf.bfloat16)
+    geometry = Geometry(size, kernel_size, strides, same)
 
-    expected = _with_gradients(lambda *each: tf.nn.conv2d(*each, 2, "SAME"), images, kernel)
+    def stock(images, kernel):
+        return tf.nn.conv2d(images, kernel, strides, "SAME" if same else "VALID")
+
+    expected = _with_gradients(stock, images, kernel)
     received = _with_gradients(lambda *each: convolve(*each, geometry), images, kernel)
 
     # The forward pass and the images' gradient are TensorFlow's own.
@@ -72,6 +86,10 @@ def test_few_channels_and_large_maps_stay_with_tensorflow(channels):
     )
     wide = tf.zeros([3, 3, 256, 256])
     assert convolve(tf.zeros([1, 8, 8, 256]), wide, Geometry((8, 8), (3, 3), (1, 1), True)) is None
+    for side, taps in ((9, 3), (8, 1)):  # too large a map; a matrix product already
+        half = tf.zeros([1, side, side, 64], tf.bfloat16)
+        kernel = tf.zeros([taps, taps, 64, 64], tf.bfloat16)
+        assert convolve(half, kernel, Geometry((side, side), (taps, taps), (1, 1), True)) is None
 
 
 def test_a_stock_model_takes_the_same_steps_inside_as_outside():

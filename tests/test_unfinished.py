@@ -67,7 +67,7 @@ def test_the_page_shows_what_there_is_so_far(stopped, tmp_path):
     stopped.history.unlink()
     assert "Learning curves" not in write_page(stopped.path).read_text()
     with pytest.raises(ValueError, match="has no scores yet: .* `kcnn report .*run` show what"):
-        write_side_by_side([stopped.path, stopped.path], tmp_path / "both.html")
+        write_side_by_side([stopped.path, tmp_path], tmp_path / "both.html")
 
 
 def test_the_best_model_so_far_stands_for_an_unfinished_run(stopped, caplog):

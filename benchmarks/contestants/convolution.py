@@ -1,11 +1,12 @@
-"""A 3x3 convolution with both gradients, by TensorFlow or as matrix products."""
+"""A 3x3 convolution with both gradients, by TensorFlow or in other ways."""
 
 from typing import Any
 
 from benchmarks.race import Spec
 from benchmarks.turns import Turns
 
-TENSORFLOW, PRODUCT, WHOLE_MAP = "TensorFlow", "matrix product", "one dense layer"
+TENSORFLOW, EXCHANGED = "TensorFlow", "images and channels exchanged"
+PRODUCT, WHOLE_MAP = "matrix product", "one dense layer"
 
 
 def convolve(spec: Spec, turns: Turns) -> None:
@@ -15,7 +16,7 @@ def convolve(spec: Spec, turns: Turns) -> None:
     """
     import tensorflow as tf
 
-    from kcnn.layers.small_maps import Geometry, columns, whole_map
+    from kcnn.layers.small_maps import Geometry, exchanged, whole_map
 
     size, channels = int(spec.options["size"]), int(spec.options["channels"])
     geometry = Geometry((size, size), (3, 3), (1, 1), same=True)
@@ -28,11 +29,14 @@ def convolve(spec: Spec, turns: Turns) -> None:
 
     def product() -> tf.Tensor:
         """Multiply a matrix with one row for each position of the kernel (im2col)."""
-        flat = tf.reshape(columns(images, geometry), [-1, 9 * channels])
+        padded = tf.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)])
+        taps = [padded[:, y : y + size, x : x + size] for y in range(3) for x in range(3)]
+        flat = tf.reshape(tf.concat(taps, -1), [-1, 9 * channels])
         return tf.reshape(flat @ tf.reshape(kernel, [9 * channels, channels]), images.shape)
 
     ways = {
         TENSORFLOW: lambda: tf.nn.conv2d(images, kernel, 1, "SAME"),
+        EXCHANGED: lambda: exchanged(images, kernel, geometry),
         PRODUCT: product,
         WHOLE_MAP: lambda: whole_map(images, kernel, geometry),
     }
