@@ -23,6 +23,9 @@ from . import (
     explain as explain,
 )
 from . import (
+    explore as explore,
+)
+from . import (
     export as export,
 )
 from . import (

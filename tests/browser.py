@@ -6,6 +6,9 @@ import shutil
 import pytest
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""Flags that give the browser a camera with a moving test pattern, and leave to use it."""
+
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -22,13 +25,13 @@ _FLAGS = (
 class Browser:
     """Opens pages from the disk and reports what they logged and requested."""
 
-    def __init__(self, profile):
+    def __init__(self, profile, *flags):
         if not (_CHROMIUM and _DRIVER):
             pytest.skip("chromium and chromedriver are not installed")
         webdriver = pytest.importorskip("selenium.webdriver")
         options = webdriver.ChromeOptions()
         options.binary_location = _CHROMIUM
-        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*_FLAGS, *flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         service = webdriver.chrome.service.Service(_DRIVER)

@@ -13,6 +13,7 @@ from kcnn.cli import show
 from kcnn.cli.check import check
 from kcnn.cli.console import console
 from kcnn.cli.explain import explain
+from kcnn.cli.explore import explore
 from kcnn.cli.export import export
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import list_models
@@ -167,6 +168,7 @@ for _name, _command in {
     "export": export,
     "verify": verify,
     "explain": explain,
+    "explore": explore,
     "explain-check": check,
     "inspect": inspect,
     "report": report,

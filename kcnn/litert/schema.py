@@ -143,6 +143,21 @@ def new_signature(key: str, inputs: list[TensorMap], outputs: list[TensorMap]) -
     return cast(Signature, made)
 
 
+def new_tensor(name: str, shape: Sequence[int]) -> Tensor:
+    """Return a float32 tensor without a constant."""
+    return cast(Tensor, generated.TensorT(name=name, shape=[*shape], buffer=0))
+
+
+def new_operator(model: Model, name: str, version: int, source: int, target: int) -> Operator:
+    """Return an operator without options that reads one tensor and writes another."""
+    number = getattr(generated.BuiltinOperator, name)
+    code = generated.OperatorCodeT(number, builtinCode=number, version=version)
+    model.operatorCodes = [*tables(model.operatorCodes), cast(OperatorCode, code)]
+    place = len(model.operatorCodes) - 1
+    made = generated.OperatorT(opcodeIndex=place, inputs=[source], outputs=[target])
+    return cast(Operator, made)
+
+
 def numbers(values: Numbers | None) -> list[Any]:
     """Return a vector of the schema as Python's numbers, empty if the file leaves it out.
 

@@ -68,6 +68,30 @@ def litert_js_folder() -> Path:
     return folder() / f"litert-js-{LITERT_JS_VERSION}"
 
 
+def litert_js() -> dict[str, bytes]:
+    """Return the files of LiteRT.js that a page which holds them needs, by what they are.
+
+    The WebAssembly is the one for browsers without relaxed SIMD, which all others run too.
+
+    Raises:
+        RuntimeError: LiteRT.js is not installed.
+    """
+    place = litert_js_folder()
+    if not _is_whole(place):
+        raise RuntimeError(
+            f"LiteRT.js, which runs networks in a page, is not installed in {place}: pass "
+            "--install, or call kcnn.runtimes.install(). It needs npm, which comes with Node.js."
+        )
+    parts = place / "node_modules" / "@litertjs"
+    wasm = parts / "core" / "wasm"
+    return {
+        "core": (parts / "core" / "dist" / "index.js").read_bytes(),
+        "helper": (parts / "wasm-utils" / "dist" / "index.js").read_bytes(),
+        "loader": (wasm / "litert_wasm_compat_internal.js").read_bytes(),
+        "program": (wasm / "litert_wasm_compat_internal.wasm").read_bytes(),
+    }
+
+
 def browser() -> str | None:
     """Return the Chromium that opens the page: `KCNN_CHROMIUM`, or one found; None without one."""
     named = os.environ.get("KCNN_CHROMIUM")

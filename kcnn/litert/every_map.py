@@ -1,0 +1,240 @@
+"""Every layer's output of a `.tflite` model, and the numbers that it is computed from.
+
+The model computes what it did before: the tensors exist already, and become outputs. Those that
+store integers are given a DEQUANTIZE each, and an integer input a QUANTIZE, so that all inputs and
+outputs are float32.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcnn.litert.loaded import check_classifier
+from kcnn.litert.schema import (
+    Graph,
+    Model,
+    Operator,
+    Tensor,
+    dtype_name,
+    new_operator,
+    new_signature,
+    new_tensor,
+    new_tensor_map,
+    numbers,
+    operator_name,
+    parse,
+    serialize,
+    tables,
+    tensor_at,
+    text,
+)
+from kcnn.litert.structure import damaged
+from kcnn.litert.tflite_file import summarize_bytes
+
+# Operators that change how numbers are stored, not the numbers.
+_STORING = ("QUANTIZE", "DEQUANTIZE")
+_CONSTANTS = ("float32", "float16", "int8", "uint8", "int32", "int64")
+_ABSENT = -1  # stands for an optional input that is not there
+_QUANTIZE_VERSION, _DEQUANTIZE_VERSION = 1, 2  # the first ones with int8
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Numbers that are part of the model: `scales * (stored - zeros)` along `axis`.
+
+    Attributes:
+        offset: of the stored numbers in the model's bytes.
+        bytes: how many.
+        dtype: of the stored numbers, little-endian.
+        shape: of the tensor.
+        scales: one, one for each index of `axis`, or none for numbers that are not quantized.
+        zeros: the zero points, as many as `scales`, or none if all are 0.
+        axis: see `scales`.
+    """
+
+    offset: int
+    bytes: int
+    dtype: str
+    shape: tuple[int, ...]
+    scales: tuple[float, ...]
+    zeros: tuple[int, ...]
+    axis: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator of the model.
+
+    Attributes:
+        kind: what the schema calls it, such as `CONV_2D`.
+        name: of the Keras layer that it was made from, as far as the file tells.
+        inputs: the number of another layer's `output`, or of the model's input; or a constant.
+        output: a number that names it; `map{output}` is the model's output.
+        shape: of the output, with the batch of 1.
+        options: the numbers among the operator's options, under the schema's names.
+        step: `(scale, zero_point)` of an output that stores integers; None for floats.
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[int | Constant, ...]
+    output: int
+    shape: tuple[int, ...]
+    options: dict[str, int | float]
+    step: tuple[float, int] | None
+
+
+@dataclass(frozen=True)
+class EveryMap:
+    """A model whose layers are all outputs.
+
+    Attributes:
+        data: its bytes: float32 images of raw pixels in, the outputs `map{output}` of all layers
+            out, float32.
+        source: the number that stands for the image among the inputs of layers.
+        layers: in the order in which they are computed; the last one's output is the model's.
+    """
+
+    data: bytes
+    source: int
+    layers: tuple[Layer, ...]
+
+
+def with_every_map(data: bytes, path: Path) -> EveryMap:
+    """Return a classifier with the output of every layer as an output.
+
+    Args:
+        data: a model that `try_model` has opened.
+        path: the file, which errors name.
+
+    Raises:
+        ValueError: the bytes are damaged, hold no classifier of raw images, or weights of a dtype
+            that is not read here.
+    """
+    check_classifier(summarize_bytes(data, path))
+    try:
+        return _Editor(parse(data)).result(path)
+    except (IndexError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+class _Editor:
+    """A model while it is given more outputs."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._graph: Graph = tables(model.subgraphs)[0]
+        self._operators = tables(self._graph.operators)
+        self._makers = {
+            place: operator for operator in self._operators for place in numbers(operator.outputs)
+        }
+        self._source = numbers(self._graph.inputs)[0]
+
+    def result(self, path: Path) -> EveryMap:
+        """Change the model and describe it."""
+        shown = [each for each in self._operators if self._name(each) not in _STORING]
+        if not shown:
+            raise ValueError(f"{path} computes nothing.")
+        targets = {place: self._as_float(place) for place in map(_output, shown)}
+        entry = self._float_input()
+        self._graph.operators = self._operators
+        self._graph.inputs, self._graph.outputs = [entry], [*targets.values()]
+        outputs = [new_tensor_map(f"map{place}", index) for place, index in targets.items()]
+        self._model.signatureDefs = [
+            new_signature("serving_default", [new_tensor_map("image", entry)], outputs)
+        ]
+        data = serialize(self._model)
+        layers = tuple(self._layer(each, data, path) for each in shown)
+        return EveryMap(data, self._source, layers)
+
+    def _name(self, operator: Operator) -> str:
+        return operator_name(self._model, operator)
+
+    def _add(self, tensor: Tensor) -> int:
+        self._graph.tensors = [*tables(self._graph.tensors), tensor]
+        return len(self._graph.tensors) - 1
+
+    def _as_float(self, place: int) -> int:
+        tensor = tensor_at(self._graph, place)
+        if dtype_name(tensor) == "float32":
+            return place
+        target = self._add(new_tensor(f"map{place}", numbers(tensor.shape)))
+        self._operators.append(
+            new_operator(self._model, "DEQUANTIZE", _DEQUANTIZE_VERSION, place, target)
+        )
+        return target
+
+    def _float_input(self) -> int:
+        tensor = tensor_at(self._graph, self._source)
+        if dtype_name(tensor) == "float32":
+            return self._source
+        entry = self._add(new_tensor("image", numbers(tensor.shape)))
+        reading = new_operator(self._model, "QUANTIZE", _QUANTIZE_VERSION, entry, self._source)
+        self._operators.insert(0, reading)
+        return entry
+
+    def _layer(self, operator: Operator, data: bytes, path: Path) -> Layer:
+        place = _output(operator)
+        tensor = tensor_at(self._graph, place)
+        ranges = tensor.quantization
+        scales = numbers(ranges.scale) if ranges else []
+        step = (scales[0], [*numbers(ranges.zeroPoint), 0][0]) if ranges and scales else None
+        given = [each for each in numbers(operator.inputs) if each != _ABSENT]
+        return Layer(
+            kind=self._name(operator),
+            name=_layer_name(text(tensor.name)),
+            inputs=tuple(self._input(each, data, path) for each in given),
+            output=place,
+            shape=tuple(numbers(tensor.shape)),
+            options=dict(_options(operator)),
+            step=step,
+        )
+
+    def _input(self, place: int, data: bytes, path: Path) -> int | Constant:
+        """Return what an operator reads, behind operators that only change how it is stored."""
+        while place in self._makers and place != self._source:
+            maker = self._makers[place]
+            if self._name(maker) not in _STORING:
+                return place
+            place = numbers(maker.inputs)[0]
+        return place if place == self._source else self._constant(place, data, path)
+
+    def _constant(self, place: int, data: bytes, path: Path) -> Constant:
+        tensor = tensor_at(self._graph, place)
+        dtype, ranges = dtype_name(tensor), tensor.quantization
+        stored = tables(self._model.buffers)[tensor.buffer].data
+        if dtype not in _CONSTANTS or stored is None:
+            raise ValueError(f"{path} has {dtype} constants that kcnn does not read.")
+        content = bytes(bytearray(stored))
+        return Constant(
+            offset=data.index(content),  # wherever these bytes stand, they are the same
+            bytes=len(content),
+            dtype=dtype,
+            shape=tuple(numbers(tensor.shape)),
+            scales=tuple(numbers(ranges.scale)) if ranges else (),
+            zeros=tuple(numbers(ranges.zeroPoint)) if ranges else (),
+            axis=ranges.quantizedDimension if ranges else 0,
+        )
+
+
+def _output(operator: Operator) -> int:
+    return numbers(operator.outputs)[0]
+
+
+def _options(operator: Operator) -> Iterator[tuple[str, int | float]]:
+    for name, value in ({} if (known := operator.builtinOptions) is None else vars(known)).items():
+        if isinstance(value, int | float):
+            yield name, value
+
+
+def _layer_name(tensor: str) -> str:
+    """Return the Keras layer in a tensor's name, `model_1/layer_1/Relu;model_1/...`.
+
+    >>> _layer_name("resnet20_1/stem_conv_relu_1/Relu;resnet20_1/stem_conv_1/Squeeze")
+    'stem_conv_relu'
+    >>> _layer_name("logits")
+    'logits'
+    """
+    parts = tensor.partition(";")[0].split("/")
+    return re.sub(r"_\d+$", "", parts[1] if len(parts) > 1 else parts[0])
