@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from kcnn import recipe_files
+import kcnn
+from kcnn import recipe, recipe_files
 from kcnn.cli.commands import app
-from kcnn.recipe import Recipe, override
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -19,22 +19,39 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture
-def tables():
-    """The script docs/update_tables.py."""
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/update_tables.py")
+def script(name):
+    """Return a script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_every_table_is_the_reports(tables):
+def test_every_table_is_the_reports():
+    tables = script("update_tables")
     filled = [page for page in tables.documents() if "<!-- report " in page.read_text()]
     assert ROOT / "README.md" in filled
     assert len(filled) > 3
     for page in tables.documents():
         text = page.read_text(encoding="utf-8")
         assert tables.update_tables(text) == text, f"{page.name}: run python docs/update_tables.py"
+
+
+@pytest.mark.parametrize("page", ["commands", "settings"])
+def test_the_reference_is_what_the_code_says(page):
+    written = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
+    assert written == getattr(script("update_reference"), page)(), (
+        "run python docs/update_reference.py"
+    )
+
+
+def test_the_reference_names_every_setting():
+    values = recipe.to_values(recipe.Recipe(train=recipe.Train(optimizer="muon")))
+    page = (ROOT / "docs/settings.md").read_text()
+    for section, fields in values.items():
+        assert f"| `{section}` |" in page
+        for field in fields if isinstance(fields, dict) else ():
+            assert f"| `{section}.{field}` |" in page
 
 
 def anchors(page):
@@ -75,16 +92,47 @@ def test_every_command_has_options_and_settings_that_exist(name):
         command, rest = group.commands[words[0]], words[1:]
         values = command.make_context(words[0], rest).params
         if "recipe" in values:
-            recipe = recipe_files.load(values["recipe"]).content
+            content = recipe_files.load(values["recipe"]).content
             assignments = list(values.get("assignments") or ())
             if refused:
                 with pytest.raises(ValueError, match="means nothing"):
-                    override(recipe, assignments)
-            elif isinstance(recipe, Recipe):
-                override(recipe, assignments)
+                    recipe.override(content, assignments)
+            elif isinstance(content, recipe.Recipe):
+                recipe.override(content, assignments)
 
 
 def test_the_pages_have_commands():
     count = {name: len(list(commands(ROOT / name))) for name in NAMES}
     assert count["README.md"] > 5
     assert sum(count.values()) > 40
+
+
+def test_the_site_has_a_page_of_every_package():
+    pages = "".join(page.read_text() for page in ROOT.glob("docs/api/*.md"))
+    for name in kcnn.__all__:
+        if (ROOT / "kcnn" / name).is_dir() or (ROOT / f"kcnn/{name}.py").is_file():
+            assert f".. automodule:: kcnn.{name}\n" in pages, name
+
+
+def test_the_readmes_say_the_same():
+    english, korean = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")
+    )
+    for part in (_shown_commands, _code_without_comments, _targets, _numbers):
+        assert part(korean) == part(english)
+
+
+def _shown_commands(text):
+    return re.findall(r"^    .*$|`(?:kcnn|pip|python) [^`]*`", text, re.MULTILINE)
+
+
+def _code_without_comments(text):
+    return re.sub(r" +#.*", "", "".join(_FENCED.findall(text)))
+
+
+def _targets(text):
+    return re.findall(r"\]\(([^)]+)\)", re.sub(r"\(README(\.ko)?\.md\)", "", text))
+
+
+def _numbers(text):
+    return set(re.findall(r"\d+(?:[.,]\d+)*", text))

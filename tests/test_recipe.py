@@ -114,6 +114,11 @@ def test_overrides_are_typed():
     assert recipe.seed == Recipe().seed
 
 
+def test_none_is_a_name_where_it_is_one():
+    changed = override(Recipe(tta="flip"), ["data.augment=none", "tta=none", "data.limit=none"])
+    assert (changed.data.augment, changed.tta, changed.data.limit) == ("none", "none", None)
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

@@ -42,8 +42,8 @@ def verify(
         folder: of a bundle.
         images: uint8 test images `(count, height, width, channels)`; None for the golden ones only.
         labels: their classes, integers `(count,)`.
-        runtimes: names from `kcnn.runtimes.RUNTIMES`, your own `Runtime`s, or "module:name" of
-            them; all of kcnn's by default.
+        runtimes: names from `kcnn.runtimes.RUNTIMES`, `Runtime` objects of your own, or
+            "module:name" of them; all of kcnn's by default.
         timeout: seconds after which a runtime is ended, each.
 
     Returns:

@@ -1,6 +1,6 @@
 """Keras callbacks: the standard list, and those that Keras lacks.
 
-They are plain `keras.callbacks.Callback`s and work in a notebook's own `model.fit`.
+Each is a plain `keras.callbacks.Callback` and works in a notebook's own `model.fit`.
 """
 
 from kcnn.callbacks.averaged_statistics import AveragedStatistics

@@ -138,3 +138,4 @@ METHODS = {
     "scorecam": Method("Score-CAM", "https://arxiv.org/abs/1910.01279", scorecam),
     "cam": Method("CAM", "https://arxiv.org/abs/1512.04150", cam),
 }
+"""The methods of `kcnn.grad_cam` by their names."""

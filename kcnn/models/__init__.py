@@ -1,4 +1,4 @@
-"""The classic networks by name: plain `keras.Model`s from raw pixels to logits.
+"""The classic networks by name: each a plain `keras.Model` from raw pixels to logits.
 
 Every builder takes `input_shape` and `num_classes` and returns a model for images
 `(batch, height, width, channels)` of raw values 0-255, uint8 or float. The model's output is

@@ -58,6 +58,7 @@ FAMILIES: dict[str, Family] = {
         ("resnet18", "resnet34", "resnet50"), "He et al. 2015", "https://arxiv.org/abs/1512.03385"
     ),
 }
+"""The families of networks by their names. A new family is a new row."""
 
 _FAMILY_OF = {name: family for family, each in FAMILIES.items() for name in each.builders}
 

@@ -53,6 +53,7 @@ DEPENDENT = {
     "muon": _of_optimizers(muon=Muon()),
     "decay": _of_optimizers(sgd="decoupled", adam="decoupled", rmsprop="decoupled"),
 }
+"""Fields that have an effect with some values of another field, by their names."""
 
 SWITCHES = ("lookahead", "decay_everything")
 """Fields that have an effect with some values of others, and that are False if not given."""

@@ -13,6 +13,8 @@ from kcnn.recipe.sections import Recipe
 
 _RECIPE = TypeAdapter(Recipe)
 
+_NONE_IS_A_NAME = ("data.augment", "tta")
+
 
 def to_json(recipe: Recipe) -> str:
     """Return the recipe as indented JSON, the content of a run's `recipe.json`.
@@ -77,8 +79,9 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     """Return the recipe with `section.key=value` assignments applied and checked.
 
     A value is JSON (`5`, `0.1`, `true`, `[0.5, 0.8]`), `none`, or else a plain word.
-    `prune=none` leaves a section out. With another schedule or optimizer the recipe's own fields
-    that have no effect then are left out too (see `left_out`); one that is assigned is refused.
+    `prune=none` leaves a section out; `data.augment=none` is the augmentation of that name. With
+    another schedule or optimizer the recipe's own fields that have no effect then are left out too
+    (see `left_out`); one that is assigned is refused.
 
     Raises:
         ValueError: A key is unknown (the message names the closest one) or has no effect, or a
@@ -97,7 +100,7 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
         if not equals:
             raise ValueError(f"Expected key=value, like train.epochs=5. Received: {assignment!r}")
         assigned.append(key.strip())
-        _assign(values, key.strip(), _value(text.strip()))
+        _assign(values, key.strip(), _value(key.strip(), text.strip()))
     _drop_idle(values, assigned)
     changed = _validated(values)
     for key in assigned:
@@ -163,9 +166,9 @@ def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:
     return keys
 
 
-def _value(text: str) -> object:
+def _value(key: str, text: str) -> object:
     if text.lower() == "none":
-        return None
+        return "none" if key in _NONE_IS_A_NAME else None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):  # a plain word, a number of 5,000 digits, deep lists

@@ -79,7 +79,7 @@ def conv(
 
 
 def batch_norm(name: str) -> keras.layers.BatchNormalization:
-    """Return the batch normalization of the layer `name`: `name`_bn."""
+    """Return the batch normalization of the layer `name`; its own name is `{name}_bn`."""
     return BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")
 
 
@@ -105,7 +105,7 @@ def conv_block(
     Args:
         filters: channels of the output.
         kernel_size: pixels along every axis.
-        name: of the convolution; the others are `name`_bn, `name`_`activation`, `name`_dropout.
+        name: of the convolution; the others add `_bn`, `_{activation}` and `_dropout` to it.
         activation: one of `ACTIVATIONS`.
         normalized: whether there is a batch norm.
         dropout: share of the activations to drop in training; 0 leaves the layer out.
@@ -139,7 +139,7 @@ def dense_block(
 
     Args:
         units: of the dense layer.
-        name: of the dense layer; the others are `name`_`activation` and `name`_dropout.
+        name: of the dense layer; the others add `_{activation}` and `_dropout` to it.
         activation: one of `ACTIVATIONS`.
         initializer: of the kernel; "auto" suits the activation.
         dropout: share of the activations to drop in training; 0 leaves the layer out.
@@ -173,7 +173,7 @@ def grouped_conv(
         filters: channels of the output.
         kernel_size: pixels along every axis.
         groups: parts of the channels.
-        name: of the joined result; the convolutions are `name`_group1, `name`_group2, ...
+        name: of the joined result; the convolutions add `_group1`, `_group2`, ... to it.
         **options: of `conv`.
 
     Raises:
