@@ -111,7 +111,7 @@ def test_the_site_has_a_page_of_every_package():
     pages = "".join(page.read_text() for page in ROOT.glob("docs/api/*.md"))
     for name in kcnn.__all__:
         if (ROOT / "kcnn" / name).is_dir() or (ROOT / f"kcnn/{name}.py").is_file():
-            assert f".. automodule:: kcnn.{name}\n" in pages, name
+            assert f".. automodule:: kcnn.{name}\n" in pages, f"write docs/api/{name}.md"
 
 
 def test_the_readmes_say_the_same():
