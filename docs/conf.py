@@ -13,6 +13,7 @@ import importlib
 import inspect
 import os
 from pathlib import Path
+from types import FunctionType
 from typing import cast
 
 from docutils import nodes
@@ -52,28 +53,31 @@ html_title = f"kcnn {release}"
 html_extra_path = ["site_index"]  # index.html, which leads to docs/index.html
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 
 myst_heading_anchors = 4  # as a host of repositories makes them
 myst_enable_extensions = ["dollarmath", "amsmath"]
 nb_execution_mode = "off"  # the notebooks carry their outputs
 
+smartquotes = False  # two hyphens are an option
 default_role = "code"  # one backtick in a docstring is code, as in Markdown
 autodoc_default_options = {"members": True, "undoc-members": True, "no-value": True}
 autodoc_member_order = "groupwise"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
-napoleon_use_ivar = True  # the attributes of a class are listed once
-napoleon_attr_annotations = False  # their types are in the signature, with the right links
+napoleon_attr_annotations = False  # types are in the signature, with the right links
 suppress_warnings = ["myst.header"]  # generated parts begin with smaller headings
 
 
 def leave_out(
     app: Sphinx, kind: str, name: str, member: object, skip: bool, options: object
 ) -> bool | None:
-    """Leave out what a class has without a docstring: fields, which "Attributes" explains."""
-    if kind == "class" and not getattr(member, "__doc__", None):
-        return True
-    return None
+    """Leave out fields, which "Attributes" explains, and methods without a docstring."""
+    if kind not in ("class", "exception"):
+        return None
+    is_method = isinstance(member, FunctionType) and "." in member.__qualname__
+    is_method = is_method or isinstance(member, property | staticmethod | classmethod)
+    return None if is_method and member.__doc__ else True
 
 
 def add_docstring(
