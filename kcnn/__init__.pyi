@@ -41,6 +41,9 @@ from . import (
     pipeline as pipeline,
 )
 from . import (
+    plain_c as plain_c,
+)
+from . import (
     prediction as prediction,
 )
 from . import (

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from kcnn.bundle.literals import c_string, kotlin_string, swift_string
 from kcnn.bundle.manifest import read
 from kcnn.cli.console import TextConsole, printable
 from kcnn.data.checks import check_labels
+from kcnn.literals import c_string, kotlin_string, swift_string
 from kcnn.pipeline.journal import Journal
 from kcnn.recipe import Distill, Recipe, from_json, override, to_json
 from kcnn.run_dir import RunDir

@@ -96,7 +96,7 @@ def installed(name):
 
 
 def file_for(name, files):
-    return files["uint8" if name == "litert-js" else "int8"].read_bytes()
+    return files[RUNTIMES[name].io].read_bytes()
 
 
 def one_line_error(call):
@@ -112,14 +112,14 @@ def test_every_runtime_gives_the_same_answers_but_for_rounding(name, files):
     images = noise(30)
     ours = runtime.run(file_for(name, files), images)
     reference = litert.run(files["int8"].read_bytes(), images, kernels="reference")
-    assert ours.outputs.dtype == ("uint8" if name == "litert-js" else "int8")
+    assert ours.outputs.dtype == RUNTIMES[name].io
     assert ours.outputs.shape == (30, 4) and len(np.unique(ours.outputs, axis=0)) > 10
     assert np.abs(ours.levels - reference.levels).max() <= FURTHEST
     assert ours.milliseconds_per_image > 0 and ours.details.version
     np.testing.assert_allclose(ours.logits, reference.logits, atol=(FURTHEST + 0.1) * ours.scale)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "plain-c"])
 def test_a_float_file_gives_the_floats_of_the_model(name, files):
     images = noise(4)
     expected = TFLiteClassifier(files["float32"])(images)
@@ -250,7 +250,7 @@ def test_a_browser_that_stops_is_reported():
 def test_what_is_not_installed_is_named_with_what_to_do(files, tmp_path, monkeypatch):
     monkeypatch.setenv("KCNN_RUNTIMES", str(tmp_path))
     monkeypatch.delenv("KCNN_TFLITE_MICRO_PYTHON", raising=False)
-    for name in ("tflite-micro", "litert-js"):
+    for name in ("tflite-micro", "mediapipe", "litert-js"):
         if name == "litert-js" and installing.browser() is None:
             continue
         reason = RUNTIMES[name].available()
@@ -267,15 +267,17 @@ def test_what_is_not_installed_is_named_with_what_to_do(files, tmp_path, monkeyp
 def test_a_failed_installation_says_why_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("KCNN_RUNTIMES", str(tmp_path))
     micro = tmp_path / f"tflite-micro-{installing.MICRO_VERSION}"
-    micro.mkdir()
-    (micro / "installed").touch()  # so it stays, and LiteRT.js is next
+    mediapipe = tmp_path / f"mediapipe-{installing.MEDIAPIPE_VERSION}"
+    for folder in (micro, mediapipe):
+        folder.mkdir()
+        (folder / "installed").touch()  # so they stay, and LiteRT.js is next
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "Node.js" in one_line_error(installing.install)
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho npm error of some kind >&2\nexit 1\n")
     npm.chmod(0o755)
     assert "error of some kind" in one_line_error(installing.install)
-    assert {each.name for each in tmp_path.iterdir()} == {micro.name, "npm"}
+    assert {each.name for each in tmp_path.iterdir()} == {micro.name, mediapipe.name, "npm"}
 
     npm.write_text("#!/bin/sh\nexit 0\n")
     (micro / "installed").unlink()
@@ -323,7 +325,7 @@ def test_two_installations_at_once_wait_for_one_another(tmp_path):
     ]
     answers = [process.communicate(timeout=120) for process in processes]
     assert log.read_text().split() == ["begin", "end"] * (log.read_text().count("begin"))
-    assert sorted(out.strip() for out, _ in answers) == ["0", "2"]
+    assert sorted(out.strip() for out, _ in answers) == ["0", "3"]
     waited = [err.strip() for _, err in answers if err]
     assert waited == [f"waiting for another process that installs into {tmp_path / 'runtimes'}"]
 

@@ -16,7 +16,7 @@ from kcnn.litert import summarize
 from kcnn.litert.loaded import check_classifier
 from kcnn.progress import Progress
 from kcnn.runtimes import RUNTIMES, Run, Runtime, find_runtime
-from kcnn.runtimes.runtime import TIMEOUT
+from kcnn.runtimes.runtime import TIMEOUT, NotForThisModel
 
 _XNNPACK = "litert"  # the runtime that all others are compared with on the test images
 _BATCH = 256
@@ -86,8 +86,8 @@ def _check_model(folder: Path, manifest: Manifest) -> None:
     summary = summarize(inside(folder, manifest.model))
     check_classifier(summary)
     found = (*summary.inputs, *summary.outputs)
-    if {tensor.dtype for tensor in found} != {"int8"} or len(found) != 2:
-        raise ValueError(f"{str(summary.path)!r} has inputs or outputs that are not int8.")
+    if {tensor.dtype for tensor in found} not in ({"int8"}, {"uint8"}) or len(found) != 2:
+        raise ValueError(f"{str(summary.path)!r} does not take and return int8 or uint8.")
     if (*found, summary.labels) != (manifest.input, manifest.output, manifest.labels):
         raise ValueError(
             f"The manifest of {str(folder)!r} does not fit its model: it names {manifest.input} "
@@ -100,7 +100,7 @@ def _golden(folder: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
     golden = manifest.golden
     shape = (golden.count, *manifest.input.shape[1:])
     pixels = np.fromfile(inside(folder, golden.images), np.uint8)
-    outputs = np.fromfile(inside(folder, golden.outputs), np.int8)
+    outputs = np.fromfile(inside(folder, golden.outputs), manifest.output.dtype)
     classes, zero_point = manifest.output.shape[1], manifest.output.zero_point
     if pixels.size != np.prod(shape) or outputs.size != golden.count * classes:
         raise ValueError(f"The golden vectors of {str(folder)!r} are not {golden.count} images.")
@@ -120,6 +120,8 @@ def _run(
     summarize(model)  # which names the file if it is damaged
     try:
         return runtime.run(model.read_bytes(), images, timeout=timeout)
+    except NotForThisModel as error:
+        return Result(runtime.name, runtime.title, skipped=one_line(error))
     except RuntimeError as error:
         return Result(runtime.name, runtime.title, failed=one_line(error))
 

@@ -1,11 +1,12 @@
 """The command `kcnn export`: a file for a phone, or a whole bundle for its developer."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcnn.cli import show
+from kcnn.cli import export_c, show
 from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
@@ -33,6 +34,10 @@ def export(  # noqa: PLR0913 - one argument a flag
     out: Annotated[
         Path | None, typer.Option(help="The .tflite file; MODEL_int8.tflite here if not given.")
     ] = None,
+    c: Annotated[
+        bool,
+        typer.Option("--c", help="Write plain C99 (.c and .h); also takes an int8 .tflite file."),
+    ] = False,
     quantization: Annotated[
         str, typer.Option(help="How numbers are stored: int8, dynamic, float16 or none.")
     ] = "int8",
@@ -61,26 +66,36 @@ def export(  # noqa: PLR0913 - one argument a flag
 
     A bundle has the int8 model, golden vectors and pictures, and projects that build.
     """
-    if bundle and (out or softmax or io or feature_map or quantization != "int8"):
+    changed = out or softmax or io == "float32" or feature_map or quantization != "int8"
+    if bundle and changed:
         raise ValueError(
             "A bundle holds an int8 model with logits: of the options that change the file, "
-            "--bundle takes --samples only."
+            "--bundle takes --samples and --io uint8 only."
         )
+    if c:
+        floats = quantization != "int8" or io == "float32"
+        refused = {"--bundle": bool(bundle), "--feature-map": feature_map}
+        source = out or Path(f"{path.resolve().stem}.c")
+        export_c.check(source, refused=refused | {"--quantization and --io float32": floats})
+        if path.suffix == ".tflite":
+            export_c.write(path, source)
+            return
+        out = source
     start_tensorflow()
     from kcnn import models
     from kcnn.export import QUANTIZATIONS, export_tflite
     from kcnn.export.checks import check_model
 
+    file = model_file(path)
+    out = out or Path(f"{file.stem}_{quantization}.tflite")
     if bundle:
         from kcnn.bundle import check_free
 
         check_free(bundle)
-    file = model_file(path)
+    else:
+        check_new(out, "--out")
     model = models.load(file)
     (height, width, _), _ = check_model(model)
-    out = out or Path(f"{file.stem}_{quantization}.tflite")
-    if not bundle:
-        check_new(out, "--out")
     labels, calibration, loaded = labels_of(file), None, None
     calibrated = quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated
     if samples is None:
@@ -89,23 +104,25 @@ def export(  # noqa: PLR0913 - one argument a flag
         loaded = load_data(file, data, data_dir, (height, width), skip_damaged=skip_damaged)
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
     if bundle and loaded:
-        _write_bundle(model, bundle, loaded, samples)
+        _write_bundle(model, bundle, loaded, samples, io)
         return
-    result = export_tflite(
-        model,
-        out,
-        quantization=quantization,
-        io=io,
-        softmax=softmax,
-        feature_map=feature_map,
-        calibration=calibration,
-        samples=samples,
-        labels=labels or None,
-    )
-    console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
-    if loaded:
-        _print_agreement(model, result.path, loaded)
-    show.inputs_and_outputs([result.input], [result.output])
+    with export_c.as_c(out) if c else nullcontext(out) as target:
+        result = export_tflite(
+            model,
+            target,
+            quantization=quantization,
+            io=io,
+            softmax=softmax,
+            feature_map=feature_map,
+            calibration=calibration,
+            samples=samples,
+            labels=labels or None,
+        )
+        if not c:
+            console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
+        if loaded:
+            _print_agreement(model, result.path, loaded)
+        show.inputs_and_outputs([result.input], [result.output])
 
 
 def _samples(run: "Recipe | None") -> int:
@@ -115,10 +132,12 @@ def _samples(run: "Recipe | None") -> int:
     return ((run and run.quantize) or Quantize()).samples
 
 
-def _write_bundle(model: "keras.Model", folder: Path, data: "Data", samples: int) -> None:
+def _write_bundle(
+    model: "keras.Model", folder: Path, data: "Data", samples: int, io: str | None
+) -> None:
     from kcnn.bundle import write_bundle
 
-    manifest = write_bundle(model, folder, data=data, samples=samples)
+    manifest = write_bundle(model, folder, data=data, samples=samples, io=io or "int8")
     console.print(
         f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {manifest.test_accuracy:.2%} "
         f"on {manifest.test_images:,} test images. `kcnn verify {folder}` compares it with "

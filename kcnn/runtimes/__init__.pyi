@@ -1,7 +1,10 @@
 from .installation import install as install
 from .page import write_page as write_page
+from .plain_c import ChipRun as ChipRun
+from .plain_c import run_on_chip as run_on_chip
 from .registry import RUNTIMES as RUNTIMES
 from .registry import find_runtime as find_runtime
+from .runtime import NotForThisModel as NotForThisModel
 from .runtime import Run as Run
 from .runtime import Runtime as Runtime
 from .runtime import Task as Task

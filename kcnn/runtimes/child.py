@@ -1,6 +1,6 @@
 """Run models in a process of its own: `child.py FOLDER`, where the folder holds `job.json`.
 
-This file imports nothing of kcnn, because the environment of TFLite Micro has NumPy and no kcnn. A
+This file imports nothing of kcnn, because the environments of the runtimes have no kcnn. A
 model that crashes native code ends this process, and not that of the user.
 """
 
@@ -104,6 +104,46 @@ def open_litert(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndar
     return run, {}
 
 
+def open_compiled(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:
+    """Return a function that classifies one image in LiteRT's CompiledModel."""
+    from ai_edge_litert.compiled_model import CompiledModel
+
+    compiled = CompiledModel.from_buffer(model)
+    sources, targets = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
+
+    def run(image: np.ndarray) -> np.ndarray:
+        sources[0].write(image)
+        compiled.run_by_index(0, sources, targets)
+        return targets[0].read(job["classes"], np.dtype(job["dtype"]).type).reshape(1, -1)
+
+    return run, {}
+
+
+def open_mediapipe(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:
+    """Return a function that classifies one RGB image in MediaPipe's image classifier.
+
+    MediaPipe returns real scores; the function returns what the model stored for them.
+    """
+    mediapipe = import_module("mediapipe")
+    tasks, vision = mediapipe.tasks, mediapipe.tasks.vision
+    base = tasks.BaseOptions(model_asset_buffer=model)
+    options = vision.ImageClassifierOptions(base_options=base, max_results=-1)
+    classifier = vision.ImageClassifier.create_from_options(options)
+    kind = mediapipe.ImageFormat.SRGB
+
+    def run(image: np.ndarray) -> np.ndarray:
+        pixels = np.ascontiguousarray(image[0].astype(np.uint8))
+        found = classifier.classify(mediapipe.Image(image_format=kind, data=pixels))
+        scores = np.zeros((1, job["classes"]))
+        for category in found.classifications[0].categories:
+            scores[0, category.index] = category.score
+        if job["dtype"] == "float32":
+            return scores.astype(np.float32)
+        return np.rint(scores / job["scale"] + job["zero_point"]).astype(job["dtype"])
+
+    return run, {}
+
+
 def open_micro(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:
     """Return a function that classifies one image in TFLite Micro, and the memory that it needs."""
     runtime = import_module("tflite_micro.python.tflite_micro.runtime")
@@ -150,7 +190,12 @@ def survives(call: Callable[[int], Any], argument: int) -> bool:
     return os.waitpid(copy, 0)[1] == 0
 
 
-OPENERS = {"litert": open_litert, "micro": open_micro}
+OPENERS = {
+    "litert": open_litert,
+    "compiled": open_compiled,
+    "micro": open_micro,
+    "mediapipe": open_mediapipe,
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

@@ -1,8 +1,8 @@
 """Install the runtimes that kcnn's own installation cannot bring, and find them.
 
 They are in `~/.cache/kcnn/runtimes`, or in the folder that `KCNN_RUNTIMES` names: TFLite Micro in a
-virtual environment, because it needs another NumPy than TensorFlow, and LiteRT.js as npm installs
-it. Both versions are pinned.
+virtual environment, because it needs another NumPy than TensorFlow, MediaPipe in another one,
+because it brings a hundred megabytes, and LiteRT.js as npm installs it. All versions are pinned.
 """
 
 import json
@@ -22,6 +22,7 @@ PAGE = Path(__file__).with_name("web")
 """The folder of the page and of npm's two files, which pin LiteRT.js by its digest."""
 
 MICRO_VERSION = "0.dev20261023182759"
+MEDIAPIPE_VERSION = "1.2.3"
 LITERT_JS_VERSION = json.loads((PAGE / "package.json").read_text())["dependencies"][
     "@litertjs/core"
 ]
@@ -51,6 +52,16 @@ def missing_micro() -> str | None:
             return None
         return f"KCNN_TFLITE_MICRO_PYTHON names {str(python)!r}, which is no file."
     return _missing("TFLite Micro", _micro_folder())
+
+
+def mediapipe_python() -> Path:
+    """Return the Python that has MediaPipe."""
+    return _python_in(_mediapipe_folder())
+
+
+def missing_mediapipe() -> str | None:
+    """Return None if MediaPipe can run, otherwise why not and what to do about it."""
+    return _missing("MediaPipe", _mediapipe_folder())
 
 
 def missing_litert_js() -> str | None:
@@ -99,10 +110,10 @@ def browser() -> str | None:
 
 
 def install() -> list[str]:
-    """Install TFLite Micro and LiteRT.js where kcnn looks for them, unless they are there.
+    """Install TFLite Micro, MediaPipe and LiteRT.js where kcnn looks for them.
 
-    It needs the network, and npm for LiteRT.js. It does not install a browser. A second process
-    waits until the first one is done.
+    What is there is left alone. It needs the network, and npm for LiteRT.js. It does not install a
+    browser. A second process waits until the first one is done.
 
     Returns:
         One line for each runtime that was installed.
@@ -119,6 +130,7 @@ def install() -> list[str]:
     with locked(folder(), say):
         for title, place, fill in (
             (f"TFLite Micro {MICRO_VERSION}", _micro_folder(), _install_micro),
+            (f"MediaPipe {MEDIAPIPE_VERSION}", _mediapipe_folder(), _install_mediapipe),
             (f"LiteRT.js {LITERT_JS_VERSION}", litert_js_folder(), _install_litert_js),
         ):
             if _is_whole(place):
@@ -146,10 +158,18 @@ def _install(title: str, place: Path, fill: Callable[[str, Path], None]) -> None
 
 
 def _install_micro(title: str, place: Path) -> None:
+    _install_package(f"tflite-micro=={MICRO_VERSION}", title, place)
+
+
+def _install_mediapipe(title: str, place: Path) -> None:
+    _install_package(f"mediapipe=={MEDIAPIPE_VERSION}", title, place)
+
+
+def _install_package(package: str, title: str, place: Path) -> None:
     _call([sys.executable, "-m", "venv", place], title, place)
     pip = [_python_in(place), "-m", "pip", "install", "--no-input", "--quiet"]
     pip += ["--disable-pip-version-check", "--only-binary", ":all:"]
-    _call([*pip, f"tflite-micro=={MICRO_VERSION}"], title, place)
+    _call([*pip, package], title, place)
 
 
 def _install_litert_js(title: str, place: Path) -> None:
@@ -184,6 +204,10 @@ def _mark(place: Path) -> Path:
 
 def _micro_folder() -> Path:
     return folder() / f"tflite-micro-{MICRO_VERSION}"
+
+
+def _mediapipe_folder() -> Path:
+    return folder() / f"mediapipe-{MEDIAPIPE_VERSION}"
 
 
 def _python_in(environment: Path) -> Path:

@@ -57,5 +57,23 @@ def run(
     return classify(Path(sys.executable), title, job, prepare(model, images), timeout=timeout)
 
 
+def run_compiled(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
+    """Classify images in LiteRT's CompiledModel, the present API of phones; see `Classify`.
+
+    Raises:
+        ValueError: the file is damaged or no classifier of these images.
+        RuntimeError: LiteRT refuses the file, crashes on it or takes too long.
+    """
+    task = prepare(model, images)
+    job = {
+        "runtime": "compiled",
+        "package": "ai-edge-litert",
+        "classes": task.target.shape[1],
+        "dtype": task.target.dtype,
+    }
+    title = "LiteRT (CompiledModel)"
+    return classify(Path(sys.executable), title, job, task, timeout=timeout)
+
+
 def available() -> None:
     """Return None: LiteRT is always there, as kcnn depends on it."""

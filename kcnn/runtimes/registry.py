@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from kcnn.errors import unknown
 from kcnn.own_code import is_own, resolve
-from kcnn.runtimes import litert, micro, web
+from kcnn.runtimes import litert, mediapipe, micro, plain_c, web
 from kcnn.runtimes.runtime import ROUNDING, Runtime
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -14,6 +14,14 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         runtime.name: runtime
         for runtime in (
             Runtime("litert", "LiteRT, XNNPACK", litert.run, litert.available, golden=True),
+            Runtime(
+                "litert-compiled",
+                "LiteRT, CompiledModel",
+                litert.run_compiled,
+                litert.available,
+                golden=True,
+                held_to="litert",
+            ),
             Runtime(
                 "litert-optimized",
                 "LiteRT, optimized kernels",
@@ -33,6 +41,22 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
                 micro.available,
                 held_to="litert-reference",  # it rounds in the same places
                 tolerance=ROUNDING,
+            ),
+            Runtime(
+                "mediapipe",
+                "MediaPipe",
+                mediapipe.run,
+                mediapipe.available,
+                io="uint8",
+                held_to="litert",
+                tolerance=ROUNDING,  # it brings an XNNPACK of its own
+            ),
+            Runtime(
+                "plain-c",
+                "Plain C",
+                plain_c.run,
+                plain_c.available,
+                held_to="litert-reference",  # whose arithmetic it repeats
             ),
             Runtime(
                 "litert-js",

@@ -19,6 +19,10 @@ ROUNDING = 16
 difference seen is 11, behind a softmax."""
 
 
+class NotForThisModel(RuntimeError):
+    """A runtime lacks an operator that the model has: a limit of the runtime, no failure."""
+
+
 @dataclass(frozen=True)
 class Details:
     """What a runtime reports besides its outputs; None for what it cannot report.
@@ -91,6 +95,7 @@ class Classify(Protocol):
 
         Raises:
             ValueError: the file is damaged, or it is no classifier of these images.
+            NotForThisModel: the runtime is known to lack an operator of the model.
             RuntimeError: the runtime refuses the file, crashes on it or takes longer than
                 `timeout` seconds.
         """

@@ -3,7 +3,9 @@
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,15 +56,31 @@ def run_page(folder: Path, images: np.ndarray, *, timeout: float = TIMEOUT) -> R
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{str(folder)!r} holds no page of a classifier: {error}") from error
     task = prepare(model, images)
-    reason, chromium = available(), browser()
-    if reason or chromium is None:
-        raise RuntimeError(reason)
-    result = open_page(chromium, _finder(folder, images), "index.html?verify", timeout=timeout)
-    if "error" in result:
-        raise RuntimeError(f"{_TITLE} cannot run the model: {' '.join(result['error'].split())}")
+    result = _open(_finder(folder, images), timeout)
     outputs = np.array(result["outputs"], task.target.dtype)
     details = {"version": LITERT_JS_VERSION, "browser": result["browser"]}
     return task.answer(outputs, result["milliseconds"], details)
+
+
+def shrink(model: bytes, photographs: Sequence[bytes], *, timeout: float = TIMEOUT) -> np.ndarray:
+    """Return image files as the page feeds them to a model: uint8 `(count, height, width, c)`.
+
+    Args:
+        model: the bytes of a `.tflite` file with uint8 (or float32) input and output.
+        photographs: image files that a browser can read, of any size.
+        timeout: seconds after which the browser is ended.
+
+    Raises:
+        ValueError: the model is damaged or no classifier, or takes int8.
+        RuntimeError: LiteRT.js is not installed, or a picture cannot be read.
+    """
+    task = prepare(model)
+    shape = task.source.shape[1:]
+    none = np.empty((0, *shape), np.uint8)
+    with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
+        write_page(Path(folder), model, np.zeros((1, *shape), np.uint8))
+        result = _open(_finder(Path(folder), none, photographs), timeout)
+    return np.array(result["pixels"], np.uint8).reshape(len(photographs), *shape)
 
 
 def available() -> str | None:
@@ -70,11 +88,27 @@ def available() -> str | None:
     return missing_litert_js()
 
 
-def _finder(folder: Path, images: np.ndarray) -> Find:
+def _open(find: Find, timeout: float) -> dict[str, Any]:
+    """Return what the page posts."""
+    reason, chromium = available(), browser()
+    if reason or chromium is None:
+        raise RuntimeError(reason)
+    result = open_page(chromium, find, "index.html?verify", timeout=timeout)
+    if "error" in result:
+        raise RuntimeError(f"{_TITLE} cannot run the model: {' '.join(result['error'].split())}")
+    return result
+
+
+def _finder(folder: Path, images: np.ndarray, photographs: Sequence[bytes] = ()) -> Find:
     """Return a function that finds the page's files, LiteRT.js and the images to classify."""
     batches = math.ceil(len(images) / _BATCH)
-    job = json.dumps({"batches": batches}).encode()
-    computed = {"verify/job.json": lambda: job} | {
+    job = json.dumps({"batches": batches, "photographs": len(photographs)}).encode()
+    computed = {"verify/job.json": lambda: job}
+    computed |= {
+        f"verify/photographs/{index}": lambda content=content: content
+        for index, content in enumerate(photographs)
+    }
+    computed |= {
         f"verify/images/{index}": lambda index=index: images[
             index * _BATCH : (index + 1) * _BATCH
         ].tobytes()

@@ -47,7 +47,7 @@ function* pictures(all, size) {
 // ---- `?verify`: without a visitor
 
 async function verify(classifier, page) {
-  const { batches } = await json("verify/job.json");
+  const { batches, photographs } = await json("verify/job.json");
   const size = page.image.reduce((product, side) => product * side);
   const outputs = [];
   const milliseconds = [];
@@ -59,7 +59,12 @@ async function verify(classifier, page) {
       milliseconds.push(performance.now() - started);
     }
   }
-  return { outputs, milliseconds: median(milliseconds), browser: navigator.userAgent };
+  const pixels = [];
+  for (let index = 0; index < photographs; index++) {
+    const file = await (await get(`verify/photographs/${index}`)).blob();
+    pixels.push(Array.from(await pixelsOf(file, page.image)));
+  }
+  return { outputs, pixels, milliseconds: median(milliseconds), browser: navigator.userAgent };
 }
 
 const post = (result) => fetch("result", { method: "POST", body: JSON.stringify(result) });
