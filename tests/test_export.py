@@ -218,7 +218,7 @@ def test_only_the_ends_differ_between_int8_files(trained, digits, stored):
 
 
 @pytest.mark.parametrize(
-    ("quantization", "size", "error"), [("float16", 0.6, 0.01), ("dynamic", 0.5, 0.1)]
+    ("quantization", "size", "error"), [("float16", 0.62, 0.01), ("dynamic", 0.5, 0.1)]
 )
 def test_smaller_floats_are_close_to_the_model(quantization, size, error, trained, digits, stored):
     whole, _, exact = stored(quantization="none")
@@ -253,11 +253,11 @@ def test_a_model_in_mixed_precision_is_exported_in_float32(tmp_path):
 
 
 def test_labels_travel_in_the_file_as_a_zip(trained, digits, int8_file, tmp_path):
-    plain = tmp_path / "plain.tflite"
+    plain, again = tmp_path / "plain.tflite", tmp_path / "again.tflite"
     export_tflite(trained, plain, calibration=digits[0][:100])
     assert TFLiteClassifier(plain).labels == ()
-    # The same model gives the same bytes, and labels only add to them.
-    assert int8_file.read_bytes().startswith(plain.read_bytes())
+    export_tflite(trained, again, calibration=digits[0][:100], labels=DIGITS)
+    assert int8_file.read_bytes() == again.read_bytes()  # of the same model
     assert TFLiteClassifier(int8_file).labels == summarize(int8_file).labels == DIGITS
     with zipfile.ZipFile(int8_file) as archive:
         assert archive.read("labels.txt").decode().split("\n") == list(DIGITS)

@@ -1,5 +1,6 @@
 """`bundle.json`: the facts of a bundle, and the SHA-256 of each of its files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,9 @@ from kcnn.notebook import html_facts, html_table
 from kcnn.provenance import sha256, sha256_of_json
 
 FILE = "bundle.json"
-MODEL, SOURCE = "model_int8.tflite", "model.keras"
+MODELS: Mapping[str, str] = {"int8": "model_int8.tflite", "uint8": "model_uint8.tflite"}
+"""The model's file, by the dtype of its input and output."""
+SOURCE = "model.keras"
 WEB_MODEL = "web/model.tflite"
 """The page's own file: LiteRT.js has no int8 tensors, so this one takes and returns uint8."""
 LARGEST_FILE = 2**28
@@ -21,18 +24,38 @@ _LARGEST_MANIFEST = 2**24
 
 
 @dataclass(frozen=True)
+class Photographs:
+    """Image files with the pixels that an app must make of them.
+
+    Attributes:
+        files: JPEG files of odd size, turned upright by their EXIF orientation.
+        pixels: the file of raw uint8 pixels, image after image, as the model takes them.
+        outputs: the file of outputs for exactly these pixels.
+        tolerance: levels of 0-255 by which a pixel may differ, because JPEG decoders round
+            differently.
+    """
+
+    files: tuple[str, ...]
+    pixels: str
+    outputs: str
+    tolerance: int
+
+
+@dataclass(frozen=True)
 class Golden:
     """Images with the exact outputs that a phone must compute for them.
 
     Attributes:
         images: the file of raw uint8 pixels, image after image, row by row.
-        outputs: the file of int8 outputs.
+        outputs: the file of outputs, as the model stores them.
         count: how many images there are.
+        photographs: image files for what happens before the model; None in older bundles.
     """
 
     images: str
     outputs: str
     count: Annotated[int, Field(ge=1)]
+    photographs: Photographs | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +133,8 @@ _MANIFEST = TypeAdapter(Manifest)
 
 def _digest(manifest: Manifest) -> str:
     values = _MANIFEST.dump_python(manifest, mode="json")
+    if manifest.golden.photographs is None:  # as bundles without them were signed
+        del values["golden"]["photographs"]
     return sha256_of_json({name: values[name] for name in values if name != "digest"})
 
 

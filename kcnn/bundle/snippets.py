@@ -7,15 +7,21 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from kcnn.bundle.literals import c_string, kotlin_string, swift_string
 from kcnn.bundle.manifest import Score
+from kcnn.bundle.photographs import TOLERANCE
+from kcnn.literals import c_string, kotlin_string, swift_string
 from kcnn.litert import TFLiteSummary
 from kcnn.runtimes.runtime import ROUNDING
 
 FILES = (
     "Classifier.kt",
+    "InterpreterClassifier.kt",
+    "Picture.kt",
+    "Scores.kt",
     "Classifier.swift",
+    "Picture.swift",
     "classifier.h",
+    "picture.h",
     "classifier_litert.cc",
     "classifier_micro.cc",
 )
@@ -40,11 +46,17 @@ def write_snippets(
         "arena_bytes": arena_bytes,
         "arena_note": arena_note,
     }
-    return [_write(folder / name, values) for name in FILES]
+    return [write_template(folder / name, values) for name in FILES]
 
 
 def write_readme(
-    summary: TFLiteSummary, folder: Path, *, name: str, golden: int, score: Score | None
+    summary: TFLiteSummary,
+    folder: Path,
+    *,
+    name: str,
+    golden: int,
+    score: Score | None,
+    no_plain_c: str | None = None,
 ) -> Path:
     """Write the README: what each file is, and how to check a port. Return its path.
 
@@ -54,6 +66,7 @@ def write_readme(
         name: of the model.
         golden: how many golden images there are.
         score: of the model on test images; None if it was not measured.
+        no_plain_c: why the bundle has no plain C; None if it has.
     """
     values = {
         "name": name,
@@ -62,8 +75,10 @@ def write_readme(
         "bytes": summary.bytes,
         "machine": platform.machine(),
         "rounding": ROUNDING,
+        "tolerance": TOLERANCE,
+        "no_plain_c": no_plain_c,
     }
-    return _write(folder / "README.md", _facts(summary) | values)
+    return write_template(folder / "README.md", _facts(summary) | values)
 
 
 def _facts(summary: TFLiteSummary) -> dict[str, Any]:
@@ -78,11 +93,20 @@ def _facts(summary: TFLiteSummary) -> dict[str, Any]:
         "nul_in_labels": any("\0" in label for label in labels),
         "scale": repr(target.scale),
         "zero_point": target.zero_point,
+        "stored": target.dtype,
+        "model": summary.path.name,
         "probabilities": target.name == "probabilities",
     }
 
 
-def _write(path: Path, values: Mapping[str, Any]) -> Path:
+def write_template(path: Path, values: Mapping[str, Any], *, template: str | None = None) -> Path:
+    """Write a file from its template and return its path.
+
+    Args:
+        path: the file; its folder is made.
+        values: what the template needs.
+        template: its name without `.j2`; that of the file by default.
+    """
     environment = Environment(
         loader=PackageLoader("kcnn.bundle", "templates"),
         undefined=StrictUndefined,
@@ -92,7 +116,8 @@ def _write(path: Path, values: Mapping[str, Any]) -> Path:
         autoescape=False,  # source code and Markdown, not HTML  # noqa: S701
     )
     environment.filters |= {"kotlin": kotlin_string, "swift": swift_string, "c": c_string}
-    source = environment.get_template(f"{path.name}.j2").render(values)
+    source = environment.get_template(f"{template or path.name}.j2").render(values)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source, encoding="utf-8", newline="\n")
     return path
 

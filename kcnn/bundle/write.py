@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -15,21 +14,20 @@ import tensorflow as tf
 
 from kcnn import models
 from kcnn.bundle.c_array import write_c_array
-from kcnn.bundle.manifest import MODEL, SOURCE, WEB_MODEL, Golden, Manifest, Score
+from kcnn.bundle.golden import write_golden
+from kcnn.bundle.manifest import MODELS, SOURCE, WEB_MODEL, Golden, Manifest, Score
+from kcnn.bundle.projects import write_projects
 from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.data import Data
-from kcnn.errors import one_line
+from kcnn.errors import one_line, unknown
 from kcnn.evaluation import evaluate
 from kcnn.export import export_tflite
 from kcnn.export.checks import check_model
 from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
-from kcnn.litert.labels import append_labels
-from kcnn.litert.metadata import with_metadata
-from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.provenance import sha256, timestamp
-from kcnn.runtimes import RUNTIMES, micro, write_page
+from kcnn.runtimes import micro, write_page
 
 _GOLDEN = 10  # images
 _PACKAGES = ("kcnn", "tensorflow", "keras", "ai-edge-litert", "numpy")
@@ -37,7 +35,7 @@ _PACKAGES = ("kcnn", "tensorflow", "keras", "ai-edge-litert", "numpy")
 _ARENA_ROOM, _GUESS_ROOM = 1.25, 2.0
 
 
-def write_bundle(
+def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     model: keras.Model,
     folder: str | os.PathLike,
     *,
@@ -46,6 +44,7 @@ def write_bundle(
     golden: np.ndarray | None = None,
     labels: Sequence[str] | None = None,
     samples: int = 300,
+    io: str = "int8",
 ) -> Manifest:
     """Write everything that an app needs to run a model, and to prove that it runs it correctly.
 
@@ -65,6 +64,7 @@ def write_bundle(
         golden: uint8 `(count, height, width, channels)`, test images, best ten.
         labels: the class names.
         samples: how many calibration images are used.
+        io: dtype of the model's input and output. `"uint8"` for MediaPipe and for cameras.
 
     Returns:
         What is in the folder, as `bundle.json` says it.
@@ -84,7 +84,9 @@ def write_bundle(
         labels = data.class_names if labels is None else labels
     if golden is None:
         raise ValueError("A bundle needs golden images: pass data=, or ten test images as golden=.")
-    exported = _Exported(model, calibration, labels, samples)
+    if io not in MODELS:
+        raise unknown("io", io, MODELS)
+    exported = _Exported(model, calibration, labels, samples, io)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         made = Path(name) / "bundle"
@@ -141,8 +143,9 @@ class _Exported:
     calibration: tf.data.Dataset | np.ndarray | None
     labels: Sequence[str] | None
     samples: int
+    io: str
 
-    def write(self, path: Path, io: Literal["int8", "uint8"]) -> None:
+    def write(self, path: Path, io: str) -> None:
         export_tflite(
             self.model,
             path,
@@ -155,38 +158,25 @@ class _Exported:
 
 def _write(exported: _Exported, folder: Path, golden: np.ndarray, data: Data | None) -> Manifest:
     """Write all files but the manifest, which is returned."""
-    name, path = exported.model.name, folder / MODEL
+    name, path = exported.model.name, folder / MODELS[exported.io]
     summary = _write_model(exported, folder)
-    outputs = RUNTIMES["litert"].run(path.read_bytes(), golden).outputs
-    _write_golden(folder / "golden", golden, outputs)
+    facts, outputs = write_golden(path.read_bytes(), folder, golden)
     write_c_array(path.read_bytes(), folder)
     (folder / "snippets").mkdir()
     arena_bytes, note = _arena(path)
     write_snippets(summary, folder / "snippets", arena_bytes=arena_bytes, arena_note=note)
     _write_web(exported, folder / WEB_MODEL, golden, outputs)
     score = None if data is None else _score(path, data)
-    write_readme(summary, folder, name=name, golden=len(golden), score=score)
-    return _manifest(name, folder, summary, len(golden), score)
+    no_plain_c = write_projects(path, folder, golden)
+    write_readme(summary, folder, name=name, golden=len(golden), score=score, no_plain_c=no_plain_c)
+    return _manifest(name, folder, summary, facts, score)
 
 
 def _write_model(exported: _Exported, folder: Path) -> TFLiteSummary:
-    path, name = folder / MODEL, exported.model.name
-    exported.write(path, "int8")
-    summary = summarize(path)
-    shape = "x".join(map(str, summary.inputs[0].shape[1:]))
-    description = f"Classifies images of {shape} raw pixels. Made by kcnn."
-    data = with_metadata(path.read_bytes(), summary, name=name, description=description)
-    data = append_labels(data, summary.labels)
-    trust(data)
-    path.write_bytes(data)
+    path = folder / MODELS[exported.io]
+    exported.write(path, exported.io)
     models.save(in_float32(exported.model), folder / SOURCE)
     return summarize(path)
-
-
-def _write_golden(folder: Path, images: np.ndarray, outputs: np.ndarray) -> None:
-    folder.mkdir()
-    (folder / "images.bin").write_bytes(np.ascontiguousarray(images).tobytes())
-    (folder / "outputs.bin").write_bytes(np.ascontiguousarray(outputs).tobytes())
 
 
 def _write_web(exported: _Exported, path: Path, golden: np.ndarray, outputs: np.ndarray) -> None:
@@ -194,7 +184,9 @@ def _write_web(exported: _Exported, path: Path, golden: np.ndarray, outputs: np.
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / path.name
         exported.write(file, "uint8")
-        raised = (outputs.astype(np.int16) + 128).astype(np.uint8)
+        raised = outputs
+        if outputs.dtype == np.int8:
+            raised = (outputs.astype(np.int16) + 128).astype(np.uint8)
         write_page(path.parent, file.read_bytes(), golden, raised, title=exported.model.name)
 
 
@@ -215,17 +207,17 @@ def _arena(path: Path) -> tuple[int, str]:
 
 
 def _manifest(
-    name: str, folder: Path, summary: TFLiteSummary, count: int, score: Score | None
+    name: str, folder: Path, summary: TFLiteSummary, golden: Golden, score: Score | None
 ) -> Manifest:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return Manifest(
         name=name,
-        model=MODEL,
+        model=summary.path.name,
         source=SOURCE,
         input=summary.inputs[0],
         output=summary.outputs[0],
         labels=summary.labels,
-        golden=Golden("golden/images.bin", "golden/outputs.bin", count),
+        golden=golden,
         test_accuracy=None if score is None else score.accuracy,
         test_images=None if score is None else score.count,
         sha256={path.relative_to(folder).as_posix(): sha256(path) for path in files},

@@ -33,14 +33,14 @@ def verify(  # noqa: PLR0913 - one argument a flag
         typer.Option(help="Only this runtime, or your own, module:name. Repeatable."),
     ] = None,
     install: Annotated[
-        bool, typer.Option("--install", help="First install TFLite Micro and LiteRT.js.")
+        bool, typer.Option("--install", help="First install TFLite Micro, MediaPipe, LiteRT.js.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the results as JSON.")] = None,
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds until a runtime is stopped.")
     ] = 900.0,
 ) -> None:
-    """Check a bundle on LiteRT, TFLite Micro and LiteRT.js.
+    """Check a bundle on LiteRT, MediaPipe, TFLite Micro, plain C and LiteRT.js.
 
     Every runtime must give the golden answers that the bundle holds.
     """

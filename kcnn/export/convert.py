@@ -21,6 +21,7 @@ from kcnn.export.probabilities import returns_probabilities, with_probabilities
 from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.feature_map import add_feature_map
 from kcnn.litert.labels import append_labels, check_labels
+from kcnn.litert.metadata import description_of, with_metadata
 from kcnn.litert.tflite_file import TensorSummary, TFLiteSummary, summarize_bytes
 from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
@@ -161,6 +162,8 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
         data = add_feature_map(data, path)
     data = append_labels(data, names)
     summary = summarize_bytes(data, path)
+    about = description_of(summary)
+    data = with_metadata(data, summary, name=model.name, description=about)
     check_exported(data, summary, mode, dtype)
     trust(data)
     with atomic(path) as temporary:

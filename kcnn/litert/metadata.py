@@ -1,6 +1,8 @@
 """TensorFlow Lite's own metadata: what Android Studio and MediaPipe read about a classifier.
 
-The schema is `metadata_schema.fbs`, https://www.tensorflow.org/lite/models/convert/metadata. Its
+MediaPipe refuses a float32 file that does not say how its pixels are normalized, and has names only
+for the outputs of a file that says where they are. So every file that kcnn writes says both. The
+schema is `metadata_schema.fbs`, https://www.tensorflow.org/lite/models/convert/metadata. Its
 Python library does not support Python 3.12 and later, so this file writes the few entries that a
 classifier needs: the input is an image of raw pixels, the output holds one score per class, and
 `labels.txt` names the classes.
@@ -11,6 +13,7 @@ from typing import Any
 
 import flatbuffers
 
+from kcnn.litert.packed import pack, unpack_all
 from kcnn.litert.schema import new_buffer, new_metadata, parse, serialize, tables, text
 from kcnn.litert.tflite_file import TFLiteSummary
 
@@ -24,10 +27,10 @@ Write = Callable[[], Any]
 
 
 def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description: str) -> bytes:
-    """Return a classifier's bytes with a metadata entry, without what is packed behind them.
+    """Return a classifier's bytes with a metadata entry, and what was packed behind them.
 
     Args:
-        data: a verified model.
+        data: a model that this process has made.
         summary: what it holds.
         name: of the model, as people read it.
         description: of the model, as people read it.
@@ -37,7 +40,16 @@ def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description
     model.buffers = [*buffers, new_buffer(_metadata(summary, name, description))]
     kept = [each for each in tables(model.metadata) if text(each.name) != NAME]
     model.metadata = [*kept, new_metadata(NAME, len(buffers))]
-    return serialize(model)
+    described = serialize(model)
+    for file, content in unpack_all(data).items():
+        described = pack(described, file, content)
+    return described
+
+
+def description_of(summary: TFLiteSummary) -> str:
+    """Return what people read about a classifier: the size of its images."""
+    shape = "x".join(map(str, summary.inputs[0].shape[1:]))
+    return f"Classifies images of {shape} raw pixels. Made by kcnn."
 
 
 def read_metadata(data: bytes) -> bytes | None:
@@ -52,19 +64,23 @@ def read_metadata(data: bytes) -> bytes | None:
 def _metadata(summary: TFLiteSummary, name: str, description: str) -> bytes:
     """Return the `ModelMetadata` flatbuffer. Slots have the order of the schema's fields."""
     build = _Builder()
-    source, target = summary.inputs[0], summary.outputs[0]
+    source, target, *more = summary.inputs + summary.outputs
     image = build.tensor(
         source.name,
         "Raw pixels 0-255, RGB." if source.shape[3] == 3 else "Raw pixels 0-255.",
         {3: build.image(source.shape), 4: build.vector([build.raw_pixels()])},
     )
-    files = [build.axis_labels("labels.txt")] if summary.labels else []
+    # Readers expect a name for each output, and a single output stands for two classes.
+    named = len(summary.labels) == target.shape[-1]
+    files = [build.axis_labels("labels.txt")] if named else []
     scores = build.tensor(
         target.name,
         "One number per class; the largest is the predicted class.",
         {6: build.vector(files)},
     )
-    graph = build.table(10, {2: build.vector([image]), 3: build.vector([scores])})
+    # Readers expect an entry for each output.
+    others = [build.tensor(each.name, "The last feature map.", {}) for each in more]
+    graph = build.table(10, {2: build.vector([image]), 3: build.vector([scores, *others])})
     texts = {0: build.text(name), 1: build.text(description), 7: build.text("1.0.0")}
     return build.finish(build.table(8, texts | {3: build.vector([graph])}))
 

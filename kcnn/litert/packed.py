@@ -40,6 +40,18 @@ def pack(data: bytes, name: str, content: bytes) -> bytes:
     return packed.getvalue()
 
 
+def unpack_all(data: bytes) -> dict[str, bytes]:
+    """Return all files packed in a model's bytes that this process has made, by their names.
+
+    >>> unpack_all(pack(pack(b"model", "labels.txt", b"cat"), "more.bin", b"1"))
+    {'labels.txt': b'cat', 'more.bin': b'1'}
+    """
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def unpack(data: bytes, name: str) -> bytes | None:
     """Return the content of a file packed in a model's bytes, None if no file has that name.
 

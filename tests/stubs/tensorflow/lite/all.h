@@ -1,9 +1,8 @@
-// The declarations of TensorFlow Lite and TensorFlow Lite Micro that the bundle's C++ code uses, so
+// The declarations of TensorFlow Lite Micro that the bundle's C++ code uses, so
 // that a compiler can check it without them.
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 enum TfLiteStatus { kTfLiteOk, kTfLiteError };
 union TfLitePtrUnion {
@@ -15,29 +14,6 @@ struct TfLiteTensor {
 };
 
 namespace tflite {
-class ErrorReporter;
-struct FlatBufferModel {
-  static std::unique_ptr<FlatBufferModel> VerifyAndBuildFromFile(const char* filename);
-};
-struct OpResolver {};
-namespace ops {
-namespace builtin {
-struct BuiltinOpResolver : OpResolver {};
-}  // namespace builtin
-}  // namespace ops
-struct Interpreter {
-  TfLiteStatus AllocateTensors();
-  TfLiteStatus Invoke();
-  template <class T>
-  T* typed_input_tensor(int index);
-  template <class T>
-  T* typed_output_tensor(int index);
-};
-struct InterpreterBuilder {
-  InterpreterBuilder(const FlatBufferModel& model, const OpResolver& resolver);
-  TfLiteStatus operator()(std::unique_ptr<Interpreter>* interpreter);
-};
-
 struct Model;
 const Model* GetModel(const void* buffer);
 struct MicroOpResolver {};

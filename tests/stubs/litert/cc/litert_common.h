@@ -1,0 +1,4 @@
+#pragma once
+namespace litert {
+enum class HwAccelerators { kCpu };
+}

@@ -1,1 +1,0 @@
-#include "tensorflow/lite/all.h"

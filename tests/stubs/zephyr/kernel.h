@@ -1,0 +1,3 @@
+#pragma once
+#include <stdint.h>
+int64_t k_uptime_get(void);
