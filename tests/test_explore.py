@@ -46,7 +46,8 @@ def branched_model():
 
 def dilated_model():
     body = [*stem(), LAYERS.Conv2D(4, 3, dilation_rate=2, activation="relu6", name="dilated")]
-    head = [LAYERS.GlobalMaxPooling2D(), LAYERS.Dense(1, activation="sigmoid")]
+    hidden = [LAYERS.GlobalMaxPooling2D(), LAYERS.Dense(6, activation="swish")]
+    head = [*hidden, LAYERS.LeakyReLU(), LAYERS.Dense(1, activation="sigmoid")]
     return randomize(keras.Sequential([keras.Input((12, 12, 3)), *body, *head]), seed=4)
 
 

@@ -57,6 +57,13 @@ def find_networks(
     Raises:
         ValueError: there is no such model, it takes other images than gray or RGB ones, or it
             cannot be exported.
+
+    >>> import keras
+    >>> layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)]
+    >>> model = keras.Sequential([keras.Input((8, 8, 1)), *layers], name="tiny")
+    >>> networks = find_networks(model, labels=["cat", "dog"])
+    >>> networks.title, [*networks.files], networks.image_shape
+    ('tiny', ['float'], (8, 8, 1))
     """
     if isinstance(model, str | os.PathLike):
         path = Path(model)
@@ -95,9 +102,11 @@ def _of_file(file: Path, calibration: "tf.data.Dataset | np.ndarray | None") -> 
 def _of_keras(
     model: "keras.Model", int8: Path | None, calibration: "tf.data.Dataset | np.ndarray | None"
 ) -> dict[str, bytes]:
+    from kcnn.models.input_range import check_range
     from kcnn.tensorflow_only import check_tensorflow
 
     check_tensorflow("The page is made")
+    check_range(model, np.full((1, 1, 1, 3), 255, np.uint8), called="The page's pictures")
     files = {"float": _export(model, "none", None)}
     if int8 is not None and int8.is_file():
         check_unchanged(int8)

@@ -61,12 +61,9 @@ def write_page(
         ValueError: the path or an image does not fit, or a model is damaged or too large.
         RuntimeError: LiteRT.js is not installed.
 
-    >>> import tempfile
-    >>> from kcnn.explore import find_networks
-    >>> networks = find_networks("saved_models/simple_cnn/model_int8.tflite")
-    >>> sorted(networks.files), networks.image_shape
-    (['float', 'int8'], (32, 32, 3))
-    >>> page = write_page(networks, tempfile.mkdtemp() + "/page.html")
+    >>> write_page(Networks("nothing", {}, (), (32, 32, 3)), "page.txt")
+    Traceback (most recent call last):
+    ValueError: The page to write must end in .html. Received: 'page.txt'.
     """
     path = Path(path)
     if path.suffix != ".html":

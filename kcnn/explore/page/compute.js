@@ -23,6 +23,10 @@ export const ACTIVATIONS = {
   elu: (x) => (x > 0 ? x : Math.expm1(x)),
   hard_swish: (x) => (x * Math.min(6, Math.max(0, x + 3))) / 6,
   exp: Math.exp,
+  log: Math.log,
+  sqrt: Math.sqrt,
+  rsqrt: (x) => 1 / Math.sqrt(x),
+  square: (x) => x * x,
   neg: (x) => -x,
   abs: Math.abs,
 };
@@ -86,11 +90,12 @@ function convolution(network, layer, { y, x, channel }) {
   return summed("convolution", network, layer, rows, bias, channel, place);
 }
 
-function dense(network, layer, { channel }) {
+function dense(network, layer, { y, x, channel }) {
   const [input, weights, bias] = layer.inputs;
   const kernel = network.constant(weights);
-  const values = network.values(input);
   const size = weights.shape.at(-1);
+  const first = layer.shape.length === 4 ? (y * layer.shape[2] + x) * size : 0;
+  const values = network.values(input).subarray(first, first + size);
   const rows = Array.from(values, (seen, index) => {
     const weight = kernel[channel * size + index];
     return { channel: index, seen: [seen], taps: [weight], products: [weight * seen], sum: weight * seen };

@@ -104,7 +104,7 @@ export class Detail {
     this.part("title").replaceChildren(titleOf(shown), element("span", shown.name, "name"));
     this.part("channel").value = this.place.channel;
     this.drawMap();
-    this.part("where").textContent = t("place", this.place);
+    this.part("where").textContent = this.where(shown);
     const found = layer && explain(network, layer, this.place);
     this.drawInput(network, layer, found);
     const { nodes, count, show } = found
@@ -113,6 +113,14 @@ export class Detail {
     this.part("sum").replaceChildren(...nodes);
     this.player.load({ count, show }, moving);
     this.part("result").replaceChildren(...this.results(network, layer, found).map((text) => element("li", text)));
+  }
+
+  where(shown) {
+    const { height, width } = this.size();
+    const { channel } = this.place;
+    if (height * width > 1) return t("place", this.place);
+    if (shown !== this.view.primary.scores) return t("output", { channel });
+    return t("output.class", { channel, label: this.view.labels[channel] });
   }
 
   results(network, layer, found) {

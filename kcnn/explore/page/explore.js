@@ -21,7 +21,7 @@ const $ = (id) => document.getElementById(id);
 class Explorer {
   constructor(facts, networks) {
     [this.facts, this.networks] = [facts, networks];
-    this.view = new View(networks);
+    this.view = new View(networks, facts.labels);
     this.heads = networks.map(headOf);
     this.detail = new Detail($("detail"), this.view);
     this.softmax = new Softmax($("softmax"));

@@ -4,8 +4,11 @@
 
 import { ACTIVATIONS, fused, windowOf } from "./compute.js";
 
+/** Layers that only rename the axes of a map. */
+const RESHAPING = ["RESHAPE", "SQUEEZE", "EXPAND_DIMS"];
+
 /** Layers that move or pool activations; the map before them shows the same, finer. */
-const PASSIVE = new Set(["MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2", "RESHAPE"]);
+const PASSIVE = new Set(["MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2", ...RESHAPING]);
 
 const STEP = 1e-3;
 
@@ -22,23 +25,35 @@ function slope(name, x) {
   return SLOPES[name]?.(x) ?? (own(x + STEP) - own(x - STEP)) / (2 * STEP);
 }
 
+const isMap = (input) => typeof input === "number";
+
+/** Return whether the page has the gradient of a layer. */
+function hasGradient(network, layer) {
+  const size = (place) => network.shape(place).reduce((product, side) => product * side, 1);
+  if (PAIRS.has(layer.kind)) {  // nothing is repeated along an axis but constants
+    return layer.inputs.every((input) => !isMap(input) || size(input) === size(layer.output));
+  }
+  return layer.kind in BACK || layer.kind.toLowerCase() in ACTIVATIONS;
+}
+
 /**
- * Return the last feature map's layer and the layers from it to the logits; null if the page has
- * no gradient for one of them.
+ * Return the last feature map's layer, which every path to the logits passes, and the layers behind
+ * it; null if there is no such map, or the page has no gradient for one of the layers.
  */
 export function headOf(network) {
   const makers = new Map(network.layers.map((layer) => [layer.output, layer]));
-  const behind = [];
-  for (let layer = network.scores; layer; ) {
+  const [behind, maps] = [new Set(), new Set()];
+  const visit = (layer) => {
+    if (!layer) return false;  // the picture itself
     const [height, width] = layer.shape.slice(1);
     const spatial = layer.shape.length === 4 && height * width > 1;
-    if (spatial && !PASSIVE.has(layer.kind)) return { map: layer, behind: behind.reverse() };
-    if (!(layer.kind in BACK) && !(layer.kind.toLowerCase() in ACTIVATIONS)) return null;
-    behind.push(layer);
-    const maps = layer.inputs.filter((input) => typeof input === "number");
-    layer = maps.length === 1 ? makers.get(maps[0]) : null;
-  }
-  return null;
+    if (spatial && !PASSIVE.has(layer.kind)) return Boolean(maps.add(layer));
+    if (!hasGradient(network, layer)) return false;
+    behind.add(layer);
+    return layer.inputs.filter(isMap).every((input) => visit(makers.get(input)));
+  };
+  if (!visit(network.scores) || maps.size !== 1) return null;
+  return { map: [...maps][0], behind: network.layers.filter((layer) => behind.has(layer)) };
 }
 
 /** Return the heat map of a class {values, height, width, peak}: zero or positive, in logits. */
@@ -59,21 +74,26 @@ export function heatMap(network, head, chosen) {
 
 /** Return the gradient of a class's logit for every number of the feature map. */
 function gradientOf(network, { map, behind }, chosen) {
-  const logits = network.values((behind.at(-1) ?? map).output);
-  let gradient = new Float64Array(logits.length);
+  const { output } = behind.at(-1) ?? map;
+  const first = new Float64Array(network.values(output).length);
   // A single logit is the evidence for the second of two classes, and against the first.
-  if (logits.length === 1) gradient[0] = chosen ? 1 : -1;
-  else gradient[chosen] = 1;
+  if (first.length === 1) first[0] = chosen ? 1 : -1;
+  else first[chosen] = 1;
+  const gradients = new Map([[output, first]]);
   for (const layer of [...behind].reverse()) {
-    const input = layer.inputs.find((each) => typeof each === "number");
-    const before = network.values(input);
-    const back = BACK[layer.kind];
-    gradient = back
-      ? back({ network, layer, input, before, gradient: throughFused(network, layer, gradient) })
-      : gradient.map((each, i) => each * slope(layer.kind.toLowerCase(), before[i]));
+    const gradient = throughFused(network, layer, gradients.get(layer.output));
+    for (const input of new Set(layer.inputs.filter(isMap))) {
+      const before = network.values(input);
+      const part = (BACK[layer.kind] ?? singleBack)({ network, layer, input, before, gradient });
+      const known = gradients.get(input);
+      gradients.set(input, known ? known.map((each, i) => each + part[i]) : part);
+    }
   }
-  return gradient;
+  return gradients.get(map.output);
 }
+
+const singleBack = ({ layer, before, gradient }) =>
+  gradient.map((each, i) => each * slope(layer.kind.toLowerCase(), before[i]));
 
 /** The fused activations rise or are flat, so that their outputs tell their slopes. */
 function throughFused(network, layer, gradient) {
@@ -156,16 +176,27 @@ function convolutionBack({ network, layer, input, before, gradient }) {
   return found;
 }
 
-/** Multiplied or shifted by constants, one for each channel or one for all. */
-function constantBack({ network, layer, before, gradient }) {
-  if (layer.kind === "ADD") return gradient;
-  const constant = layer.inputs.find((each) => typeof each !== "number");
-  const factors = network.constant(constant);
-  return Float64Array.from(before, (_, i) => gradient[i] * factors[i % factors.length]);
+/** A sum, a difference or a product of two inputs, one of which may be a constant. */
+function pairBack({ network, layer, input, gradient }) {
+  const [one, other] = layer.inputs;
+  const own = [one === input, other === input];
+  if (layer.kind !== "MUL") {
+    const factor = own[0] + own[1] * (layer.kind === "SUB" ? -1 : 1);
+    return gradient.map((each) => factor * each);
+  }
+  const factors = own.map((is, at) => is && network.values(layer.inputs[1 - at])).filter(Boolean);
+  return gradient.map((each, i) =>
+    factors.reduce((sum, values) => sum + each * values[i % values.length], 0));
 }
+
+const leakyBack = ({ layer, before, gradient }) =>
+  gradient.map((each, i) => each * (before[i] > 0 ? 1 : layer.options.alpha));
+
+const PAIRS = new Set(["ADD", "SUB", "MUL"]);
 
 const BACK = {
   FULLY_CONNECTED: denseBack, CONV_2D: convolutionBack, MEAN: meanBack, REDUCE_MAX: largestBack,
-  MAX_POOL_2D: poolBack, AVERAGE_POOL_2D: poolBack, RESHAPE: ({ gradient }) => gradient,
-  MUL: constantBack, ADD: constantBack,
+  MAX_POOL_2D: poolBack, AVERAGE_POOL_2D: poolBack, LEAKY_RELU: leakyBack,
+  ADD: pairBack, SUB: pairBack, MUL: pairBack,
+  ...Object.fromEntries(RESHAPING.map((kind) => [kind, ({ gradient }) => gradient])),
 };

@@ -58,6 +58,14 @@ function walk(event, cards) {
   next?.focus();
 }
 
+/** Return the channel of a click: of a vector, the one under the pointer. */
+function pointed(event, layer, channel) {
+  if (layer.shape.length === 4 || !event.detail) return channel;  // or a key was pressed
+  const box = event.currentTarget.getBoundingClientRect();
+  const share = Math.min(0.9999, Math.max(0, (event.clientX - box.left) / box.width));
+  return Math.floor(share * layer.shape.at(-1));
+}
+
 function fill(made, layer, index, choose) {
   const [name, shape] = [element("span", layer.name, "name"), layer.shape.slice(1).join(" × ")];
   const title = element("h3");
@@ -70,7 +78,7 @@ function fill(made, layer, index, choose) {
     button.tabIndex = channel ? -1 : 0;  // arrow keys reach the others
     button.append(element("canvas"));
     button.setAttribute("aria-label", t("channel", { layer: layer.name, channel }));
-    button.addEventListener("click", () => choose(index, channel));
+    button.addEventListener("click", (event) => choose(index, pointed(event, layer, channel)));
     return button;
   });
   made.maps.replaceChildren(...made.buttons);

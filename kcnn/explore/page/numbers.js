@@ -15,6 +15,8 @@ export function short(value) {
   return text.replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
 }
 
+export const whole = (value) => String(value).replace("-", "−");
+
 /** Return a number for a small cell. */
 const brief = (value) => (Math.abs(value) < 0.0095 ? "0.00" : short(value));
 

@@ -3,7 +3,7 @@
 import { rangeOf } from "./colors.js";
 import { element } from "./elements.js";
 import { t } from "./language.js";
-import { grid, short, signed } from "./numbers.js";
+import { grid, short, signed, whole } from "./numbers.js";
 
 const ROWS = 3;
 const PRODUCTS = 12;
@@ -129,8 +129,9 @@ function single(found) {
 export function conclusion(found, layer, stored) {
   const parts = [];
   if ("bias" in found) {
-    const [sum, bias, value] = [short(found.sum), signed(found.bias), short(found.before)];
-    parts.push(t("with.bias", { sum, bias, value }));
+    const [sum, bias] = [short(found.sum), short(Math.abs(found.bias))];
+    const sign = found.bias < 0 ? "−" : "+";
+    parts.push(t("with.bias", { sum, sign, bias, value: short(found.before) }));
   }
   if (found.activation && found.activation !== "none" && found.form !== "single") {
     const name = t(`act.${found.activation}`) ?? found.activation;
@@ -138,8 +139,9 @@ export function conclusion(found, layer, stored) {
   }
   if (layer.step) {
     const [scale, zero] = layer.step;
-    const level = Math.round(stored / scale) + zero;
-    parts.push(t("rounded", { scale: scale.toPrecision(3), level, zero, value: short(stored) }));
+    const level = whole(Math.round(stored / scale) + zero);
+    const values = { scale: scale.toPrecision(3), level, zero: whole(zero), value: short(stored) };
+    parts.push(t("rounded", values));
   }
   parts.push(t("litert", { value: short(stored) }));
   return parts;

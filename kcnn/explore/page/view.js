@@ -1,8 +1,9 @@
 // Which of the page's networks is shown: one of them, or how the two differ.
 
 export class View {
-  /** `networks` are the float network and the int8 one, or one of them. */
-  constructor(networks) {
+  /** `networks` are the float network and the int8 one, or one of them; `labels` the classes. */
+  constructor(networks, labels) {
+    this.labels = labels;
     [this.primary, this.secondary] = networks;
     this.networks = networks;
     this.kind = this.primary.id;
