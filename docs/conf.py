@@ -42,7 +42,7 @@ include_patterns = [
     "SECURITY.md",
     "benchmarks/RESULTS.md",
     "docs/**.md",
-    "notebooks/*.ipynb",
+    "notebooks/*/*.ipynb",
     "saved_models/*/*.md",
 ]
 exclude_patterns = [".*", "site", "runs", "kcnn", "tests", "build", "dist"]

@@ -1,16 +1,26 @@
-"""Build the notebooks from their sources, with all outputs.
+"""Build the lessons of the course: one source, a notebook in English and one in Korean.
 
-    python notebooks/build.py [01_convolution ...]
+    python notebooks/build.py [01_convolution ...]    # execute, then write en/ and ko/
+    python notebooks/build.py --check                 # execute only, as CI does
 
-Each `0*.py` here is a notebook as text (jupytext's percent format); edit only these files. This
-script executes one from top to bottom in a new kernel and writes its `.ipynb` if no cell failed. A
-test checks that the cells of both files are equal.
+Each file in `lessons/` is a lesson as text (jupytext's percent format); edit only these. The title
+of a cell says what becomes of it:
+
+    # %% [markdown]        prose in English
+    # %% ko [markdown]     the same in Korean, right after it
+    # %%                   code that both notebooks show, with its output
+    # %% assert            code that is executed and shown in neither
+    # %% exercise          code that the learner completes, shown without output
+    # %% solution          the completed code, executed, and shown folded under the exercise
+
+A lesson is executed once, from top to bottom in a new kernel; its outputs go into both notebooks.
 """
 
 import base64
 import io
 import os
 import sys
+import time
 from pathlib import Path
 
 import jupytext
@@ -22,6 +32,7 @@ from PIL import Image, ImageChops
 from kcnn.run_dir import atomic
 
 FOLDER = Path(__file__).resolve().parent
+SOLUTION = {"en": "Solution", "ko": "풀이"}
 
 # The largest invisible difference of a pixel value, of 255.
 _INVISIBLE = 16
@@ -29,41 +40,90 @@ _INVISIBLE = 16
 
 def sources() -> list[Path]:
     """Return the sources in the order of the course."""
-    return sorted(FOLDER.glob("0*.py"))
+    return sorted((FOLDER / "lessons").glob("[0-9]*.py"))
 
 
-def notebook(source: Path) -> nbformat.NotebookNode:
-    """Return a source as a notebook without outputs."""
-    made = jupytext.read(source)
-    # Leave out what differs between two builds or two machines.
-    made.metadata = {"kernelspec": made.metadata["kernelspec"], "language_info": {"name": "python"}}
-    for number, cell in enumerate(made.cells):
-        cell.id = f"{source.stem}-{number}"
-        cell.metadata = {}
-    return made
+def cells(source: Path) -> list[tuple[str, str]]:
+    """Return each cell of a source as its role and its text.
 
-
-def executed(source: Path) -> nbformat.NotebookNode:
-    """Return a source as a notebook with the outputs of a run in a new kernel.
+    A role is "en", "ko", "code", "assert", "exercise" or "solution".
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell failed.
+        ValueError: a cell has another title.
     """
-    made = notebook(source)
-    # Without times, which differ between two builds.
-    client = NotebookClient(
-        made, record_timing=False, resources={"metadata": {"path": str(FOLDER)}}
+    found = []
+    for cell in jupytext.read(source).cells:
+        title = cell.metadata.get("title", "")
+        role = title or ("en" if cell.cell_type == "markdown" else "code")
+        allowed = {"en", "ko"} if cell.cell_type == "markdown" else _CODE
+        if role not in allowed:
+            raise ValueError(f"{source.name}: a {cell.cell_type} cell cannot be a {title!r} cell")
+        found.append((role, cell.source))
+    return found
+
+
+_CODE = {"code", "assert", "exercise", "solution"}
+
+
+def notebook(source: Path, language: str) -> nbformat.NotebookNode:
+    """Return a lesson in one language, as the learner gets it, without outputs."""
+    made = []
+    for role, text in cells(source):
+        if role in ("code", "exercise"):
+            made.append(nbformat.v4.new_code_cell(text))
+        elif role == "solution":
+            folded = f"<details><summary>{SOLUTION[language]}</summary>\n\n```python\n{text}\n```\n"
+            made.append(nbformat.v4.new_markdown_cell(f"{folded}\n</details>"))
+        elif role == language:
+            made.append(nbformat.v4.new_markdown_cell(text))
+    for number, cell in enumerate(made):
+        cell.id = f"{source.stem}-{number}"
+    return nbformat.v4.new_notebook(cells=made, metadata=_METADATA)
+
+
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    # Without a version, which differs between two machines.
+    "language_info": {"name": "python"},
+}
+
+
+def outputs(source: Path) -> list[list[nbformat.NotebookNode]]:
+    """Execute a lesson in a new kernel; return the outputs of each "code" cell.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed, an assertion for example.
+    """
+    code = [(role, text) for role, text in cells(source) if role in _CODE]
+    made = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(text) for _, text in code], metadata=_METADATA
     )
-    made = client.execute()
-    made.metadata["language_info"] = {"name": "python"}
-    for cell in made.cells:
-        if cell.cell_type == "code":
+    # Without times, which differ between two builds.
+    done = NotebookClient(
+        made, record_timing=False, resources={"metadata": {"path": str(FOLDER / "en")}}
+    ).execute()
+    _check_solutions(source, code, done.cells)
+    shown = []
+    for (role, _), cell in zip(code, done.cells, strict=True):
+        if role == "code":
             # TensorFlow prints facts about the processor there, which no reader needs.
-            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
-            for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    output.data["image/png"] = _smaller(output.data["image/png"])
-    return made
+            shown.append([each for each in cell.outputs if each.get("name") != "stderr"])
+    for output in (each for several in shown for each in several):
+        output.pop("execution_count", None)
+        if output.output_type == "execute_result":
+            output.output_type = "display_data"
+        if "image/png" in output.get("data", {}):
+            output.data["image/png"] = _smaller(output.data["image/png"])
+    return shown
+
+
+def _check_solutions(source: Path, code: list, executed: list) -> None:
+    """Raise a RuntimeError unless the check accepts each solution and refuses each exercise."""
+    for (role, text), cell in zip(code, executed, strict=True):
+        if role in ("exercise", "solution"):
+            said = "".join(each.get("text", "") for each in cell.outputs)
+            if said.startswith("✓") != (role == "solution"):
+                raise RuntimeError(f"{source.name}: the check of this {role} says {said!r}\n{text}")
 
 
 def _smaller(picture: str) -> str:
@@ -79,15 +139,34 @@ def _smaller(picture: str) -> str:
     return picture if visible or len(shorter) > len(picture) else shorter
 
 
-def main(names: list[str]) -> None:
-    """Build the notebooks called `names`, or all of them."""
+def write(source: Path, shown: list[list[nbformat.NotebookNode]]) -> None:
+    """Write the notebooks of a lesson in both languages, with the outputs of its code cells."""
+    for language in SOLUTION:
+        made = notebook(source, language)
+        roles = [role for role, _ in cells(source) if role in ("code", "exercise")]
+        code = [cell for cell in made.cells if cell.cell_type == "code"]
+        with_output = [c for c, role in zip(code, roles, strict=True) if role == "code"]
+        for number, (cell, several) in enumerate(zip(with_output, shown, strict=True), start=1):
+            cell.execution_count, cell.outputs = number, several
+        with atomic(FOLDER / language / f"{source.stem}.ipynb") as temporary:
+            nbformat.write(made, temporary)
+
+
+def main(arguments: list[str]) -> None:
+    """Execute the lessons named, or all; write their notebooks unless `--check` is given."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    names = {each for each in arguments if each != "--check"}
+    unknown = names - {source.stem for source in sources()}
+    if unknown:
+        raise SystemExit(f"No such lesson: {', '.join(sorted(unknown))}")
     for source in sources():
         if names and source.stem not in names:
             continue
-        made = executed(source)
-        with atomic(source.with_suffix(".ipynb")) as temporary:
-            nbformat.write(made, temporary)
+        started = time.monotonic()
+        shown = outputs(source)
+        if "--check" not in arguments:
+            write(source, shown)
+        print(f"{source.stem}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

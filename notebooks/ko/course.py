@@ -1,0 +1,14 @@
+"""What the lessons in this folder import: pictures, saved results, and checks in Korean."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from exercises import check as _check
+from lesson_tools import DATA, SAVED, images_of, outcomes, photographs, show
+
+__all__ = ["DATA", "SAVED", "check", "images_of", "outcomes", "photographs", "show"]
+
+check = partial(_check, "ko")
