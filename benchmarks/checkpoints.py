@@ -144,7 +144,7 @@ def measure(recipe: Recipe, *, rounds: int, every: int, data_dir: str | None) ->
         size = turns.last.stat().st_size
     # The first two, one of each kind, warm up.
     return Measured(
-        model=recipe.model.name,
+        model=recipe.model.builder,
         steps=data.steps_per_epoch,
         saves=1 + data.steps_per_epoch // every,
         without=tuple(clock.seconds[2::2]),

@@ -12,11 +12,10 @@ Size: the head alone trains; 20 epochs on 1,437 handwritten digits take a minute
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Data, Model, Recipe, Train, Transfer
+from kcnn.recipe import Data, Recipe, Train, Transfer
 
 recipe = Recipe(
     data=Data(name="digits", batch_size=32, augment="none"),
-    model=Model(name="resnet20"),
     train=Train(epochs=20, learning_rate=1e-2),
     transfer=Transfer(base="saved_models/resnet20"),
     prune=None,

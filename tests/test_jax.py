@@ -51,6 +51,35 @@ def test_a_crop_is_a_window_of_the_bordered_image_mirrored_or_not():
             np.testing.assert_array_equal(received[number], expected)
 
 
+def test_zoom_and_resized_crop_are_those_of_tensorflow():
+    from kcnn.data import jax_pixels, pixels
+
+    images = noise()
+    random = np.random.default_rng(0)
+    seen = random.uniform(3, 12, (2, 6)).astype("float32")
+    start = (random.uniform(0, 1, (2, 6)) * ([[12], [16]] - seen)).astype("float32")
+    expected = pixels.resample(images.astype("float32"), start, seen, fill_mode="NEAREST")
+    received = np.asarray(jax_pixels.resample(images, start, seen))
+    np.testing.assert_allclose(received, np.rint(expected), atol=1)
+    smaller = np.array([[15.0], [20.0]], "float32").repeat(6, axis=1)  # zoomed out, on black
+    around = (np.array([[12.0], [16.0]], "float32") - smaller) / 2
+    received = np.asarray(jax_pixels.resample(images, around, smaller))
+    expected = pixels.resample(images.astype("float32"), around, smaller, fill_mode="CONSTANT")
+    inside = (slice(None), slice(2, -2), slice(2, -2))
+    np.testing.assert_allclose(received[inside], np.rint(expected)[inside], atol=1)
+    assert not received[:, 0].any() and not received[:, :, -1].any()
+
+
+@pytest.mark.parametrize("name", ["zoom", "resized_crop"])
+def test_zoom_and_resized_crop_draw_for_every_image(name):
+    from kcnn.data.jax_augment import augmentation
+
+    images = np.repeat(noise(1), 8, axis=0)
+    change = augmentation(name, mirror=True, num_classes=2)
+    changed = np.asarray(change(images, np.zeros(8, int), jax.random.key(0), np.zeros(8, bool))[0])
+    assert changed.dtype == np.uint8 and len(np.unique(changed.reshape(8, -1), axis=0)) == 8
+
+
 def test_cutout_mixup_and_cutmix_are_those_of_tensorflow():
     from kcnn.data import augment, jax_augment, mixing
 

@@ -136,6 +136,7 @@ def load_data(
     """
     from kcnn import data
     from kcnn.data.classes import InOrderOf
+    from kcnn.data.folds import validation_of
 
     run, names = recipe_of(file), tuple(labels_of(file))
     if name and not _is_own(name, run):
@@ -145,12 +146,16 @@ def load_data(
     if run is None:
         raise _without_data(file)
     own = run.data
-    skip = own.skip_damaged or skip_damaged
-    origin = data.source(own.name, image_size=own.image_size, skip_damaged=skip)
+    origin = data.source(
+        own.name,
+        image_size=own.image_size,
+        skip_damaged=own.skip_damaged or skip_damaged,
+        groups=own.groups,
+    )
     return data.load(
         InOrderOf(origin, names) if names else origin,
         batch_size=None if name else own.batch_size,
-        validation=own.validation,
+        validation=validation_of(own),
         seed=run.seed,
         limit=None if name else own.limit,
         data_dir=data_dir,

@@ -6,6 +6,7 @@ from .catalogue import names as names
 from .digits import Digits as Digits
 from .examples import Examples as Examples
 from .folder import Folder as Folder
+from .folds import Fold as Fold
 from .held_out import HeldOut as HeldOut
 from .held_out import load_held_out as load_held_out
 from .images import read_image as read_image
@@ -19,7 +20,8 @@ from .opened import Source as Source
 from .operations import AUGMENTATIONS as AUGMENTATIONS
 from .operations import OPERATIONS as OPERATIONS
 from .operations import Operation as Operation
-from .own import from_arrays as from_arrays
 from .own import from_dataset as from_dataset
+from .own_arrays import from_arrays as from_arrays
+from .rand_augment import rand_augment as rand_augment
 from .sources import source as source
 from .tfds_source import Tfds as Tfds

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from kcnn.data import labelled
+from kcnn.data.folds import Share
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Source
 from kcnn.data.reading import read_parts
@@ -38,7 +39,7 @@ class Arrays:
 def load_arrays(
     name: str | Source = "cifar10",
     *,
-    validation: float = VALIDATION,
+    validation: Share = VALIDATION,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
     limit: int | None = None,

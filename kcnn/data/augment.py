@@ -12,15 +12,22 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kcnn.data import draws
-from kcnn.data.operations import BORDER, NARROW_BORDER, Augment, Step, chain
+from kcnn.data.operations import (
+    ASPECT,
+    BORDER,
+    MORE,
+    NARROW_BORDER,
+    SMALLEST_CROP,
+    ZOOM,
+    Augment,
+    Step,
+    chain,
+)
 from kcnn.data.pixels import adjust_color, centers, crop, cutout, resample, rotate, size_of
+from kcnn.data.rand_augment import rand_augment
 
 DEGREES = 15.0
 STRENGTH = 0.2
-ZOOM = math.log(1.25)
-SMALLEST_CROP = 0.08
-ASPECT = math.log(4 / 3)
-_MORE = 1_000_003  # no list of operations is as long as to fold it in
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 """(images uint8 [B, H, W, C], seed int64 [2], turned bool [B]) -> images."""
@@ -149,6 +156,10 @@ def _resampled(
     return tf.cast(tf.round(changed), tf.uint8)
 
 
+def _rand_augment(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
+    return rand_augment(images, draws.fold_in(draw.seed, MORE + 1))
+
+
 def _cutout(images: tf.Tensor, draw: _Draw) -> tf.Tensor:
     return cutout(images, centers(images, _seeds(draw.seed)[4]))
 
@@ -161,6 +172,7 @@ _OPERATIONS: dict[str, Callable[[tf.Tensor, _Draw], tf.Tensor]] = {
     "rotate_color": _rotate_color,
     "zoom": _zoom,
     "resized_crop": _resized_crop,
+    "rand_augment": _rand_augment,
     "cutout": _cutout,
 }
 
@@ -175,7 +187,7 @@ def _more_seeds(seed: tf.Tensor) -> list[tf.Tensor]:
 
     They are of a seed of their own: the five of `_seeds` would be others if they were nine.
     """
-    return tf.unstack(draws.split(draws.fold_in(seed, _MORE), 4))
+    return tf.unstack(draws.split(draws.fold_in(seed, MORE), 4))
 
 
 def _window(

@@ -10,6 +10,7 @@ from kcnn.data import draws
 from kcnn.data.augment import Augmentation
 from kcnn.data.examples import PARALLEL_CALLS, Examples, dataset_options, in_main_memory
 from kcnn.data.mixing import Mixing
+from kcnn.data.sampling import Sampling, balanced_places
 
 _PREFETCH = 2
 # These functions consist of TensorFlow's operations. Translating them for the sake of Python's `if`
@@ -47,6 +48,7 @@ class Shuffled:
         seed: Decides the order and every random change.
         augment: Changes the images of a batch.
         mix: Mixes the images of a batch, and their labels.
+        sampling: Whether an epoch has each image once, or as many of every class.
     """
 
     examples: Examples
@@ -54,6 +56,7 @@ class Shuffled:
     seed: int
     augment: Augmentation
     mix: Mixing
+    sampling: Sampling = "uniform"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -116,5 +119,14 @@ class Shuffled:
         count, steps = len(self.examples), self.steps_per_epoch
         seeds = draws.split([self.seed, number], steps + 1)
         order = draws.shuffle(tf.range(count, dtype=tf.int64), seeds[0])
+        if self.sampling == "balanced":
+            order = self._balanced(order, steps * self.batch_size, draws.fold_in(seeds[0], 1))
         order = tf.reshape(order[: steps * self.batch_size], [steps, self.batch_size])
         return order, seeds[1:], tf.repeat(number, steps)
+
+    def _balanced(self, order: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+        """Return `size` of the images in this random order, as many of every class, shuffled."""
+        labels = tf.gather(in_main_memory(self.examples.labels), order)
+        by_class = tf.gather(order, tf.argsort(labels, stable=True))
+        places = in_main_memory(balanced_places(self.examples.labels, size))
+        return draws.shuffle(tf.gather(by_class, places), seed)

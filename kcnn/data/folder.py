@@ -19,6 +19,7 @@ from kcnn.data.folder_layout import (
     name_unused,
     outside,
 )
+from kcnn.data.groups import group_numbers
 from kcnn.data.images import SUFFIXES, read_image, read_size
 from kcnn.data.labelled import ImageReader, without
 from kcnn.data.opened import Opened, check_image_size
@@ -44,12 +45,16 @@ class Folder:
         mirror: Whether a mirror image still belongs to its class. False for text and signs.
         skip_damaged: Whether images that cannot be read are left out. All are then decoded once
             before they are split.
+        groups: A CSV file with the columns `file` (inside `path`) and `group`. Images of one group,
+            such as the photographs of one plant, then stay together when validation and test
+            images are split off.
     """
 
     path: str | os.PathLike
     image_size: Size | None = None
     mirror: bool = True
     skip_damaged: bool = False
+    groups: str | os.PathLike | None = None
 
     def __post_init__(self) -> None:
         """Check the arguments."""
@@ -62,7 +67,7 @@ class Folder:
 
         Raises:
             ValueError: If a folder is missing or empty, there is only one class, a file is no
-                image, or images differ in size and `image_size` is None.
+                image, images differ in size and `image_size` is None, or one has no group.
         """
         layout = find_layout(Path(self.path).expanduser())
         train_dir = _train_folder(layout)
@@ -80,7 +85,11 @@ class Folder:
                 files[part] = found
         readers = self._readers(list(files.values()))
         parts = dict(zip(files, readers, strict=True))
-        return Opened(parts["train"], parts.get("test"), names, parts.get("validation"))
+        groups = None
+        if self.groups is not None:
+            paths = {name: part.names for name, part in parts.items()}
+            groups = group_numbers(self.groups, layout.root, paths)
+        return Opened(parts["train"], parts.get("test"), names, parts.get("validation"), groups)
 
     def open_held_out(self) -> tuple[ImageReader | None, tuple[str, ...]]:
         """Return all images to score a model on, and their class names.

@@ -93,5 +93,5 @@ def _test_part(
             logger.info("all %d images in %s are scored.", len(part), origin.path)
             return part, names
     opened = origin.open(data_dir)
-    part = cut_test(opened.train)[0] if opened.test is None else opened.test
+    part = cut_test(opened) if opened.test is None else opened.test
     return part, opened.class_names

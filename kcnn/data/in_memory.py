@@ -20,17 +20,19 @@ class InMemory:
     Attributes:
         opened: The images and labels.
         mirror: Whether a mirror image still belongs to its class.
+        pixels: Whether the numbers are raw pixels of images.
     """
 
     opened: Opened
     mirror: bool = True
+    pixels: bool = True
 
     def open(self, data_dir: str | os.PathLike | None = None) -> Opened:
         """Return the images and labels; `data_dir` is ignored."""
         return self.opened
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - the arguments of `kcnn.data.from_arrays`
         cls,
         train: tuple[Any, Any],
         validation: tuple[Any, Any] | None = None,
@@ -38,6 +40,8 @@ class InMemory:
         class_names: Sequence[str] | None = None,
         *,
         mirror: bool = True,
+        pixels: bool = True,
+        groups: Any = None,
     ) -> Self:
         """Check arrays, and hold them.
 
@@ -47,13 +51,16 @@ class InMemory:
             test: The same for tests; None to cut them from `train`.
             class_names: One name a class; None for the names in the labels, or the numbers.
             mirror: Whether a mirror image still belongs to its class.
+            pixels: Whether the numbers are raw pixels of images; if not, any numbers.
+            groups: The group of each image in `train`, [N]; None if each is on its own.
 
         Raises:
             ValueError: If images are not raw pixels, or labels not those of images and classes.
         """
         given = {"train": train, "validation": validation, "test": test}
         pairs = {name: pair for name, pair in given.items() if pair is not None}
-        images = {name: _pixels(name, pair[0]) for name, pair in pairs.items()}
+        read = _pixels if pixels else _values
+        images = {name: read(name, pair[0]) for name, pair in pairs.items()}
         shapes = {name: each.shape[1:] for name, each in images.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(f"Images of all parts must have one shape. Received: {shapes}.")
@@ -64,8 +71,16 @@ class InMemory:
             for name in pairs
         }
         names = names or number_classes({name: part.labels for name, part in parts.items()})
-        opened = Opened(parts["train"], parts.get("test"), names, parts.get("validation"))
-        return cls(opened, mirror)
+        numbers = None
+        if groups is not None:
+            if validation is not None and test is not None:
+                raise ValueError(
+                    "groups keep images together when test or validation images are split off, and "
+                    "both are given: leave groups out."
+                )
+            numbers = _group_numbers(groups, len(parts["train"]))
+        opened = Opened(parts["train"], parts.get("test"), names, parts.get("validation"), numbers)
+        return cls(opened, mirror, pixels)
 
 
 def _pixels(name: str, images: Any) -> np.ndarray:
@@ -74,7 +89,8 @@ def _pixels(name: str, images: Any) -> np.ndarray:
     images = images[..., None] if images.ndim == 3 else images
     if images.ndim != 4 or not images.size:
         raise ValueError(
-            f"The {name} images must be an array [N, H, W, C]. Received: shape {images.shape}."
+            f"The {name} images must be an array [N, H, W, C]; series and voxels need "
+            f"pixels=False. Received: shape {images.shape}."
         )
     if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
         raise ValueError(
@@ -88,10 +104,38 @@ def _pixels(name: str, images: Any) -> np.ndarray:
     if not whole or not (0 <= low and high <= 255) or (images.dtype.kind == "f" and high <= 1):
         raise ValueError(
             f"The {name} images must be raw pixels, whole numbers of 0 to 255, which networks of "
-            "kcnn scale themselves; batches of other numbers are for kcnn.data.from_dataset. "
+            "kcnn scale themselves; other numbers need pixels=False. "
             f"Received: {images.dtype} of {low:g} to {high:g}."
         )
     return images.astype(np.uint8)
+
+
+def _values(name: str, values: Any) -> np.ndarray:
+    """Return numbers that are no pixels as float32 [N, ..., channels]."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "uif" or values.ndim < 3 or not values.size:
+        raise ValueError(
+            f"The {name} data must be numbers: series [N, steps, channels], images [N, H, W, C] or "
+            "voxels [N, depth, height, width, channels], with a channel axis of 1 if there is but "
+            f"one channel. Received: {values.dtype} of shape {values.shape}."
+        )
+    values = values.astype(np.float32)
+    if not np.isfinite(values).all():
+        place = tuple(map(int, np.argwhere(~np.isfinite(values))[0]))
+        raise ValueError(
+            f"The {name} data must be finite numbers. Received: {values[place]} at {place}."
+        )
+    return values
+
+
+def _group_numbers(groups: Any, count: int) -> np.ndarray:
+    groups = np.asarray(groups)
+    if groups.shape != (count,):
+        raise ValueError(
+            f"groups must have one entry for each of {count} images. "
+            f"Received: shape {groups.shape}."
+        )
+    return np.unique(groups.astype(str), return_inverse=True)[1]
 
 
 def _numbers(

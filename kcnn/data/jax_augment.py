@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kcnn.data.operations import BORDER, NARROW_BORDER, Augment, Step, chain
+from kcnn.data.jax_pixels import centers, crop, cutmix, cutout, mixup, resample
+from kcnn.data.operations import (
+    ASPECT,
+    BORDER,
+    MORE,
+    NARROW_BORDER,
+    SMALLEST_CROP,
+    ZOOM,
+    Augment,
+    Step,
+    chain,
+)
 
 Augmentation = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 """(images uint8 [B, H, W, C], labels int32 [B], key, turned bool [B]) -> images and targets."""
@@ -109,8 +120,25 @@ def _alternating(images: jax.Array, draw: _Draw) -> jax.Array:
     return _window(images, draw.key, mirrored, border=NARROW_BORDER, reflect=True)
 
 
+def _zoom(images: jax.Array, draw: _Draw) -> jax.Array:
+    size = jnp.array(images.shape[1:3], jnp.float32)[:, None]
+    factors = jax.random.uniform(_more_keys(draw.key)[0], (len(images),), minval=-ZOOM, maxval=ZOOM)
+    seen = size / jnp.exp(factors)
+    return resample(images, (size - seen) / 2, seen)
+
+
+def _resized_crop(images: jax.Array, draw: _Draw) -> jax.Array:
+    size, count = jnp.array(images.shape[1:3], jnp.float32)[:, None], (len(images),)
+    _, areas, ratios, places = _more_keys(draw.key)
+    area = jax.random.uniform(areas, count, minval=SMALLEST_CROP) * size.prod()
+    ratio = jnp.exp(jax.random.uniform(ratios, count, minval=-ASPECT, maxval=ASPECT))
+    seen = jnp.minimum(jnp.sqrt(jnp.stack([area / ratio, area * ratio])), size)
+    start = jax.random.uniform(places, (2, *count)) * (size - seen)
+    return resample(images, start, seen)
+
+
 def _cutout(images: jax.Array, draw: _Draw) -> jax.Array:
-    return cutout(images, _centers(images, _keys(draw.key)[2]))
+    return cutout(images, centers(images, _keys(draw.key)[2]))
 
 
 _OPERATIONS: dict[str, Callable[[jax.Array, _Draw], jax.Array]] = {
@@ -118,6 +146,8 @@ _OPERATIONS: dict[str, Callable[[jax.Array, _Draw], jax.Array]] = {
     "mirror": _mirror,
     "shift_mirror": _shift_mirror,
     "alternating": _alternating,
+    "zoom": _zoom,
+    "resized_crop": _resized_crop,
     "cutout": _cutout,
 }
 
@@ -125,6 +155,11 @@ _OPERATIONS: dict[str, Callable[[jax.Array, _Draw], jax.Array]] = {
 def _keys(key: jax.Array) -> jax.Array:
     """Return the keys of the window, of who is mirrored, of the hole and of the mixing."""
     return jax.random.split(key, 4)
+
+
+def _more_keys(key: jax.Array) -> jax.Array:
+    """Return the keys of the zoom, and of a crop's area, aspect ratio and place."""
+    return jax.random.split(jax.random.fold_in(key, MORE), 4)
 
 
 def _window(
@@ -145,77 +180,6 @@ def _mirrored(images: jax.Array, draw: _Draw) -> jax.Array:
     return mirrored & draw.mirror
 
 
-def crop(
-    images: jax.Array,
-    top: jax.Array,
-    left: jax.Array,
-    mirrored: jax.Array,
-    *,
-    border: int = BORDER,
-    reflect: bool = False,
-) -> jax.Array:
-    """Cut a window of the old size out of each image with a border around it.
-
-    Args:
-        images: [B, H, W, C] of any type.
-        top: int32 [B], first row of each window, 0 to 2 * border.
-        left: int32 [B], first column.
-        mirrored: bool [B], whether to mirror the window.
-        border: Pixels that are added on every side.
-        reflect: Whether the border mirrors the pixels inside it; else it is black.
-    """
-    sides = [(0, 0), (border, border), (border, border), (0, 0)]
-    padded = jnp.pad(images, sides, "reflect" if reflect else "constant")
-    windows = jax.vmap(
-        lambda image, row, column: jax.lax.dynamic_slice(image, (row, column, 0), images.shape[1:])
-    )(padded, top, left)
-    return jnp.where(mirrored[:, None, None, None], windows[:, :, ::-1], windows)
-
-
-def cutout(images: jax.Array, center: jax.Array) -> jax.Array:
-    """Black out a square of half the shorter side in each image, as `kcnn.data.augment.cutout`.
-
-    Args:
-        images: uint8 [B, H, W, C].
-        center: int32 [2, B], row and column of the middle of each hole.
-    """
-    sizes = jnp.full_like(center, min(images.shape[1:3]) // 2)
-    return jnp.where(_rectangles(images, center, sizes), jnp.zeros_like(images), images)
-
-
-def mixup(images: jax.Array, others: jax.Array, share: jax.Array) -> jax.Array:
-    """Blend each image with another one, and round, as `kcnn.data.mixing.mixup`.
-
-    Args:
-        images: uint8 [B, H, W, C].
-        others: uint8 [B, H, W, C].
-        share: float32 [B], of the first image, 0 to 1.
-    """
-    share = share[:, None, None, None]
-    return jnp.round(share * images + (1 - share) * others).astype(jnp.uint8)
-
-
-def cutmix(
-    images: jax.Array, others: jax.Array, share: jax.Array, center: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Paste a rectangle of another image into each image, as `kcnn.data.mixing.cutmix`.
-
-    Args:
-        images: uint8 [B, H, W, C].
-        others: uint8 [B, H, W, C], whose pixels are pasted in the same place.
-        share: float32 [B], how much of the first image remains, 0 to 1.
-        center: int32 [2, B], row and column of the middle of each rectangle.
-
-    Returns:
-        The images, and the share of pixels that remained, float32 [B].
-    """
-    height, width = images.shape[1:3]
-    side = jnp.sqrt(1 - share)
-    sizes = jnp.stack([side * height, side * width]).astype(jnp.int32)
-    pasted = _rectangles(images, center, sizes)
-    return jnp.where(pasted, others, images), 1 - pasted.mean(axis=(1, 2, 3))
-
-
 def _mixed(
     name: str, images: jax.Array, shares: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -225,24 +189,6 @@ def _mixed(
     if name == "mixup":
         images = mixup(images, others, share)
     else:
-        images, share = cutmix(images, others, share, _centers(images, center_key))
+        images, share = cutmix(images, others, share, centers(images, center_key))
     share = share[:, None]
     return images, share * shares + (1 - share) * shares[partners]
-
-
-def _centers(images: jax.Array, key: jax.Array) -> jax.Array:
-    """Draw a pixel of each image: row and column, int32 [2, B], every pixel equally likely."""
-    count, height, width, _ = images.shape
-    pixels = jax.random.randint(key, (count,), 0, height * width)
-    return jnp.stack([pixels // width, pixels % width])
-
-
-def _rectangles(images: jax.Array, center: jax.Array, sizes: jax.Array) -> jax.Array:
-    """Return which pixels of each image lie in its rectangle: bool [B, H, W, 1]."""
-    start = center - sizes // 2
-
-    def inside(axis: int) -> jax.Array:
-        distance = jnp.arange(images.shape[axis + 1]) - start[axis, :, None]
-        return (distance >= 0) & (distance < sizes[axis, :, None])
-
-    return (inside(0)[:, :, None] & inside(1)[:, None, :])[..., None]

@@ -10,6 +10,7 @@ from kcnn.data.checks import check_labels, check_pixels
 from kcnn.data.digest import digest
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.operations import Augment, chain
+from kcnn.data.sampling import Sampling, check_sampling
 from kcnn.data.splits import check_arguments, check_batch_size
 
 
@@ -43,10 +44,11 @@ class JaxData:
         arrays: What `kcnn.data.load_arrays` returns.
         batch_size: Images a batch.
         augment: As in `kcnn.data.load`, but of the operations that run on JAX: all but
-            "rotate_color", and so "strong". A function of your own is traced inside the compiled
-            step: it is called with uint8 images [batch_size, H, W, C] and a key for `jax.random`,
-            and returns uint8 images of the same shape.
+            "rotate_color", and so "strong", and "rand_augment". A function of your own is traced
+            inside the compiled step: it is called with uint8 images [batch_size, H, W, C] and a key
+            for `jax.random`, and returns uint8 images of the same shape.
         seed: Decides the order and every random change.
+        sampling: As in `kcnn.data.load`.
 
     >>> from kcnn.data import load_arrays
     >>> data = JaxData(load_arrays("digits"), batch_size=32)
@@ -58,10 +60,12 @@ class JaxData:
     batch_size: int = 128
     augment: Augment = "standard"
     seed: int = 0
+    sampling: Sampling = "uniform"
 
     def __post_init__(self) -> None:
         """Check the arguments."""
         check_arguments(seed=self.seed)
+        check_sampling(self.sampling)
         for name in ("train", "validation", "test"):
             part = getattr(self.arrays, name)
             check_labels(f"{name} labels", part.labels, len(part.images), len(self.class_names))
@@ -116,4 +120,6 @@ class JaxData:
         """Return the seed, the augmentation and a digest of images and labels, as `Data` does."""
         train = self.arrays.train
         images = digest(train.images[:64], train.labels)
-        return {"seed": self.seed, "augment": str(self.augment), "training_images": images}
+        identity = {"seed": self.seed, "augment": str(self.augment), "training_images": images}
+        # States from before there was a choice do not name it.
+        return identity if self.sampling == "uniform" else {**identity, "sampling": self.sampling}

@@ -16,10 +16,12 @@ from kcnn.data.checks import check_pixels
 from kcnn.data.digest import digest
 from kcnn.data.examples import as_examples
 from kcnn.data.feed import Shuffled, in_order
+from kcnn.data.folds import Share
 from kcnn.data.mixing import mixing
 from kcnn.data.opened import Source
 from kcnn.data.operations import Augment
 from kcnn.data.reading import read_parts
+from kcnn.data.sampling import Sampling, check_sampling
 from kcnn.data.sources import source
 from kcnn.data.splits import VALIDATION, check_arguments, check_batch_size, split
 
@@ -35,9 +37,9 @@ warnings.filterwarnings("ignore", message="`shuffle=True` was passed, but will b
 class Data:
     """A data set, ready for `model.fit`.
 
-    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]). With "mixup" or
-    "cutmix", `train` has soft labels instead, float32 [B, classes]: the share of each class in the
-    image.
+    Every dataset yields (uint8 images [B, H, W, C] of 0 to 255, int32 labels [B]); series and
+    voxels are float32 [B, ..., channels]. With "mixup" or "cutmix", `train` has soft labels
+    instead, float32 [B, classes]: the share of each class in the image.
 
     Attributes:
         train: One epoch, shuffled and augmented, with a fresh order and fresh random changes each
@@ -141,12 +143,13 @@ class Data:
         return {"seed": self.shuffled.seed, "first_batch": digest(images, labels)}
 
 
-def load(
+def load(  # noqa: PLR0913 - what an epoch is made of
     name: str | Source = "cifar10",
     *,
     batch_size: int | None = DEFAULT_BATCH,
     augment: Augment = "standard",
-    validation: float = VALIDATION,
+    sampling: Sampling = "uniform",
+    validation: Share = VALIDATION,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
     limit: int | None = None,
@@ -172,9 +175,14 @@ def load(
             "mixup" and "cutmix" make soft labels, float32 [batch_size, classes], in `train`,
             whose loss is CategoricalCrossentropy; in a list they come last. A source whose
             `mirror` is False, such as digits, is never mirrored.
+        sampling: "uniform" for epochs with each image once (but those that fill no batch);
+            "balanced" for as many images of every class, where some classes are rare. An epoch has
+            as many batches as without: images of a rare class come several times, and of a frequent
+            one only some, others each time.
         validation: Share of the training images that become the validation set, above 0 and below
-            0.5, the same share of every class. A source with validation images of its own, such as
-            a folder with `val/`, takes the default only.
+            0.5, the same share of every class; or `kcnn.data.Fold(number, of=5)` for a k-fold
+            cross-validation. A source with validation images of its own, such as a folder with
+            `val/`, takes the default only.
         seed: Decides the validation set, the order and every random change.
         data_dir: Where TensorFlow Datasets keeps its sets; None means the environment variable
             TFDS_DATA_DIR, else ~/tensorflow_datasets.
@@ -196,10 +204,11 @@ def load(
     if batch_size is not None:
         check_batch_size(batch_size)
     check_arguments(validation=validation, seed=seed, limit=limit)
+    check_sampling(sampling)
     origin = name if isinstance(name, Source) else source(name)
     change = augmentation(augment, mirror=origin.mirror)  # raises before anything is read
     opened = origin.open(data_dir)
-    if isinstance(opened.train, labelled.LabelledImages):
+    if isinstance(opened.train, labelled.LabelledImages) and getattr(origin, "pixels", True):
         check_pixels("train", opened.train.images)
     parts = split(opened, validation, seed, limit)
     batch_size = min(DEFAULT_BATCH, len(parts[0])) if batch_size is None else batch_size
@@ -212,7 +221,7 @@ def load(
     logger.info("%d train, %d validation, %d test images.", len(train), len(held_out), len(test))
     test_batches = in_order(test, batch_size)
     cast("Any", test_batches).holds_test_images = True  # export refuses to calibrate on them
-    shuffled = Shuffled(train, batch_size, seed, change, mix)
+    shuffled = Shuffled(train, batch_size, seed, change, mix, sampling)
     return Data(
         train=shuffled.train,
         validation=in_order(held_out, batch_size),

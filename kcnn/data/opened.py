@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
+import numpy as np
+
 from kcnn.data.labelled import ImageReader, LabelledImages
 
 if TYPE_CHECKING:
@@ -22,12 +24,15 @@ class Opened:
         test: The test examples; None where the source has none of its own.
         class_names: One name a label.
         validation: The validation examples; None where they are to be cut from `train`.
+        groups: A number for the group of each training image, [N]; images of one group stay in one
+            part. None where each image is on its own.
     """
 
     train: "Part"
     test: "Part | None"
     class_names: tuple[str, ...]
     validation: "Part | None" = None
+    groups: np.ndarray | None = None
 
     @property
     def num_bytes(self) -> int:

@@ -4,6 +4,7 @@ To add an operation, give it a row in `OPERATIONS` and write it in `augment` (or
 TensorFlow, in `jax_augment` for JAX, or in both. Nothing here loads either.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,14 @@ BORDER = 4
 """Black pixels on every side before a crop."""
 NARROW_BORDER = 2
 """Mirrored border pixels that the "alternating" augmentation adds on every side."""
+ZOOM = math.log(1.25)
+"""The largest logarithm of a zoom's factor."""
+SMALLEST_CROP = 0.08
+"""The smallest share of an image that a random resized crop shows."""
+ASPECT = math.log(4 / 3)
+"""The largest logarithm of a crop's width divided by its height."""
+MORE = 1_000_003
+"""Folded into a seed for the draws of later operations; no list of operations is as long."""
 
 Backend = Literal["tensorflow", "jax"]
 OwnAugmentation = Callable[[Any, Any], Any]
@@ -65,15 +74,18 @@ OPERATIONS = {
         backends=("tensorflow",),
     ),
     "zoom": Operation(
-        "each image scaled about its center by a factor of 0.8 to 1.25, on black",
-        "zoom",
-        backends=("tensorflow",),
+        "each image scaled about its center by a factor of 0.8 to 1.25, on black", "zoom"
     ),
     "resized_crop": Operation(
         "a crop of 8 % to 100 % of the image with an aspect ratio of 3/4 to 4/3, in the old size",
         "crop",
         "Szegedy et al., Going Deeper with Convolutions (2014), section 6, "
         "https://arxiv.org/abs/1409.4842",
+    ),
+    "rand_augment": Operation(
+        "two of fourteen changes of geometry and color, drawn for each image",
+        "rand_augment",
+        "Cubuk et al., RandAugment (2019), https://arxiv.org/abs/1909.13719",
         backends=("tensorflow",),
     ),
     "cutout": Operation(

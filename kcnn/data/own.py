@@ -1,4 +1,4 @@
-"""Data of a user's own: arrays, and the data sets of other libraries, as `Data`."""
+"""The data sets of other libraries as `Data`."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -10,50 +10,11 @@ import tensorflow as tf
 
 from kcnn.data.checks import check_labels, number_classes
 from kcnn.data.classes import check_names, warn_of_missing
-from kcnn.data.in_memory import InMemory
 from kcnn.data.labelled import LabelledImages
-from kcnn.data.loading import Data, load
+from kcnn.data.loading import Data
 from kcnn.data.own_batches import Batch, class_numbers, in_batches, is_one_hot, read_batches
 
 logger = logging.getLogger("kcnn")
-
-Pair = tuple[Any, Any]
-"""Images [N, H, W, C] and their labels."""
-
-
-def from_arrays(
-    images: Any,
-    labels: Any,
-    *,
-    test: Pair | None = None,
-    validation: Pair | float = 0.1,
-    class_names: Sequence[str] | None = None,
-    mirror: bool = True,
-    **options: Any,
-) -> Data:
-    """Make a data set of arrays, split and augmented as `load` does it.
-
-    Args:
-        images: Raw pixels of 0 to 255, [N, H, W, C], or [N, H, W] for gray ones.
-        labels: Class numbers [N] or [N, 1] from 0, one-hot [N, classes], or names [N].
-        test: Images and labels of the test set; None cuts a fifth off.
-        validation: Those of the validation set, or the share of the training images that become it.
-        class_names: One name a class; by default the names in `labels`, else the numbers.
-        mirror: Whether a mirror image still belongs to its class. False for digits and text.
-        **options: `batch_size`, `augment`, `seed` and `limit` of `load`.
-
-    Raises:
-        ValueError: If images or labels are something else, or an option is out of range.
-
-    >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
-    >>> data = from_arrays(images, np.arange(60) % 2, class_names=["cat", "dog"], batch_size=8)
-    >>> data.num_train, data.num_validation, data.num_test, data.class_names
-    (43, 5, 12, ('cat', 'dog'))
-    """
-    pair = validation if isinstance(validation, tuple) else None
-    share = {} if isinstance(validation, tuple) else {"validation": validation}
-    source = InMemory.of((images, labels), pair, test, class_names, mirror=mirror)
-    return load(source, **share, **options)
 
 
 def from_dataset(
@@ -67,7 +28,8 @@ def from_dataset(
 
     Each is a `tf.data.Dataset` of (images, labels) or (images, labels, weights), batched or not, a
     Keras `PyDataset`, a PyTorch `DataLoader`, or a pair of arrays. Images are raw pixels of 0 to
-    255, [B, H, W, C]; those of PyTorch may be [B, C, H, W]. Labels are class numbers or one-hot.
+    255, [B, H, W, C]; those of PyTorch may be [B, C, H, W]. Series and voxels are numbers of any
+    range. Labels are class numbers or one-hot.
     Each part is read once, to count and to check it. Training goes over `train` as it is, again in
     each epoch. For arrays, `from_arrays` also splits, shuffles and augments.
 
@@ -125,7 +87,7 @@ class _Facts:
         most: Number of classes, as far as one-hot labels or the highest number show.
         soft: Whether labels are shares of several classes.
         weighted: Whether the images have weights.
-        pixels: Whether all values are from 0 to 255, and some above 1.
+        pixels: Whether these are images with values from 0 to 255, some above 1.
     """
 
     count: int
@@ -162,10 +124,11 @@ class _Facts:
             raise ValueError(f"The {name} images must have one size. Received: {sorted(shapes)}.")
         joined = np.concatenate(labels)
         joined = check_labels(f"{name} labels", joined, len(joined), most or None)
-        pixels = bool(0 <= low and 1 < high <= 255)
+        shape = shapes.pop()
+        pixels = len(shape) == 3 and bool(0 <= low and 1 < high <= 255)  # no series, no voxels
         most = most or int(joined.max()) + 1
         found = np.unique(joined)
-        return cls(len(joined), steps, shapes.pop(), found, most, soft, weighted, pixels)
+        return cls(len(joined), steps, shape, found, most, soft, weighted, pixels)
 
 
 def _class_names(facts: dict[str, _Facts], given: Sequence[str] | None) -> tuple[str, ...]:

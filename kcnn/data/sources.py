@@ -22,7 +22,11 @@ def has_own_size(name: str) -> bool:
 
 
 def source(
-    name: str, *, image_size: tuple[int, int] | None = None, skip_damaged: bool = False
+    name: str,
+    *,
+    image_size: tuple[int, int] | None = None,
+    skip_damaged: bool = False,
+    groups: str | os.PathLike | None = None,
 ) -> Source:
     """Return the source that a name stands for, with an image size.
 
@@ -30,27 +34,30 @@ def source(
         name: As in `load`.
         image_size: (height, width) that every image is resized to; None keeps their own.
         skip_damaged: Whether images of a folder that cannot be read are left out.
+        groups: Of a folder: a CSV file that names the group of each image, see `Folder`.
 
     Raises:
-        ValueError: If a size is given for digits or arrays, which have a fixed one, damaged images
-            are to be skipped of anything but a folder, or `name` is no string.
+        ValueError: If a size is given for digits or arrays, which have a fixed one, something for
+            folders is given for anything else, or `name` is no string.
 
     >>> source("folder:flowers", image_size=(64, 64))
-    Folder(path='flowers', image_size=(64, 64), mirror=True, skip_damaged=False)
+    Folder(path='flowers', image_size=(64, 64), mirror=True, skip_damaged=False, groups=None)
     """
     if not isinstance(name, str):
         raise ValueError(f"name must be a string or a source such as Folder. Received: {name!r}.")
-    if skip_damaged and not name.startswith(FOLDER_PREFIX):
-        raise ValueError(
-            f"skip_damaged is for image folders, {FOLDER_PREFIX}PATH: leave it out. "
-            f"Received: {name!r}."
-        )
+    for option, given in {"skip_damaged": skip_damaged, "groups": groups}.items():
+        if given and not name.startswith(FOLDER_PREFIX):
+            raise ValueError(
+                f"{option} is for image folders, {FOLDER_PREFIX}PATH: leave it out. "
+                f"Received: {name!r}."
+            )
     if name == "digits":
         if image_size is not None:
             raise ValueError(f"digits are 32 x 32: leave image_size out. Received: {image_size!r}.")
         return Digits()
     if name.startswith(FOLDER_PREFIX):
-        return Folder(name.removeprefix(FOLDER_PREFIX), image_size, skip_damaged=skip_damaged)
+        path = name.removeprefix(FOLDER_PREFIX)
+        return Folder(path, image_size, skip_damaged=skip_damaged, groups=groups)
     if name.startswith(ARRAYS_PREFIX):
         if image_size is not None:
             raise ValueError(f"Arrays have a size: leave image_size out. Received: {image_size!r}.")

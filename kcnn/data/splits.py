@@ -1,11 +1,13 @@
 """Split examples into training, validation and test sets with the same share of every class."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from kcnn.checks import check_count
 from kcnn.data.classes import check_opened, warn_of_missing
+from kcnn.data.folds import Fold, Share, held_out_places, stratified_order
 from kcnn.data.opened import Opened
 from kcnn.errors import Advised
 
@@ -21,35 +23,15 @@ VALIDATION = 0.1
 _FIXED_SEED = 0
 
 
-def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return all indices in a random order in which every prefix has the class shares of the whole.
-
-    The first tenth is thus a stratified sample, and so is the rest. Each image gets a random
-    quantile within its class, and the images of all classes are sorted by quantile.
-
-    >>> labels = np.array([0, 0, 0, 0, 1, 1])
-    >>> labels[stratified_order(labels, seed=0)[:3]].tolist().count(1)
-    1
-    """
-    random = np.random.default_rng(seed)
-    shuffled = random.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    counts = np.bincount(labels)
-    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    quantile = (rank + 0.5) / np.repeat(counts, counts)
-    ties = random.random(len(labels))
-    return by_class[np.lexsort((ties, quantile))]
-
-
 def split(
-    opened: Opened, validation: float, seed: int, limit: int | None
+    opened: Opened, validation: Share, seed: int, limit: int | None
 ) -> "tuple[Part, Part, Part]":
     """Return the training, validation and test examples.
 
     Args:
         opened: What a source returned.
-        validation: Share of the training images that becomes the validation set, where the source
-            has none of its own.
+        validation: Share of the training images that becomes the validation set, or one fold of
+            them, where the source has none of its own.
         seed: Decides which images these are.
         limit: Keep at most this many training images, before the validation set is taken from
             them, and this many test images. Which ones does not depend on the seed.
@@ -59,37 +41,64 @@ def split(
             class would have no training image, or `validation` would have no effect.
     """
     check_opened(opened)
-    train, held_out, test = opened.train, opened.validation, opened.test
-    if held_out is not None and validation != VALIDATION:
-        raise Advised(
-            f"The data have {len(held_out)} validation images of their own, so validation="
-            f"{validation} means nothing.",
-            python="Leave it out.",
-            command=f"Leave it out, or --set data.validation={VALIDATION}.",
-        )
+    held_out, test, train = opened.validation, opened.test, _Pool(opened.train, opened.groups)
+    if held_out is not None:
+        _check_own(held_out, validation)
     if test is None:
-        test, train = cut_test(train)
+        cut, train = train.divided(TEST_FRACTION, _FIXED_SEED)
+        test = cut.part
     if limit is not None:
-        train, _ = _cut(train, limit, _FIXED_SEED)
-        test, _ = _cut(test, limit, _FIXED_SEED)
-        held_out = held_out and _cut(held_out, limit, _FIXED_SEED)[0]
+        train, test = train.limited(limit), _Pool(test).limited(limit).part
+        held_out = held_out and _Pool(held_out).limited(limit).part
     if held_out is None:
-        held_out, train = _cut(train, round(validation * len(train)), seed)
-    _check(opened, train, held_out, test, limit)
-    warn_of_missing(opened.class_names, train=train, validation=held_out, test=test)
-    return train, held_out, test
+        cut, train = train.divided(validation, seed)
+        held_out = cut.part
+    _check(opened, train.part, held_out, test, limit)
+    warn_of_missing(opened.class_names, train=train.part, validation=held_out, test=test)
+    return train.part, held_out, test
 
 
-def cut_test(train: "Part") -> "tuple[Part, Part]":
-    """Return the test images of a source that has none of its own, and the rest."""
-    return _cut(train, round(TEST_FRACTION * len(train)), _FIXED_SEED)
+def cut_test(opened: Opened) -> "Part":
+    """Return the test images of a source that has none of its own."""
+    return _Pool(opened.train, opened.groups).divided(TEST_FRACTION, _FIXED_SEED)[0].part
 
 
-def _cut(examples: "Part", count: int, seed: int) -> "tuple[Part, Part]":
-    order = stratified_order(examples.labels, seed)
-    # Sorted, so that files on the disk are read from beginning to end.
-    first, rest = np.sort(order[:count]), np.sort(order[count:])
-    return examples.subset(first), examples.subset(rest)
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Images from which some are taken, and the group of each where they have groups."""
+
+    part: "Part"
+    groups: np.ndarray | None = None
+
+    def at(self, places: np.ndarray) -> Self:
+        """Return the images at these places."""
+        groups = None if self.groups is None else self.groups[places]
+        return type(self)(self.part.subset(places), groups)
+
+    def divided(self, share: Share, seed: int) -> tuple[Self, Self]:
+        """Return the images that are held out, and the rest."""
+        places = held_out_places(self.part.labels, share, seed, self.groups)
+        return self.at(places), self.at(np.setdiff1d(np.arange(len(self.part)), places))
+
+    def limited(self, limit: int) -> Self:
+        """Return as many images, of every class the same share."""
+        return self.at(np.sort(stratified_order(self.part.labels, _FIXED_SEED)[:limit]))
+
+
+def _check_own(held_out: "Part", validation: Share) -> None:
+    """Refuse a share or a fold of data that have validation images of their own."""
+    if isinstance(validation, Fold):
+        given, command = "validation=Fold(...)", "Leave data.folds out."
+    elif validation != VALIDATION:
+        given = f"validation={validation}"
+        command = f"Leave it out, or --set data.validation={VALIDATION}."
+    else:
+        return
+    raise Advised(
+        f"The data have {len(held_out)} validation images of their own, so {given} means nothing.",
+        python="Leave it out.",
+        command=command,
+    )
 
 
 def _check(
@@ -110,11 +119,13 @@ def _check(
         )
 
 
-def check_arguments(*, seed: int, validation: float = VALIDATION, limit: int | None = None) -> None:
+def check_arguments(*, seed: int, validation: Share = VALIDATION, limit: int | None = None) -> None:
     """Raise a ValueError for an argument of `kcnn.data.load` that is out of range."""
     check_count("seed", seed, minimum=0)
     if limit is not None:
         check_count("limit", limit)
+    if isinstance(validation, Fold):
+        return
     if not isinstance(validation, int | float) or not 0 < validation < 0.5:
         raise ValueError(
             "validation must be above 0, because everything is chosen on it, and below 0.5. "

@@ -110,7 +110,7 @@ def report_once(  # noqa: PLR0913 - all that a report is about
         return load(file)
     report = Report(
         recipe=name,
-        model=recipe.model.name,
+        model=_network(recipe, model),
         parameters=int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         dataset=short(recipe.data.name),
         train_images=data.num_train,
@@ -122,6 +122,13 @@ def report_once(  # noqa: PLR0913 - all that a report is about
     report.save(file)
     journal.record("report", [file])
     return report
+
+
+def _network(recipe: Recipe, model: keras.Model) -> str:
+    """Return the name of the network that a report is about."""
+    if recipe.trained:
+        return model.name
+    return recipe.model.name or (recipe.transfer.base if recipe.transfer else recipe.model.builder)
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from kcnn import data as data_room
 from kcnn import models
 from kcnn.comparison import Comparison
 from kcnn.data.catalogue import absolute
+from kcnn.data.folds import validation_of
 from kcnn.data.jax_data import JaxData
 from kcnn.data.opened import Source
 from kcnn.data.sources import source
@@ -47,7 +49,8 @@ def load_for_tensorflow(recipe: Recipe, data_dir: str | None) -> "Data":
         _source(section),
         batch_size=section.batch_size,
         augment=section.augment,
-        validation=section.validation,
+        sampling=section.sampling,
+        validation=validation_of(section),
         seed=recipe.seed,
         limit=section.limit,
         data_dir=data_dir,
@@ -79,22 +82,29 @@ def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
     section = recipe.data
     arrays = data_room.load_arrays(
         _source(section),
-        validation=section.validation,
+        validation=validation_of(section),
         seed=recipe.seed,
         limit=section.limit,
         data_dir=data_dir,
     )
-    return JaxData(arrays, section.batch_size, section.augment, recipe.seed)
+    return JaxData(arrays, section.batch_size, section.augment, recipe.seed, section.sampling)
 
 
 def _source(section: DataSection) -> Source:
-    return source(section.name, image_size=section.image_size, skip_damaged=section.skip_damaged)
+    return source(
+        section.name,
+        image_size=section.image_size,
+        skip_damaged=section.skip_damaged,
+        groups=section.groups,
+    )
 
 
 def with_absolute_data(recipe: Recipe) -> Recipe:
-    """Return the recipe with an absolute path to its images, so that a run finds them again."""
-    name = absolute(recipe.data.name)
-    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, name=name))
+    """Return the recipe with absolute paths to its images, so that a run finds them again."""
+    section = recipe.data
+    groups = section.groups and os.path.abspath(os.path.expanduser(section.groups))
+    section = dataclasses.replace(section, name=absolute(section.name), groups=groups)
+    return dataclasses.replace(recipe, data=section)
 
 
 def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
@@ -108,12 +118,14 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     if recipe.trained:
         model = pretrained(recipe.trained, purpose="model")
         check_fit(model, data.image_shape, len(data.class_names))
+        _check_name(recipe, "trained", recipe.trained, model)
         return model
     if recipe.transfer:
         name = recipe.transfer.base
         borrowed = is_borrowed(name)
         base = borrow(name, data.image_shape) if borrowed else pretrained(name, purpose="base")
         check_fit(base, data.image_shape, base.output_shape[-1], called="base")
+        _check_name(recipe, "transfer.base", name, base)
         # Built with the end trainable first, so that a wrong layer name is refused right here.
         end = recipe.transfer.trainable_from
         model = models.transfer(base, len(data.class_names), trainable_from=end)
@@ -124,16 +136,25 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
         raise ValueError(f"model.options.{min(clash)} cannot be set: it follows from the data.")
     precision = recipe.train.precision
     with _layers_in("float32" if precision == "auto" else precision):
-        model = models.build(recipe.model.name, **recipe.model.options, **known)
+        model = models.build(recipe.model.builder, **recipe.model.options, **known)
     if any(layer.name == WHITENING for layer in model.layers):
         models.whiten(model, _images(data, _WHITENED))
     elif recipe.train.whitening_epochs:
         raise ValueError(
             "train.whitening_epochs is for networks with a whitening layer, such as speed_net. "
-            f"Received: model.name={recipe.model.name!r}"
+            f"Received: model.name={recipe.model.builder!r}"
         )
-    logger.info("model: %s, %d parameters", recipe.model.name, model.count_params())
+    logger.info("model: %s, %d parameters", recipe.model.builder, model.count_params())
     return model
+
+
+def _check_name(recipe: Recipe, field: str, place: str, model: keras.Model) -> None:
+    """Refuse a name beside a pretrained network that is called something else."""
+    if recipe.model.name not in (None, model.name):
+        raise ValueError(
+            f"{field}={place!r} is a network called {model.name!r}, which model.name does not "
+            f"change: leave model.name out. Received: model.name={recipe.model.name!r}"
+        )
 
 
 def pretrained(name: str, *, purpose: str) -> keras.Model:

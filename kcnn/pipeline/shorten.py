@@ -16,9 +16,7 @@ def smoke(recipe: Recipe) -> Recipe:
     >>> smoke(Recipe()).prune.epochs
     1
     """
-    data = dataclasses.replace(
-        recipe.data, limit=512, batch_size=min(recipe.data.batch_size, 64), validation=0.2
-    )
+    data = dataclasses.replace(recipe.data, limit=512, batch_size=min(recipe.data.batch_size, 64))
     transfer = recipe.transfer and dataclasses.replace(
         recipe.transfer, head_epochs=min(recipe.transfer.head_epochs, 1)
     )

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from kcnn.recipe.ranges import CONFIG, Count, Fraction, Positive
+
+_VALIDATION = 0.1
 
 
 def _names(augment: object) -> object:
@@ -31,7 +33,13 @@ class Data:
         batch_size: Images per training step.
         augment: The random changes of training images: a name, a function of your own as
             "module:function", or a list of them that follow each other.
+        sampling: "uniform" for epochs with each image once, "balanced" for as many of every class.
         validation: The share of the training images that is kept for validation.
+        folds: In place of a share: the training images are divided into so many folds for a
+            cross-validation, and one of them is kept.
+        fold: Which fold, from 0; the first if not given.
+        groups: Of a folder: a CSV file with the columns `file` and `group`; images of one group
+            stay together when validation and test images are split off.
         limit: Use only so many training images; None for all.
         image_size: (height, width), needed only where a set's images differ in size.
         skip_damaged: Whether images of a folder that cannot be read are left out.
@@ -40,10 +48,33 @@ class Data:
     name: str = "cifar10"
     batch_size: Count = 128
     augment: Annotated[str | tuple[str, ...], BeforeValidator(_names)] = "standard"
-    validation: Fraction = 0.1
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    validation: Fraction = _VALIDATION
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
+    groups: str | None = None
     limit: Count | None = None
     image_size: tuple[Count, Count] | None = None
     skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a fold that there is not, and what would have no effect."""
+        if self.folds is None and self.fold is not None:
+            raise ValueError(f"fold means nothing without folds. Received: fold={self.fold}")
+        if self.folds is not None and (self.fold or 0) >= self.folds:
+            raise ValueError(
+                f"fold must be from 0 to {self.folds - 1} of folds={self.folds}. "
+                f"Received: fold={self.fold}"
+            )
+        if self.folds is not None and self.validation != _VALIDATION:
+            raise ValueError(
+                "validation means nothing with folds, of which one is kept for validation. "
+                f"Received: validation={self.validation}"
+            )
+
+    def resolved(self) -> "Data":
+        """Return the same with the values of all fields that it uses."""
+        return replace(self, fold=self.fold or 0) if self.folds else self
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -53,16 +84,25 @@ class Model:
     Attributes:
         name: A builder of `kcnn.models`, or "module:function" for one of your own, such as
             "my_package.nets:tiny". It gets `input_shape`, `num_classes` and the options and
-            returns a `keras.Model` that ends in logits.
+            returns a `keras.Model` that ends in logits. "simple_cnn" if not given.
         options: More arguments of the builder. `initializer` is a name or Keras's description of
             one: `{"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.01}}`.
             `normalization` is a name, null, or [mean, std] of raw pixels.
     """
 
-    name: str = "simple_cnn"
+    name: str | None = None
     options: Mapping[str, int | float | str | bool | dict[str, Any] | list[Any] | None] = Field(
         default_factory=dict
     )
+
+    @property
+    def builder(self) -> str:
+        """The name, or the one of the network that is built if none is given."""
+        return self.name or "simple_cnn"
+
+    def resolved(self) -> "Model":
+        """Return the same with the name of the network."""
+        return replace(self, name=self.builder)
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -73,8 +113,8 @@ class Transfer:
     recipe's `train` says.
 
     Attributes:
-        base: The folder of a run, a `.keras` file, or "keras:MobileNetV2" for a network of
-            `keras.applications` with its weights from ImageNet.
+        base: The folder of a run, a `.keras` file, "keras:MobileNetV2" for a network of
+            `keras.applications` with its weights from ImageNet, or "keras_hub:PRESET".
         trainable_from: The base's first layer that trains; None freezes all of it.
         head_epochs: Epochs of the head alone.
         head_learning_rate: Their learning rate; 0.01 if not given.

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 from pydantic.dataclasses import dataclass
 
 from kcnn.own_code import check_place
+from kcnn.recipe.contradictions import check_sections
 from kcnn.recipe.inputs import Data, Distill, Model, Transfer
 from kcnn.recipe.ranges import CONFIG, Count, Fraction, NotNegative, Positive
 from kcnn.recipe.train import Train
@@ -160,7 +161,8 @@ class Recipe:
 
     Attributes:
         data: The images.
-        model: The network. With `transfer` or `trained` its name only says which one that is.
+        model: The network. With `transfer` or `trained` there is nothing to name: a name must be
+            that of the pretrained network.
         train: How it is trained.
         trained: The folder of a run, or a `.keras` file: this model is taken as it is, and the
             run is about what can be made of it.
@@ -195,45 +197,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse sections that contradict each other, or that would be ignored."""
-        # Files of runs from before "auto" was the default say float32.
-        idle = self.train in (Train(), Train(precision="float32"))
-        ignored = self.transfer or self.distill or self.model.options or not idle
-        if self.trained and ignored:
-            raise ValueError(
-                "with trained, nothing is built or trained: leave train, transfer, distill and "
-                "model.options out."
-            )
+        check_sections(self)
         if self.trained:  # what a file of an earlier version says of its precision did nothing
             object.__setattr__(self, "train", Train())
-        if self.prune and self.cluster and self.cluster.clusters < 3:
-            raise ValueError(
-                "cluster.clusters must be at least 3 with prune, as zero is one of the values. "
-                f"Received: {self.cluster.clusters}"
-            )
-        if self.quantize_aware and not self.quantize:
-            raise ValueError(
-                "quantize_aware is for the int8 file that the section quantize writes: keep both."
-            )
-        if self.transfer and self.model.options:
-            raise ValueError(
-                "model.options mean nothing with transfer: the base decides the network. "
-                f"Received: {self.model.options}"
-            )
-        if self.transfer and not self.transfer.trainable_from and self.train.optimizer == "muon":
-            raise ValueError(
-                "muon is for filters, and transfer freezes all of them: set "
-                "transfer.trainable_from, or leave it out. Received: train.optimizer='muon'"
-            )
-        if self.transfer and self.train.whitening_epochs:
-            raise ValueError(
-                "whitening_epochs is for a network that is whitened, which transfer does not do. "
-                f"Received: train.whitening_epochs={self.train.whitening_epochs}"
-            )
-        if self.transfer and self.train.precision == "mixed_bfloat16":
-            raise ValueError(
-                "transfer trains its base in float32: leave train.precision out. "
-                f"Received: train.precision={self.train.precision!r}"
-            )
 
     def resolved(self) -> "Recipe":
         """Return the same recipe with the values of all fields that it uses, as a run notes them.
@@ -242,4 +208,7 @@ class Recipe:
         10
         """
         train = self.train if self.trained else self.train.resolved()
-        return replace(self, train=train, transfer=self.transfer and self.transfer.resolved())
+        transfer = self.transfer and self.transfer.resolved()
+        model = self.model if self.trained or self.transfer else self.model.resolved()
+        data = self.data.resolved()
+        return replace(self, data=data, model=model, train=train, transfer=transfer)

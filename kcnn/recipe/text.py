@@ -35,8 +35,13 @@ def to_values(recipe: Recipe) -> dict[str, Any]:
             for name, value in values["train"].items()
             if name not in DEPENDENT or value is not None
         }
-    if recipe.transfer and recipe.transfer.head_learning_rate is None:
-        del values["transfer"]["head_learning_rate"]
+    unused = {"data": ("folds", "fold", "groups"), "model": ("name",)}
+    if recipe.transfer:
+        unused["transfer"] = ("head_learning_rate",)
+    for section, names in unused.items():
+        for name in names:
+            if values[section][name] is None:
+                del values[section][name]
     return values
 
 
@@ -50,7 +55,10 @@ def from_values(values: Any) -> Any:
     values = dict(values)
     if isinstance(values.get("train"), dict):
         values["train"] = drop_written(values["train"], unused=bool(values.get("trained")))
-    transfer = values.get("transfer")
+    model, transfer = values.get("model"), values.get("transfer")
+    if isinstance(model, dict) and (values.get("trained") or transfer):
+        if model.get("name") == "simple_cnn":  # as files had it if no name was given
+            values["model"] = model | {"name": None}
     if isinstance(transfer, dict) and transfer.get("head_epochs") == 0:
         if transfer.get("head_learning_rate") == 0.01:  # which every file had
             values["transfer"] = transfer | {"head_learning_rate": None}

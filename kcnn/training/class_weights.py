@@ -26,7 +26,8 @@ def class_weights(value: ClassWeight | None, data: "Data | JaxData") -> tuple[fl
         data: the data that are trained on.
 
     Raises:
-        ValueError: a factor is not a positive number, or is of no class.
+        ValueError: a factor is not a positive number, or is of no class, or "balanced" is asked for
+            data that are sampled so already.
 
     >>> import kcnn
     >>> data = kcnn.data.load("digits", limit=200)
@@ -39,6 +40,11 @@ def class_weights(value: ClassWeight | None, data: "Data | JaxData") -> tuple[fl
     if isinstance(value, str):
         if value != "balanced":
             raise unknown("class_weight", value, ["balanced"])
+        if getattr(data if isinstance(data, JaxData) else data.shuffled, "sampling", "") == value:
+            raise ValueError(
+                "The data have sampling='balanced', so every class has as many images in an epoch: "
+                "leave class_weight='balanced' out, or load the data with sampling='uniform'."
+            )
         counts = np.bincount(_labels(data), minlength=len(names))
         return tuple((counts.sum() / (len(names) * np.maximum(counts, 1))).tolist())
     weights = np.ones(len(names))

@@ -16,6 +16,7 @@ import numpy as np
 from kcnn.callbacks import EveryFewSteps
 from kcnn.data.jax_data import JaxData
 from kcnn.data.labelled import LabelledImages
+from kcnn.data.sampling import balanced_places
 from kcnn.training.devices import to_accelerator
 from kcnn.training.jax_steps import (
     Draws,
@@ -179,7 +180,12 @@ def draws_of_an_epoch(data: JaxData, labels: jax.Array, epoch: jax.Array) -> Dra
     steps = data.steps_per_epoch
     sides_key, epochs_key = jax.random.split(jax.random.key(data.seed))
     order_key, steps_key = jax.random.split(jax.random.fold_in(epochs_key, epoch))
-    order = jax.random.permutation(order_key, len(labels))[: steps * data.batch_size]
+    order = jax.random.permutation(order_key, len(labels))
+    if data.sampling == "balanced":
+        by_class = order[jax.numpy.argsort(labels[order], stable=True)]
+        places = balanced_places(data.arrays.train.labels, steps * data.batch_size)
+        order = jax.random.permutation(jax.random.fold_in(order_key, 1), by_class[places])
+    order = order[: steps * data.batch_size]
     sides = jax.random.bernoulli(sides_key, shape=(len(labels),))
     return (
         order.reshape(steps, -1),
