@@ -32,7 +32,7 @@ def averaged(predict: PredictFn, tta: str) -> PredictFn:
         tta: one of `TTA`, without the one that depends on the whole data set.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown; in a call, the batch is none of images.
 
     >>> mean_of_first_column = averaged(lambda images: images[:, 0, :1, 0], "flip")
     >>> mean_of_first_column(np.array([[[[10], [30]]]], np.uint8))
@@ -44,6 +44,11 @@ def averaged(predict: PredictFn, tta: str) -> PredictFn:
         return predict
 
     def predict_views(images: np.ndarray) -> np.ndarray:
+        if images.ndim != 4:
+            raise ValueError(
+                "Test-time augmentation mirrors and moves images [B, H, W, C]: leave tta out. "
+                f"Received: tta={tta!r} and a batch of shape {images.shape}."
+            )
         # One view at a time: the caller chose a batch size that fits into memory.
         views = _flip_shift(images) if tta == "flip_shift" else _flip(images, 1.0)
         weighted = (weight * np.asarray(predict(view), np.float64) for view, weight in views)

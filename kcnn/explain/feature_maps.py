@@ -9,23 +9,22 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
 
-from kcnn.explain.inputs import check_model, image_batch
+from kcnn.explain.inputs import ANY_RANK, check_model, image_batch
 from kcnn.explain.layers import spatial_layer
+from kcnn.explain.map_plots import plot_maps
 from kcnn.explain.observation import parts
 from kcnn.explain.trace import Call, hooked, recorded
 from kcnn.models.interface import as_declared
-from kcnn.pictures import HEAT, Figure, png_of, save_figure
+from kcnn.pictures import Figure, png_of, save_figure
 from kcnn.tensorflow_only import check_tensorflow
-
-_COLUMNS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps(Mapping[str, np.ndarray]):
     """The feature maps of N images by the name of the layer: float32 [N, h, w, channels] each.
+
+    Those of series are [N, steps, channels], of voxels [N, depth, h, w, channels].
 
     Attributes:
         images: [N, H, W, C], as they were given.
@@ -72,14 +71,15 @@ class FeatureMaps(Mapping[str, np.ndarray]):
             image: the index of one image; None for channels that are silent in all images.
         """
         maps = self.maps[layer] if image is None else self.maps[layer][[image]]
-        return np.flatnonzero(~maps.any(axis=(0, 1, 2))).tolist()
+        return np.flatnonzero(~maps.any(axis=tuple(range(maps.ndim - 1)))).tolist()
 
     def plot(self, image: int = 0, *, channels: int | Sequence[int] = 16) -> Figure:
         """Draw the maps of one image, a block of channels for each layer.
 
         Each channel has its own scale, from zero to the value written above it. The colors go from
         black to yellow where nothing is negative, else from blue (negative) over white (zero) to
-        red. A channel that is zero everywhere is crossed out, and its number is in the title.
+        red. A channel that is zero everywhere is crossed out, and its number is in the title. Those
+        of series are lines, and of voxels the slice at half the depth.
 
         Args:
             image: the index of the image.
@@ -97,19 +97,9 @@ class FeatureMaps(Mapping[str, np.ndarray]):
         chosen = {name: numbers for name, numbers in chosen.items() if numbers}
         if not chosen:
             raise ValueError(f"Expected at least one channel of a layer. Received: {channels!r}")
-        heights = [0.45 + 1.15 * -(-len(each) // _COLUMNS) for each in chosen.values()]
-        size = (1.0 * _COLUMNS + 2.3, sum(heights) + 0.35)
-        figure = Figure(figsize=size, dpi=130, layout="constrained")
-        title = "Each channel on its own scale; above it, its number and largest value"
-        figure.suptitle(title, fontsize=10)
-        left, right = figure.subfigures(1, 2, width_ratios=[2.1, _COLUMNS], squeeze=False)[0]
-        _draw_image(left, self.images[image], f"image {image}")
-        blocks = right.subfigures(len(chosen), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for block, (name, numbers) in zip(blocks, chosen.items(), strict=True):
-            title = _title(name, self[name].shape[1:], self.silent(name, image))
-            block.suptitle(title, fontsize=9, x=0.01, ha="left", parse_math=False)
-            _draw_channels(block, self[name][image], numbers)
-        return figure
+        maps = {name: self[name][image] for name in chosen}
+        silent = {name: self.silent(name, image) for name in chosen}
+        return plot_maps(self.images[image], image, maps, chosen, silent)
 
     def save(
         self, path: str | os.PathLike, image: int = 0, *, channels: int | Sequence[int] = 16
@@ -133,8 +123,9 @@ def feature_maps(
     also one without a head. The model is not changed.
 
     Args:
-        model: a built model with one image input.
-        images: [N, H, W, C] or [H, W, C], uint8 or float, in the range that the model takes.
+        model: a built model with one input: images, series or voxels.
+        images: [N, H, W, C] or [H, W, C], uint8 or float, in the range that the model takes; of a
+            model of series [N, steps, C], of voxels [N, depth, H, W, C].
         layers: the names of layers whose output is spatial; "backbone/relu" for a layer inside a
             nested model. By default the last map at each resolution, which is what a stage gives
             after its normalization and activation.
@@ -153,15 +144,16 @@ def feature_maps(
     {'fine': (2, 32, 32, 8), 'coarse': (2, 16, 16, 4)}
     """
     check_tensorflow("Feature maps are read")
-    check_model(model)
+    check_model(model, ranks=ANY_RANK)
     images = image_batch(images, model)
+    rank = images.ndim - 2
     with recorded(model) as calls:
         _run(model, images[:1])
     if layers is None:
-        names = _stages(calls)
+        names = _stages(calls, rank)
     else:
         wanted = [layers] if isinstance(layers, str) else layers
-        names = list(dict.fromkeys(spatial_layer(calls, layer) for layer in wanted))
+        names = list(dict.fromkeys(spatial_layer(calls, layer, rank=rank) for layer in wanted))
     if not names:
         raise ValueError(f"Expected the name of at least one layer. Received: layers={layers!r}")
     operations = {name: calls[name].operation for name in names}
@@ -185,67 +177,22 @@ def _run(model: keras.Model, images: np.ndarray) -> None:
     model(as_declared(model, tf.convert_to_tensor(images, "float32")), training=False)
 
 
-def _stages(calls: Mapping[str, Call]) -> list[str]:
+def _stages(calls: Mapping[str, Call], rank: int) -> list[str]:
     """Return the names of the last feature map at each resolution, in order of computation."""
-    names = [spatial_layer(calls)]
+    names = [spatial_layer(calls, rank=rank)]
     rest = dict(calls)
     with suppress(ValueError):  # no feature map is left
         while True:
-            seen = tuple(calls[names[-1]].output.shape[1:3])
-            rest = {n: c for n, c in rest.items() if _size(c.output) != seen}
-            names.append(spatial_layer(rest))
+            seen = _size(calls[names[-1]].output, rank)
+            rest = {n: c for n, c in rest.items() if _size(c.output, rank) != seen}
+            names.append(spatial_layer(rest, rank=rank))
     return sorted(names, key=list(calls).index)
 
 
-def _size(output: Any) -> tuple[int, ...]:
-    return tuple(getattr(output, "shape", ())[1:3])
+def _size(output: Any, rank: int) -> tuple[int, ...]:
+    return tuple(getattr(output, "shape", ())[1 : rank + 1])
 
 
 def _chosen(channels: int | Sequence[int], count: int) -> list[int]:
     wanted = range(channels) if isinstance(channels, int) else channels
     return [channel for channel in wanted if 0 <= channel < count]
-
-
-def _title(layer: str, shape: tuple[int, ...], silent: Sequence[int]) -> str:
-    title = f"{layer}: {' x '.join(map(str, shape))}"
-    if not silent:
-        return title
-    named = ", ".join(map(str, silent[:12])) + (", ..." if len(silent) > 12 else "")
-    return f"{title}; {len(silent)} of {shape[-1]} channels all zero: {named}"
-
-
-def _draw_image(part: SubFigure, image: np.ndarray, title: str) -> None:
-    cell = part.subplots()
-    cell.set_axis_off()
-    cell.set_anchor("N")
-    cell.set_title(f"{title}: {' x '.join(map(str, image.shape))}", fontsize=9)
-    if image.shape[-1] not in (1, 3):
-        image = image.mean(axis=-1, keepdims=True)  # many bands: their mean
-    low, high = image.min(), image.max()
-    if not (low >= 0 and 1 < high <= 255):  # another range: stretched to 0-255
-        image = 255 * (image - low) / max(high - low, 1e-12)
-    cell.imshow(np.broadcast_to(np.rint(image), (*image.shape[:2], 3)).astype("uint8"))
-
-
-def _draw_channels(part: SubFigure, maps: np.ndarray, channels: Sequence[int]) -> None:
-    rows = -(-len(channels) // _COLUMNS)
-    cells = part.subplots(rows, _COLUMNS, squeeze=False).ravel()
-    signed = maps.min() < 0
-    for cell, channel in zip(cells, channels, strict=False):
-        _draw_channel(cell, maps[..., channel], channel, signed)
-    for cell in cells[len(channels) :]:
-        cell.set_axis_off()
-
-
-def _draw_channel(cell: Axes, values: np.ndarray, channel: int, signed: bool) -> None:
-    cell.set_xticks([])
-    cell.set_yticks([])
-    peak = np.abs(values).max()
-    cell.set_title(f"{channel}: {peak:.2g}", fontsize=7, pad=2)
-    if peak == 0:
-        cell.set_box_aspect(values.shape[0] / values.shape[1])
-        cell.set_facecolor("0.9")
-        cell.plot([0, 1, 0.5, 0, 1], [0, 1, 0.5, 1, 0], color="0.6", transform=cell.transAxes)
-        return
-    low, colors = (-peak, "RdBu_r") if signed else (0, HEAT)
-    cell.imshow(values, cmap=colors, vmin=low, vmax=peak, interpolation="nearest")

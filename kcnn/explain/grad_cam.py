@@ -10,7 +10,7 @@ import numpy as np
 from kcnn.errors import unknown
 from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.heatmaps import Heatmaps
-from kcnn.explain.inputs import check_model, image_batch
+from kcnn.explain.inputs import ANY_RANK, check_model, image_batch
 from kcnn.explain.layers import spatial_layer
 from kcnn.explain.methods import METHODS
 from kcnn.explain.observation import Site, observe, parts, site
@@ -57,9 +57,11 @@ def grad_cam(
       https://arxiv.org/abs/1512.04150). For such a head Grad-CAM and HiResCAM give the same map.
 
     Args:
-        model: a built classifier with one image input and one output of shape [N, classes]. Its
-            logits are explained, also where it ends in a softmax or sigmoid.
-        images: [N, H, W, C] or [H, W, C], uint8 or float, in the range that the model takes.
+        model: a built classifier with one input and one output of shape [N, classes]. Its logits
+            are explained, also where it ends in a softmax or sigmoid.
+        images: [N, H, W, C] or [H, W, C], uint8 or float, in the range that the model takes; of a
+            model of series [N, steps, C], of voxels [N, depth, H, W, C]. The maps have as many
+            axes.
         class_index: the class to explain: None for the one that the model predicts; an integer for
             all images; a tuple `(a, b)` for "why a rather than b", the evidence for the difference
             of their logits; or a list or array of integers, or of such pairs, one per image.
@@ -85,14 +87,14 @@ def grad_cam(
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     check_tensorflow("Heat maps are made")
-    check_model(model)
+    check_model(model, ranks=ANY_RANK)
     images = image_batch(images, model)
     check_range(model, images)
     with recorded(model) as calls:
         num_classes = static_shape(logits(model, images[:1].astype("float32")))[-1]
     wanted = class_indices(class_index, len(images), num_classes)
     passed = on_every_path(model) if layer is None else None
-    place = site(model, calls, spatial_layer(calls, layer, passed=passed))
+    place = site(model, calls, spatial_layer(calls, layer, passed=passed, rank=images.ndim - 2))
     heatmaps = replace(heatmaps_at(place, images, wanted, method), images=images)
     warn_of_empty(heatmaps)
     return heatmaps
@@ -105,7 +107,7 @@ def heatmaps_at(
 
     Args:
         place: where the model is observed.
-        images: as the model takes them.
+        images: as the model takes them; also series and voxels.
         class_index: as `class_indices` returns it.
         method: a key of `METHODS`.
     """

@@ -12,15 +12,17 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from kcnn.explain.methods import METHODS
+from kcnn.explain.value_plots import plot_values
 from kcnn.pictures import HEAT, Figure, png_of, save_figure, side_by_side
 
 
 @dataclass(frozen=True, eq=False)
 class Heatmaps:
-    """Where the evidence for a class lies in each of N images.
+    """Where the evidence for a class lies in each of N images, series or voxels.
 
     Attributes:
-        raw: float32 [N, h, w], zero or positive, at the layer's resolution. Values compare between
+        raw: float32 [N, h, w], of series [N, steps] and of voxels [N, depth, h, w], zero or
+            positive, at the layer's resolution. Values compare between
             images. Those of "cam", "gradcam" and "hirescam" are in units of the logit: after global
             average pooling, a map adds up to the logit minus its bias, unless there was evidence
             against the class.
@@ -53,12 +55,12 @@ class Heatmaps:
     @property
     def is_empty(self) -> np.ndarray:
         """Bool [N]: the map is zero everywhere, since nothing in the image speaks for the class."""
-        return np.logical_not(self.raw.any(axis=(1, 2)))
+        return np.logical_not(self.raw.any(axis=self._axes))
 
     @property
     def normalized(self) -> np.ndarray:
-        """Float32 [N, h, w], 0-1: each map divided by its own maximum; an empty map stays zero."""
-        peaks = self.raw.max(axis=(1, 2), keepdims=True)
+        """Float32, 0-1: each map divided by its own maximum; an empty map stays zero."""
+        peaks = self.raw.max(axis=self._axes, keepdims=True)
         return self.raw / np.where(peaks > 0, peaks, 1)
 
     @property
@@ -68,7 +70,11 @@ class Heatmaps:
         It is small where the evidence lies in one spot, large where it is spread over the image,
         and zero for an empty map.
         """
-        return (self.normalized > 0.5).mean(axis=(1, 2))
+        return (self.normalized > 0.5).mean(axis=self._axes)
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(1, self.raw.ndim))
 
     def overlay(self, images: np.ndarray, *, alpha: float = 0.5) -> np.ndarray:
         """Return the images with their heat maps over them, uint8 RGB [N, H, W, 3].
@@ -84,6 +90,11 @@ class Heatmaps:
         """
         if not 0 <= alpha <= 1:
             raise ValueError(f"Expected alpha from 0 to 1. Received: {alpha!r}")
+        if self.raw.ndim != 3:
+            raise ValueError(
+                "Heat maps are laid over images; those of series and voxels are drawn by plot(). "
+                f"Received: maps of shape {self.raw.shape}"
+            )
         images = _rgb(images, len(self.raw)).astype("float32")
         heat = tf.image.resize(self.normalized[..., None], images.shape[1:3]).numpy()[..., 0]
         colors = 255 * matplotlib.colormaps[HEAT](heat)[..., :3]
@@ -92,6 +103,9 @@ class Heatmaps:
 
     def plot(self, images: np.ndarray | None = None, titles: Sequence[str] | None = None) -> Figure:
         """Draw a grid of the images, each beside a copy of itself under its heat map.
+
+        A series is drawn as lines before its heat map. Of voxels three slices are drawn, through
+        the place with the most evidence.
 
         Args:
             images: as `overlay` takes them; those that were explained if not given.
@@ -103,6 +117,9 @@ class Heatmaps:
         """
         if images is None:
             images = self._own_images()
+        if self.raw.ndim != 3:
+            titles = self._titles(titles)
+            return plot_values(np.asarray(images), self.normalized, titles, self._title())
         images = _rgb(images, len(self.raw))
         pairs = side_by_side([images, self.overlay(images)])
         titles = self._titles(titles)
@@ -123,8 +140,7 @@ class Heatmaps:
         bar.set_label("evidence for the class\n(1 = the map's own peak)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
         # Above a single picture, a nested layer's long name needs a line of its own.
-        space = "\n" if columns == 1 else " "
-        title = f"{METHODS[self.method].title}{space}at layer {self.layer!r}"
+        title = self._title("\n" if columns == 1 else " ")
         figure.suptitle(title, fontsize=11, parse_math=False)
         return figure
 
@@ -136,6 +152,9 @@ class Heatmaps:
     ) -> None:
         """Write `plot(images, titles)` to a picture file; its suffix names the format."""
         save_figure(self.plot(images, titles), path)
+
+    def _title(self, space: str = " ") -> str:
+        return f"{METHODS[self.method].title}{space}at layer {self.layer!r}"
 
     def _own_images(self) -> np.ndarray:
         if self.images is None:

@@ -9,24 +9,38 @@ import tensorflow as tf
 
 from kcnn.errors import unknown
 from kcnn.explain.trace import Call
+from kcnn.layers import GlobalL2Pooling, ReflectionPadding, WindowPooling
 
 logger = logging.getLogger("kcnn")
 
 # They move, subsample or blank activations without computing new ones, so the map before them
 # shows the same evidence at a finer resolution. (In inference, dropout returns its input itself.)
+_KINDS = (
+    "MaxPooling",
+    "AveragePooling",
+    "AdaptiveAveragePooling",
+    "AdaptiveMaxPooling",
+    "GlobalMaxPooling",
+    "GlobalAveragePooling",
+    "ZeroPadding",
+    "Cropping",
+    "UpSampling",
+)
 _PASSIVE = (
-    keras.layers.MaxPooling2D,
-    keras.layers.AveragePooling2D,
-    keras.layers.AdaptiveAveragePooling2D,
-    keras.layers.AdaptiveMaxPooling2D,
-    keras.layers.GlobalMaxPooling2D,
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.ZeroPadding2D,
-    keras.layers.Cropping2D,
-    keras.layers.UpSampling2D,
+    *(getattr(keras.layers, f"{kind}{rank}D") for kind in _KINDS for rank in (1, 2, 3)),
     keras.layers.Reshape,
     keras.layers.Permute,
+    GlobalL2Pooling,
+    ReflectionPadding,
+    WindowPooling,
 )
+
+_SHAPES = {
+    1: "[N, steps, channels]",
+    2: "[N, height, width, channels]",
+    3: "[N, depth, height, width, channels]",
+}
+_SMALLEST = {1: "1", 2: "1x1", 3: "1x1x1"}
 
 
 def spatial_layer(
@@ -34,6 +48,7 @@ def spatial_layer(
     layer: str | None = None,
     *,
     passed: Collection[str] | None = None,
+    rank: int = 2,
 ) -> str:
     """Return the name of the layer to explain, as it stands in `calls`.
 
@@ -49,6 +64,7 @@ def spatial_layer(
         layer: the name of a layer whose output is [N, height, width, channels], or None. A layer
             inside a nested model is "backbone/relu", or just "relu" if no other has that name.
         passed: what `kcnn.explain.paths.on_every_path` returns; None if it is not known.
+        rank: axes of a map: 1 for series, 2 for images, 3 for voxels.
 
     Raises:
         ValueError: `layer` is unknown, ambiguous or not spatial, or there is no feature map.
@@ -65,14 +81,14 @@ def spatial_layer(
     'relu'
     """
     if layer is None:
-        return _default(calls, passed)
-    candidates = [name for name, call in calls.items() if _is_spatial(call.output)]
+        return _default(calls, passed, rank)
+    candidates = [name for name, call in calls.items() if _is_spatial(call.output, rank)]
     name = full_name(layer, calls, "layer", candidates)
     if name not in candidates:
         shape = getattr(calls[name].output, "shape", "several tensors")
         raise ValueError(
-            f"Layer {layer!r} has no spatial output of shape [N, height, width, channels], larger "
-            f"than 1x1. Received: {shape}. With one: {', '.join(candidates)}."
+            f"Layer {layer!r} has no spatial output of shape {_SHAPES[rank]}, larger than "
+            f"{_SMALLEST[rank]}. Received: {shape}. With one: {', '.join(candidates)}."
         )
     return name
 
@@ -97,8 +113,8 @@ def full_name(layer: str, names: Collection[str], kind: str, known: Iterable[str
     return matches[0]
 
 
-def _default(calls: Mapping[str, Call], passed: Collection[str] | None) -> str:
-    maps = _feature_maps(calls)
+def _default(calls: Mapping[str, Call], passed: Collection[str] | None, rank: int) -> str:
+    maps = _feature_maps(calls, rank)
     if passed is None:
         return maps[-1]
     # A layer of the user's own returns the tensor of the last layer inside it.
@@ -113,7 +129,7 @@ def _default(calls: Mapping[str, Call], passed: Collection[str] | None) -> str:
     return (common or maps)[-1]
 
 
-def _feature_maps(calls: Mapping[str, Call]) -> list[str]:
+def _feature_maps(calls: Mapping[str, Call], rank: int) -> list[str]:
     """Return the names of all feature maps in order of computation, at least one."""
     # Outputs before the first kernel are preprocessed images, not feature maps.
     names = list(calls)
@@ -127,13 +143,13 @@ def _feature_maps(calls: Mapping[str, Call]) -> list[str]:
         name
         for name in names[first:]
         if by_output.get(id(calls[name].output)) == name
-        and _is_spatial(calls[name].output)
+        and _is_spatial(calls[name].output, rank)
         and not isinstance(calls[name].operation, _PASSIVE)
     ]
     if not found:
         raise ValueError(
             "The model has no feature map to explain: no layer from its first convolution on has "
-            "an output of shape [N, height, width, channels] larger than 1x1."
+            f"an output of shape {_SHAPES[rank]} larger than {_SMALLEST[rank]}."
         )
     return found
 
@@ -143,7 +159,7 @@ def _has_kernel(operation: keras.Operation) -> bool:
     return any(len(weight.shape) >= 3 for weight in getattr(operation, "weights", ()))
 
 
-def _is_spatial(output: Any) -> bool:
+def _is_spatial(output: Any, rank: int) -> bool:
     # A tensor inside a user's tf.function has no value.
     eager = tf.is_tensor(output) and not tf.is_symbolic_tensor(output)
-    return eager and output.shape.rank == 4 and tuple(output.shape[1:3]) != (1, 1)
+    return eager and output.shape.rank == rank + 2 and set(output.shape[1:-1]) != {1}

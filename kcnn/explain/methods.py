@@ -5,17 +5,19 @@ Evidence against the class is negative; `grad_cam` sets it to zero.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, cast
 
 import tensorflow as tf
 
+from kcnn.explain.enlarge import enlarged
 from kcnn.explain.heads import logits, static_shape
 from kcnn.explain.observation import Observation, batch_size
 
 
 def gradcam(seen: Observation) -> tf.Tensor:
     """Sum the channels, each weighted by the mean over space of its gradient."""
-    weights = tf.reduce_mean(seen.gradients(), axis=(1, 2), keepdims=True)
+    weights = tf.reduce_mean(seen.gradients(), axis=seen.axes, keepdims=True)
     return tf.reduce_sum(weights * seen.features, axis=-1)
 
 
@@ -27,9 +29,10 @@ def gradcam_plus_plus(seen: Observation) -> tf.Tensor:
     factor exp(score) is left out: it is one number for the whole map, and it would overflow.
     """
     slopes = tf.nn.relu(seen.gradients())
-    total = tf.reduce_sum(seen.features, axis=(1, 2), keepdims=True)
+    total = tf.reduce_sum(seen.features, axis=seen.axes, keepdims=True)
     weights = tf.math.divide_no_nan(slopes, 2 + total * slopes)
-    return tf.reduce_sum(tf.reduce_sum(weights, (1, 2), keepdims=True) * seen.features, axis=-1)
+    weights = tf.reduce_sum(weights, seen.axes, keepdims=True)
+    return tf.reduce_sum(weights * seen.features, axis=-1)
 
 
 def hirescam(seen: Observation) -> tf.Tensor:
@@ -52,16 +55,17 @@ def scorecam(seen: Observation) -> tf.Tensor:
 
 
 def _scorecam(seen: Observation, n: int) -> tf.Tensor:
-    image, maps = seen.images[n], tf.transpose(seen.features[n], (2, 0, 1))
-    low, high = tf.reduce_min(maps, (1, 2)), tf.reduce_max(maps, (1, 2))
+    axes = seen.axes
+    image, maps = seen.images[n], tf.transpose(seen.features[n], (len(axes), *range(len(axes))))
+    low, high = tf.reduce_min(maps, axes), tf.reduce_max(maps, axes)
     maps = maps[low < high]  # a constant channel marks no place
     if not len(maps):
-        return tf.zeros(seen.features.shape[1:3])
+        return tf.zeros(seen.features.shape[1:-1])
     scores, size = [], batch_size(static_shape(seen.images))
     for start in range(0, len(maps), size):
-        masks = tf.image.resize(tf.expand_dims(maps[start : start + size], -1), image.shape[:2])
-        low = tf.reduce_min(masks, (1, 2), keepdims=True)
-        span = tf.reduce_max(masks, (1, 2), keepdims=True) - low
+        masks = enlarged(maps[start : start + size].numpy(), static_shape(image)[:-1])[..., None]
+        low = tf.reduce_min(masks, axes, keepdims=True)
+        span = tf.reduce_max(masks, axes, keepdims=True) - low
         masked = tf.math.divide_no_nan(masks - low, span) * image
         scores.append(tf.linalg.matvec(logits(seen.site.model, masked), seen.target[n]))
     weights = tf.nn.softmax(tf.concat(scores, 0))
@@ -78,7 +82,7 @@ def cam(seen: Observation) -> tf.Tensor:
     """
     features = seen.features
     kernel, bias = _head(seen)
-    means = tf.reduce_mean(features, axis=(1, 2))
+    means = tf.reduce_mean(features, axis=seen.axes)
     if kernel.shape[0] != means.shape[1] or kernel.shape[1] != seen.logits.shape[1]:
         raise _not_pooled(seen)
     # The values are compared, so it does not matter how the model computes the mean.
@@ -88,8 +92,7 @@ def cam(seen: Observation) -> tf.Tensor:
     if tf.reduce_any(error > rounding * size):
         raise _not_pooled(seen)
     weights = tf.matmul(seen.target, kernel, transpose_b=True)
-    _, height, width, _ = static_shape(features)
-    return tf.einsum("nhwk,nk->nhw", features, weights) / (height * width)
+    return tf.einsum("n...k,nk->n...", features, weights) / prod(static_shape(features)[1:-1])
 
 
 def _head(seen: Observation) -> tuple[tf.Tensor, tf.Tensor]:

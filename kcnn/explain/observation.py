@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import cast
 
 import keras
@@ -38,7 +39,7 @@ def site(model: keras.Model, calls: Mapping[str, Call], layer: str) -> Site:
 
 def batch_size(shape: tuple[int, ...]) -> int:
     """Return how many images of shape [N, H, W, C] to give a model at once, to bound its memory."""
-    return max(1, min(64, 2**19 // (shape[1] * shape[2])))
+    return max(1, min(64, 2**19 // prod(shape[1:-1])))
 
 
 def parts(images: np.ndarray) -> list[slice]:
@@ -50,6 +51,8 @@ def parts(images: np.ndarray) -> list[slice]:
 @dataclass(frozen=True, eq=False)
 class Observation:
     """What a method of explanation can use.
+
+    Where shapes have h, w and H, W, those of series and voxels have one or three axes.
 
     Attributes:
         site: where the model is observed.
@@ -71,6 +74,11 @@ class Observation:
     target: tf.Tensor
     score: tf.Tensor
     tape: tf.GradientTape
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes of the feature map: (1, 2) for images."""
+        return tuple(range(1, len(self.output.shape) - 1))
 
     @property
     def features(self) -> tf.Tensor:

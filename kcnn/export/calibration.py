@@ -10,6 +10,7 @@ from kcnn.checks import check_count
 from kcnn.data.own_batches import TAKEN, read_batches
 
 SMALLEST_COUNT = 10
+_AXES_OF_IMAGES = 3
 _HOW = "Pass training images as data.calibration gives them: uint8, raw pixels 0-255."
 
 
@@ -18,7 +19,7 @@ def calibration_images(
 ) -> np.ndarray:
     """Return the first `samples` images as float32 `(count, height, width, channels)`, 0-255.
 
-    The darkest of all values becomes 0 and the brightest 255.
+    The darkest of all values becomes 0 and the brightest 255. Series and voxels stay as they are.
 
     Args:
         calibration: batches of images, or of images and labels of any library that
@@ -42,6 +43,9 @@ def calibration_images(
             f"Calibration needs at least {SMALLEST_COUNT} images, better 100 to 500. "
             f"Received: {len(images)}."
         )
+    if len(shape) != _AXES_OF_IMAGES:
+        _check_finite(images)
+        return images
     _check_scale(images)
     # The quantizer measures the input's range on these images. One pure black and one pure white
     # value make it exactly 0-255; real photographs have both already.
@@ -84,13 +88,14 @@ def _of_the_test_set(dataset: tf.data.Dataset) -> bool:
 
 def _check_batch(batch: Any, shape: tuple[int, ...]) -> None:
     known = isinstance(batch, np.ndarray)
-    if not known or batch.ndim != 4 or batch.shape[1:] != shape:
+    if not known or batch.shape[1:] != shape:
         received = f"shape {batch.shape}" if known else type(batch).__name__
         raise ValueError(
             f"Calibration images must be batches of shape (count, {', '.join(map(str, shape))}). "
             f"Received: {received}."
         )
-    if batch.dtype != np.uint8 and not np.issubdtype(batch.dtype, np.floating):
+    pixels = len(shape) == _AXES_OF_IMAGES
+    if pixels and batch.dtype != np.uint8 and not np.issubdtype(batch.dtype, np.floating):
         raise ValueError(f"Calibration images must be uint8. Received: {batch.dtype}. {_HOW}")
 
 
@@ -102,4 +107,12 @@ def _check_scale(images: np.ndarray) -> None:
             f"Calibration images must be raw pixels 0-255. Received: values from {low:.4g} to "
             f"{high:.4g}. With ranges measured on these, the model would guess at random, without "
             f"any error. {_HOW}"
+        )
+
+
+def _check_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "Calibration data must be finite numbers: ranges measured on NaNs or infinities are "
+            "none."
         )

@@ -22,8 +22,17 @@ _INPUTS = {
 }
 
 
-def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
+_RANK_OF_IMAGES = 4
+_RANKS = {3: "series (None, steps, channels)", 4: "images (None, height, width, channels)"}
+_RANKS[5] = "voxels (None, depth, height, width, channels)"
+
+
+def check_model(model: keras.Model, *, any_rank: bool = False) -> tuple[tuple[int, ...], int]:
     """Check that a model can be exported; return the shape of an image and the number of classes.
+
+    Args:
+        model: the model.
+        any_rank: whether it may also take series or voxels.
 
     Raises:
         ValueError: the model cannot be exported; the message says why.
@@ -37,10 +46,12 @@ def check_model(model: keras.Model) -> tuple[tuple[int, int, int], int]:
         for side in ("inputs", "outputs")
     )
     ranks = [len(shape) for shape in inputs], [len(shape) for shape in outputs]
-    if ranks != ([4], [2]) or None in (*inputs[0][1:], outputs[0][1]):
+    known = _RANKS if any_rank else {_RANK_OF_IMAGES: _RANKS[_RANK_OF_IMAGES]}
+    if ranks not in [([rank], [2]) for rank in known] or None in (*inputs[0][1:], outputs[0][1]):
         raise ValueError(
-            "model must be a built Sequential or Functional model from images (None, height, "
-            f"width, channels) to logits (None, classes). Received: {inputs} to {outputs}."
+            "model must be a built Sequential or Functional model from "
+            f"{' or '.join(known.values())} to logits (None, classes). "
+            f"Received: {inputs} to {outputs}."
         )
     for layer in model.layers:
         mixed = layer.dtype_policy.name.startswith("mixed_")  # its weights are float32
@@ -96,5 +107,7 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: 
             'quantization="none".'
         )
     image = summary.inputs[0]
+    if len(image.shape) != _RANK_OF_IMAGES:
+        return  # the input of series and voxels has the range of their numbers
     if (image.dtype, image.scale, image.zero_point) != _INPUTS[io]:
         raise RuntimeError(f"The converted model's input does not take raw pixels, but {image}.")

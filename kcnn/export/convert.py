@@ -105,7 +105,9 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     Args:
         model: a built Sequential or Functional model from raw pixels 0-255
             `(batch, height, width, channels)` to logits `(batch, classes)`. It is not changed; one
-            in mixed precision is exported in float32.
+            in mixed precision is exported in float32. A model of series `(batch, steps, channels)`
+            is exported too, and one of voxels in floats, where LiteRT has its operators; the range
+            of their numbers, and so the scale of an integer input, is that of `calibration`.
         path: the `.tflite` file to write, whole or not at all.
         quantization: one of the above.
         io: dtype of the input and the output of an int8 file. `"int8"`, the default: the app
@@ -145,7 +147,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
     mode, dtype = QUANTIZATIONS[quantization], _io(io, quantization)
-    image_shape, classes = check_model(model)
+    image_shape, classes = check_model(model, any_rank=True)
     names = check_labels(labels, classes)
     images = None
     if is_quantize_aware(model):

@@ -18,7 +18,7 @@ from kcnn.litert.native_log import native_log
 
 def convert(
     model: keras.Model,
-    image_shape: tuple[int, int, int],
+    image_shape: tuple[int, ...],
     mode: Quantization,
     io: str,
     output: str,

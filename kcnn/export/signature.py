@@ -10,11 +10,14 @@ from kcnn.litert.schema import (
     tensor_at,
 )
 
-INPUT, KEY = "image", "serving_default"
+KEY = "serving_default"
+_INPUTS = {3: "series", 4: "image", 5: "voxels"}  # by the number of axes
 
 
 def add_signature(data: bytes, output: str) -> bytes:
     """Return a model's bytes with its one input called `image` and its one output `output`.
+
+    The input of series is called `series`, that of voxels `voxels`.
 
     The tensors get these names, and the signature `serving_default` maps the names to them. The
     names and the order that the converter itself gives to tensors may change with its version.
@@ -22,7 +25,8 @@ def add_signature(data: bytes, output: str) -> bytes:
     model = parse(data)
     graph = tables(model.subgraphs)[0]
     maps = []
-    for name, places in ((INPUT, graph.inputs), (output, graph.outputs)):
+    rank = len(numbers(tensor_at(graph, numbers(graph.inputs)[0]).shape))
+    for name, places in ((_INPUTS[rank], graph.inputs), (output, graph.outputs)):
         place = numbers(places)[0]
         tensor_at(graph, place).name = name
         maps.append([new_tensor_map(name, place)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kcnn.litert.final_activation import final_activation
-from kcnn.litert.loaded import LoadedModel
+from kcnn.litert.loaded import LoadedModel, takes_pixels
 from kcnn.litert.tflite_file import read_tflite
 from kcnn.litert.trial import try_model
 
@@ -17,6 +17,8 @@ _WARM_UPS = 3
 
 class TFLiteClassifier:
     """An image classifier from a `.tflite` file: uint8 images in, float32 logits out.
+
+    A file of a model of series or voxels takes real numbers, which become what its input stores.
 
     Use it to measure the file that goes on the phone: `kcnn.evaluate` takes it as `predict_fn`. It
     needs LiteRT only, not TensorFlow. Threads that share one classifier take turns, image by image;
@@ -28,7 +30,7 @@ class TFLiteClassifier:
     Attributes:
         path: the file.
         labels: the class names in the file, empty if it has none.
-        input_shape: `(height, width, channels)` of an image.
+        input_shape: `(height, width, channels)` of an image; `(steps, channels)` of a series.
         input_dtype: of the file's own input: `"int8"`, `"uint8"` or `"float32"`.
         output_dtype: of the file's own output: `"int8"`, `"uint8"` or `"float32"`.
         output_scale: the distance between two neighboring outputs; 0 for float32.
@@ -83,6 +85,8 @@ class TFLiteClassifier:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Classify uint8 images `(batch, height, width, channels)` of raw pixels 0-255.
 
+        For series and voxels, classify numbers of the range that the model was trained on.
+
         Returns:
             Float32 logits `(batch, classes)`; probabilities if the file ends in a softmax.
 
@@ -124,6 +128,7 @@ class TFLiteClassifier:
         if images is None:
             noise = np.random.default_rng(0)
             images = noise.integers(0, 256, (10, *self.input_shape), np.uint8)
+            images = images if takes_pixels(self._model.summary.inputs[0]) else images / 255
         if not len(images) or repeats < 1:
             raise ValueError(
                 "Timing needs at least one image and one repeat. "

@@ -1,6 +1,7 @@
 """A classifier's bytes in LiteRT, on one thread."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,29 +54,33 @@ class LoadedModel:
         self._input_index = self._interpreter.get_input_details()[0]["index"]
         indices = [each["index"] for each in self._interpreter.get_output_details()]
         self._outputs = [*zip(indices, summary.outputs, strict=True)]
-        self._stored_pixels = stored_pixels(path, summary.inputs[0])
+        self._stored = _storing(path, summary.inputs[0])
         self.feature_map_shape, self.class_weights = _feature_map(data, summary)
 
     def run(self, images: np.ndarray, *, outputs: int = 1) -> list[np.ndarray]:
         """Return the real numbers of the first `outputs` outputs, float32, for all images.
 
         Args:
-            images: uint8 `(batch, height, width, channels)`, raw pixels.
+            images: uint8 `(batch, height, width, channels)`, raw pixels; for a model of series or
+                voxels, numbers of its shape.
             outputs: 1 for the logits, 2 for the feature map too.
 
         Raises:
             ValueError: other images than the model takes, or LiteRT cannot run it on them.
         """
         images, shape = np.asarray(images), self.summary.inputs[0].shape[1:]
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+        pixels = takes_pixels(self.summary.inputs[0])
+        fits = images.dtype == np.uint8 if pixels else images.dtype.kind in "uif"
+        if not fits or images.shape[1:] != shape:
             raise ValueError(
-                f"{self.summary.path.name} takes uint8 images of raw pixels 0-255, shape (batch, "
+                f"{self.summary.path.name} takes "
+                f"{'uint8 images of raw pixels 0-255' if pixels else 'numbers'}, shape (batch, "
                 f"{', '.join(map(str, shape))}). Received: {images.dtype}, shape {images.shape}."
             )
         wanted = self._outputs[:outputs]
         results = [np.empty((len(images), *each.shape[1:]), np.float32) for _, each in wanted]
         for place, image in enumerate(images):
-            stored = self._stored_pixels[image][None]
+            stored = self._stored(image)[None]
             with self._turn:
                 self._interpreter.set_tensor(self._input_index, stored)
                 try:
@@ -93,7 +98,9 @@ class LoadedModel:
 
 
 def check_classifier(summary: TFLiteSummary) -> None:
-    """Check that a file takes images of raw pixels and returns logits, and perhaps a feature map.
+    """Check that a file takes images, series or voxels and returns logits.
+
+    Files of images may also return a feature map.
 
     Raises:
         ValueError: the file is something else.
@@ -103,13 +110,14 @@ def check_classifier(summary: TFLiteSummary) -> None:
     ranks = [[len(shape) for shape in side] for side in shapes]
     seen = [tensor.name for tensor in outputs[1:]]
     if (
-        ranks not in ([[4], [2]], [[4], [2, 4]])
+        ranks not in ([[3], [2]], [[4], [2]], [[4], [2, 4]], [[5], [2]])
         or seen not in ([], [NAME])
         or inputs[0].shape[0] != 1
     ):
         raise ValueError(
             f"{summary.path} is no image classifier: it must take one image [1, height, width, "
-            f"channels] and return [1, classes]. Received: {shapes[0]} and {shapes[1]}."
+            "channels] (or one series [1, steps, channels], or voxels) and return [1, classes]. "
+            f"Received: {shapes[0]} and {shapes[1]}."
         )
     target = outputs[0]
     named = (0, 1, 2) if target.shape[1] == 1 else (0, target.shape[1])
@@ -135,6 +143,27 @@ def _feature_map(
     except ValueError as error:
         raise damaged(summary.path, error) from error
     return seen.shape[1:], weights
+
+
+def takes_pixels(source: TensorSummary) -> bool:
+    """Return whether a file's input is an image; else it is a series or voxels."""
+    return len(source.shape) == 4
+
+
+def _storing(path: Path, source: TensorSummary) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function from what the caller passes to what the file's input stores."""
+    if takes_pixels(source):
+        return stored_pixels(path, source).__getitem__
+    scale, zero_point = source.scale, source.zero_point
+    if scale is None or zero_point is None:
+        return lambda values: values.astype(source.dtype)
+    limits = np.iinfo(source.dtype)
+
+    def store(values: np.ndarray) -> np.ndarray:
+        stored = np.round(values / np.float32(scale)) + zero_point
+        return np.clip(stored, limits.min, limits.max).astype(source.dtype)
+
+    return store
 
 
 def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:

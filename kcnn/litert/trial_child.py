@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kcnn.litert.loaded import LoadedModel
+from kcnn.litert.loaded import LoadedModel, takes_pixels
 from kcnn.litert.native_log import native_output
 from kcnn.litert.structure import damaged
 from kcnn.litert.tflite_file import summarize_bytes
@@ -39,6 +39,8 @@ def _classify(model: LoadedModel) -> None:
     images = np.zeros((3, *model.summary.inputs[0].shape[1:]), np.uint8)
     images[1] = 255
     images[2] = np.random.default_rng(0).integers(0, 256, images.shape[1:], np.uint8)
+    if not takes_pixels(model.summary.inputs[0]):
+        images = images.astype(np.float32) - 128
     model.run(images, outputs=len(model.summary.outputs))
 
 

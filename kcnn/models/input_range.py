@@ -39,8 +39,8 @@ def check_range(model: keras.Model, images: np.ndarray, *, called: str = "The im
     ...             np.zeros((1, 4, 4, 3)))
     """
     images = np.asarray(images)
-    if not images.size or images.dtype.kind not in "uif":
-        return
+    if images.ndim != 4 or not images.size or images.dtype.kind not in "uif":
+        return  # series and voxels may have any range
     low, high = float(images.min()), float(images.max())
     scaled, raw = low < 0 or 0 < high <= 1, low >= 0 and high > _RAW
     expected = expected_range(model) if scaled or raw else None

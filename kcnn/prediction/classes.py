@@ -134,18 +134,23 @@ def _litert(classifier: "TFLiteClassifier", beside: tuple[str, ...]) -> _Classif
         activation = decide(classifier.final_activation, answers, step=classifier.output_scale)
         return as_probabilities(answers, activation)
 
+    _check_images(classifier.input_shape, "TFLiteClassifier")
     names = classifier.labels or beside
     return _Classifier(classifier.path.name, classifier.input_shape, probabilities, names)
+
+
+def _check_images(shape: tuple[int | None, ...], instead: str) -> None:
+    if len(shape) != 3:
+        raise ValueError(
+            "kcnn.predict is for images [N, height, width, channels]. Received: a model of "
+            f"[N, {', '.join(map(str, shape))}], whose answers {instead} gives."
+        )
 
 
 def _keras(model: "keras.Model", beside: tuple[str, ...]) -> _Classifier:
     from kcnn.models.interface import image_shape
 
-    if len(image_shape(model)) != 3:
-        raise ValueError(
-            "kcnn.predict is for images [N, height, width, channels]. Received: a model of "
-            f"[N, {', '.join(map(str, image_shape(model)))}], whose answers model.predict gives."
-        )
+    _check_images(image_shape(model), "model.predict")
     return _Classifier(model.name, image_shape(model), _KerasAnswers(model), beside)
 
 
