@@ -37,6 +37,9 @@ FORMULAS = {
     "swish": lambda x: x / (1 + np.exp(-x)),
     "gelu": lambda x: x * gaussian_cdf(x),
     "tanh": np.tanh,
+    "hard_swish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "linear": lambda x: x,
 }
 
 every_activation = pytest.mark.parametrize("kind", blocks.ACTIVATIONS)
@@ -144,16 +147,21 @@ def convolve(x, kernel, stride, dilation):
 
 
 @pytest.mark.parametrize("stride, dilation", [(1, 1), (2, 1), (1, 2)])
-@pytest.mark.parametrize("padding", ["valid", "full", "same"])
+@pytest.mark.parametrize("padding", ["valid", "full", "same", "reflect"])
 def test_padding_stride_and_dilation(padding, stride, dilation):
     x = random(1, 7, 7, 2)
     options = {"strides": stride, "dilation_rate": dilation}
     layers = blocks.conv(3, 3, name="conv", padding=padding, **options)
-    border = {"valid": 0, "same": dilation, "full": 2 * dilation}[padding]
-    padded = np.pad(x[0], ((border, border), (border, border), (0, 0)))
+    border = {"valid": 0, "same": dilation, "full": 2 * dilation, "reflect": dilation}[padding]
+    mode = "reflect" if padding == "reflect" else "constant"
+    padded = np.pad(x[0], ((border, border), (border, border), (0, 0)), mode)
     actual = run(layers, x)[0]
     expected = convolve(padded, layers[-1].kernel.numpy(), stride, dilation)
     np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def norm(x, axis):
+    return np.sqrt(np.sum(x**2, axis=axis))
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -161,7 +169,10 @@ def test_pieces_of_every_rank(rank):
     x = random(2, *[6] * rank, 2)
     full = blocks.conv(3, 3, name="conv", rank=rank, padding="full")
     assert run(full, x).shape == (2, *[8] * rank, 3)
-    for kind, reduce in (("max", np.max), ("average", np.mean), ("min", np.min)):
+    mirrored = blocks.conv(3, 4, name="conv", rank=rank, padding="reflect")
+    padded = run(mirrored[:1], x)
+    np.testing.assert_array_equal(padded, np.pad(x, [(0, 0), *[(1, 2)] * rank, (0, 0)], "reflect"))
+    for kind, reduce in (("max", np.max), ("average", np.mean), ("min", np.min), ("l2", norm)):
         windows = x.reshape(2, *[3, 2] * rank, 2)
         axes = tuple(range(2, 2 + 2 * rank, 2))
         expected = reduce(windows, axis=axes)
@@ -186,6 +197,93 @@ def test_overlapping_pooling_and_its_padding():
         starts = range(0, 2 * size, 2)
         expected = [[x[0, i : i + 3, j : j + 3].min(axis=(0, 1)) for j in starts] for i in starts]
         np.testing.assert_array_equal(actual[0], expected)
+
+
+REDUCTIONS = {"max": np.max, "average": np.mean, "min": np.min, "l2": norm}
+
+
+@pytest.mark.parametrize("kind", REDUCTIONS)
+@pytest.mark.parametrize(
+    "size, pool, stride", [(7, 3, 2), (8, 3, 2), (7, 2, 3), (5, 1, 3), (2, 3, 2)]
+)
+def test_pooling_that_reaches_over_the_end(kind, size, pool, stride):
+    """As in Caffe: the size is rounded up, and what is outside does not count."""
+    x = random(1, size, size, 2)
+    layers = blocks.pool(kind, pool, name="pool", strides=stride, padding="ceil")
+    starts = [at for at in range(0, size, stride) if at == 0 or at + pool - stride < size]
+    expected = [
+        [REDUCTIONS[kind](x[0, i : i + pool, j : j + pool], axis=(0, 1)) for j in starts]
+        for i in starts
+    ]
+    np.testing.assert_allclose(run(layers, x)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_l2_pooling_with_kerass_paddings(padding):
+    x = random(2, 6, 5, 3)
+    squares = keras.layers.AveragePooling2D(3, 2, padding)(np.pad(x**2, 0))
+    (layer,) = blocks.pool("l2", 3, name="pool", strides=2, padding=padding)
+    received = np.asarray(layer(x))
+    assert received.shape == squares.shape == layer.compute_output_shape(x.shape)
+    inner = received[:, 1:-1, 1:-1] if padding == "same" else received
+    squares = squares[:, 1:-1, 1:-1] if padding == "same" else squares
+    np.testing.assert_allclose(inner, np.sqrt(9 * np.asarray(squares)), rtol=1e-5)
+
+
+def test_l2_pooling_of_zeros_has_a_gradient():
+    import tensorflow as tf
+
+    x = tf.zeros((1, 4, 4, 1))
+    for layers in (blocks.pool("l2", name="p"), blocks.global_pool("l2", name="p")):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = x
+            for layer in layers:
+                y = layer(y)
+        assert np.isfinite(tape.gradient(y, x)).all()
+
+
+def textbook():
+    """A network of the pieces that Keras lacks."""
+    image = keras.Input((17, 17, 3), name="image")
+    pieces = [
+        *blocks.conv_block(8, 3, name="a", padding="reflect", activation="hard_swish"),
+        *blocks.pool("max", 3, name="pool1", strides=2, padding="ceil"),
+        *blocks.conv_block(8, 3, name="b", activation="linear", normalized=False),
+        *blocks.pool("l2", 2, name="pool2"),
+        *blocks.global_pool("l2", name="pool3"),
+        blocks.logits(4),
+    ]
+    return keras.Model(image, blocks.apply(pieces, image), name="textbook")
+
+
+def test_a_network_of_them_is_saved_measured_slimmed_and_explained(tmp_path):
+    import kcnn
+
+    model = textbook()
+    model.save(tmp_path / "textbook.keras")
+    x = 255 * np.random.default_rng(0).random((4, 17, 17, 3), np.float32)
+    again = kcnn.models.load(tmp_path / "textbook.keras")
+    np.testing.assert_allclose(again(x), model(x), rtol=1e-5)
+    assert kcnn.arithmetic.model_arithmetic(model).receptive_field == (11, 11)
+    slim = kcnn.slim(model, macs=0.6, multiple_of=2).model
+    assert slim(x).shape == (4, 4)
+    heatmaps = kcnn.grad_cam(model, x)
+    assert heatmaps.layer == "b" and heatmaps.raw.shape == (4, 8, 8)
+
+
+def test_they_are_exported(tmp_path):
+    import kcnn
+    from kcnn.litert import TFLiteClassifier
+
+    model, path = textbook(), tmp_path / "model.tflite"
+    images = np.random.default_rng(0).integers(0, 256, (12, 17, 17, 3), np.uint8)
+    expected = np.asarray(model(images.astype("float32")))
+    for quantization, error in (("none", 1e-4), ("int8", 0.05)):
+        kcnn.export_tflite(model, path, quantization=quantization, calibration=images)
+        classifier = TFLiteClassifier(path)
+        assert classifier.quantization == quantization
+        assert np.abs(classifier(images) - expected).max() < error * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3])
@@ -234,9 +332,25 @@ def test_grouped_conv_equals_keras(groups, padding):
         (lambda: blocks.conv(4, 3, name="c", padding="sane"), "Unknown padding 'sane'. .*'same'"),
         (lambda: blocks.conv(4, 3, name="c", rank=4), "rank must be 1 .* Received: rank=4"),
         (lambda: blocks.conv(4, 3, name="c", initializer="he_norml"), "mean 'he_normal'"),
-        (lambda: blocks.pool("mean", name="p"), "Unknown pooling 'mean'. .*average, max, min"),
+        (lambda: blocks.pool("mean", name="p"), "Unknown pooling 'mean'. .*average, l2, max, min"),
         (lambda: blocks.pool("max", name="p", rank=0), "rank must be 1 .* Received: rank=0"),
         (lambda: blocks.global_pool("sum", name="p"), "Unknown pooling 'sum'"),
+        (
+            lambda: blocks.pool("l2", name="p", padding="full"),
+            "Unknown padding 'full'. .*ceil, same, valid",
+        ),
+        (
+            lambda: blocks.apply(
+                blocks.pool("max", name="p", padding="ceil"), keras.Input((None, None, 3))
+            ),
+            "'ceil' needs maps of a fixed size",
+        ),
+        (
+            lambda: blocks.apply(
+                blocks.conv(4, 7, name="c", padding="reflect"), keras.Input((3, 3, 3))
+            ),
+            "A map of 3 pixels can be mirrored by 2 at most",
+        ),
         (
             lambda: blocks.grouped_conv(keras.Input((8, 8, 4)), 6, 3, groups=4, name="c"),
             "groups must divide 4 channels and 6 filters. Received: groups=4",

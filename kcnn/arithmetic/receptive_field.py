@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kcnn.arithmetic.layer_calls import Call, Tensor
+from kcnn.layers import ReflectionPadding
 
 # Layers that change the size of a map, but not what its units see.
 _BORDERS = (
@@ -18,6 +19,7 @@ _BORDERS = (
     keras.layers.Cropping3D,
     keras.layers.CenterCrop,
     keras.layers.RandomCrop,
+    ReflectionPadding,
 )
 _ADAPTIVE = (
     keras.layers.AdaptiveAveragePooling1D,

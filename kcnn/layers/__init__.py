@@ -15,10 +15,13 @@ from kcnn.layers.qat_layers import (
     QuantizeAwareLocalResponseNormalization,
     QuantizeAwarePartiallyConnectedConv2D,
 )
+from kcnn.layers.reflection_padding import ReflectionPadding
+from kcnn.layers.window_pooling import GlobalL2Pooling, WindowPooling
 
 __all__ = [
     "BatchNormalization",
     "FakeQuantize",
+    "GlobalL2Pooling",
     "LocalResponseNormalization",
     "PartiallyConnectedConv2D",
     "QuantizeAwareConv2D",
@@ -26,6 +29,8 @@ __all__ = [
     "QuantizeAwareDepthwiseConv2D",
     "QuantizeAwareLocalResponseNormalization",
     "QuantizeAwarePartiallyConnectedConv2D",
+    "ReflectionPadding",
+    "WindowPooling",
     "fake_quantized_kernel",
     "fast_training",
 ]

@@ -7,7 +7,13 @@ import keras
 from kcnn.compress.filters import kernel_layers, passthrough
 from kcnn.compress.filters.channels import Channels, Labels
 from kcnn.compress.filters.rule import Rule, RuleFunction, barrier
-from kcnn.layers import LocalResponseNormalization, PartiallyConnectedConv2D
+from kcnn.layers import (
+    GlobalL2Pooling,
+    LocalResponseNormalization,
+    PartiallyConnectedConv2D,
+    ReflectionPadding,
+    WindowPooling,
+)
 
 
 def find_rule(layer: keras.Operation, inputs: Sequence[Labels], channels: Channels) -> Rule:
@@ -34,6 +40,7 @@ RULES: dict[type, RuleFunction] = {
     PartiallyConnectedConv2D: kernel_layers.partially_connected,
     # It reads the neighbors of each channel, which must keep their positions.
     LocalResponseNormalization: barrier,
+    **dict.fromkeys((ReflectionPadding, WindowPooling, GlobalL2Pooling), passthrough.unchanged),
     **_for_each("Conv1D Conv2D Conv3D", kernel_layers.convolution),
     **_for_each("Conv1DTranspose Conv2DTranspose Conv3DTranspose", kernel_layers.transposed),
     **_for_each("SeparableConv1D SeparableConv2D", kernel_layers.separable),

@@ -9,7 +9,8 @@ from kcnn.errors import unknown
 from kcnn.models.blocks.checks import check_rate
 
 # Activation -> the initializer that keeps the variance of the signals from layer to layer: He for
-# ReLU and its smooth relatives, LeCun as the paper of SELU demands, Glorot for tanh.
+# ReLU and its smooth relatives, LeCun as the paper of SELU demands, Glorot for those that are
+# symmetric about zero.
 _AUTOMATIC = {
     "relu": "he_normal",
     "leaky_relu": "he_normal",
@@ -17,9 +18,14 @@ _AUTOMATIC = {
     "selu": "lecun_normal",
     "swish": "he_normal",
     "gelu": "he_normal",
+    "hard_swish": "he_normal",
     "tanh": "glorot_uniform",
+    "sigmoid": "glorot_uniform",
+    "linear": "glorot_uniform",
 }
 ACTIVATIONS = tuple(_AUTOMATIC)
+
+_NAMES_IN_KERAS = {"swish": "silu", "hard_swish": "hard_silu"}
 
 INITIALIZERS = (
     "auto",
@@ -44,7 +50,9 @@ def activation(kind: str, *, name: str) -> list[keras.layers.Layer]:
     It is a layer of its own so that Grad-CAM can name its feature map.
 
     Args:
-        kind: one of `ACTIVATIONS`. "leaky_relu" has a slope of 0.01, "swish" is x * sigmoid(x).
+        kind: one of `ACTIVATIONS`. "leaky_relu" has a slope of 0.01, "swish" is x * sigmoid(x),
+            "hard_swish" x * min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3,
+            https://arxiv.org/abs/1905.02244), and "linear" changes nothing.
         name: of the layer before it.
 
     Raises:
@@ -62,7 +70,7 @@ def activation(kind: str, *, name: str) -> list[keras.layers.Layer]:
         return [keras.layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=name)]
     if kind == "elu":
         return [keras.layers.ELU(name=name)]
-    return [keras.layers.Activation("silu" if kind == "swish" else kind, name=name)]
+    return [keras.layers.Activation(_NAMES_IN_KERAS.get(kind, kind), name=name)]
 
 
 def scaled_tanh(name: str) -> list[keras.layers.Layer]:

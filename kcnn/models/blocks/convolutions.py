@@ -7,14 +7,14 @@ import keras
 
 from kcnn.checks import check_count
 from kcnn.errors import unknown
-from kcnn.layers import BatchNormalization
+from kcnn.layers import BatchNormalization, ReflectionPadding
 from kcnn.models.blocks.activations import Initializer, activation, dropout, initializer
 from kcnn.models.blocks.checks import check_rank
 
 # Keras's 0.99 needs some 500 steps to forget its initial value: too slow for runs of a few epochs.
 BATCH_NORM_MOMENTUM = 0.9
 
-PADDINGS = ("same", "valid", "full")
+PADDINGS = ("same", "valid", "full", "reflect")
 
 _CONVOLUTIONS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
 _ZERO_PADDINGS = {
@@ -48,8 +48,9 @@ def conv(
         kernel_size: pixels along every axis.
         name: of the layer.
         rank: number of convolved axes: 1 for series, 2 for images, 3 for voxels.
-        padding: "same", "valid" (none) or "full" (an output at every position where kernel and
-            input overlap).
+        padding: "same", "valid" (none), "full" (an output at every position where kernel and
+            input overlap) or "reflect" (the size of "same", with the map mirrored at its border in
+            place of zeros).
         initializer: of the kernel, as in `kcnn.models.blocks.initializer`; "auto" suits ReLU.
         **options: further options of the Keras layer: `strides`, `dilation_rate`, `use_bias`, ...
 
@@ -67,15 +68,18 @@ def conv(
     layer = _CONVOLUTIONS[rank](
         filters,
         kernel_size,
-        padding="valid" if padding == "full" else padding,
+        padding="same" if padding == "same" else "valid",
         kernel_initializer=_initializer(initializer),
         name=name,
         **{"use_bias": False, **options},
     )
-    if padding != "full":
-        return [layer]
     border = options.get("dilation_rate", 1) * (kernel_size - 1)
-    return [_ZERO_PADDINGS[rank](border, name=f"{name}_pad"), layer]
+    if padding == "full":
+        return [_ZERO_PADDINGS[rank](border, name=f"{name}_pad"), layer]
+    if padding == "reflect" and border:
+        ends = (border // 2, border - border // 2)
+        return [ReflectionPadding(ends, name=f"{name}_pad"), layer]
+    return [layer]
 
 
 def batch_norm(name: str) -> keras.layers.BatchNormalization:

@@ -1,13 +1,14 @@
-"""Pooling: the largest, the average or the smallest value of a window or of a whole map."""
+"""Pooling: the largest, average or smallest value or the L2 norm of a window or of a whole map."""
 
 from typing import Any
 
 import keras
 
 from kcnn.errors import unknown
+from kcnn.layers import GlobalL2Pooling, WindowPooling
 from kcnn.models.blocks.checks import check_rank
 
-POOLINGS = ("max", "average", "min")
+POOLINGS = ("max", "average", "min", "l2")
 
 _WINDOWS = {
     "max": {
@@ -40,15 +41,18 @@ def pool(
 ) -> list[keras.layers.Layer]:
     """Return a pooling over windows of `size` along each axis, with strides equal to `size`.
 
+    With smaller strides the windows overlap, as in AlexNet: `pool("max", 3, strides=2, ...)`.
+
     Args:
-        kind: one of `POOLINGS`.
+        kind: one of `POOLINGS`; "l2" is the square root of the sum of squares.
         size: pixels along every axis.
         name: of the pooling layer.
         rank: number of pooled axes: 1 for series, 2 for images, 3 for voxels.
-        **options: further options of the Keras layer: `strides`, `padding`.
+        **options: `strides`, and `padding`: "valid", "same" or "ceil", with which a last window
+            counts although it reaches over the end, as in Caffe and GoogLeNet.
 
     Raises:
-        ValueError: `kind` or `rank` is unknown.
+        ValueError: `kind`, `rank` or `padding` is unknown.
 
     >>> import numpy as np
     >>> x = np.arange(4.0, dtype="float32").reshape(1, 2, 2, 1)
@@ -62,6 +66,8 @@ def pool(
         raise unknown("pooling", kind, POOLINGS)
     if kind == "min":
         return _of_negative(pool("max", size, name=name, rank=rank, **options), name)
+    if kind == "l2" or options.get("padding") == "ceil":
+        return [WindowPooling(kind, size, name=name, **options)]
     return [_WINDOWS[kind][rank](size, name=name, **options)]
 
 
@@ -84,7 +90,7 @@ def global_pool(kind: str, *, name: str, rank: int = 2) -> list[keras.layers.Lay
         raise unknown("pooling", kind, POOLINGS)
     if kind == "min":
         return _of_negative(global_pool("max", name=name, rank=rank), name)
-    return [_WHOLE_MAPS[kind][rank](name=name)]
+    return [GlobalL2Pooling(name=name) if kind == "l2" else _WHOLE_MAPS[kind][rank](name=name)]
 
 
 def _of_negative(layers: list[keras.layers.Layer], name: str) -> list[keras.layers.Layer]:
