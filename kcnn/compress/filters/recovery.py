@@ -1,5 +1,6 @@
 """Train a slim model until it has recovered its accuracy."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
@@ -22,6 +23,7 @@ def recover(
     epochs: int = 10,
     learning_rate: float = 0.02,
     weight_decay: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainResult:
     """Train a model from which `kcnn.slim` removed filters, until it has recovered its accuracy.
 
@@ -36,6 +38,8 @@ def recover(
         epochs: passes over the training images.
         learning_rate: at the start.
         weight_decay: every step shrinks each weight by `learning_rate * weight_decay` of itself.
+        callbacks: Keras callbacks for the training, beside the ones that log the learning rate and
+            refuse a loss that is not finite.
 
     Raises:
         ValueError: a model does not fit the data, or an argument is out of its range.
@@ -51,7 +55,7 @@ def recover(
     """
     rate = cosine(learning_rate, epochs=epochs, steps_per_epoch=data.steps_per_epoch)
     optimizer = make_optimizer("sgd", rate, weight_decay=weight_decay)
-    callbacks = [LearningRateLog(), MonitorGuard()]
+    called = [LearningRateLog(), MonitorGuard(), *callbacks]
     if teacher is None:
-        return train(model, data, epochs=epochs, optimizer=optimizer, callbacks=callbacks)
-    return distill(model, teacher, data, epochs=epochs, optimizer=optimizer, callbacks=callbacks)
+        return train(model, data, epochs=epochs, optimizer=optimizer, callbacks=called)
+    return distill(model, teacher, data, epochs=epochs, optimizer=optimizer, callbacks=called)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -72,6 +73,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     learning_rate: float = 1e-4,
     engine: str = "keras",
     control: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> QuantizeAwareResult:
     """Train a trained model further while it rounds as its int8 file will.
 
@@ -100,6 +102,8 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
         engine: "keras" trains in this process; "tfmot" uses TensorFlow's Model Optimization Toolkit
             in a process of its own, with its schemes for dense and for pruned models.
         control: whether to train the float control too, which takes about half as long again.
+        callbacks: of engine "keras": Keras callbacks for the training for int8. The control trains
+            all epochs without them.
 
     Raises:
         ValueError: an argument is out of its range, the model does not fit the data, or one of its
@@ -119,10 +123,15 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     check_graph(model, "Training for int8")
     model = in_float32(model)
     aware = _prepare(model, data, epochs, learning_rate, engine)
+    if callbacks and engine != "keras":
+        raise ValueError(
+            "callbacks needs engine='keras': TF-MOT trains in a process of its own. "
+            f"Received: engine={engine!r}"
+        )
     budget: dict[str, Any] = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
     logger.info("quantize_aware: training for int8")
     if engine == "keras":
-        history = _train(aware, data, **budget)
+        history = _train(aware, data, callbacks=callbacks, **budget)
     else:
         aware, history = train_with_tfmot(model, data, **budget)
     plain = control_history = None
@@ -189,7 +198,12 @@ def _prepare(
 
 
 def _train(
-    model: keras.Model, data: Data, *, epochs: int, learning_rate: float
+    model: keras.Model,
+    data: Data,
+    *,
+    epochs: int,
+    learning_rate: float,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Train `model` in place and return the history. Its zeros stay zero; it is not compiled."""
     # The same layers in a model of its own, which is the one that is compiled.
@@ -202,7 +216,7 @@ def _train(
             Objective(),
             epochs=epochs,
             optimizer=make_optimizer("adam", rate),
-            callbacks=[_DivergenceGuard()],
+            callbacks=[_DivergenceGuard(), *callbacks],
         )
     return result.history
 
