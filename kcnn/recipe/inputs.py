@@ -113,8 +113,8 @@ class Transfer:
     recipe's `train` says.
 
     Attributes:
-        base: The folder of a run, a `.keras` file, "keras:MobileNetV2" for a network of
-            `keras.applications` with its weights from ImageNet, or "keras_hub:PRESET".
+        base: The folder of a run, a `.keras` file, or "keras:MobileNetV2" for a network of
+            `keras.applications` with its weights from ImageNet.
         trainable_from: The base's first layer that trains; None freezes all of it.
         head_epochs: Epochs of the head alone.
         head_learning_rate: Their learning rate; 0.01 if not given.
