@@ -20,6 +20,7 @@ from ai_edge_litert.tools.flatbuffer_utils import (
 from browser import Browser
 from PIL import Image
 
+from kcnn.cli.export import export
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
 from kcnn.runtimes import RUNTIMES, latency, litert, process, timing, web, write_page
@@ -483,3 +484,21 @@ def test_the_driver_serves_the_page_and_nothing_around_it(files, tmp_path):
     assert find("verify/images/0") + find("verify/images/1") == noise(70).tobytes()
     for path in ("../secret.txt", "verify/images/2", "", f"{os.sep}etc/passwd", "node_modules/.."):
         assert find(path) is None
+
+
+CLUSTERED = RESNET20.parents[1] / "resnet20_mobile" / "model_clustered_int8.tflite"
+
+
+def test_a_clustered_model_is_compressed_for_tflite_micro(files, tmp_path, monkeypatch, capsys):
+    installed("tflite-micro")
+    monkeypatch.chdir(tmp_path)
+    export(CLUSTERED, compress=True)
+    said = " ".join(capsys.readouterr().out.split())
+    size = Path("model_clustered_int8_compressed.tflite").stat().st_size
+    assert f"307,089 -> {size:,} bytes, 18 kernels" in said and "as before, bit for bit" in said
+    assert size < 0.65 * CLUSTERED.stat().st_size
+    with pytest.raises(ValueError, match="Cluster it first"):
+        export(files["int8"], compress=True, out=Path("small.tflite"))
+    with pytest.raises(ValueError, match="exclude each other"):
+        export(CLUSTERED, compress=True, c=True)
+    assert [each.name for each in tmp_path.iterdir()] == ["model_clustered_int8_compressed.tflite"]

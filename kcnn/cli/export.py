@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcnn.cli import export_c, show
+from kcnn.cli import export_for_chips, show
 from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
@@ -37,6 +37,13 @@ def export(  # noqa: PLR0913 - one argument a flag
     c: Annotated[
         bool,
         typer.Option("--c", help="Write plain C99 (.c and .h); also takes an int8 .tflite file."),
+    ] = False,
+    compress: Annotated[
+        bool,
+        typer.Option(
+            "--compress",
+            help="Write a smaller file, for TFLite Micro only; needs clustered weights.",
+        ),
     ] = False,
     quantization: Annotated[
         str, typer.Option(help="How numbers are stored: int8, dynamic, float16 or none.")
@@ -72,15 +79,15 @@ def export(  # noqa: PLR0913 - one argument a flag
             "A bundle holds an int8 model with logits: of the options that change the file, "
             "--bundle takes --samples and --io uint8 only."
         )
-    if c:
+    for_chip = export_for_chips.writer(c=c, compress=compress)
+    if for_chip:
         floats = quantization != "int8" or io == "float32"
         refused = {"--bundle": bool(bundle), "--feature-map": feature_map}
-        source = out or Path(f"{path.resolve().stem}.c")
-        export_c.check(source, refused=refused | {"--quantization and --io float32": floats})
+        refused |= {"--quantization and --io float32": floats}
+        out = for_chip.check(path, out, refused=refused)
         if path.suffix == ".tflite":
-            export_c.write(path, source)
+            for_chip.write(path, out)
             return
-        out = source
     start_tensorflow()
     from kcnn import models
     from kcnn.export import QUANTIZATIONS, export_tflite
@@ -106,7 +113,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     if bundle and loaded:
         _write_bundle(model, bundle, loaded, samples, io)
         return
-    with export_c.as_c(out) if c else nullcontext(out) as target:
+    with for_chip.instead_of(out) if for_chip else nullcontext(out) as target:
         result = export_tflite(
             model,
             target,
@@ -118,7 +125,7 @@ def export(  # noqa: PLR0913 - one argument a flag
             samples=samples,
             labels=labels or None,
         )
-        if not c:
+        if not for_chip:
             console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
         if loaded:
             _print_agreement(model, result.path, loaded)

@@ -1,3 +1,5 @@
+from .compression import Compressed as Compressed
+from .compression import compress as compress
 from .installation import install as install
 from .page import write_page as write_page
 from .plain_c import ChipRun as ChipRun

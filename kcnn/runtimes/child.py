@@ -28,7 +28,8 @@ def main(folder: Path) -> None:
     end_with_parent()
     job = json.loads((folder / "job.json").read_text())
     try:
-        report = {"classify": classify, "time": take_turns}[job["task"]](folder, job)
+        tasks = {"classify": classify, "time": take_turns, "compress": compress}
+        report = tasks[job["task"]](folder, job)
     except Exception as error:  # a runtime may raise anything on a damaged file
         report = {"error": f"{type(error).__name__}: {error}"}
     (folder / "report.json").write_text(json.dumps(report))
@@ -81,6 +82,28 @@ def take_turns(folder: Path, job: dict) -> dict:
             if turn >= 0:
                 taken.append(time.perf_counter() - started)
     return {"milliseconds": [1000 * statistics.median(taken) for taken in seconds]}
+
+
+def compress(folder: Path, job: dict) -> dict:
+    """Compress tensors with TFLite Micro's own tool, and write `compressed.tflite`."""
+    package = "tflite_micro.tensorflow.lite.micro.compression."
+    spec, tool = (import_module(package + name) for name in ("spec", "compress"))
+    tables = [
+        spec.Tensor(
+            subgraph=0,
+            tensor=tensor,
+            compression=[
+                spec.LookUpTableCompression(
+                    index_bitwidth=bits,
+                    mode=spec.PerTensor() if axis is None else spec.PerChannel(axis=axis),
+                )
+            ],
+        )
+        for tensor, bits, axis in job["tables"]
+    ]
+    small = tool.compress((folder / "model.tflite").read_bytes(), tables)
+    (folder / "compressed.tflite").write_bytes(small)
+    return {}
 
 
 def open_litert(model: bytes, job: dict) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:

@@ -48,7 +48,7 @@ def classify(
 
 
 def run_child(
-    python: Path, title: str, job: Mapping[str, str | int | float], folder: Path, *, timeout: float
+    python: Path, title: str, job: Mapping[str, Any], folder: Path, *, timeout: float
 ) -> dict[str, Any]:
     """Run a job of `child.py` on the files of a folder and return its report.
 
