@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import cast
 
+import latex2mathml.converter
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -23,6 +24,7 @@ from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 import kcnn
 
@@ -57,6 +59,7 @@ html_show_copyright = False
 
 myst_heading_anchors = 4  # as a host of repositories makes them
 myst_enable_extensions = ["dollarmath", "amsmath"]
+html_math_renderer = "mathml"  # which browsers draw by themselves, also without a network
 nb_execution_mode = "off"  # the notebooks carry their outputs
 
 smartquotes = False  # two hyphens are an option
@@ -122,9 +125,17 @@ def name_missing(app: Sphinx, environment: BuildEnvironment) -> None:
                 logger.warning("no page explains %s.%s", package, name)
 
 
+def draw_formula(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
     app.connect("autodoc-skip-member", leave_out)
     app.connect("autodoc-process-docstring", add_docstring)
     app.connect("doctree-read", search_exactly)
     app.connect("env-check-consistency", name_missing)
+    app.add_html_math_renderer("mathml", (draw_formula, None), (draw_formula, None))
