@@ -16,6 +16,7 @@ from pathlib import Path
 from kcnn import models
 from kcnn.data import Data
 from kcnn.evaluation import Evaluation, evaluate
+from kcnn.model_places import published_manifest
 from kcnn.pipeline.analysis_pictures import draw_analysis, draw_disagreements, draw_reliability
 from kcnn.pipeline.setup import load_for_tensorflow
 from kcnn.pipeline.stages.explain import draw_grad_cam, explained_images
@@ -88,7 +89,9 @@ def file_of(receipt: Receipt, run: RunFiles) -> Path | None:
     """
     files = [run.run_dir.path / receipt.file]
     if receipt is run.report.receipts[0] and run.recipe and run.recipe.trained:
-        files.append(ROOT / run.recipe.trained / receipt.file)
+        manifest = published_manifest(run.recipe.trained)
+        base = manifest.parent if manifest else ROOT / run.recipe.trained
+        files.append(base / receipt.file)
     return next((file for file in files if file.is_file()), None)
 
 

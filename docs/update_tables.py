@@ -3,16 +3,18 @@
     python docs/update_tables.py
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
-`<!-- comparison FILE -->` or `<!-- models FOLDER -->` and `<!-- end -->`; `<!-- report.ko FILE -->`
-explains it in Korean. A test checks that the documents have the tables that this script writes.
+`<!-- comparison FILE -->`, `<!-- models FOLDER -->` or `<!-- cards FOLDER -->` and `<!-- end -->`;
+`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables
+that this script writes.
 """
 
 import re
 from pathlib import Path
 
+from kcnn.model_places import MANIFEST
 from kcnn.models import FAMILIES, facts
 from kcnn.report import comparison_report, comparison_table, receipts, receipts_table
-from kcnn.report.best_runs import best_runs
+from kcnn.report.best_runs import BestRun, best_runs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,7 +27,7 @@ def documents() -> list[Path]:
 def update_tables(text: str) -> str:
     """Return a document's text with every table written from its report."""
     return re.sub(
-        r"(<!-- (report|report\.ko|comparison|models) (\S+) -->\n).*?(<!-- end -->)",
+        r"(<!-- (report|report\.ko|comparison|models|cards) (\S+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_SECTIONS[match[2]](match[3])}{match[4]}",
         text,
         flags=re.DOTALL,
@@ -36,7 +38,7 @@ def _run(file: str) -> str:
     report = receipts.load(ROOT / file)
     training = report.training
     if "taken_from" in training:
-        trained = f"All variants were made from the model in {training['taken_from']}"
+        trained = f"All variants were made from the model {training['taken_from']}"
     else:
         minutes = float(str(training["seconds"])) / 60
         trained = f"Trained for {training['epochs']} epochs in {minutes:.1f} minutes"
@@ -69,16 +71,52 @@ def _comparison(file: str) -> str:
 def _models(folder: str) -> str:
     known, best = facts.read(), best_runs(ROOT / folder)
     lines = [
-        "| model | parameters | MACs | accuracy | paper |",
-        "| --- | ---: | ---: | ---: | --- |",
+        "| model | parameters | MACs | accuracy | int8 | recipe | paper |",
+        "| --- | ---: | ---: | ---: | ---: | --- | --- |",
     ]
     for family in FAMILIES.values():
+        paper = f"[{family.paper}]({family.url})" if family.url else family.paper
         for name in family.builders:
-            fact, run = known[name], best.get(name)
-            paper = f"[{family.paper}]({family.url})" if family.url else family.paper
-            accuracy = f"{run.accuracy:.2%}" if run else ""
-            macs = f"{fact.macs / 1e6:,.1f} M"
-            lines.append(f"| `{name}` | {fact.parameters:,} | {macs} | {accuracy} | {paper} |")
+            fact, found = known[name], best.get(name, [])
+            default = next((run for run in found if not run.variant), None)
+            lines.append(_network(f"`{name}`", fact.parameters, fact.macs, default, paper))
+            for run in found:
+                if run.variant:
+                    title = f"`{name}`, {run.variant}"
+                    lines.append(_network(title, run.parameters, run.macs, run, paper))
+    return "\n".join(lines) + "\n"
+
+
+def _network(title: str, parameters: int, macs: int | None, run: BestRun | None, paper: str) -> str:
+    """Return a row of the table of models."""
+    millions = f"{macs / 1e6:,.1f} M" if macs else ""
+    scores = (
+        [run.shown, f"{run.int8:.2%}" if run.int8 else "", f"`{run.recipe}`"] if run else [""] * 3
+    )
+    return f"| {' | '.join([title, f'{parameters:,}', millions, *scores, paper])} |"
+
+
+def _cards(folder: str) -> str:
+    """Return a table of the published runs, for documents in docs/."""
+    lines = [
+        "| run | network | float | int8 | kB | ms | weights |",
+        "| --- | --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for file in sorted((ROOT / folder).glob("*/README.md")):
+        report = receipts.load(file.with_name("report.json"))
+        whole, int8 = (
+            report.receipts[0],
+            next((each for each in report.receipts if each.name == "int8"), None),
+        )
+        cells = ["", "", ""]
+        if int8:
+            ms = "" if int8.ms_per_image is None else f"{int8.ms_per_image:.2f}"
+            cells = [f"{int8.accuracy:.2%}", f"{int8.bytes / 1000:,.0f}", ms]
+        place = f"../{folder}/{file.parent.name}"
+        title = f"[{file.parent.name}]({place}/README.md), [page]({place}/report.html)"
+        weights = "by name" if file.with_name(MANIFEST).is_file() else ""
+        row = [title, f"`{report.model}`", f"{whole.accuracy:.2%}", *cells, weights]
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -87,6 +125,7 @@ _SECTIONS = {
     "report.ko": _run_in_korean,
     "comparison": _comparison,
     "models": _models,
+    "cards": _cards,
 }
 
 

@@ -23,6 +23,7 @@ _OWN = (
     "curves.png",
     "confusion.png",
     "analysis.json",
+    "robustness.json",
     "reliability.png",
     "mistakes.png",
     "disagreements.png",

@@ -14,13 +14,13 @@ from kcnn.recipe import Data, Model, Recipe, Train
 
 recipe = Recipe(
     data=Data(augment="alternating", validation=0.02),
-    model=Model(name="lenet5", options={"variant": "paper"}),
+    model=Model(name="lenet5"),
     train=Train(
         epochs=100,
         optimizer="sgd",
         learning_rate=0.01,
         schedule="cosine",
-        warmup_epochs=2,
+        warmup_epochs=1,
         keep="last",
         weight_decay=1e-3,
         ema=0.999,

@@ -2,7 +2,7 @@
 
     kcnn run resnet20_mobile
 
-It starts from the trained model of `kcnn run resnet20`. 80 % zeros make the download smaller, less
+It starts from the published ResNet-20. 80 % zeros make the download smaller, less
 than half of the multiply-accumulates make the model faster, 16 values for each kernel make the
 download smaller again, and training for int8 is compared with the same training in floats. Filters
 with the smallest L1 norm are removed (Li et al., "Pruning Filters for Efficient ConvNets",
@@ -19,7 +19,7 @@ from kcnn.recipe import Cluster, Model, Prune, QuantizeAware, Recipe, Slim
 
 recipe = Recipe(
     model=Model(name="resnet20"),
-    trained="saved_models/resnet20",
+    trained="resnet20",
     prune=Prune(sparsities=(0.8,), epochs=10, learning_rate=2e-3, distill=True),
     slim=Slim(macs=0.42, epochs=24, learning_rate=0.1, weight_decay=5e-3),
     cluster=Cluster(clusters=16, epochs=1),

@@ -395,7 +395,7 @@ def test_the_five_comparisons_are_shipped():
 
 @pytest.fixture(scope="module")
 def digits():
-    return datasets.load("digits", limit=300)
+    return datasets.load("digits", limit=300, batch_size=32)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -409,13 +409,21 @@ def test_a_shipped_comparison_goes_on_with_its_committed_results(name):
     assert current.variants == training_only(reports.load(file).comparison).variants
 
 
+def with_a_base_that_is_here(recipe):
+    """Of a recipe whose base another recipe trains first, one with a published base."""
+    if recipe.transfer is None or not recipe.transfer.base.startswith("runs/"):
+        return recipe
+    transfer = dataclasses.replace(recipe.transfer, base="resnet8_int8")
+    return dataclasses.replace(recipe, transfer=transfer)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_variant_of_a_shipped_comparison_can_be_trained(name, digits):
     file = recipe_files.load(name)
     assert from_json(to_json(file.content)) == file.content
     short = smoke_comparison(file.content)
     assert len(short.seeds) == 1
-    for recipe in short.variants.values():
+    for recipe in map(with_a_base_that_is_here, short.variants.values()):
         assert recipe.train.epochs == 1 and recipe.data.limit == 512
         model = build(recipe, digits)
         training_for(recipe, model, digits)

@@ -1,6 +1,5 @@
 """What `kcnn models` prints: stored facts equal the models, accuracies equal those of runs."""
 
-import dataclasses
 import functools
 import importlib.util
 import json
@@ -109,18 +108,29 @@ def test_the_best_run_of_the_network_itself_counts(tmp_path):
     run(tmp_path, "easy", accuracy=0.9, data={"name": "digits"})
     run(tmp_path, "part", accuracy=0.9, data={"limit": 100})
     run(tmp_path, "wider", accuracy=0.9, whole=300_000)
-    assert {name: dataclasses.astuple(each) for name, each in best_runs(tmp_path).items()} == {
-        "resnet20": (0.7, best)
-    }
+    (found, plain) = best_runs(tmp_path).pop("resnet20")
+    assert (found.accuracy, found.run, found.variant) == (0.7, best, "")
+    assert (plain.accuracy, plain.variant) == (0.9, "shortcut=none")
     frozen = run(tmp_path, "frozen", accuracy=0.8, parameters=200_000, whole=271_098)
-    assert best_runs(tmp_path)["resnet20"].run == frozen
+    assert best_runs(tmp_path)["resnet20"][0].run == frozen
+
+
+def test_a_run_that_diverged_or_trained_nothing_does_not_count(tmp_path):
+    exploded = run(tmp_path, "exploded") / "report.json"
+    report = json.loads(exploded.read_text())
+    report["training"]["stop_reason"] = "diverged"
+    exploded.write_text(json.dumps(report))
+    given = run(tmp_path, "given") / "recipe.json"
+    recipe = json.loads(given.read_text()) | {"trained": "resnet20"}
+    given.write_text(json.dumps({key: recipe[key] for key in recipe if key != "train"}))
+    assert best_runs(tmp_path) == {}
 
 
 def test_a_damaged_run_is_left_out_with_a_word(tmp_path, caplog):
     good = run(tmp_path, "good")
     (run(tmp_path, "damaged") / "report.json").write_text("{")
     (run(tmp_path, "lost") / "recipe.json").unlink()
-    assert best_runs(tmp_path)["resnet20"].run == good
+    assert best_runs(tmp_path)["resnet20"][0].run == good
     assert sorted(Path(record.args[0]).name for record in caplog.records) == ["damaged", "lost"]
 
 

@@ -119,3 +119,38 @@ def test_vgg16_is_the_one_of_keras_applications():
     expected = reference(normalized)
     assert np.std(expected) > 0.01
     np.testing.assert_allclose(body(bordered), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "strides"])
+def test_simple_cnn_halves_its_maps_in_any_way(pooling):
+    model = build("simple_cnn", pooling=pooling)
+    kinds = {"max": "MaxPooling2D", "average": "AveragePooling2D", "strides": "Conv2D"}
+    halving = model.get_layer("block2_pool")
+    assert type(halving).__name__ == kinds[pooling] and halving.strides == (2, 2)
+    assert model.get_layer("block2_dropout").output.shape == (None, 8, 8, 32)
+    assert build("simple_cnn", pooling=pooling, input_shape=(20, 2)).output_shape == (None, 10)
+
+
+@pytest.mark.parametrize(("norm", "shared"), [("batch", True), ("group", False), ("layer", False)])
+def test_only_batch_norm_depends_on_the_other_images_of_a_batch(norm, shared):
+    keras.utils.set_random_seed(0)
+    model = build("simple_cnn", norm=norm, spatial_dropout=0.0, dropout=0.0)
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("float32")
+    together = np.asarray(model(images, training=True))[:1]
+    alone = np.asarray(model(images[:1], training=True))
+    assert (np.abs(together - alone).max() > 1e-2) == shared
+    inner = keras.Model(model.inputs, model.get_layer(f"block1_conv_{norm[0]}n").output)
+    maps = inner([images])
+    groups = np.asarray(maps).reshape(6, 32, 32, {"layer": 1}.get(norm, 8), -1)
+    if norm != "batch":  # of each image and group
+        np.testing.assert_allclose(groups.mean(axis=(1, 2, 4)), 0, atol=1e-4)
+        np.testing.assert_allclose(groups.std(axis=(1, 2, 4)), 1, atol=1e-2)
+
+
+def test_simple_cnn_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="Unknown pooling 'min'.*strides"):
+        build("simple_cnn", pooling="min")
+    with pytest.raises(ValueError, match="Unknown norm 'instance'.*group"):
+        build("simple_cnn", norm="instance")
+    names = [layer.name for layer in build("simple_cnn", norm="none").layers]
+    assert not any(name.endswith(("_bn", "_gn", "_ln")) for name in names)

@@ -1,5 +1,6 @@
 """Published weights: what goes in comes out, and nothing else does."""
 
+import importlib.util
 import json
 import tomllib
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 from kcnn import models
-from kcnn.models.published import MANIFEST, WEIGHTS, read_manifest
+from kcnn.model_places import MANIFEST, find_model
+from kcnn.models.published import WEIGHTS, read_manifest
+from kcnn.pipeline.setup import pretrained
+from kcnn.prediction import predict
 from kcnn.provenance import sha256_of_json
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +63,13 @@ def test_only_what_the_builder_makes_is_published(model, tmp_path):
         with pytest.raises(ValueError, match=reason):
             models.publish(model, tmp_path / "new", network, options, names)
     assert not (tmp_path / "new").exists()
+
+
+def load_module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def rewrite(folder, **changes):
@@ -116,10 +128,45 @@ def test_what_is_published_is_the_trained_model(name):
         trained = models.load(folder / "model.keras")
         np.testing.assert_array_equal(found(IMAGES), trained(IMAGES))
     assert "\n".join(read_manifest(folder).class_names) == (folder / "labels.txt").read_text()[:-1]
-    small = sum((folder / each).stat().st_size for each in (MANIFEST, WEIGHTS)) < 5e6
+
+
+def test_a_wheel_carries_receipts_and_small_weights(folder, tmp_path):
+    module = load_module(ROOT / "docs/published_files.py")
+    run = tmp_path / "saved_models" / "small"
+    run.mkdir(parents=True)
+    for file in (folder / MANIFEST, folder / WEIGHTS):
+        file.rename(run / file.name)
+    (run / "report.json").write_text("{}")
+    (run / "model.keras").write_text("")
+    carried = [f"kcnn/_published/small/{name}" for name in ("report.json", MANIFEST, WEIGHTS)]
+    assert list(module.published_files(tmp_path).values()) == carried
+    (run / WEIGHTS).write_bytes(bytes(5_000_000))
+    assert list(module.published_files(tmp_path).values()) == carried[:1]
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    inside = build["targets"]["wheel"]["force-include"]
-    assert small == all(f"saved_models/{name}/{each}" in inside for each in (MANIFEST, WEIGHTS))
+    assert build["targets"]["wheel"]["hooks"]["custom"]["path"] == "docs/published_files.py"
+    assert issubclass(module.PublishedFiles, BuildHookInterface)
+
+
+@pytest.mark.parametrize("place", ["", "saved_models/"])
+def test_a_name_stands_for_a_published_model_everywhere(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = find_model(f"{place}resnet8_int8")
+    assert found == ROOT / "saved_models/resnet8_int8" / MANIFEST
+    answers = predict(f"{place}resnet8_int8", IMAGES)
+    assert answers.class_names[0] == "airplane"
+    base = pretrained(f"{place}resnet8_int8", purpose="teacher")
+    np.testing.assert_array_equal(base.get_weights()[0], models.load(found).get_weights()[0])
+    (tmp_path / "resnet8_int8").write_text("mine")  # what lies in the folder comes first
+    assert find_model("resnet8_int8") == Path("resnet8_int8")
+
+
+def test_a_name_that_stands_for_nothing_is_refused_with_the_names():
+    with pytest.raises(ValueError, match=r"published model 'resnet2O'. Did you mean 'resnet20'"):
+        find_model("resnet2O")
+    with pytest.raises(ValueError, match=r"There is no file 'runs/resnet20'\."):
+        find_model("runs/resnet20")
+    with pytest.raises(ValueError, match=r"to be the base: .* or a published model: .*resnet20"):
+        pretrained("runs/resnet20", purpose="base")
 
 
 def test_an_unknown_name_is_refused():

@@ -174,6 +174,8 @@ IDLE = [
     ([], "train.decay=decoupled", "without weight_decay"),
     ([], "train.decay_everything=true", "without weight_decay"),
     ([], "train.lookahead=true", "with schedule='plateau'"),
+    ([], "train.keep=best", "schedule='plateau', only with 'constant' or"),
+    (["train.schedule=cosine", "train.lookahead=true"], "train.keep=last", "with lookahead, which"),
     (["train.optimizer=adamw"], "train.decay=decoupled", "optimizer='adamw', only with"),
     (['transfer={"base": "b"}'], "transfer.head_learning_rate=0.01", "without head_epochs"),
     (["train={}", "trained=b.keras"], "train.epochs=20", "with trained"),

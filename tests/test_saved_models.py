@@ -1,12 +1,16 @@
 """What the project promises of int8, held against the receipts of every model that it ships."""
 
+import functools
 import json
 from pathlib import Path
 
 import pytest
 
-from kcnn import models
+from kcnn import data, models
+from kcnn.evaluation import evaluate
 from kcnn.export import export_tflite
+from kcnn.intervals import wilson_interval
+from kcnn.pipeline.samples import spread_images
 from kcnn.report import analysis, receipts
 
 FOLDER = Path(__file__).parents[1] / "saved_models"
@@ -64,6 +68,24 @@ def test_int8_costs_at_most_a_fifth_of_a_point(run):
     _, _, measured = run
     assert measured["float"].count == measured["int8"].count >= 1000
     assert abs(measured["float"].accuracy - measured["int8"].accuracy) <= 0.002
+
+
+@functools.cache
+def thousand_images_of(dataset):
+    try:
+        return spread_images(data.load(dataset, batch_size=250), 1000)
+    except RuntimeError as error:
+        pytest.skip(f"{dataset} is not here: {error}")
+
+
+def test_the_int8_file_scores_what_its_card_says(run):
+    """On a thousand test images, where CIFAR-10 is prepared; the card has all ten thousand."""
+    folder, report, measured = run
+    found = evaluate(folder / measured["int8"].file, thousand_images_of(report.dataset))
+    low, high = wilson_interval(found.accuracy, found.count, level=0.999)
+    assert low <= measured["int8"].accuracy <= high
+    card = (folder / "README.md").read_text()
+    assert f"| int8 | {measured['int8'].accuracy:.2%} |" in card
 
 
 def test_int8_tells_the_same_class_on_98_of_100_images(run):

@@ -13,6 +13,7 @@ import kcnn
 from kcnn.callbacks import MonitorGuard
 from kcnn.models.files import in_float32
 from kcnn.pipeline import run, setup
+from kcnn.pipeline.training_setup import callbacks_for, training_for
 from kcnn.recipe import Data, Model, Recipe, Train
 from kcnn.training import cosine, make_optimizer
 from kcnn.training.room import check_room, checkpoint_bytes
@@ -211,6 +212,19 @@ def test_averaged_weights_are_judged_saved_and_kept(digits, tmp_path):
     for model in (result.model, saved):
         for weight, expected in zip(model.get_weights(), average, strict=True):
             np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-6)
+    judged = kcnn.evaluate(result.model, digits.validation)
+    assert result.history["val_loss"][-1] == pytest.approx(judged.loss, rel=1e-4)
+
+
+def test_a_recipe_can_keep_the_last_epoch_and_its_averages(digits):
+    train = Train(
+        epochs=3, optimizer="sgd", learning_rate=0.01, schedule="constant", keep="last", ema=0.5
+    )
+    trained = training_for(Recipe(train=train), linear(), digits)
+    callbacks = callbacks_for(train, digits, None)
+    assert not any(isinstance(each, keras.callbacks.EarlyStopping) for each in callbacks)
+    result = trained(callbacks=callbacks)
+    assert result.best_epoch == result.epochs == 3
     judged = kcnn.evaluate(result.model, digits.validation)
     assert result.history["val_loss"][-1] == pytest.approx(judged.loss, rel=1e-4)
 

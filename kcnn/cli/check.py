@@ -20,7 +20,9 @@ from kcnn.cli.shared import (
 
 
 def check(  # noqa: PLR0913 - one argument a flag
-    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .keras file, a run's folder, or a published model.")
+    ],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("check.png"),
     count: Annotated[
         int, typer.Option("--images", min=2, help="How many test images, from all over the set.")

@@ -19,6 +19,7 @@ from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import list_models
 from kcnn.cli.predict import predict
 from kcnn.cli.report import compare, report
+from kcnn.cli.robustness import robustness
 from kcnn.cli.run import run
 from kcnn.cli.shared import (
     DataDir,
@@ -53,7 +54,9 @@ def list_(
 
 
 def evaluate(
-    path: Annotated[Path, typer.Argument(help="A .keras or .tflite file, or a run's folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .keras or .tflite file, a run's folder, or a published model.")
+    ],
     data: DataName = None,
     data_dir: DataDir = None,
     tta: Annotated[
@@ -95,7 +98,9 @@ def evaluate(
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A run's folder, .keras or .tflite file.")],
+    path: Annotated[
+        Path, typer.Argument(help="A run's folder, .keras or .tflite file, or a published model.")
+    ],
 ) -> None:
     """Show what a run, a model or an exported file holds."""
     if (path / "results.json").is_file():
@@ -164,6 +169,7 @@ for _name, _command in {
     "models": list_models,
     "lr-find": lr_find,
     "evaluate": evaluate,
+    "robustness": robustness,
     "predict": predict,
     "export": export,
     "verify": verify,

@@ -29,7 +29,9 @@ _AT_ONCE = 64  # all are in memory, as large as they are shown
 
 
 def explain(
-    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .keras file, a run's folder, or a published model.")
+    ],
     images: Annotated[list[Path], typer.Argument(help="Image files of any size.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("grad_cam.png"),
     layer: LayerName = None,

@@ -30,7 +30,9 @@ _COMPARED = 1000
 
 
 def export(  # noqa: PLR0913 - one argument a flag
-    path: Annotated[Path, typer.Argument(help="A .keras file, or a run's folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .keras file, a run's folder, or a published model.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="The .tflite file; MODEL_int8.tflite here if not given.")
     ] = None,
@@ -92,9 +94,11 @@ def export(  # noqa: PLR0913 - one argument a flag
     from kcnn import models
     from kcnn.export import QUANTIZATIONS, export_tflite
     from kcnn.export.checks import check_model
+    from kcnn.model_places import MANIFEST
 
     file = model_file(path)
-    out = out or Path(f"{file.stem}_{quantization}.tflite")
+    stem = file.parent.name if file.name == MANIFEST else file.stem
+    out = out or Path(f"{stem}_{quantization}.tflite")
     if bundle:
         from kcnn.bundle import check_free
 

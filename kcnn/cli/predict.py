@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A run, a bundle, a .keras or a .tflite file.")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="A run, a bundle, a .keras or .tflite file, or a published model."),
+    ],
     images: Annotated[list[Path], typer.Argument(help="Image files, and folders of them.")],
     out: Annotated[
         Path | None, typer.Option("--csv", help="A new table of all files; else lines of text.")

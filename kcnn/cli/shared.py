@@ -84,19 +84,15 @@ def _quiet() -> AbstractContextManager:
 
 
 def model_file(path: Path) -> Path:
-    """Return the model file at a path, or in a run's folder."""
+    """Return the model file at a path, in a run's folder, or published under a name."""
+    from kcnn.model_places import find_model
     from kcnn.run_digests import check_unchanged
     from kcnn.run_dir import RunDir
 
-    if path.is_dir():
-        file = RunDir(path).find_model()
-        if file == RunDir(path).best:
-            said = f"{path} is not trained to its end: {file.name} is its best model so far"
-            console.print(said, markup=False)
-    elif path.is_file():
-        file = path
-    else:
-        raise ValueError(f"There is no file {str(path)!r}.")
+    file = find_model(path)
+    if file != path and file == RunDir(path).best:
+        said = f"{path} is not trained to its end: {file.name} is its best model so far"
+        console.print(said, markup=False)
     check_unchanged(file)
     return file
 
@@ -151,6 +147,8 @@ def load_data(
         image_size=own.image_size,
         skip_damaged=own.skip_damaged or skip_damaged,
         groups=own.groups,
+        classes=own.classes,
+        per_class=None if name else own.per_class,
     )
     return data.load(
         InOrderOf(origin, names) if names else origin,

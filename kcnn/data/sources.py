@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from kcnn.data.array_file import ArrayFile
@@ -9,6 +10,7 @@ from kcnn.data.catalogue import ARRAYS_PREFIX, CHARACTER_SETS, FOLDER_PREFIX
 from kcnn.data.digits import Digits
 from kcnn.data.folder import Folder
 from kcnn.data.opened import Source
+from kcnn.data.selected import Selected
 from kcnn.data.tfds_source import Tfds
 
 
@@ -27,14 +29,18 @@ def source(
     image_size: tuple[int, int] | None = None,
     skip_damaged: bool = False,
     groups: str | os.PathLike | None = None,
+    classes: Sequence[str] | None = None,
+    per_class: int | None = None,
 ) -> Source:
-    """Return the source that a name stands for, with an image size.
+    """Return the source that a name stands for, with an image size, or a part of it.
 
     Args:
         name: As in `load`.
         image_size: (height, width) that every image is resized to; None keeps their own.
         skip_damaged: Whether images of a folder that cannot be read are left out.
         groups: Of a folder: a CSV file that names the group of each image, see `Folder`.
+        classes: Only the images of these classes, numbered in this order; None for all.
+        per_class: Only so many training images of each class; test images stay whole.
 
     Raises:
         ValueError: If a size is given for digits or arrays, which have a fixed one, something for
@@ -42,7 +48,21 @@ def source(
 
     >>> source("folder:flowers", image_size=(64, 64))
     Folder(path='flowers', image_size=(64, 64), mirror=True, skip_damaged=False, groups=None)
+    >>> len(source("digits", classes=("3", "8"), per_class=5).open().train)
+    10
     """
+    whole = _whole(name, image_size, skip_damaged, groups)
+    if classes is None and per_class is None:
+        return whole
+    return Selected(whole, tuple(classes or ()), per_class)
+
+
+def _whole(
+    name: str,
+    image_size: tuple[int, int] | None,
+    skip_damaged: bool,
+    groups: str | os.PathLike | None,
+) -> Source:
     if not isinstance(name, str):
         raise ValueError(f"name must be a string or a source such as Folder. Received: {name!r}.")
     for option, given in {"skip_damaged": skip_damaged, "groups": groups}.items():

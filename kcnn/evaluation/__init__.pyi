@@ -1,3 +1,7 @@
+from .corrupted_scores import Robustness as Robustness
+from .corrupted_scores import robustness as robustness
+from .corruptions import CORRUPTIONS as CORRUPTIONS
+from .corruptions import corrupt as corrupt
 from .score import Evaluation as Evaluation
 from .scoring import Batches as Batches
 from .scoring import Classifier as Classifier

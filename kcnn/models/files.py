@@ -7,9 +7,10 @@ from typing import Any, cast
 import keras
 
 import kcnn.layers  # noqa: F401  registers the layers with Keras, in case the file has them
+from kcnn.model_places import MANIFEST
 from kcnn.models.archive import check_archive
 from kcnn.models.formats import cannot_load, check_format
-from kcnn.models.published import MANIFEST, load_published
+from kcnn.models.published import load_published
 from kcnn.run_dir import atomic
 
 

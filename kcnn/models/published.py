@@ -19,16 +19,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from kcnn.errors import one_line, unknown
+from kcnn.model_places import MANIFEST, find_published
+from kcnn.model_places import published_names as published_names  # for `kcnn.models`
 from kcnn.models.registry import MODELS, build, names
 from kcnn.provenance import sha256_of_json
 from kcnn.run_dir import atomic
 
-MANIFEST, WEIGHTS = "weights.json", "weights.npz"
-# In a wheel the small ones lie in the package, in a checkout all of them beside it.
-_PLACES = (
-    Path(__file__).parents[1] / "_published",
-    Path(__file__).parents[2] / "saved_models",
-)
+WEIGHTS = "weights.npz"
 _OVERHEAD = 1024  # bytes of an array's header in a file, at most
 
 Size = Annotated[int, Field(ge=0, le=2**20)]
@@ -184,27 +181,6 @@ def pretrained(name: str) -> keras.Model:
     (None, 10)
     """
     return load_published(find_published(name))
-
-
-def find_published(name: str) -> Path:
-    """Return the folder of published weights.
-
-    Raises:
-        ValueError: nothing is published under this name.
-    """
-    if name not in published_names():
-        raise unknown("published model", name, published_names())
-    return next(place / name for place in _PLACES if (place / name / MANIFEST).is_file())
-
-
-def published_names() -> tuple[str, ...]:
-    """Return the names under which weights are published here.
-
-    >>> "resnet20" in published_names()
-    True
-    """
-    found = {file.parent.name for place in _PLACES for file in place.glob(f"*/{MANIFEST}")}
-    return tuple(sorted(found))
 
 
 def _read_weights(file: Path, manifest: Manifest) -> list[np.ndarray]:

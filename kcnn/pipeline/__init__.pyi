@@ -1,6 +1,7 @@
 from .comparison_run import run_comparison as run_comparison
 from .learning_rate import suggest_learning_rate as suggest_learning_rate
 from .recipe_run import run as run
+from .robustness import score_robustness as score_robustness
 from .shorten import smoke as smoke
 from .shorten import smoke_comparison as smoke_comparison
 from .stages import STAGES as STAGES

@@ -19,6 +19,7 @@ from kcnn.data.folds import validation_of
 from kcnn.data.jax_data import JaxData
 from kcnn.data.opened import Source
 from kcnn.data.sources import source
+from kcnn.model_places import PLACES, published_manifest, published_names, trained_in
 from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
 from kcnn.models.whitening import WHITENING
@@ -26,6 +27,7 @@ from kcnn.pipeline.backend import on_jax
 from kcnn.pipeline.borrowed import borrow, is_borrowed
 from kcnn.recipe import Data as DataSection
 from kcnn.recipe import Recipe
+from kcnn.recipe_files import shipped
 from kcnn.run_digests import check_unchanged
 from kcnn.run_dir import RunDir
 
@@ -96,6 +98,8 @@ def _source(section: DataSection) -> Source:
         image_size=section.image_size,
         skip_damaged=section.skip_damaged,
         groups=section.groups,
+        classes=section.classes,
+        per_class=section.per_class,
     )
 
 
@@ -158,32 +162,38 @@ def _check_name(recipe: Recipe, field: str, place: str, model: keras.Model) -> N
 
 
 def pretrained(name: str, *, purpose: str) -> keras.Model:
-    """Return the trained model of a run's folder or a `.keras` file, in float32.
+    """Return the trained model of a run or a `.keras` file, or a published one, in float32.
 
-    A relative path that is not in the current folder is looked for in the checkout of kcnn, so that
-    recipes which name a published model can be run from any folder.
+    What lies in the current folder comes first, then what is published, so that a recipe which
+    names a published model runs from any folder.
 
     Raises:
         ValueError: There is none; the message names its purpose.
     """
     path = _find(Path(name).expanduser())
-    file = RunDir(path).model if path.is_dir() else path
+    file = (trained_in(path) or RunDir(path).model) if path.is_dir() else path
     if not file.is_file():
+        recipe = Path(name).name if Path(name).name in shipped() else "resnet20"
         raise ValueError(
             f"There is no trained model {str(file)!r} to be the {purpose}: train one first, e.g. "
-            f"with `kcnn run resnet20 --out {name}`, or name another run's folder."
+            f"with `kcnn run {recipe} --out {name}`, or name another run's folder, a .keras file, "
+            f"or a published model: {', '.join(published_names())}."
         )
     check_unchanged(file)
     return in_float32(models.load(file))  # a checkpoint has the precision of its training
 
 
 def _find(path: Path) -> Path:
-    """Return a path in the current folder, or else in the checkout, where published models are."""
-    published = Path(__file__).resolve().parents[2] / path
-    if path.exists() or not published.exists():
+    """Return a path in the current folder, or else what is published under it."""
+    if path.exists():
         return path
-    logger.info("%s: read from %s", path, published)
-    return published
+    if manifest := published_manifest(path):
+        return manifest
+    beside = PLACES[-1].parent / path  # in a checkout, any file of a published run
+    if not beside.exists():
+        return path
+    logger.info("%s: read from %s", path, beside)
+    return beside
 
 
 def _images(data: "Data | JaxData", count: int) -> np.ndarray:

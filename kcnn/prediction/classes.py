@@ -11,6 +11,7 @@ import numpy as np
 
 from kcnn.answers import UNKNOWN, as_probabilities, decide
 from kcnn.checks import check_count
+from kcnn.model_places import find_model
 from kcnn.prediction.photographs import image_files, photograph_shape, read_photographs
 from kcnn.prediction.result import Predictions
 from kcnn.run_digests import check_unchanged
@@ -63,7 +64,8 @@ def predict(
     Args:
         model: a Keras model, the path of a `.keras` or `.tflite` file, a `TFLiteClassifier`, or a
             run's folder, which stands for its `model.keras`, or for the best model so far of an
-            unfinished run. It takes raw pixels 0-255.
+            unfinished run, or the name of a published model, such as "resnet20". It takes raw
+            pixels 0-255.
         images: the path of an image file or of a folder of them; a sequence of paths; or uint8
             pixels [N, H, W, C] or [H, W, C] of the model's own size.
         class_names: one name a class. By default those in the `.tflite` file, else those of the
@@ -101,7 +103,7 @@ def predict(
 def open_classifier(model: "keras.Model | TFLiteClassifier | str | os.PathLike") -> _Classifier:
     """Return a model of any kind, as `predict` takes it."""
     if isinstance(model, str | os.PathLike):
-        file = RunDir(Path(model)).find_model() if Path(model).is_dir() else Path(model)
+        file = find_model(model)
         if file != Path(model) and file == RunDir(Path(model)).best:
             logger.warning(
                 "%s is not trained to its end: %s is its best model so far", model, file.name

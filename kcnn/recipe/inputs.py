@@ -40,7 +40,10 @@ class Data:
         fold: Which fold, from 0; the first if not given.
         groups: Of a folder: a CSV file with the columns `file` and `group`; images of one group
             stay together when validation and test images are split off.
-        limit: Use only so many training images; None for all.
+        limit: Use only so many training images; None for all. Also a limit of the test images.
+        classes: Use only the images of these classes, numbered in this order; None for all.
+        per_class: Use only so many training images of each class, and all test images; the
+            validation images are taken from these. None for all.
         image_size: (height, width), needed only where a set's images differ in size.
         skip_damaged: Whether images of a folder that cannot be read are left out.
     """
@@ -54,6 +57,8 @@ class Data:
     fold: Annotated[int, Field(ge=0)] | None = None
     groups: str | None = None
     limit: Count | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    per_class: Count | None = None
     image_size: tuple[Count, Count] | None = None
     skip_damaged: bool = False
 
@@ -113,8 +118,9 @@ class Transfer:
     recipe's `train` says.
 
     Attributes:
-        base: The folder of a run, a `.keras` file, or "keras:MobileNetV2" for a network of
-            `keras.applications` with its weights from ImageNet.
+        base: The folder of a run, a `.keras` file, the name of a published model, such as
+            "resnet20", or "keras:MobileNetV2" for a network of `keras.applications` with its
+            weights from ImageNet.
         trainable_from: The base's first layer that trains; None freezes all of it.
         head_epochs: Epochs of the head alone.
         head_learning_rate: Their learning rate; 0.01 if not given.
@@ -145,7 +151,8 @@ class Distill:
     """A trained model that teaches this one while it trains; see `kcnn.training.distill`.
 
     Attributes:
-        teacher: The folder of a run, or a `.keras` file.
+        teacher: The folder of a run, a `.keras` file, or the name of a published model, such as
+            "resnet20".
         temperature: Divides the logits of both models before they are compared.
         alpha: The weight of the teacher in the loss, 0 to 1.
     """

@@ -164,8 +164,8 @@ class Recipe:
         model: The network. With `transfer` or `trained` there is nothing to name: a name must be
             that of the pretrained network.
         train: How it is trained.
-        trained: The folder of a run, or a `.keras` file: this model is taken as it is, and the
-            run is about what can be made of it.
+        trained: The folder of a run, a `.keras` file, or the name of a published model: this model
+            is taken as it is, and the run is about what can be made of it.
         transfer: A pretrained base in place of a new network.
         distill: A teacher for the training.
         prune: Small weights become zeros.

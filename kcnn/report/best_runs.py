@@ -1,4 +1,4 @@
-"""The best accuracy of each model among the runs in some folders."""
+"""The best accuracy of each model, and of each variant of it, among the runs in some folders."""
 
 import logging
 from dataclasses import dataclass
@@ -17,30 +17,52 @@ logger = logging.getLogger("kcnn")
 
 @dataclass(frozen=True)
 class BestRun:
-    """The run in which a model reached its best accuracy.
+    """The run in which a variant of a model reached its best accuracy.
 
     Attributes:
         accuracy: of its float model on the whole test set, 0 to 1.
         run: the run's folder.
+        recipe: the name of its recipe.
+        variant: the options of the builder, such as "variant=modern"; "" for the default network.
+        parameters: all numbers of the model.
+        macs: multiply-accumulates for an image; None in the first reports.
+        int8: the accuracy of its int8 file, None where there is none.
+        averaged: the accuracy with test-time augmentation, None where it was not measured.
     """
 
     accuracy: float
     run: Path
+    recipe: str = ""
+    variant: str = ""
+    parameters: int = 0
+    macs: int | None = None
+    int8: float | None = None
+    averaged: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The accuracy as tables show it.
+
+        >>> BestRun(0.9334, Path(), averaged=0.9426).shown
+        '93.34%, 94.26% with TTA'
+        """
+        averaged = "" if self.averaged is None else f", {self.averaged:.2%} with TTA"
+        return f"{self.accuracy:.2%}{averaged}"
 
 
-def best_runs(*folders: Path, dataset: str = "cifar10") -> dict[str, BestRun]:
-    """Return the run of each model with the best float accuracy among the runs in `folders`.
+def best_runs(*folders: Path, dataset: str = "cifar10") -> dict[str, list[BestRun]]:
+    """Return the best runs of each model among the runs in `folders`, the default network's first.
 
-    A run counts if its network is the one that the builder makes by default, apart from dropout and
-    initial weights, and if it was trained on the whole data set. A run that cannot be read is
-    logged and left out.
+    A run counts if it trained a network of kcnn on the whole data set. Networks that differ in more
+    than dropout and initial weights are variants, each with a best run of its own. A run that
+    diverged does not count; one that cannot be read is logged and left out.
 
     Args:
         *folders: hold a folder for each run, as `saved_models` does; they need not exist.
         dataset: only runs on this data set count.
     """
     known = facts.read()
-    best: dict[str, BestRun] = {}
+    best: dict[str, dict[str, BestRun]] = {}
     for file in [file for each in folders for file in sorted(each.glob("*/report.json"))]:
         try:
             report = receipts.load(file)
@@ -48,14 +70,34 @@ def best_runs(*folders: Path, dataset: str = "cifar10") -> dict[str, BestRun]:
         except (OSError, ValueError) as error:
             logger.warning("%s is left out: %s", file.parent, error)
             continue
-        fact = known.get(report.model)
-        if fact is None or not _is_that_of(fact, report):
+        fact, run = known.get(report.model), _best_run(report, recipe, file.parent)
+        if fact is None or not _counts(recipe, report, dataset):
             continue
-        run = BestRun(report.receipts[0].accuracy, file.parent)
-        previous = best.get(report.model, run)
-        if _is_default(recipe, dataset) and run.accuracy >= previous.accuracy:
-            best[report.model] = run
-    return best
+        if not run.variant and not _is_that_of(fact, report):
+            continue
+        of_model = best.setdefault(report.model, {})
+        if run.accuracy >= of_model.get(run.variant, run).accuracy:
+            of_model[run.variant] = run
+    return {name: [runs[key] for key in sorted(runs)] for name, runs in best.items()}
+
+
+def _best_run(report: receipts.Report, recipe: Recipe, folder: Path) -> BestRun:
+    whole = report.receipts[0]
+    scores = {each.name: each.accuracy for each in report.receipts}
+    return BestRun(
+        accuracy=whole.accuracy,
+        run=folder,
+        recipe=report.recipe,
+        variant=", ".join(
+            f"{name}={value}"
+            for name, value in sorted(recipe.model.options.items())
+            if name not in _OF_TRAINING
+        ),
+        parameters=whole.parameters or report.parameters,
+        macs=whole.macs,
+        int8=scores.get("int8"),
+        averaged=next((scores[name] for name in scores if name.startswith("float, TTA")), None),
+    )
 
 
 def _is_that_of(fact: facts.Facts, report: receipts.Report) -> bool:
@@ -66,6 +108,9 @@ def _is_that_of(fact: facts.Facts, report: receipts.Report) -> bool:
     return whole == fact.parameters  # some may have been frozen, as speed_net's whitening is
 
 
-def _is_default(recipe: Recipe, dataset: str) -> bool:
-    whole = recipe.data.name == dataset and recipe.data.limit is None and not recipe.transfer
-    return whole and recipe.model.options.keys() <= _OF_TRAINING
+def _counts(recipe: Recipe, report: receipts.Report, dataset: str) -> bool:
+    """Whether a run trained its network on the whole data set."""
+    data = recipe.data
+    whole = data.name == dataset and not (data.limit or data.classes or data.per_class)
+    trained = not (recipe.transfer or recipe.trained)
+    return whole and trained and report.training.get("stop_reason") != "diverged"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from kcnn.errors import naming, one_line
 from kcnn.recipe import Recipe, from_json
-from kcnn.report import analysis, receipts
+from kcnn.report import analysis, receipts, robustness
 from kcnn.report.analysis import Analysis
 from kcnn.report.receipts import Report
+from kcnn.report.robustness import RobustnessReport
 from kcnn.run_digests import check_unchanged
 from kcnn.run_dir import RunDir
 
@@ -26,6 +27,7 @@ class RunFiles:
         history: one value an epoch under each of `loss`, `accuracy`, `val_loss`, `val_accuracy` and
             `learning_rate`.
         analysis: its mistakes.
+        robustness: its scores on corrupted images.
     """
 
     run_dir: RunDir
@@ -33,6 +35,7 @@ class RunFiles:
     recipe: Recipe | None = None
     history: History | None = None
     analysis: Analysis | None = None
+    robustness: RobustnessReport | None = None
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -54,6 +57,7 @@ def read_run(folder: Path) -> RunFiles:
     check_unchanged(
         run_dir.recipe, run_dir.labels, run_dir.history, run_dir.report, run_dir.analysis
     )
+    corrupted = folder / robustness.FILE
     report = receipts.load(run_dir.report)
     if not report.receipts:
         raise ValueError(f"{str(run_dir.report)!r} has no receipt.")
@@ -63,6 +67,7 @@ def read_run(folder: Path) -> RunFiles:
         _read_recipe(run_dir.recipe),
         read_history(run_dir.history),
         analysis.load(run_dir.analysis) if run_dir.analysis.is_file() else None,
+        robustness.load(corrupted) if corrupted.is_file() else None,
     )
 
 

@@ -15,6 +15,7 @@ from kcnn.report.receipts_table import optional_columns
 from kcnn.report.render import render
 from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
+from kcnn.report.tradeoff_plot import points_of, tradeoff_figure, tradeoff_text
 from kcnn.report.training_events import training_events
 from kcnn.report.unfinished_page import linked_files, render_unfinished
 from kcnn.run_digests import read_journal
@@ -96,8 +97,10 @@ def render_run(run: RunFiles) -> str:
         events=training_events(run),
         receipts=receipt_rows(run),
         optional_columns=optional_columns(report.receipts),
+        tradeoff=_tradeoff(report),
         pictures=pictures,
         analysis=run.analysis,
+        robustness=run.robustness,
         mistakes_known=bool(pictures["confusion"] or run.analysis),
         calibrations=_calibrations(run),
         heatmaps=pictures["heatmaps"] or pictures["grad_cam"],
@@ -167,6 +170,12 @@ def _curves(run: RunFiles) -> Picture | None:
         return None
     figure = narrow_curves_figure(run.history, training_events(run))
     return embed_figure(figure, alt_texts.curves_text(run.history))
+
+
+def _tradeoff(report: Report) -> Picture | None:
+    if len(points_of([report])) < 2:
+        return None
+    return embed_figure(tradeoff_figure([report]), tradeoff_text([report]))
 
 
 def _picture(run: RunFiles, name: str) -> Picture | None:

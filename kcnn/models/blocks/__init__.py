@@ -22,9 +22,7 @@ from kcnn.models.blocks.activations import (
 )
 from kcnn.models.blocks.checks import check_flag, check_rank, check_rate
 from kcnn.models.blocks.convolutions import (
-    BATCH_NORM_MOMENTUM,
     apply,
-    batch_norm,
     conv,
     conv_block,
     conv_bn,
@@ -40,6 +38,7 @@ from kcnn.models.blocks.ends import (
     logits,
     normalize,
 )
+from kcnn.models.blocks.norms import BATCH_NORM_MOMENTUM, NORMS, batch_norm, norm
 from kcnn.models.blocks.pooling import POOLINGS, global_pool, pool
 
 __all__ = [
@@ -50,6 +49,7 @@ __all__ = [
     "INITIALIZERS",
     "Initializer",
     "NORMALIZATIONS",
+    "NORMS",
     "POOLINGS",
     "Scaling",
     "activation",
@@ -69,6 +69,7 @@ __all__ = [
     "image_input",
     "initializer",
     "logits",
+    "norm",
     "normalize",
     "pool",
     "scaled_tanh",

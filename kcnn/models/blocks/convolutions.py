@@ -7,12 +7,10 @@ import keras
 
 from kcnn.checks import check_count
 from kcnn.errors import unknown
-from kcnn.layers import BatchNormalization, ReflectionPadding
+from kcnn.layers import ReflectionPadding
 from kcnn.models.blocks.activations import Initializer, activation, dropout, initializer
 from kcnn.models.blocks.checks import check_rank
-
-# Keras's 0.99 needs some 500 steps to forget its initial value: too slow for runs of a few epochs.
-BATCH_NORM_MOMENTUM = 0.9
+from kcnn.models.blocks.norms import batch_norm, norm
 
 PADDINGS = ("same", "valid", "full", "reflect")
 
@@ -82,11 +80,6 @@ def conv(
     return [layer]
 
 
-def batch_norm(name: str) -> keras.layers.BatchNormalization:
-    """Return the batch normalization of the layer `name`; its own name is `{name}_bn`."""
-    return BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")
-
-
 def conv_bn(
     filters: int, kernel_size: int, *, name: str, **options: Any
 ) -> list[keras.layers.Layer]:
@@ -100,18 +93,18 @@ def conv_block(
     *,
     name: str,
     activation: str = "relu",
-    normalized: bool = True,
+    normalized: bool | str = True,
     dropout: float = 0.0,
     **options: Any,
 ) -> list[keras.layers.Layer]:
-    """Return convolution -> batch norm -> activation -> dropout, in this order.
+    """Return convolution -> norm -> activation -> dropout, in this order.
 
     Args:
         filters: channels of the output.
         kernel_size: pixels along every axis.
         name: of the convolution; the others add `_bn`, `_{activation}` and `_dropout` to it.
         activation: one of `ACTIVATIONS`.
-        normalized: whether there is a batch norm.
+        normalized: whether there is a batch norm, or the name of a norm, as in `norm`.
         dropout: share of the activations to drop in training; 0 leaves the layer out.
         **options: options of `conv`; here its `initializer` "auto" suits the activation.
 
@@ -123,8 +116,8 @@ def conv_block(
     """
     kernel = _initializer(options.pop("initializer", "auto"), activation)
     layers = conv(filters, kernel_size, name=name, initializer=kernel, **options)
-    if normalized:
-        layers.append(batch_norm(name))
+    kind = normalized if isinstance(normalized, str) else "batch" if normalized else "none"
+    layers += norm(kind, name=name)
     layers += _activation(activation, name=name)
     if dropout:
         layers.append(_dropout(dropout, name=f"{name}_dropout", activation=activation))

@@ -4,7 +4,10 @@ from typing import Any
 
 import keras
 
+from kcnn.errors import unknown
 from kcnn.models import blocks
+
+POOLINGS = ("max", "average", "strides")
 
 _SPATIAL_DROPOUTS = {
     1: keras.layers.SpatialDropout1D,
@@ -22,6 +25,9 @@ def simple_cnn(  # noqa: PLR0913  one argument per choice
     initializer: blocks.Initializer = "auto",
     normalization: blocks.Scaling = "auto",
     name: str = "simple_cnn",
+    *,
+    pooling: str = "max",
+    norm: str = "batch",
 ) -> keras.Sequential:
     """Build the network to start with: small, quick to train, easy to read.
 
@@ -40,6 +46,9 @@ def simple_cnn(  # noqa: PLR0913  one argument per choice
         initializer: as in `kcnn.models.blocks.initializer`.
         normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
         name: of the model.
+        pooling: "max", "average", or "strides" for a convolution with strides of 2 in its place
+            (Springenberg et al. 2014, https://arxiv.org/abs/1412.6806).
+        norm: of the convolutions' maps, one of `kcnn.models.blocks.NORMS`.
 
     Raises:
         ValueError: an argument is unknown or out of its range.
@@ -52,13 +61,21 @@ def simple_cnn(  # noqa: PLR0913  one argument per choice
     image = blocks.image_input(input_shape, minimum_size=4, ranks=(1, 2, 3))
     rank = len(image.shape) - 2
     blocks.check_rate("spatial_dropout", spatial_dropout)
+    if pooling not in POOLINGS:
+        raise unknown("pooling", pooling, POOLINGS)
     style: dict[str, Any] = {"activation": activation, "initializer": initializer}
+    style |= {"rank": rank, "use_bias": True, "normalized": norm}
 
     def block(filters: int, padding: str, name: str) -> list[keras.layers.Layer]:
-        options: dict[str, Any] = {"rank": rank, "padding": padding, "use_bias": True, **style}
+        pooled = f"{name}_pool"
+        halve = (
+            blocks.conv_block(filters, 3, strides=2, name=pooled, **style)
+            if pooling == "strides"
+            else blocks.pool(pooling, rank=rank, name=pooled)
+        )
         return [
-            *blocks.conv_block(filters, 3, name=f"{name}_conv", **options),
-            *blocks.pool("max", rank=rank, name=f"{name}_pool"),
+            *blocks.conv_block(filters, 3, padding=padding, name=f"{name}_conv", **style),
+            *halve,
             _SPATIAL_DROPOUTS[rank](spatial_dropout, name=f"{name}_dropout"),
         ]
 
@@ -70,7 +87,7 @@ def simple_cnn(  # noqa: PLR0913  one argument per choice
             *block(16, "valid", "block1"),
             *block(32, "same", "block2"),
             keras.layers.Flatten(name="flatten"),
-            *blocks.dense_block(128, name="dense", **style),
+            *blocks.dense_block(128, name="dense", activation=activation, initializer=initializer),
             blocks.dropout(dropout, name="dropout", activation=activation),
             blocks.logits(num_classes),
         ],
