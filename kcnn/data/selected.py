@@ -9,8 +9,9 @@ import numpy as np
 
 from kcnn.checks import check_count
 from kcnn.data.classes import check_opened, composed
+from kcnn.data.folds import stratified_order
 from kcnn.data.opened import Opened, Source
-from kcnn.data.splits import cut_test, stratified_order
+from kcnn.data.splits import training_at, with_test
 from kcnn.errors import unknown
 
 if TYPE_CHECKING:
@@ -49,19 +50,12 @@ class Selected:
         opened = self.source.open(data_dir)
         check_opened(opened)
         if self.classes:
-            numbers = _numbers(opened.class_names, self.classes)
-            opened = replace(
-                opened.with_parts(lambda part: _of_classes(part, numbers)),
-                class_names=tuple(opened.class_names[number] for number in numbers),
-            )
+            opened = _of_classes(opened, _numbers(opened.class_names, self.classes))
         if self.per_class is None:
             return opened
         check_count("per_class", self.per_class)
-        train, test = opened.train, opened.test
-        if test is None:
-            test, train = cut_test(train)
-        few = _few(train, self.per_class, opened.class_names)
-        return replace(opened, train=few, test=test)
+        opened = with_test(opened)
+        return training_at(opened, _few(opened.train.labels, self.per_class, opened.class_names))
 
 
 def _numbers(names: tuple[str, ...], wanted: Sequence[str]) -> list[int]:
@@ -78,21 +72,27 @@ def _numbers(names: tuple[str, ...], wanted: Sequence[str]) -> list[int]:
     return numbers
 
 
-def _of_classes(part: "Part", numbers: Sequence[int]) -> "Part":
-    """Return the examples of these classes, which get the numbers 0, 1 and so on."""
-    kept = part.subset(np.flatnonzero(np.isin(part.labels, numbers)))
-    new = np.zeros(max(numbers) + 1, np.int32)
+def _of_classes(opened: Opened, numbers: Sequence[int]) -> Opened:
+    """Return the images of these classes, which get the numbers 0, 1 and so on."""
+    new = np.full(len(opened.class_names), -1, np.int32)
     new[list(numbers)] = np.arange(len(numbers))
-    return replace(kept, labels=new[kept.labels])
+
+    def renumbered(part: "Part") -> "Part":
+        kept = part.subset(np.flatnonzero(new[part.labels] >= 0))
+        return replace(kept, labels=new[kept.labels])
+
+    train = training_at(opened, np.flatnonzero(new[opened.train.labels] >= 0))
+    names = tuple(opened.class_names[number] for number in numbers)
+    return replace(opened.with_parts(renumbered), class_names=names, groups=train.groups)
 
 
-def _few(part: "Part", count: int, names: tuple[str, ...]) -> "Part":
-    """Return the first `count` examples of each class in a fixed random order."""
-    order = stratified_order(part.labels, _FIXED_SEED)
-    found = [order[part.labels[order] == label][:count] for label in range(len(names))]
+def _few(labels: np.ndarray, count: int, names: tuple[str, ...]) -> np.ndarray:
+    """Return the places of the first `count` images of each class in a fixed random order."""
+    order = stratified_order(labels, _FIXED_SEED)
+    found = [order[labels[order] == label][:count] for label in range(len(names))]
     for name, places in zip(names, found, strict=True):
         if len(places) < count:
             raise ValueError(
                 f"Class {name!r} has {len(places)} training images. Received: per_class={count}"
             )
-    return part.subset(np.sort(np.concatenate(found)))
+    return np.sort(np.concatenate(found))

@@ -1,6 +1,6 @@
 """Split examples into training, validation and test sets with the same share of every class."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -61,6 +61,20 @@ def split(
 def cut_test(opened: Opened) -> "Part":
     """Return the test images of a source that has none of its own."""
     return _Pool(opened.train, opened.groups).divided(TEST_FRACTION, _FIXED_SEED)[0].part
+
+
+def with_test(opened: Opened) -> Opened:
+    """Return the same with test images: its own, or those that are cut from the training images."""
+    if opened.test is not None:
+        return opened
+    cut, train = _Pool(opened.train, opened.groups).divided(TEST_FRACTION, _FIXED_SEED)
+    return replace(opened, train=train.part, test=cut.part, groups=train.groups)
+
+
+def training_at(opened: Opened, places: np.ndarray) -> Opened:
+    """Return the same with the training images at these places alone."""
+    kept = _Pool(opened.train, opened.groups).at(places)
+    return replace(opened, train=kept.part, groups=kept.groups)
 
 
 @dataclass(frozen=True, eq=False)
