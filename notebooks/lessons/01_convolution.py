@@ -160,7 +160,8 @@ assert np.correlate([0, 1, 0], [1, 2, 3], "same").tolist() == [3, 2, 1]
 # ## Kernels, filters, channels
 #
 # A color image has three channels. A *filter* has a kernel for each of them: 3x3x3 = 27 weights,
-# whose products are all added, and one bias. The filter makes **one** output channel, a *feature
+# whose products are all added, and one *bias*, which is added to the
+# sum. The filter makes **one** output channel, a *feature
 # map*. A layer of 16 filters makes 16 maps. For a gray image a filter has one kernel, and both words
 # mean the same; Keras calls the whole array of weights `kernel`.
 #
@@ -170,7 +171,7 @@ assert np.correlate([0, 1, 0], [1, 2, 3], "same").tolist() == [3, 2, 1]
 # %% ko [markdown]
 # ## 커널, 필터, 채널
 #
-# 컬러 이미지에는 채널이 세 개 있다. *필터*(filter)는 채널마다 커널을 하나씩 가진다. 가중치는 3x3x3 = 27개이고, 그 곱을 모두 더한 뒤 편향(bias) 하나를 더한다. 필터 하나는 출력 채널, 즉 *특성 맵*(feature map)을 **하나** 만든다. 필터가 16개인 층은 특성 맵 16개를 만든다. 흑백 이미지에서는 필터에 커널이 하나뿐이므로 두 낱말의 뜻이 같다. Keras에서는 가중치 배열 전체를 `kernel`이라고 부른다.
+# 컬러 이미지에는 채널이 세 개 있다. *필터*(filter)는 채널마다 커널을 하나씩 가진다. 가중치는 3x3x3 = 27개이고, 그 곱을 모두 더한 합에 *편향*(bias) 하나를 더한다. 필터 하나는 출력 채널, 즉 *특성 맵*(feature map)을 **하나** 만든다. 필터가 16개인 층은 특성 맵 16개를 만든다. 흑백 이미지에서는 필터에 커널이 하나뿐이므로 두 낱말의 뜻이 같다. Keras에서는 가중치 배열 전체를 `kernel`이라고 부른다.
 #
 # 다음 층의 입력 채널은 세 개가 아니라 16개이므로, 필터마다 커널이 16개, 가중치가 144개 있다. 이 층은 색이 아니라 첫 번째 층이 찾아낸 것을 본다.
 
@@ -338,13 +339,13 @@ assert (moved[3] > 0).sum() == (moved[3] < 0).sum() == 10
 #
 # We chose the edge kernel by hand. Suppose we had only examples: images and the outputs that we
 # want. A convolution is differentiable with respect to its weights, so we can start with random
-# weights and use gradient descent. After a few epochs on noise the layer has found our kernel, and
+# weights and use gradient descent. After a few epochs (passes over all images) on noise the layer has found our kernel, and
 # no weight is off by more than 0.01.
 
 # %% ko [markdown]
 # ## 창은 학습할 수 있다
 #
-# 경계를 찾는 커널은 우리가 손으로 정했다. 이번에는 예시, 즉 이미지와 원하는 출력만 있다고 하자. 합성곱은 가중치에 대해 미분할 수 있으므로, 무작위 가중치에서 시작해 경사 하강법(gradient descent)을 쓸 수 있다. 잡음 이미지로 몇 에포크(epoch)만 학습하면 층이 우리의 커널을 찾아낸다. 어느 가중치도 0.01 넘게 벗어나지 않는다.
+# 경계를 찾는 커널은 우리가 손으로 정했다. 이번에는 예시, 즉 이미지와 원하는 출력만 있다고 하자. 합성곱은 가중치에 대해 미분할 수 있으므로, 무작위 가중치에서 시작해 경사 하강법(gradient descent)을 쓸 수 있다. 잡음 이미지 전체를 몇 번 훑으며(한 번 훑는 것을 에포크(epoch)라고 한다) 학습하면 층이 우리의 커널을 찾아낸다. 어느 가중치도 0.01 넘게 벗어나지 않는다.
 
 # %%
 keras.utils.set_random_seed(0)

@@ -306,8 +306,8 @@ assert not np.allclose(respond(np.roll(gray, 1, axis=1), 2)[:, 1:], strided[:, :
 # image. So a network becomes invariant at the end, where it averages, and only as far as what comes
 # before is equivariant.
 #
-# Below, a square moves over a black image: the mean response changes by nothing at all. Then the
-# trained ResNet-20, which averages each map over all places, sees the 40 photographs moved to the
+# Below, a square moves over a black image: the mean response changes by nothing at all. Then a
+# trained network, ResNet-20, which averages each map over all places at its end, sees the 40 photographs moved to the
 # right, with black pixels coming in from the left.
 
 # %% ko [markdown]
@@ -315,7 +315,7 @@ assert not np.allclose(respond(np.roll(gray, 1, axis=1), 2)[:, 1:], strided[:, :
 #
 # **불변**(invariant)은 뜻이 다르다. 출력이 전혀 변하지 않는다는 말이다. 합성곱은 불변이 *아니다*. 출력을 모든 위치에 대해 평균한 값은, 이미지에 새로 들어오거나 나가는 것이 없는 한 불변이다. 그러므로 신경망은 평균을 구하는 끝부분에서 비로소 불변이 되며, 그것도 앞부분이 등변인 만큼만 그렇다.
 #
-# 아래에서는 먼저 검은 이미지 위로 사각형이 움직인다. 응답의 평균은 전혀 변하지 않는다. 그다음에는 특성 맵마다 모든 위치의 평균을 구하는 학습된 ResNet-20에 사진 40장을 오른쪽으로 옮겨 보여 준다. 왼쪽에서는 검은 픽셀이 들어온다.
+# 아래에서는 먼저 검은 이미지 위로 사각형이 움직인다. 응답의 평균은 전혀 변하지 않는다. 그다음에는 끝에서 특성 맵마다 모든 위치의 평균을 구하는, 학습된 신경망 ResNet-20에 사진 40장을 오른쪽으로 옮겨 보여 준다. 왼쪽에서는 검은 픽셀이 들어온다.
 
 # %%
 means = []
@@ -350,7 +350,8 @@ assert same[1] >= 36 and same[-1] < same[1]  # nearly invariant to a pixel, not 
 # The network keeps most of its predictions for small shifts, and fewer the further the image moves.
 # It learned most of that: its training images were shifted by up to 4 pixels.
 #
-# What does the convolution itself contribute? The recipe `mlp_vs_cnn` trained a perceptron (dense
+# What does the convolution itself contribute? A *recipe* of kcnn is a training that one command
+# repeats, `kcnn run mlp_vs_cnn`; its results are in `saved_models/`. This one trained a perceptron (dense
 # layers only) and a small CNN on the same images, without shifts, in two trainings each, and
 # evaluated both on shifted test images. The CNN has no average at its end but a dense layer, which
 # reads the maps at fixed places.
@@ -358,7 +359,7 @@ assert same[1] >= 36 and same[-1] < same[1]  # nearly invariant to a pixel, not 
 # %% ko [markdown]
 # 이 신경망은 조금 이동하면 예측을 대부분 유지하지만, 많이 이동할수록 더 많은 예측이 바뀐다. 그나마도 대부분은 학습으로 얻은 것이다. 학습 이미지를 최대 4픽셀까지 옮겨 가며 학습했기 때문이다.
 #
-# 그렇다면 합성곱 자체는 얼마나 기여하는가? 레시피 `mlp_vs_cnn`은 퍼셉트론(완전 연결층만 있는 신경망)과 작은 CNN을 같은 이미지로, 이동 없이, 두 번씩 학습한 다음 이동한 테스트 이미지로 평가했다. 이 CNN의 끝에는 평균이 아니라 특성 맵을 정해진 위치에서 읽는 완전 연결층이 있다.
+# 그렇다면 합성곱 자체는 얼마나 기여하는가? kcnn의 *레시피*(recipe)는 `kcnn run mlp_vs_cnn`처럼 명령 하나로 되풀이할 수 있는 학습이며, 결과는 `saved_models/`에 있다. 이 레시피는 퍼셉트론(완전 연결층만 있는 신경망)과 작은 CNN을 같은 이미지로, 이동 없이, 두 번씩 학습한 다음 이동한 테스트 이미지로 평가했다. 이 CNN의 끝에는 평균이 아니라 특성 맵을 정해진 위치에서 읽는 완전 연결층이 있다.
 
 # %%
 trainings = outcomes("mlp_vs_cnn")

@@ -244,7 +244,7 @@ assert np.allclose(signals["SELU"][0], (0.5, 2), atol=0.01)
 # %% [markdown]
 # ## Which one is best?
 #
-# `kcnn run compare_activations` trained the same small CNN, with batch norm, with seven
+# The recipe `compare_activations` trained the same small CNN, with batch norm, with seven
 # activations, for 8 epochs on 22,500 photographs. SELU reached 67.16 % of the test images, ELU 66.17,
 # tanh 65.32 and ReLU 63.85. That is one training each: differences of half a point mean nothing, and
 # a short training favors what learns fast. ReLU is the usual choice all the same: it is the
@@ -253,7 +253,7 @@ assert np.allclose(signals["SELU"][0], (0.5, 2), atol=0.01)
 # %% ko [markdown]
 # ## 어느 것이 가장 좋은가?
 #
-# `kcnn run compare_activations`는 배치 정규화가 있는 작은 CNN을 활성화 함수 일곱 가지로 사진 22,500장에서 8에포크씩 학습했다. 테스트 정확도는 SELU가 67.16 %, ELU가 66.17, tanh가 65.32, ReLU가 63.85였다. 학습은 한 번씩만 했으므로 반 포인트 안팎의 차이에는 의미가 없고, 짧은 학습에서는 빨리 배우는 쪽이 유리하다. 그래도 보통은 ReLU를 쓴다. 휴대전화에서도 계산이 가장 가볍고, 배치 정규화와 함께 쓰면 실패하는 일이 드물기 때문이다.
+# 레시피 `compare_activations`는 배치 정규화가 있는 작은 CNN을 활성화 함수 일곱 가지로 사진 22,500장에서 8에포크씩 학습했다. 테스트 정확도는 SELU가 67.16 %, ELU가 66.17, tanh가 65.32, ReLU가 63.85였다. 학습은 한 번씩만 했으므로 반 포인트 안팎의 차이에는 의미가 없고, 짧은 학습에서는 빨리 배우는 쪽이 유리하다. 그래도 보통은 ReLU를 쓴다. 휴대전화에서도 계산이 가장 가볍고, 배치 정규화와 함께 쓰면 실패하는 일이 드물기 때문이다.
 
 # %%
 tested = {each["variant"]: 100 * each["test_accuracy"] for each in outcomes("compare_activations")}
@@ -280,7 +280,8 @@ assert {len(each["history"]["loss"]) for each in outcomes("compare_activations")
 # %% [markdown]
 # ## Batch norm
 #
-# In training, batch norm subtracts from each channel its mean over the batch and all places,
+# A network sees its training images in *batches*, some dozens at a time. In training, batch norm
+# subtracts from each channel its mean over the batch and all places,
 # divides by the standard deviation, and applies a trainable factor and offset. It also remembers
 # running averages, and uses **these** in inference: a prediction must not depend on the other
 # images of the batch.
@@ -291,7 +292,7 @@ assert {len(each["history"]["loss"]) for each in outcomes("compare_activations")
 # %% ko [markdown]
 # ## 배치 정규화
 #
-# 학습할 때 배치 정규화는 채널마다 배치와 모든 위치에 걸친 평균을 빼고 표준편차로 나눈 다음, 학습되는 계수를 곱하고 값을 더한다. 동시에 이동 평균을 기억해 두었다가 추론할 때에는 **그 값**을 쓴다. 예측이 같은 배치의 다른 이미지에 따라 달라져서는 안 되기 때문이다.
+# 신경망은 학습 이미지를 수십 장씩 묶은 *배치*(batch) 단위로 본다. 학습할 때 배치 정규화는 채널마다 배치와 모든 위치에 걸친 평균을 빼고 표준편차로 나눈 다음, 학습되는 계수를 곱하고 값을 더한다. 동시에 이동 평균을 기억해 두었다가 추론할 때에는 **그 값**을 쓴다. 예측이 같은 배치의 다른 이미지에 따라 달라져서는 안 되기 때문이다.
 #
 # 배치 정규화는 합성곱과 활성화 함수 사이에 놓는다. 그러면 합성곱에는 편향이 필요 없다. 무엇을 더하든 배치 정규화가 다시 빼기 때문이다. 아래에서 편향 100은 아무것도 바꾸지 못한다.
 

@@ -295,13 +295,13 @@ assert 2012 < 2013
 # A **1x1 convolution** looks at a single pixel, and at all of its channels: it is a small dense
 # layer that is applied at every place. Network in Network puts two of them behind each convolution,
 # and has no dense layer at its end: the last convolution makes one map for each class, and the mean
-# of a map is the logit. With 966,986 parameters it has a sixth of the 5,726,602 of an AlexNet for
+# of a map is the *logit* of its class: the largest logit is the prediction. With 966,986 parameters it has a sixth of the 5,726,602 of an AlexNet for
 # the same images.
 
 # %% ko [markdown]
 # ## Network in Network
 #
-# **1x1 합성곱**은 픽셀 하나의 모든 채널을 본다. 모든 위치에 똑같이 적용되는 작은 완전 연결층인 셈이다. Network in Network는 합성곱마다 뒤에 1x1 합성곱을 두 개씩 놓는다. 끝에는 완전 연결층이 없다. 마지막 합성곱이 클래스마다 특성 맵을 하나씩 만들고 그 평균이 로짓(logit)이 된다. 파라미터는 966,986개로, 같은 이미지를 위한 AlexNet의 5,726,602개의 6분의 1이다.
+# **1x1 합성곱**은 픽셀 하나의 모든 채널을 본다. 모든 위치에 똑같이 적용되는 작은 완전 연결층인 셈이다. Network in Network는 합성곱마다 뒤에 1x1 합성곱을 두 개씩 놓는다. 끝에는 완전 연결층이 없다. 마지막 합성곱이 클래스마다 특성 맵을 하나씩 만들고 그 평균이 그 클래스의 *로짓*(logit)이 된다. 가장 큰 로짓이 예측이다. 파라미터는 966,986개로, 같은 이미지를 위한 AlexNet의 5,726,602개의 6분의 1이다.
 
 # %%
 pixels = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype("float32")

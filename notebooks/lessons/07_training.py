@@ -109,6 +109,11 @@ assert scores.max() > 0.17 and abs(scores.mean() - 0.1) < 0.01 and abs(fresh - 0
 # %% [markdown]
 # ## Too little, too much
 #
+# All models of kcnn have two properties in common. Their input is **raw pixels** from 0 to 255: the
+# model scales them itself, so nobody can forget to do it. Their output is **logits**: ten numbers, of
+# which the largest is the predicted class. A softmax turns logits into probabilities; the loss
+# includes it (`from_logits=True`), which is more accurate.
+#
 # Three networks on the same 300 digits. A network that is too small **underfits**: it is bad on the
 # training images already. A network that learns the training images by heart and fails on others
 # **overfits**: the gap between both accuracies says so. More data, augmentation, dropout, weight
@@ -117,6 +122,8 @@ assert scores.max() > 0.17 and abs(scores.mean() - 0.1) < 0.01 and abs(fresh - 0
 
 # %% ko [markdown]
 # ## 과소적합과 과적합
+#
+# kcnn의 모든 모델에는 두 가지 공통점이 있다. 입력은 0에서 255까지의 **원래 픽셀**이다. 크기 조정은 모델이 스스로 하므로 누구도 빠뜨릴 수 없다. 출력은 **로짓**(logit)이다. 숫자 열 개 가운데 가장 큰 것이 예측한 클래스이다. 소프트맥스(softmax)는 로짓을 확률로 바꾼다. 손실 함수가 소프트맥스를 포함하며(`from_logits=True`), 이렇게 하는 쪽이 더 정확하다.
 #
 # 같은 숫자 300장으로 신경망 세 개를 학습한다. 너무 작은 신경망은 **과소적합**(underfitting)한다. 학습 이미지에서부터 성적이 나쁘다. 학습 이미지를 외워 버리고 다른 이미지에서는 틀리는 신경망은 **과적합**(overfitting)한다. 두 정확도의 차이로 알 수 있다. 과적합에는 더 많은 데이터, 데이터 증강, 드롭아웃, 가중치 감쇠, 이른 중단이 도움이 된다. 과소적합에는 더 나은 신경망이나 더 긴 학습만이 도움이 된다.
 
@@ -157,7 +164,7 @@ for name, model in candidates.items():
     print(f"{name:16} training {reached[name][0]:6.1%}   validation {reached[name][1]:6.1%}")
 
 # %% assert
-assert data.num_train == 300
+assert data.num_train == 300 and images.min() == 0 and 200 < images.max() <= 255
 assert reached["2 dense units"][0] < 0.9
 assert reached["512 dense units"][0] > 0.97
 assert reached["512 dense units"][0] > reached["512 dense units"][1]

@@ -142,10 +142,14 @@ plt.show()
 # Now the ResNet after each of its three stages, eight channels of each. The maps shrink from 32x32
 # to 8x8, and their number grows from 16 to 64. The first maps are sharp and show edges; the last
 # ones show a few coarse spots: no longer *what it looks like*, but *what is where*.
-# `kcnn explore` draws every layer of a network as a page in which you can point at each pixel.
+#
+# In a terminal, `kcnn explore saved_models/resnet20` writes a page that draws every layer of a
+# network: point at a pixel, and it shows the window, the kernel and the products that made it.
 
 # %% ko [markdown]
-# 다음은 ResNet의 세 단계 뒤에 나오는 특성 맵으로, 단계마다 채널 여덟 개씩이다. 크기는 32x32에서 8x8로 줄고 개수는 16개에서 64개로 늘어난다. 처음의 특성 맵은 또렷하고 경계가 보인다. 마지막 특성 맵에는 굵은 점 몇 개만 보인다. *어떻게 생겼는지*가 아니라 *무엇이 어디 있는지*를 나타낸다. `kcnn explore`는 신경망의 모든 층을, 픽셀 하나하나를 짚어 볼 수 있는 웹 페이지로 그려 준다.
+# 다음은 ResNet의 세 단계 뒤에 나오는 특성 맵으로, 단계마다 채널 여덟 개씩이다. 크기는 32x32에서 8x8로 줄고 개수는 16개에서 64개로 늘어난다. 처음의 특성 맵은 또렷하고 경계가 보인다. 마지막 특성 맵에는 굵은 점 몇 개만 보인다. *어떻게 생겼는지*가 아니라 *무엇이 어디 있는지*를 나타낸다.
+#
+# 터미널에서 `kcnn explore saved_models/resnet20`을 실행하면 신경망의 모든 층을 그린 웹 페이지가 만들어진다. 픽셀을 가리키면 그 값을 만든 창과 커널과 곱을 보여 준다.
 
 # %%
 seen = kcnn.explain.feature_maps(model, images[[ship]])
