@@ -114,6 +114,13 @@ def test_the_site_has_a_page_of_every_package():
             assert f".. automodule:: kcnn.{name}\n" in pages, f"write docs/api/{name}.md"
 
 
+def test_every_page_is_in_the_contents():
+    contents = (ROOT / "docs/contents.md").read_text().splitlines()
+    listed = {line.rpartition("<")[2].rstrip(">") for line in contents}
+    for page in ROOT.glob("docs/*.md"):
+        assert page.stem in listed | {"contents"}, f"add {page.stem} to docs/contents.md"
+
+
 def test_the_readmes_say_the_same():
     english, korean = (
         (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")
