@@ -1,5 +1,8 @@
 """Bases from keras.applications in a recipe: built, prepared, or refused in one line."""
 
+import sys
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -55,4 +58,79 @@ def test_what_is_not_there_is_said(digits, base, error, message, monkeypatch):
     monkeypatch.setattr(file_utils, "get_file", refuse)
     with pytest.raises(error, match=message) as caught:
         setup.build(recipe(base), digits)
+    assert "\n" not in str(caught.value)
+
+
+# KerasHub, which is no dependency: a preset is what its version 0.32 makes of a folder.
+
+
+def hub_of(backbone, *, scale=None, offset=None, error=None):
+    """Return a module with the two classes of KerasHub that are used."""
+
+    def from_preset(result):
+        def load(preset, **_):
+            if error:
+                raise error
+            return result
+
+        return load
+
+    converter = SimpleNamespace(scale=scale, offset=offset)
+    return SimpleNamespace(
+        models=SimpleNamespace(
+            Backbone=SimpleNamespace(
+                from_preset=from_preset(backbone), presets={"resnet_18_imagenet": {}}
+            )
+        ),
+        layers=SimpleNamespace(ImageConverter=SimpleNamespace(from_preset=from_preset(converter))),
+    )
+
+
+def body(*layers):
+    image = x = keras.Input((32, 32, 3))
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(image, x, name="body")
+
+
+CONV = keras.layers.Conv2D
+
+
+@pytest.mark.parametrize("scale", [1 / 255, [0.01, 0.02, 0.03], None])
+def test_a_preset_of_keras_hub_becomes_the_base(digits, monkeypatch, scale):
+    offset = None if scale is None else [-0.5, -0.4, -0.3]
+    backbone = body(CONV(4, 3, activation="relu", name="conv"))
+    monkeypatch.setitem(sys.modules, "keras_hub", hub_of(backbone, scale=scale, offset=offset))
+    model = setup.build(recipe("keras_hub:resnet_18_imagenet"), digits)
+    features = keras.Model(model.inputs[0], model.get_layer("head_pool").input)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")
+    converted = pixels if scale is None else pixels * np.array(scale) + np.array(offset)
+    expected = backbone(converted.astype("float32"))
+    np.testing.assert_allclose(features(pixels), expected, rtol=1e-4, atol=1e-4)
+    assert [weight.path for weight in model.trainable_weights] == ["logits/kernel", "logits/bias"]
+
+
+@pytest.mark.parametrize(
+    ("hub", "preset", "error", "message"),
+    [
+        (None, "resnet_18_imagenet", ValueError, r"not installed: pip install 'kcnn\[hub\]'"),
+        (hub_of(None), "resnet_18_imagnet", ValueError, "Did you mean 'resnet_18_imagenet'"),
+        (
+            hub_of(None, error=OSError("no network")),
+            "resnet_18_imagenet",
+            RuntimeError,
+            r"cannot be downloaded \(no network\)\. .*transfer.base=keras_hub:FOLDER",
+        ),
+        (
+            hub_of(body(keras.layers.Flatten())),
+            "hf://user/tokens",
+            ValueError,
+            "does not end in feature maps",
+        ),
+    ],
+)
+def test_what_keras_hub_cannot_give_is_said(digits, monkeypatch, hub, preset, error, message):
+    monkeypatch.setitem(sys.modules, "keras_hub", hub)
+    with pytest.raises(error, match=message) as caught:
+        setup.build(recipe(f"keras_hub:{preset}"), digits)
     assert "\n" not in str(caught.value)

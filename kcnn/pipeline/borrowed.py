@@ -1,21 +1,22 @@
-"""A network of `keras.applications` with its weights from ImageNet, as the base of a transfer."""
+"""Networks with weights from elsewhere as the base of a transfer: keras.applications, KerasHub."""
 
 import warnings
 
 import keras
 
 from kcnn.errors import one_line, unknown
+from kcnn.pipeline import hub
 
 PREFIX = "keras:"
 
 
 def is_borrowed(name: str) -> bool:
-    """Return whether a base is a network of `keras.applications` and no file.
+    """Return whether a base is a network of `keras.applications` or KerasHub, and no file.
 
     >>> is_borrowed("keras:MobileNetV2"), is_borrowed("runs/resnet20")
     (True, False)
     """
-    return name.startswith(PREFIX)
+    return name.startswith((PREFIX, hub.PREFIX))
 
 
 def borrow(name: str, image_shape: tuple[int, ...]) -> keras.Model:
@@ -24,13 +25,16 @@ def borrow(name: str, image_shape: tuple[int, ...]) -> keras.Model:
     Keras downloads the weights once, into the folder of `KERAS_HOME`.
 
     Args:
-        name: "keras:" and the name of the network's function in `keras.applications`.
+        name: "keras:" and the name of the network's function in `keras.applications`, or
+            "keras_hub:" and a preset.
         image_shape: (height, width, channels) of the data.
 
     Raises:
         ValueError: there is no such network, or it does not take such images.
         RuntimeError: the weights cannot be downloaded.
     """
+    if name.startswith(hub.PREFIX):
+        return hub.from_hub(name, image_shape)
     network = name.removeprefix(PREFIX)
     known = [each for each in dir(keras.applications) if each[0].isupper()]
     if network not in known:

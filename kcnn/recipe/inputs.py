@@ -119,8 +119,9 @@ class Transfer:
 
     Attributes:
         base: The folder of a run, a `.keras` file, the name of a published model, such as
-            "resnet20", or "keras:MobileNetV2" for a network of `keras.applications` with its
-            weights from ImageNet.
+            "resnet20", "keras:MobileNetV2" for a network of `keras.applications` with its weights
+            from ImageNet, or "keras_hub:PRESET" for one of KerasHub, such as `resnet_18_imagenet`,
+            or a folder with a preset.
         trainable_from: The base's first layer that trains; None freezes all of it.
         head_epochs: Epochs of the head alone.
         head_learning_rate: Their learning rate; 0.01 if not given.
