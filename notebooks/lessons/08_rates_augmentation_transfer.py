@@ -342,7 +342,7 @@ assert trainable(model) == 204_170 and fine_tuned > head_only
 # small network from scratch as well, so that you know what the transfer was worth.
 
 # %% ko [markdown]
-# `kcnn run transfer_digits`는 시드 세 개로 이것을 되풀이하고 테스트 숫자 전체로 채점했다. 동결한 몸통은 59.4 %, 마지막 단계를 미세 조정하면 89.4 %, **처음부터** 학습하면 87.8 %이다. 사진과 숫자는 워낙 달라서 전이 학습이 거의 도움이 되지 않고, 동결은 오히려 해롭다. 전이 학습의 값어치를 알려면 언제나 처음부터 학습한 결과와 비교해야 한다.
+# `kcnn run transfer_digits`는 시드 세 개로 이것을 되풀이하고 테스트 숫자 전체로 채점했다. 동결한 본체는 59.4 %, 마지막 단계를 미세 조정하면 89.4 %, **처음부터** 학습하면 87.8 %이다. 사진과 숫자는 워낙 달라서 전이 학습이 거의 도움이 되지 않고, 동결은 오히려 해롭다. 전이 학습의 값어치를 알려면 언제나 처음부터 학습한 결과와 비교해야 한다.
 
 # %%
 transfers = outcomes("transfer_digits")
