@@ -56,7 +56,13 @@ from . import (
     runtimes as runtimes,
 )
 from . import (
+    sweep as sweep,
+)
+from . import (
     training as training,
+)
+from . import (
+    tune as tune,
 )
 from .compress import cluster as cluster
 from .compress import prune as prune

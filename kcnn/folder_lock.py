@@ -42,3 +42,19 @@ def locked(folder: Path, if_busy: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether another process holds a folder; False where nothing is locked."""
+    if fcntl is None or not folder.is_dir():
+        return False
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # such as a folder in the network
+        return False
+    finally:
+        os.close(handle)
+    return False

@@ -1,4 +1,4 @@
-"""Recipes and comparisons as Python files: those that come with kcnn, and the user's own."""
+"""Recipes, comparisons and sweeps as Python files: kcnn's, and the user's own."""
 
 import ast
 from dataclasses import dataclass
@@ -12,33 +12,41 @@ from kcnn.comparison import Comparison
 from kcnn.errors import naming, one_line, unknown
 from kcnn.own_code import importable
 from kcnn.recipe import Recipe
+from kcnn.sweep import Sweep
 
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """A recipe or a comparison, and the file that it came from.
+    """A recipe, a comparison or a sweep, and the file that it came from.
 
     Attributes:
         name: The name of the file without its suffix.
         path: The file.
-        content: The recipe or the comparison.
+        content: The recipe or the comparison; the sweep of a file that has nothing else.
+        sweep: The sweep of the file, which may also have the recipe by itself.
     """
 
     name: str
     path: Path
-    content: Recipe | Comparison
+    content: Recipe | Comparison | Sweep
+    sweep: Sweep | None = None
 
     @property
     def recipe(self) -> Recipe:
         """The recipe, for callers that cannot use a comparison.
 
         Raises:
-            ValueError: The file holds a comparison.
+            ValueError: The file holds a comparison or a sweep.
         """
-        if not isinstance(self.content, Recipe):
+        if isinstance(self.content, Comparison):
             raise ValueError(
                 f"{self.name!r} is a comparison of {len(self.content.variants)} recipes; "
                 "a single recipe is needed here."
+            )
+        if isinstance(self.content, Sweep):
+            raise ValueError(
+                f"{self.name!r} is a sweep over {len(self.content.space)} fields of a recipe: "
+                f"kcnn tune {self.name} searches it. A single recipe is needed here."
             )
         return self.content
 
@@ -52,34 +60,44 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_folder().glob("[!_]*.py"))}
 
 
+def sweeps() -> dict[str, Path]:
+    """Return the sweeps that come with kcnn, by name.
+
+    >>> "resnet8" in sweeps()
+    True
+    """
+    return {path.stem: path for path in sorted((_folder() / "sweeps").glob("[!_]*.py"))}
+
+
 def title(path: Path) -> str:
     """Return the first line of a recipe's docstring, without running the file."""
     with naming(path):
         return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
 
 
-def load(name_or_path: str) -> RecipeFile:
+def load(name_or_path: str, *, to_tune: bool = False) -> RecipeFile:
     """Return a recipe or a comparison: one that comes with kcnn, or one from a Python file.
 
     Args:
         name_or_path: A name in `shipped()`, or a path that ends in `.py`.
+        to_tune: Whether a name in `sweeps()` stands for the sweep.
 
     Raises:
         ValueError: There is no such recipe or file, or running the file fails, or the file defines
-            neither `recipe` nor `comparison`, or both.
+            no `recipe`, `comparison` or `sweep`, or a comparison beside another one.
 
     >>> load("quickstart").recipe.data.name
     'digits'
     """
     path = Path(name_or_path).expanduser()
     if path.suffix != ".py":
-        known = shipped()
+        known = shipped() | (sweeps() if to_tune else {})
         if name_or_path not in known:
             raise unknown("recipe", name_or_path, known)
         path = known[name_or_path]
     elif not path.is_file():
         raise ValueError(f"There is no recipe file {str(path)!r}.")
-    return RecipeFile(path.stem, path, _content_of(path))
+    return RecipeFile(path.stem, path, *_content_of(path))
 
 
 def _folder() -> Path:
@@ -89,7 +107,29 @@ def _folder() -> Path:
     return installed if installed.is_dir() else package.parent / "recipes"
 
 
-def _content_of(path: Path) -> Recipe | Comparison:
+def _content_of(path: Path) -> tuple[Recipe | Comparison | Sweep, Sweep | None]:
+    module = _run(path)
+    recipe, comparison, sweep = (
+        getattr(module, name, None) for name in ("recipe", "comparison", "sweep")
+    )
+    recipe = recipe if isinstance(recipe, Recipe) else None
+    comparison = comparison if isinstance(comparison, Comparison) else None
+    sweep = sweep if isinstance(sweep, Sweep) else None
+    content = recipe or comparison or sweep
+    if comparison and (recipe or sweep):
+        raise ValueError(
+            f"{path} defines both `{'recipe' if recipe else 'sweep'}` and `comparison`: keep them "
+            "in two files."
+        )
+    if content is None:
+        raise ValueError(
+            f"{path} defines no `recipe = kcnn.recipe.Recipe(...)`, no `comparison = "
+            "kcnn.comparison.Comparison(...)` and no `sweep = kcnn.sweep.Sweep(...)`."
+        )
+    return content, sweep
+
+
+def _run(path: Path) -> ModuleType:
     loader = SourceFileLoader(f"_kcnn_recipe_{path.stem}", str(path))
     module = ModuleType(loader.name)
     module.__file__ = str(path)
@@ -99,13 +139,8 @@ def _content_of(path: Path) -> Recipe | Comparison:
     except ValidationError as error:
         raise ValueError(f"{path}: {one_line(error)}") from error
     except Exception as error:
-        reason = one_line(error)
-        raise ValueError(f"{path}: {type(error).__name__}: {reason}") from error
-    defined = (getattr(module, name, None) for name in ("recipe", "comparison"))
-    contents = [content for content in defined if isinstance(content, Recipe | Comparison)]
-    if len(contents) != 1:
-        raise ValueError(
-            f"{path} defines {'both' if contents else 'no'} `recipe = kcnn.recipe.Recipe(...)` "
-            f"{'and' if contents else 'and no'} `comparison = kcnn.comparison.Comparison(...)`."
-        )
-    return contents[0]
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        if getattr(error, "name", None) == "optuna":
+            reason += ". Sweeps need Optuna: pip install 'kcnn[tune]'."
+        raise ValueError(f"{path}: {reason}") from error
+    return module

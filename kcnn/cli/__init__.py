@@ -43,6 +43,9 @@ def _log_to_stdout() -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
-def run_file(path: str) -> None:
-    """Run a recipe file with the flags of `kcnn run`; every recipe ends with this call."""
-    main(["run", path, *sys.argv[1:]])
+def run_file(path: str, command: str = "run") -> None:
+    """Run a recipe file with the flags of `kcnn run`; every recipe ends with this call.
+
+    A file with a sweep passes "tune".
+    """
+    main([command, path, *sys.argv[1:]])

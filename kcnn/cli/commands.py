@@ -30,6 +30,7 @@ from kcnn.cli.shared import (
     model_file,
     start_tensorflow,
 )
+from kcnn.cli.tune import tune
 from kcnn.cli.verify import verify
 
 
@@ -51,6 +52,7 @@ def list_(
     console.print(table)
     console.print(f"\nmodels:    {', '.join(names())}")
     console.print(f"data sets: {', '.join(data.names())}")
+    console.print(f"sweeps:    {', '.join(recipe_files.sweeps())}, for kcnn tune")
 
 
 def evaluate(
@@ -107,6 +109,10 @@ def inspect(
         from kcnn.report.comparison_report import load as load_comparison
 
         show.comparison(load_comparison(path / "results.json"))
+    elif (path / "study.json").is_file():
+        from kcnn.report.study_report import load as load_study
+
+        show.study(load_study(path / "study.json"))
     elif path.is_dir():
         _inspect_run(path)
     elif path.suffix == ".tflite":
@@ -168,6 +174,7 @@ for _name, _command in {
     "list": list_,
     "models": list_models,
     "lr-find": lr_find,
+    "tune": tune,
     "evaluate": evaluate,
     "robustness": robustness,
     "predict": predict,

@@ -18,6 +18,7 @@ from kcnn.own_code import importable
 if TYPE_CHECKING:
     from kcnn.comparison import Comparison
     from kcnn.recipe import Recipe
+    from kcnn.training.devices import Devices
 
 logger = logging.getLogger("kcnn")
 
@@ -46,6 +47,10 @@ def run(  # noqa: PLR0913 - one argument for each flag
         bool, typer.Option("--deterministic", help="Equal bits in every run; slower.")
     ] = False,
     skip_damaged: SkipDamaged = False,
+    devices: Annotated[
+        str | None,
+        typer.Option(help="Train on several devices, a number or all; each does its share."),
+    ] = None,
 ) -> None:
     """Run a recipe, or train and compare those of a comparison.
 
@@ -55,20 +60,32 @@ def run(  # noqa: PLR0913 - one argument for each flag
     run that was stopped.
     """
     from kcnn import recipe_files
+    from kcnn.sweep import Sweep
 
     file = recipe_files.load(recipe)
-    flags = {"control": control, "resume": resume, "deterministic": deterministic}
+    wanted = file.recipe if isinstance(file.content, Sweep) else file.content  # or says why not
+    flags: dict[str, Any] = {"control": control, "resume": resume, "deterministic": deterministic}
+    flags["devices"] = _devices(devices)
     with importable(file.path.parent):  # the user's own code may lie beside the recipe
         changes = [*(assignments or []), *["data.skip_damaged=true"] * skip_damaged]
-        content = _changed(file.content, changes, smoke=smoke)
+        content = _changed(wanted, changes, smoke=smoke)
         folder = out or _next_folder(content, file.name, smoke, overwrite, flags)
-        with _stopping_well(folder, overwrite=overwrite):
+        with stopping_well(folder, overwrite=overwrite):
             _run(content, file.name, folder, data_dir, overwrite, flags)
     console.print(f"\nEverything is in {folder}/")
 
 
+def _devices(text: str | None) -> "Devices | None":
+    """Return the value of --devices."""
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"--devices is a number of at least 1, or all. Received: {text!r}")
+    return int(text)
+
+
 def _next_folder(
-    content: "Recipe | Comparison", name: str, smoke: bool, overwrite: bool, flags: dict[str, bool]
+    content: "Recipe | Comparison", name: str, smoke: bool, overwrite: bool, flags: dict[str, Any]
 ) -> Path:
     from kcnn.pipeline.next_folder import next_folder
 
@@ -82,7 +99,7 @@ def _run(
     folder: Path,
     data_dir: str | None,
     overwrite: bool,
-    flags: dict[str, bool],
+    flags: dict[str, Any],
 ) -> None:
     from kcnn.pipeline.replace import beside
     from kcnn.pipeline.unfinished import find_unfinished
@@ -96,7 +113,13 @@ def _run(
         raise ValueError(f"--{given[0]} is for recipes, not for comparisons.")
     start_backend()
     from kcnn import pipeline
+    from kcnn.pipeline import several_processes
 
+    several_processes.join_processes()
+    several_processes.check_flags(flags["devices"], control=flags["control"])
+    if isinstance(content, Recipe) and several_processes.is_helper():
+        several_processes.help_training(content, data_dir)
+        raise typer.Exit
     options: Any = {"data_dir": data_dir, "overwrite": overwrite}
     if isinstance(content, Recipe):
         report = pipeline.run(content, name, folder, **(options | flags))
@@ -109,7 +132,7 @@ def _run(
 
 
 @contextmanager
-def _stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
+def stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
     """End on Ctrl-C, SIGTERM or SIGHUP in one line that says how to go on."""
     from kcnn.training.interruption import Interrupted
 

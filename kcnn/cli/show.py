@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from kcnn.litert import TensorSummary, TFLiteSummary
     from kcnn.report.comparison_report import ComparisonReport
     from kcnn.report.receipts import Report
+    from kcnn.report.study_report import StudyReport
 
 _WIDTH = 130
+_BEST = 10  # trials of a study
 
 
 def print_wide(table: Table) -> None:
@@ -46,6 +48,22 @@ def comparison(report: "ComparisonReport") -> None:
     console.print(f"\n{report.comparison.question}\n")
     print_wide(table)
     console.print(f"\n{caption(report)}")
+
+
+def study(report: "StudyReport") -> None:
+    """Print the best trials of a study, or all of its front."""
+    from kcnn.report.study_page import summary
+    from kcnn.report.study_report import caption, header, row
+
+    shown = report.front() if report.int8 else report.ranked()[:_BEST]
+    table = Table(title=caption(report), title_justify="left", title_style="", box=None)
+    for name in header(report):
+        table.add_column(name, justify="right")
+    for trial in shown:
+        table.add_row(*row(report, trial))
+    if shown:
+        print_wide(table)
+    console.print(f"\n{summary(report)}")
 
 
 def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from kcnn.recipe import Recipe
 from kcnn.report.receipts import CONTROL, Report
 from kcnn.report.run_page import write_page
 from kcnn.training import TrainingDiverged
+from kcnn.training.devices import Devices
 
 logger = logging.getLogger("kcnn")
 
@@ -28,7 +29,13 @@ def check_control(recipe: Recipe, *, control: bool) -> None:
         raise ValueError("A control is a run without teacher: this recipe has no distill section.")
 
 
-def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: Journal) -> Report:
+def add_control(
+    report: Report,
+    recipe: Recipe,
+    data_dir: str | None,
+    journal: Journal,
+    devices: Devices | None = None,
+) -> Report:
     """Train the same model on the same batches from the same start, without the teacher.
 
     Returns:
@@ -38,7 +45,7 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
     if report.receipts[-1].name == CONTROL:  # an earlier process of the run added it
         return report
     try:
-        return _train_control(report, recipe, data_dir, journal)
+        return _train_control(report, recipe, data_dir, journal, devices)
     except (TrainingDiverged, NotFinite) as error:
         logger.warning("the control failed: %s", one_line(error))
         others = [str(report.training["failed"])] if "failed" in report.training else []
@@ -47,13 +54,17 @@ def add_control(report: Report, recipe: Recipe, data_dir: str | None, journal: J
 
 
 def _train_control(
-    report: Report, recipe: Recipe, data_dir: str | None, journal: Journal
+    report: Report,
+    recipe: Recipe,
+    data_dir: str | None,
+    journal: Journal,
+    devices: Devices | None,
 ) -> Report:
     run_dir = journal.run_dir
     logger.info("control: the same training without the teacher")
     section = dataclasses.replace(recipe.train, tensorboard=False, loggers=())
     alone = dataclasses.replace(recipe, train=section, distill=None)
-    prepared = prepare(alone, load(alone, data_dir))
+    prepared = prepare(alone, load(alone, data_dir), devices)
     trained = prepared.training(
         callbacks=callbacks_for(section, prepared.data, None),
         resume=run_dir.state / "control",

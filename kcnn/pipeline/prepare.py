@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -10,6 +11,14 @@ from kcnn.pipeline.setup import build
 from kcnn.pipeline.training_setup import training_for
 from kcnn.recipe import Recipe
 from kcnn.training import TrainResult
+from kcnn.training.devices import (
+    Devices,
+    build_scope_in,
+    check_shares,
+    count_of,
+    scope_in,
+    several,
+)
 
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
@@ -23,19 +32,32 @@ class Prepared:
         data: The images, split as the recipe says.
         model: The network, untrained or pretrained.
         training: Trains `model`; takes `callbacks`.
+        spread: Whether it trains on several devices.
     """
 
     data: "Data | JaxData"
     model: keras.Model
     training: Callable[..., TrainResult]
+    spread: bool = False
 
 
-def prepare(recipe: Recipe, data: "Data | JaxData") -> Prepared:
+def prepare(recipe: Recipe, data: "Data | JaxData", devices: Devices | None = None) -> Prepared:
     """Set Keras's random seed, build the model and its optimizer.
 
     Raises:
-        ValueError: The recipe cannot be trained.
+        ValueError: The recipe cannot be trained, or not on so many devices.
     """
     keras.utils.set_random_seed(recipe.seed)
-    model = build(recipe, data)
-    return Prepared(data, model, training_for(recipe, model, data))
+    engine = several(devices)
+    with build_scope_in(engine):
+        model = build(recipe, data)
+        training = training_for(recipe, model, data)
+    if engine is None:
+        return Prepared(data, model, training)
+    check_shares(data, count_of(engine))
+    return Prepared(data, model, partial(_inside, engine, training), spread=True)
+
+
+def _inside(engine: Any, training: Callable[..., TrainResult], **options: Any) -> TrainResult:
+    with scope_in(engine):
+        return training(**options)

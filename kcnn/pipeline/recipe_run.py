@@ -2,8 +2,10 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kcnn.pipeline.backend import (
     check_backend,
@@ -31,6 +33,8 @@ from kcnn.pipeline.records import (
 )
 from kcnn.pipeline.replace import find_folder, take_place
 from kcnn.pipeline.setup import load, with_absolute_data
+from kcnn.pipeline.several_processes import Helpers
+from kcnn.pipeline.several_processes import helpers as other_processes
 from kcnn.pipeline.stages.explain import explained_images
 from kcnn.pipeline.trained import save_base, train_once
 from kcnn.pipeline.variants import with_tta
@@ -39,6 +43,11 @@ from kcnn.recipe import Recipe
 from kcnn.report.receipts import Report
 from kcnn.report.receipts import load as load_report
 from kcnn.run_dir import RunDir
+
+if TYPE_CHECKING:
+    import keras
+
+    from kcnn.training.devices import Devices
 
 logger = logging.getLogger("kcnn")
 
@@ -53,6 +62,8 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
     control: bool = False,
     resume: bool = False,
     deterministic: bool = False,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    devices: "Devices | None" = None,
 ) -> Report:
     """Train, compress, score and explain as `recipe` says, and keep all of it in `folder`.
 
@@ -75,6 +86,9 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         resume: Demand that the folder holds an unfinished run of this recipe.
         deterministic: Compute with TensorFlow's deterministic operations, which are slower: on one
             machine two runs are then equal bit for bit, stopped in between or not.
+        callbacks: Further callbacks of the training, called after the recipe's own.
+        devices: Train on so many devices, or on "all"; None for one. Each computes its share of
+            every batch, so that the steps are those of one device.
 
     Raises:
         ValueError: The recipe cannot be run; nothing has been written then.
@@ -82,7 +96,10 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
     """
     recipe = with_absolute_data(recipe)
     target = RunDir(Path(folder))
+    if devices is not None and recipe.trained:
+        raise ValueError(f"This recipe trains nothing on devices. Received: devices={devices!r}")
     with ExitStack() as locks:
+        helpers = locks.enter_context(other_processes())
         if known := target.path.is_dir():
             locks.enter_context(lock(target.path))
         # What can be refused is refused before the training, and before anything is written.
@@ -101,7 +118,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             compute_deterministically()
         data = load(recipe, data_dir)
         recipe, measured = (begun, {}) if begun else resolve_precision(recipe, data, data_dir)
-        prepared = prepare(recipe, data)
+        prepared = prepare(recipe, data, devices)
         check_run(recipe, prepared, plan, run_dir)
         if run_dir != target or not known:
             locks.enter_context(lock(run_dir.path))
@@ -113,9 +130,9 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         )
         facts = keep_measured(journal, measured)
         facts |= facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
-        report = _make(journal, recipe, name, prepared, plan, facts, commit)
+        report = _make(journal, recipe, name, prepared, plan, facts, commit, helpers, callbacks)
         if control:  # once the run itself is safe: this is another training, and may diverge
-            report = add_control(report, recipe, data_dir, journal)
+            report = add_control(report, recipe, data_dir, journal, devices)
         if report.training.get("failed"):
             if run_dir != target:
                 logger.warning(
@@ -128,7 +145,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
         return _end(journal, recipe, target)
 
 
-def _make(
+def _make(  # noqa: PLR0913 - all that a run is made of
     journal: Journal,
     recipe: Recipe,
     name: str,
@@ -136,10 +153,12 @@ def _make(
     plan: list[Planned],
     facts: Facts,
     commit: str | None,
+    helpers: Helpers,
+    callbacks: "Sequence[keras.callbacks.Callback]",
 ) -> Report:
     """Train, make the variants, score them and report."""
     run_dir, data = journal.run_dir, prepared.data
-    trained = None if recipe.trained else train_once(prepared, recipe, journal)
+    trained = None if recipe.trained else train_once(prepared, recipe, journal, helpers, callbacks)
     model = trained.model if trained else save_base(prepared.model, journal)
     variants, failed = make_variants(plan, recipe, model, data, journal)
     if recipe.tta != "none":

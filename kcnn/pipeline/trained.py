@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from kcnn.callbacks.loggers import track
 from kcnn.models.files import in_float32
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.prepare import Prepared
+from kcnn.pipeline.several_processes import Helpers
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.recipe import Recipe
 from kcnn.training import Interrupted, Rollback, TrainingDiverged, TrainResult
@@ -21,13 +23,20 @@ _TRAINING = "train"
 logger = logging.getLogger("kcnn")
 
 
-def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainResult:
+def train_once(
+    prepared: Prepared,
+    recipe: Recipe,
+    journal: Journal,
+    helpers: Helpers,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> TrainResult:
     """Train and save the model in float32, from the state in the run's folder if there is one."""
     run_dir = journal.run_dir
     if (facts := journal.facts(_TRAINING)) is not None:
         return _result(models.load(run_dir.model), facts)
     journal.stop_reason = ""
     warn_of_lost_state(journal)
+    helpers.begin(run_dir)
     try:
         with track(recipe.train.all_loggers, run_dir.path) as trackers:
             trained = prepared.training(
@@ -35,6 +44,7 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
                     _StillThere(journal),
                     *callbacks_for(recipe.train, prepared.data, run_dir.path),
                     *trackers,
+                    *callbacks,
                 ],
                 resume=run_dir.state,
                 checkpoint_steps=recipe.train.checkpoint_steps,
@@ -42,6 +52,7 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     except (Interrupted, TrainingDiverged) as error:
         journal.note_stop("interrupted" if isinstance(error, Interrupted) else "diverged")
         raise
+    helpers.end()
     model, history = in_float32(trained.model), trained.history
     files = [models.save(model, run_dir.model), run_dir.history]
     facts = {
@@ -53,6 +64,8 @@ def train_once(prepared: Prepared, recipe: Recipe, journal: Journal) -> TrainRes
     }
     journal.record(_TRAINING, files, **facts)
     shutil.rmtree(run_dir.state, ignore_errors=True)
+    if prepared.spread:  # what follows computes on one device
+        model = models.load(run_dir.model)
     return _result(model, facts)
 
 

@@ -72,25 +72,36 @@ def find_unfinished(
 
 
 def _check_same(begun: Recipe, recipe: Recipe, run_dir: RunDir) -> None:
-    there, here = (_flat(to_values(each.resolved())) for each in (begun, recipe))
+    if difference := first_difference(begun, recipe):
+        key, there, here = difference
+        raise ValueError(
+            f"{str(run_dir.path)!r} holds an unfinished run with {key}={there!r:.80}: pass "
+            f"--overwrite to begin again, or another --out. Received: {key}={here!r:.80}"
+        )
+
+
+def first_difference(begun: Recipe, recipe: Recipe) -> tuple[str, Any, Any] | None:
+    """Return the first field in which two recipes differ, and its two values; None if in none.
+
+    A precision that was left open in `recipe` is that of the run that was begun.
+    """
+    there, here = (flat(to_values(each.resolved())) for each in (begun, recipe))
     for recipes in (there, here):  # one of them may be of before paths were made absolute
         recipes["data.name"] = absolute(recipes["data.name"])
     if here.get("train.precision") == "auto" and "train.precision" in there:
         here["train.precision"] = there["train.precision"]
     for key in there | here:
         if there.get(key) != here.get(key):
-            raise ValueError(
-                f"{str(run_dir.path)!r} holds an unfinished run with {key}={there.get(key)!r:.80}: "
-                "pass --overwrite to begin again, or another --out. "
-                f"Received: {key}={here.get(key)!r:.80}"
-            )
+            return key, there.get(key), here.get(key)
+    return None
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values by their keys with dots between, as `--set` takes them."""
+    flat_values: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat_values |= flat(value, f"{prefix}{name}.")
         else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+            flat_values[f"{prefix}{name}"] = value
+    return flat_values

@@ -21,3 +21,8 @@ from .run_files import RunFiles as RunFiles
 from .run_files import read_run as read_run
 from .run_page import write_page as write_page
 from .side_by_side_page import write_side_by_side as write_side_by_side
+from .study_page import write_study_page as write_study_page
+from .study_plot import plot_study as plot_study
+from .study_plot import study_figure as study_figure
+from .study_report import StudyReport as StudyReport
+from .study_report import Trial as Trial

@@ -15,6 +15,7 @@ from kcnn.report.receipts_table import optional_columns
 from kcnn.report.render import render
 from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
+from kcnn.report.study_report import StudyReport
 from kcnn.report.tradeoff_plot import points_of, tradeoff_figure, tradeoff_text
 from kcnn.report.training_events import training_events
 from kcnn.report.unfinished_page import linked_files, render_unfinished
@@ -134,7 +135,7 @@ def training_text(report: Report) -> str:
     return text
 
 
-def hardware_text(report: Report) -> str:
+def hardware_text(report: Report | StudyReport) -> str:
     """Return the machine in words."""
     hardware = report.hardware
     parts = (hardware.get("processor"), f"{hardware.get('cores')} cores", hardware.get("system"))

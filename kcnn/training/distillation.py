@@ -7,6 +7,7 @@ import keras
 from kcnn.data.checks import check_is_data
 from kcnn.models.fits import check_fit, check_graph
 from kcnn.training.class_weights import class_weights
+from kcnn.training.devices import scope_of
 from kcnn.training.objective import ALPHA, TEMPERATURE, Objective
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.result import TrainResult
@@ -63,7 +64,10 @@ def distill(
         check_fit(model, data.image_shape, len(data.class_names), called=called)
     check_graph(student, "Distillation")
     checkpoints = checkpoints_in(options.pop("resume", None), options.pop("checkpoint_steps", None))
-    optimizer = make_optimizer(options.pop("optimizer", "adam"), options.pop("learning_rate", None))
+    with scope_of(student):
+        optimizer = make_optimizer(
+            options.pop("optimizer", "adam"), options.pop("learning_rate", None)
+        )
     return run_training(
         student,
         data,

@@ -10,6 +10,7 @@ from kcnn.data.jax_augment import augmentation
 from kcnn.data.jax_data import JaxData
 from kcnn.training.class_weights import image_weights
 from kcnn.training.objective import Objective, cross_entropy
+from kcnn.training.placement import Placement
 
 Examples = tuple[jax.Array, jax.Array]
 """All images and labels, on the device."""
@@ -34,6 +35,7 @@ def training_step(
     data: JaxData,
     objective: Objective,
     teacher: keras.Model | None = None,
+    placement: Placement = Placement(),  # noqa: B008 - frozen
 ) -> Callable[[jax.Array, Carry, Examples, Draws], Carry]:
     """Return the body of a loop over steps: (number, carry, examples, draws) -> carry.
 
@@ -46,8 +48,9 @@ def training_step(
 
     def step(number: jax.Array, carry: Carry, examples: Examples, draws: Draws) -> Carry:
         (state, sums), (images, labels), (order, keys, turned) = carry, examples, draws
-        now = order[number]
+        now = placement.shared(order[number])
         batch, targets = augment(images[now], labels[now], keys[number], turned[number])
+        batch, targets = placement.shared(batch), placement.shared(targets)
         weights = None
         if objective.class_weights is not None:
             weights = image_weights(objective.class_weights, targets)
@@ -66,7 +69,11 @@ def training_step(
     return step
 
 
-def validation(model: keras.Model, batch_size: int) -> Callable[[State, Examples], Measured]:
+def validation(
+    model: keras.Model,
+    batch_size: int,
+    placement: Placement = Placement(),  # noqa: B008 - frozen
+) -> Callable[[State, Examples], Measured]:
     """Return the function (state, examples) -> accuracy and loss on all of them."""
     loss_of = _loss(model, Objective(), None, training=False)
 
@@ -76,7 +83,7 @@ def validation(model: keras.Model, batch_size: int) -> Callable[[State, Examples
 
     def batch(number: jax.Array, carry: Carry, examples: Examples) -> Carry:
         state, sums = carry
-        places = number * batch_size + jax.numpy.arange(batch_size)
+        places = placement.shared(number * batch_size + jax.numpy.arange(batch_size))
         return state, _added(sums, measure(state, *(each[places] for each in examples)))
 
     loop, rest = repeated(batch), jax.jit(measure)
@@ -84,7 +91,8 @@ def validation(model: keras.Model, batch_size: int) -> Callable[[State, Examples
     def run(state: State, examples: Examples) -> Measured:
         count = len(examples[1])
         whole = count // batch_size
-        _, sums = loop(0, whole, (state, no_sums()), examples)
+        zeros = {name: placement.everywhere(value) for name, value in no_sums().items()}
+        _, sums = loop(0, whole, (state, zeros), examples)
         if count % batch_size:
             sums = _added(sums, rest(state, *(each[whole * batch_size :] for each in examples)))
         return {name: value / count for name, value in sums.items()}

@@ -6,8 +6,9 @@ one compiled loop. Python waits once an epoch, unless a callback wants to see mo
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import keras
@@ -17,7 +18,6 @@ from kcnn.callbacks import EveryFewSteps
 from kcnn.data.jax_data import JaxData
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.sampling import balanced_places
-from kcnn.training.devices import to_accelerator
 from kcnn.training.jax_steps import (
     Draws,
     Examples,
@@ -29,6 +29,7 @@ from kcnn.training.jax_steps import (
     validation,
 )
 from kcnn.training.objective import Objective
+from kcnn.training.placement import Placement
 from kcnn.training.running import Logs, Training
 
 _LOOK_AFTER = 50  # steps, after which a signal is noticed
@@ -57,13 +58,14 @@ class JaxSteps:
     ) -> None:
         check_model(model)
         self._model, self.per_epoch = model, data.steps_per_epoch
-        self._step = partial(training_step, model, data, objective, teacher)
+        self._placement = Placement.of_keras()
+        self._step = partial(training_step, model, data, objective, teacher, self._placement)
         self.rebuild()
         self._draw = jax.jit(partial(draws_of_an_epoch, data))
-        self._train = _in_memory(data.arrays.train)
-        self._validation = _in_memory(data.arrays.validation)
-        self._validate = validation(model, data.batch_size)
-        self._sums = no_sums()
+        self._train = self._in_memory(data.arrays.train)
+        self._validation = self._in_memory(data.arrays.validation)
+        self._validate = validation(model, data.batch_size, self._placement)
+        self.reset()
 
     def begin(self, epoch: int, step: int) -> None:
         """Do nothing: every epoch is drawn when it comes."""
@@ -74,7 +76,7 @@ class JaxSteps:
 
     def reset(self) -> None:
         """Set the sums to zero."""
-        self._sums = no_sums()
+        self._sums = self._placed(no_sums())
 
     def run(self, training: Training) -> Logs:
         """Take the steps that are left of the epoch, many at a time where no callback looks."""
@@ -86,7 +88,7 @@ class JaxSteps:
             start, stop = stop, self._next_stop(training, every, stop)
             for each in watching:
                 each.on_train_batch_begin(start, logs={})
-            carry = (_read(model), self._sums)
+            carry = (self._read(), self._sums)
             state, self._sums = self._loop(start, stop, carry, self._train, draws)
             _write(model, state)
             logs = _means(self._sums, stop) if every == 1 else {}  # which waits for the device
@@ -101,7 +103,7 @@ class JaxSteps:
     def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
         """Return loss and accuracy on the validation images."""
         callbacks.on_test_begin()  # puts averaged weights in their place, if there are any
-        measured = self._validate(_read(self._model), self._validation)
+        measured = self._validate(self._read(), self._validation)
         logs = {name: float(value) for name, value in measured.items()}
         callbacks.on_test_end(logs)
         return logs
@@ -112,7 +114,21 @@ class JaxSteps:
 
     def restore_sums(self, sums: list[np.ndarray]) -> None:
         """Go on from these sums."""
-        self._sums = dict(zip(no_sums(), map(jax.numpy.asarray, sums), strict=True))
+        self._sums = self._placed(dict(zip(no_sums(), sums, strict=True)))
+
+    def _placed(self, values: Mapping[str, Any]) -> Measured:
+        return {name: self._placement.everywhere(value) for name, value in values.items()}
+
+    def _in_memory(self, part: LabelledImages) -> Examples:
+        everywhere = self._placement.everywhere
+        return everywhere(part.images), everywhere(part.labels.astype(np.int32))
+
+    def _read(self) -> State:
+        """Return the values of all variables, also of those that a callback has just assigned."""
+        place = self._placement.everywhere if self._placement.count > 1 else lambda value: value
+        return State(
+            *([place(variable.value) for variable in each] for each in _variables(self._model))
+        )
 
     def _next_stop(self, training: Training, every: int, start: int) -> int:
         """Return the step after which a callback or the saver looks at the model again."""
@@ -192,15 +208,6 @@ def draws_of_an_epoch(data: JaxData, labels: jax.Array, epoch: jax.Array) -> Dra
         jax.random.split(steps_key, steps),
         (sides ^ (epoch % 2 == 1))[order].reshape(steps, -1),
     )
-
-
-def _in_memory(part: LabelledImages) -> Examples:
-    images, labels = to_accelerator(part.images, part.labels.astype(np.int32))
-    return images, labels
-
-
-def _read(model: keras.Model) -> State:
-    return State(*([variable.value for variable in each] for each in _variables(model)))
 
 
 def _write(model: keras.Model, state: State) -> None:

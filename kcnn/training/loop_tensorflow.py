@@ -48,7 +48,10 @@ class TensorFlowSteps:
 
         Only a training that goes back to an earlier state opens them again.
         """
-        batches = self._with_targets(self._data.batches(epoch, step), training=True)
+        batches: Any = self._with_targets(self._data.batches(epoch, step), training=True)
+        strategy: Any = self._model.distribute_strategy
+        if strategy.num_replicas_in_sync > 1:
+            batches = strategy.experimental_distribute_dataset(batches)
         self._batches = iter(batches)
         self._build_metrics()
         self._model.make_train_function()

@@ -12,6 +12,7 @@ from kcnn.checks import check_count
 from kcnn.data.checks import check_is_data
 from kcnn.training.callback_checks import Callbacks
 from kcnn.training.class_weights import ClassWeight, class_weights
+from kcnn.training.devices import scope_of
 from kcnn.training.divergence import OnDivergence
 from kcnn.training.objective import Objective
 from kcnn.training.optimizers import make_optimizer
@@ -49,6 +50,11 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     alone, and every training begins with epoch 0: two trainings on the same data get the same
     batches. A training that Keras's `BackupAndRestore` (of whole epochs) takes up again goes on
     with the batches that it would have got without the stop.
+
+    A model computes on several devices where Keras is set to that: on JAX by
+    `keras.distribution.set_distribution(keras.distribution.DataParallel())`, on TensorFlow if it
+    was built in the scope of a `tf.distribute.MirroredStrategy`. Each device then computes its
+    share of every batch; the loss is that of the whole batch, and the learning rate stays as it is.
 
     With an optimizer that averages the weights (`make_optimizer(..., ema=0.999)`), the averages
     are what is judged, saved and kept, together with the averages of batch norms' statistics.
@@ -100,12 +106,14 @@ def train(  # noqa: PLR0913 - what a training is made of; the defaults are for a
     >>> result.epochs, result.stop_reason
     (1, 'epochs')
     """
+    with scope_of(model):
+        optimizer = make_optimizer(optimizer, learning_rate)
     return run_training(
         model,
         data,
         Objective(label_smoothing, class_weights=class_weights(class_weight, check_is_data(data))),
         epochs=epochs,
-        optimizer=make_optimizer(optimizer, learning_rate),
+        optimizer=optimizer,
         callbacks=callbacks,
         run_dir=run_dir,
         checkpoints=checkpoints_in(resume, checkpoint_steps),

@@ -20,7 +20,7 @@ from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.progress import writes_lines
 from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
-from kcnn.training.devices import check_devices
+from kcnn.training.devices import check_devices, check_optimizer, scope_of
 from kcnn.training.divergence import OnDivergence, check_policy
 from kcnn.training.first_batch import check_first_batch
 from kcnn.training.loop import fit
@@ -68,7 +68,8 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     check_is_data(data)
     check_fit(model, data.image_shape, len(data.class_names))
     check_first_batch(model, data, teacher)
-    check_devices(model)
+    check_devices(model, data)
+    check_optimizer(model, optimizer)
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
     elif run_dir is not None:
@@ -81,8 +82,9 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     check_monitors(callbacks, model)
     if teacher is not None and type(teacher).__module__.startswith("keras."):
         teacher = fold_batch_norms(teacher)  # half as much again as fast
-    trainee, steps = compile_steps(model, data, objective, optimizer, teacher)
-    optimizer.build(trainee.trainable_variables)
+    with scope_of(model):
+        trainee, steps = compile_steps(model, data, objective, optimizer, teacher)
+        optimizer.build(trainee.trainable_variables)
     if checkpoints:
         check_room(checkpoints.folder, checkpoint_bytes(trainee, optimizer))
     all_callbacks = [*averaging(trainee, callbacks, optimizer), *callbacks]

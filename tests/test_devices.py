@@ -1,0 +1,131 @@
+"""Trainings on several devices take the steps that they take on one."""
+
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kcnn
+from tests.command import run_command
+
+ROOT = Path(kcnn.__file__).parents[1]
+
+
+def process(program, *, backend, devices=1, **variables):
+    """Start a process with so many virtual CPUs."""
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(ROOT),
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        **{name: str(value) for name, value in variables.items()},
+    }
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen([sys.executable, *program], env=environment, cwd=ROOT, **output)
+
+
+def end(started):
+    text = started.communicate(timeout=300)[0]
+    assert started.returncode == 0, text[-3000:]
+    return text
+
+
+@pytest.fixture(scope="module", params=["jax", "tensorflow"])
+def found(request, tmp_path_factory):
+    pytest.importorskip("jax")
+    folder = tmp_path_factory.mktemp(request.param)
+    program = ["-m", "tests.several_devices", str(folder)]
+    end(process(program, backend=request.param, devices=8))
+    return request.param, json.loads((folder / "done.json").read_text())
+
+
+def alike(one, other):
+    assert one["history"].keys() == other["history"].keys()
+    for name, values in one["history"].items():
+        np.testing.assert_allclose(values, other["history"][name], rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(one["weights"], other["weights"], rtol=2e-3, atol=2e-3)
+
+
+def test_the_loss_curve_is_that_of_one_device(found):
+    backend, done = found
+    assert len(done["one"]["history"]["loss"]) == 3
+    if backend == "jax":
+        assert done["devices"] == 8
+        alike(done["8"], done["one"])
+    else:
+        alike(done["2"], done["one"])
+        alike(done["adam, 2"], done["adam"])
+        assert done["one device strategy"]["history"]
+
+
+def test_a_training_goes_on_with_another_number_of_devices(found):
+    backend, done = found
+    if backend == "jax":
+        alike(done["resumed"], done["one"])
+
+
+def test_each_device_does_its_share(found):
+    backend, done = found
+    if backend == "jax":
+        assert done["flops"]["all"] < 0.3 * done["flops"]["one"]
+
+
+def test_what_cannot_be_followed_is_refused_by_name(found):
+    backend, done = found
+    said = done["said"]
+    assert all("\n" not in text for text in said.values())
+    if backend == "jax":
+        assert "20 images cannot be shared equally among 8 devices" in said["unequal"]
+        assert "of 16 or 24" in said["unequal"]
+        assert "Received: ModelParallel" in said["model parallel"]
+        assert "at most 8. Received: devices=9" in said["too many"]
+    else:
+        assert "15 images cannot be shared equally among 2 devices" in said["unequal"]
+        assert "Make the optimizer in the scope" in said["outside"]
+        assert "works on JAX only" in said["keras.distribution"]
+
+
+def test_two_processes_make_one_run(tmp_path):
+    """Two real processes on the loopback: one folder, the losses of a process alone."""
+    pytest.importorskip("jax")
+    settings = ["data.name=digits", "data.limit=200", "data.batch_size=24", "train.epochs=2"]
+    words = ["run", "quickstart", *[word for each in settings for word in ("--set", each)]]
+    program = ["-c", "from kcnn.cli import main; main()", *words]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    together = [
+        process(
+            [*program, "--devices", "all", "--out", str(tmp_path / "together")],
+            backend="jax",
+            KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
+            KERAS_DISTRIBUTION_NUM_PROCESSES=2,
+            KERAS_DISTRIBUTION_PROCESS_ID=number,
+        )
+        for number in range(2)
+    ]
+    texts = [end(each) for each in together]
+    end(process([*program, "--out", str(tmp_path / "alone")], backend="jax"))
+    assert "process 2 of 2, with 1 of 2 devices" in texts[1]
+    histories = []
+    for name in ("together", "alone"):
+        with open(tmp_path / name / "history.csv", newline="") as file:
+            histories.append(
+                [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            )
+    for one, other in zip(*histories, strict=True):
+        assert one == pytest.approx(other, rel=2e-3, abs=1e-3)
+    assert (tmp_path / "together" / "report.html").is_file()
+    assert {each.name for each in tmp_path.iterdir()} == {"together", "alone"}
+
+
+def test_devices_that_are_not_there_are_refused_in_one_line(capsys, tmp_path):
+    for value, said in (("0", "at least 1, or all"), ("many", "at least 1, or all")):
+        assert run_command("run", "quickstart", "--devices", value) == 1
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
