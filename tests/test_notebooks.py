@@ -256,3 +256,14 @@ def test_the_notebooks_are_plain_json_in_utf8():
     for path in sorted((FOLDER / "ko").glob("*.ipynb")):
         assert _HANGUL.search(path.read_text(encoding="utf-8"))
         json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_mask_in_the_lesson_on_compression_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    from torch.nn.utils import prune
+
+    with np.load(FOLDER / "data" / "l1_unstructured.npz") as file:
+        convolution = torch.nn.Conv2d(8, 16, 3, bias=False)
+        convolution.weight.data = torch.tensor(file["weights"])
+        prune.l1_unstructured(convolution, "weight", 0.3)
+        assert np.array_equal(convolution.weight_mask.numpy(), file["mask"])
