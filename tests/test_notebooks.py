@@ -128,6 +128,35 @@ def test_every_number_in_the_prose_is_asserted_beside_it(build, source):
         assert not missing, f"{source.name}, {prose.splitlines()[0]}: {sorted(missing)}"
 
 
+def names(code):
+    """Return the names that code reads, and those that it sets."""
+    read, made = set(), set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).split(".")[0])
+    return read, made
+
+
+@each_lesson
+def test_what_is_shown_runs_without_what_is_not(build, source):
+    """Neither a missing nor another value, where an assertion or a solution was not executed."""
+    hidden = set()
+    for role, text in build.cells(source):
+        if role in ("code", "exercise", "assert", "solution"):
+            read, made = names(text)
+            if role in ("assert", "solution"):
+                hidden |= made
+            else:
+                assert not (read - made) & hidden, (source.name, text[:100])
+                hidden -= made
+
+
 @each_lesson
 def test_both_languages_say_the_same_numbers_and_formulas(build, source):
     for english, korean in pairs(build.cells(source)):
