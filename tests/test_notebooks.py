@@ -269,7 +269,9 @@ def test_what_check_says(exercises, capsys):
     assert "편향을 빠뜨렸습니다" in said("ko", "conv parameters", 51_200)
     assert "Replace each ..." in said("en", "conv parameters", ...)
     assert "still" not in said("en", "output size", lambda *_: 30)
-    assert "expected 32" in said("en", "output size", lambda *_: 30)
+    assert "returns 30; expected 32." in said("en", "output size", lambda *_: 30)
+    assert "which is no number" in said("en", "top k", lambda *_: "a")
+    assert "received ['conv']" in said("en", "order", "conv")
     with pytest.raises(ValueError, match="no exercise 'blurr'"):
         exercises.check("en", "blurr", 1)
 

@@ -12,7 +12,7 @@ def _leaky_relu(x: np.ndarray) -> np.ndarray:
 
 
 def _order(answer: Any) -> Text | None:
-    given = [str(each).lower() for each in answer]
+    given = [answer] if isinstance(answer, str) else [str(each).lower() for each in answer]
     if sorted(given) != ["batch norm", "conv", "relu"]:
         return (
             f"Expected the three words, each once; received {given}.",

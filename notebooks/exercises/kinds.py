@@ -137,6 +137,11 @@ def function(right: Callable, cases: Sequence[tuple], hint: Text) -> Exercise:
                 )
             if given is None:
                 return (f"{called} returns nothing.", f"{called}가 아무것도 돌려주지 않습니다.")
+            if np.asarray(given).dtype.kind not in "biuf":
+                return (
+                    f"{called} returns {_cut(given)}, which is no number.",
+                    f"{called}의 결과가 수가 아니라 {_cut(given)}입니다.",
+                )
             given, expected = np.asarray(given, float), np.asarray(expected, float)
             if given.shape != expected.shape or not np.allclose(given, expected, atol=1e-5):
                 return (
@@ -150,14 +155,17 @@ def function(right: Callable, cases: Sequence[tuple], hint: Text) -> Exercise:
 
 def _short(value: Any) -> str:
     """Return a value as one line of at most 60 characters."""
-    text = np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{array.item():g}" if array.dtype.kind in "iuf" else _cut(value)
+    text = np.array2string(array, precision=4, separator=", ").replace("\n", "")
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
 def _expected(english: str, korean: str, answer: object) -> Text:
     return (
         f"Expected {english}; received {_cut(answer)}.",
-        f"{korean}이(가) 필요합니다. 받은 값: {_cut(answer)}",
+        f"필요한 답: {korean}. 받은 값: {_cut(answer)}",
     )
 
 
