@@ -1,6 +1,7 @@
 """The command `kcnn explore`: a page in which a network comes alive."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,6 +48,8 @@ def explore(
     heat map, and shows float and int8 side by side.
     """
     check_new(out, "--out")
+    if out.suffix != ".html":
+        raise ValueError(f"--out must name an .html file. Received: {str(out)!r}.")
     files = _files(images or [])
     file = model_file(path)  # A wrong name shows before TensorFlow starts.
     start_tensorflow()
@@ -59,6 +62,11 @@ def explore(
     litert_js()  # If it is missing, that shows before the model is read.
     networks = find_networks(path)
     loaded = None
+    if files and data and "int8" in networks.files:
+        raise ValueError(
+            "--data is for test images, and for training images that make the int8 form. You name "
+            "image files, and the model has an int8 form: leave --data out."
+        )
     if not files or "int8" not in networks.files:
         loaded = _load(file, data, data_dir, networks)
     if isinstance(loaded, Data) and "int8" not in networks.files:
@@ -79,6 +87,11 @@ def _files(images: Sequence[Path]) -> list[str]:
     from kcnn.prediction import find_files
 
     files = find_files(images)
+    warnings.filterwarnings("ignore", module="PIL")  # What matters, `read_size` says in one line.
+    from kcnn.data.images import read_size
+
+    for file in files[:_AT_ONCE]:  # A broken one shows before TensorFlow starts.
+        read_size(file)
     if len(files) > _AT_ONCE:
         raise ValueError(f"Expected at most {_AT_ONCE} images at once. Received: {len(files)}.")
     return files
