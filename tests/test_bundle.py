@@ -324,9 +324,10 @@ def test_strange_class_names_are_literals_of_the_apps_languages(strange, file, r
     written = (strange / file).read_bytes().decode()
     assert all(each.isprintable() or each == "\n" for each in written)
     start = written.index("LABELS = listOf(" if "kt" in file else "static let labels = [")
-    lines = [line.strip() for line in written[start:].split("\n")[1 : len(STRANGE) + 1]]
-    assert all(line[0] == '"' and line[-2:] == '",' for line in lines)
-    assert tuple(read_literal(line[1:-2]) for line in lines) == STRANGE
+    lines = written[start:].split("\n")[1 : len(STRANGE) + 1]
+    lines = [line.strip().removesuffix(",") for line in lines]
+    assert all(line[0] == line[-1] == '"' for line in lines)
+    assert tuple(read_literal(line[1:-1]) for line in lines) == STRANGE
 
 
 def test_the_snippets_have_this_models_numbers(bundle):

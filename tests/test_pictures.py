@@ -147,6 +147,9 @@ fun main(names: Array<String>) {
         }.modelPixels()
         File("$name.bin").writeBytes(pixels)
     }
+    val output = File("output.bin").readBytes()
+    println(Scores.stored(byteArrayOf(0, 127, -128, -1)).joinToString(" "))
+    println(Scores.answers(output).joinToString(" ") { "${it.label} ${it.probability}" })
 }
 """
 
@@ -160,12 +163,24 @@ def test_kotlin_makes_the_golden_pixels(made, tmp_path):
         pytest.skip("compiled once, because it takes ten seconds")
     (tmp_path / "Main.kt").write_text(KOTLIN)
     out = tmp_path / "main.jar"
-    command = [compiler, folder / "Picture.kt", tmp_path / "Main.kt", "-include-runtime"]
-    subprocess.run([*command, "-nowarn", "-d", out], check=True, capture_output=True)
+    sources = [folder / "Picture.kt", folder / "Scores.kt", tmp_path / "Main.kt"]
+    command = [compiler, *sources, "-include-runtime", "-nowarn", "-d", out]
+    subprocess.run(command, check=True, capture_output=True)
     uprights = []
     for file in files(folder):  # ImageIO does not rotate; ImageDecoder on Android does
         uprights.append(tmp_path / f"{file.stem}.png")
         ImageOps.exif_transpose(opened(file)).save(uprights[-1])
-    subprocess.run([java, "-cp", out, "MainKt", *uprights], check=True)
+    stored = np.array([97, 100, 98, 99], np.int8)
+    stored.tofile(tmp_path / "output.bin")
+    command = [java, "-cp", out, "MainKt", *uprights]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    bytes_, answers = done.stdout.splitlines()
+    assert bytes_ == "-128 -1 0 127"  # pixels 0, 127, 128 and 255
+    target = summarize(folder / "int8.tflite").outputs[0]
+    powers = np.exp((stored - 100.0) * target.scale)
+    found = dict(zip(*[iter(answers.split())] * 2, strict=True))
+    assert list(found) == ["b", "d", "c", "a"]
+    for label, share in zip("abcd", powers / powers.sum(), strict=True):
+        assert float(found[label]) == pytest.approx(share, abs=1e-5)
     shrunk = [np.fromfile(f"{file}.bin", np.uint8).reshape(pixels.shape[1:]) for file in uprights]
     assert_golden(np.stack(shrunk), pixels)
