@@ -292,6 +292,9 @@ def test_a_failed_installation_says_why_and_leaves_nothing(tmp_path, monkeypatch
     shutil.rmtree(installing.litert_js_folder())
     micro.mkdir()
     (micro / "installed").touch()
+    assert installing.install(["mediapipe"]) == []
+    with pytest.raises(ValueError, match="'litert.js'"):
+        installing.install(["litert.js"])
     assert [line.split(" in ")[0] for line in installing.install()] == ["LiteRT.js 2.5.3"]
     assert installing.install() == []
 

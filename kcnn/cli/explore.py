@@ -79,7 +79,7 @@ def explore(
 def _install() -> None:
     from kcnn import runtimes
 
-    for line in runtimes.install():
+    for line in runtimes.install(["litert-js"]):
         console.print(f"installed {line}")
 
 

@@ -10,11 +10,11 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from kcnn.cache_folder import cache_folder
-from kcnn.errors import one_line
+from kcnn.errors import one_line, unknown
 from kcnn.folder_lock import locked
 from kcnn.runtimes.process import run_program
 
@@ -26,6 +26,9 @@ MEDIAPIPE_VERSION = "1.2.3"
 LITERT_JS_VERSION = json.loads((PAGE / "package.json").read_text())["dependencies"][
     "@litertjs/core"
 ]
+
+INSTALLED = ("tflite-micro", "mediapipe", "litert-js")
+"""The runtimes that `install` installs."""
 
 logger = logging.getLogger("kcnn")
 
@@ -91,7 +94,8 @@ def litert_js() -> dict[str, bytes]:
     if not _is_whole(place):
         raise RuntimeError(
             f"LiteRT.js, which runs networks in a page, is not installed in {place}: pass "
-            "--install, or call kcnn.runtimes.install(). It needs npm, which comes with Node.js."
+            '--install, or call kcnn.runtimes.install(["litert-js"]). It needs npm, which is part '
+            "of Node.js."
         )
     parts = place / "node_modules" / "@litertjs"
     wasm = parts / "core" / "wasm"
@@ -109,16 +113,20 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, [named] if named else _BROWSERS)), None)
 
 
-def install() -> list[str]:
+def install(names: Collection[str] = INSTALLED) -> list[str]:
     """Install TFLite Micro, MediaPipe and LiteRT.js where kcnn looks for them.
 
     What is there is left alone. It needs the network, and npm for LiteRT.js. It does not install a
     browser. A second process waits until the first one is done.
 
+    Args:
+        names: which of them: keys of `kcnn.runtimes.RUNTIMES`.
+
     Returns:
         One line for each runtime that was installed.
 
     Raises:
+        ValueError: kcnn installs no runtime of such a name.
         RuntimeError: pip or npm failed; the message has the end of their output, and names what was
             installed nevertheless.
     """
@@ -126,14 +134,18 @@ def install() -> list[str]:
     def say() -> None:
         logger.warning("waiting for another process that installs into %s", folder())
 
+    for name in names:
+        if name not in INSTALLED:
+            raise unknown("runtime", name, INSTALLED)
+    steps = (
+        (f"TFLite Micro {MICRO_VERSION}", _micro_folder(), _install_micro),
+        (f"MediaPipe {MEDIAPIPE_VERSION}", _mediapipe_folder(), _install_mediapipe),
+        (f"LiteRT.js {LITERT_JS_VERSION}", litert_js_folder(), _install_litert_js),
+    )
     done, failed = [], []
     with locked(folder(), say):
-        for title, place, fill in (
-            (f"TFLite Micro {MICRO_VERSION}", _micro_folder(), _install_micro),
-            (f"MediaPipe {MEDIAPIPE_VERSION}", _mediapipe_folder(), _install_mediapipe),
-            (f"LiteRT.js {LITERT_JS_VERSION}", litert_js_folder(), _install_litert_js),
-        ):
-            if _is_whole(place):
+        for name, (title, place, fill) in zip(INSTALLED, steps, strict=True):
+            if name not in names or _is_whole(place):
                 continue
             try:
                 _install(title, place, fill)
