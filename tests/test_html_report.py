@@ -331,6 +331,8 @@ def test_events_of_a_schedule_are_its_steps_only(tmp_path):
         ['model.options={"units": 32}', "data.name=folder:my pictures", "train.optimizer=adamw"],
         ["prune.sparsities=[0.3]", "data.image_size=[64, 48]", "explain=none"],
         ['distill={"teacher": "runs/big one"}'],
+        ["data.name=folder:pictures", "data.validation=0.02"],
+        ["data.folds=5", "data.fold=2", "data.sampling=balanced"],
     ],
 )
 def test_the_command_repeats_the_run(assignments):

@@ -10,6 +10,7 @@ from kcnn import recipe_files
 from kcnn.pipeline import smoke
 from kcnn.recipe import (
     Cluster,
+    Data,
     Distill,
     Model,
     Prune,
@@ -256,11 +257,32 @@ def test_another_schedule_leaves_out_what_the_recipes_own_used():
     changed = override(recipe, ["train.schedule=plateau", "train.optimizer=adam"])
     assert changed.train == Train(schedule="plateau", optimizer="adam")
     assert left_out(recipe, changed) == {
-        "warmup_epochs": 2.0,
-        "momentum": 0.8,
-        "lookahead": True,
+        "train.warmup_epochs": 2.0,
+        "train.momentum": 0.8,
+        "train.lookahead": True,
     }
     assert override(recipe, ["train.epochs=9"]).train.warmup_epochs == 2
+
+
+@pytest.mark.parametrize("given", ["data.name=folder:x", "data.name=arrays:x.npz", "data.folds=5"])
+def test_the_share_of_validation_images_is_that_of_the_recipes_own_images(given):
+    """A fiftieth of CIFAR-10 is 1,000 images, of a folder of 100 photographs it is two."""
+    recipe = Recipe(data=Data(validation=0.02), model=Model(name="resnet20"))
+    changed = override(recipe, [given])
+    assert changed.data.validation == 0.1
+    assert left_out(recipe, changed) == {"data.validation": 0.02}
+    if "folds" not in given:
+        assert override(recipe, [given, "data.validation=0.02"]).data.validation == 0.02
+    kept = override(recipe, ["data.name=mnist", "train.epochs=3"])
+    assert kept.data.validation == 0.02 and left_out(recipe, kept) == {}
+
+
+def test_the_name_of_a_network_is_left_out_beside_another_pretrained_one():
+    recipe = Recipe(model=Model(name="resnet20"), trained="saved_models/resnet20", prune=None)
+    changed = override(recipe, ["trained=runs/mine"])
+    assert changed.model.name is None and left_out(recipe, changed) == {"model.name": "resnet20"}
+    assert override(recipe, ["seed=1"]).model.name == "resnet20"
+    assert override(recipe, ["trained=x", "model.name=mine"]).model.name == "mine"
 
 
 def test_the_idle_fields_of_older_files_are_not_taken_for_given():

@@ -206,8 +206,10 @@ def _changed(
     if isinstance(content, recipes.Recipe):
         shortened = pipeline.smoke(content) if smoke else content
         changed = recipes.override(shortened, assignments)
-        for field, value in recipes.left_out(shortened, changed).items():
-            logger.info("train.%s=%s of the recipe has no effect: left out", field, value)
+        for key, value in recipes.left_out(shortened, changed).items():
+            of_other_data = key == "data.validation" and not changed.data.folds
+            reason = "is for its own data" if of_other_data else "has no effect"
+            logger.info("%s=%s of the recipe %s: left out", key, value, reason)
         return changed
     short = pipeline.smoke_comparison(content) if smoke else content
     return comparison.override(short, assignments)

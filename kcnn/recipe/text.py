@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kcnn.errors import invalid, unknown
 from kcnn.recipe.dependent import DEPENDENT, SWITCHES, drop_written, has_effect
+from kcnn.recipe.inputs import Data
 from kcnn.recipe.muon import Muon
 from kcnn.recipe.sections import Recipe
 
@@ -89,7 +90,8 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     A value is JSON (`5`, `0.1`, `true`, `[0.5, 0.8]`), `none`, or else a plain word.
     `prune=none` leaves a section out; `data.augment=none` is the augmentation of that name. With
     another schedule or optimizer the recipe's own fields that have no effect then are left out too
-    (see `left_out`); one that is assigned is refused.
+    (see `left_out`); one that is assigned is refused. So are its share of validation images, for
+    images of the user's own and for folds, and its name of a network beside a pretrained one.
 
     Raises:
         ValueError: A key is unknown (the message names the closest one) or has no effect, or a
@@ -118,23 +120,35 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 
 
 def left_out(recipe: Recipe, changed: Recipe) -> dict[str, Any]:
-    """Return the fields of the training that `override` has left out, with their values.
+    """Return the fields that `override` has left out, with their values.
 
     >>> from kcnn.recipe import Train
     >>> recipe = Recipe(train=Train(schedule="cosine", warmup_epochs=2))
     >>> left_out(recipe, override(recipe, ["train.schedule=constant"]))
-    {'warmup_epochs': 2.0}
+    {'train.warmup_epochs': 2.0}
     """
     before, after = vars(recipe.train), vars(changed.train)
-    return {
-        field: before[field]
+    found = {
+        f"train.{field}": before[field]
         for field in (*DEPENDENT, *SWITCHES)
         if before[field] not in (None, False) and after[field] in (None, False)
     }
+    share, unasked = recipe.data.validation, Data().validation
+    if changed.data != recipe.data and share != unasked == changed.data.validation:
+        found["data.validation"] = share
+    if recipe.model.name and not changed.model.name:
+        found["model.name"] = recipe.model.name
+    return found
 
 
 def _drop_idle(values: dict[str, Any], assigned: Sequence[str]) -> None:
     """Leave out the recipe's own fields that the assignments have made idle."""
+    _drop_share(values, assigned)
+    pretrained = {"trained", "transfer", "transfer.base"} & {*assigned}
+    model = values.get("model")
+    if pretrained and isinstance(model, dict) and not {"model", "model.name"} & {*assigned}:
+        if values.get("trained") or values.get("transfer"):
+            model["name"] = None
     train = values.get("train")
     if isinstance(train, dict) and "train" not in assigned:
         for field in (*DEPENDENT, *SWITCHES):
@@ -146,6 +160,17 @@ def _drop_idle(values: dict[str, Any], assigned: Sequence[str]) -> None:
     if "transfer.head_epochs" in assigned and isinstance(transfer, dict):
         if not transfer.get("head_epochs") and "transfer.head_learning_rate" not in assigned:
             transfer["head_learning_rate"] = None
+
+
+def _drop_share(values: dict[str, Any], assigned: Sequence[str]) -> None:
+    """Leave out a share of validation images that was chosen for other images, or beside folds."""
+    data = values.get("data")
+    if not isinstance(data, dict) or {"data", "data.validation"} & {*assigned}:
+        return
+    # A fiftieth of CIFAR-10 is 1,000 images, of a folder of photographs it may be two.
+    own = "data.name" in assigned and str(data.get("name")).startswith(("folder:", "arrays:"))
+    if own or data.get("folds"):
+        data["validation"] = Data().validation
 
 
 def _assign(values: dict[str, Any], key: str, value: object) -> None:

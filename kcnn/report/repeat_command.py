@@ -10,6 +10,8 @@ from kcnn import recipe_files
 from kcnn.recipe import DEPENDENT, Recipe, override
 from kcnn.report.receipts import CONTROL, Report
 
+_IMPLIED = {f"train.{name}" for name in DEPENDENT} | {"data.fold", "data.validation", "model.name"}
+"""Keys whose value may follow from others."""
 _NOT_WORDS = ("none", "true", "false", "null")  # what the command line does not read as text
 
 
@@ -45,10 +47,14 @@ def _assignments(shipped: Recipe, wanted: Recipe) -> list[str] | None:
     """Return what turns the shipped recipe into the wanted one, None if nothing does."""
     found = differences(_values(shipped.resolved()), _values(wanted))
     # Left out with what gave it an effect, or there as it is without being given.
-    for each in [each for each in found if each.split("=")[0].removeprefix("train.") in DEPENDENT]:
+    for each in [each for each in found if each.split("=")[0] in _IMPLIED]:
         others = [other for other in found if other != each]
         if each.endswith("=none") or override(shipped, others).resolved() == wanted:
             found = others
+    if override(shipped, found).resolved() == wanted:
+        return found
+    # A share of validation images that is the recipe's has to be said for other images.
+    found = [*found, f"data.validation={wanted.data.validation}"]
     return found if override(shipped, found).resolved() == wanted else None
 
 
