@@ -341,14 +341,11 @@ def refused(*middle, twice=False):
 
 @pytest.mark.parametrize("refuse", [slim, check_slim])
 def test_what_cannot_be_followed_is_named(refuse):
-    inner = keras.Sequential([keras.Input((8, 8, 3)), L.ReLU()], name="inner")
-    with pytest.raises(ValueError, match="'inner' is a model within the model: build"):
-        refuse(refused(inner)[1])
     with pytest.raises(ValueError, match="'relu' is called 2 times"):
         refuse(refused(L.ReLU(name="relu"), twice=True)[1])
     conv, model = refused()
-    with pytest.raises(ValueError, match=r"operation on tensors: use .*Add\(\)"):
-        refuse(keras.Model(model.inputs[0], conv + conv))
+    with pytest.raises(ValueError, match="operation on tensors: use a layer"):
+        refuse(keras.Model(model.inputs[0], conv**3))
     with pytest.raises(ValueError, match="'mixer' .Mixer. stands in the way.*Name it in exclude"):
         refuse(refused(Mixer(name="mixer"))[1])
     with pytest.raises(ValueError, match="channels_first"):

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kcnn.bundle.manifest import Score
 from kcnn.bundle.photographs import TOLERANCE
 from kcnn.literals import c_string, kotlin_string, swift_string
-from kcnn.litert import TFLiteSummary
+from kcnn.litert import TFLiteSummary, read_requirements
 from kcnn.runtimes.runtime import ROUNDING
 
 FILES = (
@@ -77,6 +77,7 @@ def write_readme(
         "rounding": ROUNDING,
         "tolerance": TOLERANCE,
         "no_plain_c": no_plain_c,
+        "runs_on": read_requirements(summary.path.read_bytes()).lines(),
     }
     return write_template(folder / "README.md", _facts(summary) | values)
 

@@ -26,6 +26,8 @@ from kcnn.export.checks import check_model
 from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.models.files import in_float32
+from kcnn.models.final_activation import final_activation
+from kcnn.pixel_scaling import InputRange
 from kcnn.provenance import sha256, timestamp
 from kcnn.runtimes import micro, write_page
 
@@ -45,6 +47,7 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     labels: Sequence[str] | None = None,
     samples: int = 300,
     io: str = "int8",
+    input_range: InputRange | None = None,
 ) -> Manifest:
     """Write everything that an app needs to run a model, and to prove that it runs it correctly.
 
@@ -65,6 +68,7 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
         labels: the class names.
         samples: how many calibration images are used.
         io: dtype of the model's input and output. `"uint8"` for MediaPipe and for cameras.
+        input_range: what the model was trained on, as for `kcnn.export_tflite`.
 
     Returns:
         What is in the folder, as `bundle.json` says it.
@@ -86,7 +90,10 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
         raise ValueError("A bundle needs golden images: pass data=, or ten test images as golden=.")
     if io not in MODELS:
         raise unknown("io", io, MODELS)
-    exported = _Exported(model, calibration, labels, samples, io)
+    if input_range is not None:
+        model = models.take_raw_pixels(model, input_range)
+    said = input_range is not None
+    exported = _Exported(model, calibration, labels, samples, io, said)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         made = Path(name) / "bundle"
@@ -118,6 +125,12 @@ def _check_ends(model: keras.Model) -> None:
             "A bundle's code and page read one output a class. Received: a model with a single "
             "output: give it one for each of its two classes, or export it with kcnn.export_tflite."
         )
+    if final_activation(model) == "sigmoid":
+        raise ValueError(
+            "A bundle's code and page choose one class. Received: a model that ends in sigmoids, "
+            "whose classes do not exclude each other: export it with kcnn.export_tflite, and "
+            "compare each output with a threshold."
+        )
     if channels not in (1, 3):
         raise ValueError(
             "A bundle's code and page read gray and RGB pictures: the model must take 1 or 3 "
@@ -144,6 +157,7 @@ class _Exported:
     labels: Sequence[str] | None
     samples: int
     io: str
+    said: bool  # that the model takes raw pixels
 
     def write(self, path: Path, io: str) -> None:
         export_tflite(
@@ -153,6 +167,7 @@ class _Exported:
             calibration=self.calibration,
             samples=self.samples,
             labels=self.labels,
+            input_range="0..255" if self.said or io == "uint8" else None,  # warned of once
         )
 
 

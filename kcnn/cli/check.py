@@ -44,7 +44,7 @@ def check(  # noqa: PLR0913 - one argument a flag
     from kcnn.pipeline.samples import spread_images
 
     model = models.load(file)
-    loaded = load_test(file, data, data_dir, model.input_shape[1:3], skip_damaged=skip_damaged)
+    loaded = load_test(file, data, data_dir, model.input_shape[1:], skip_damaged=skip_damaged)
     images, labels = spread_images(loaded, count)
     found = explain.check(model, images, labels, layer=layer, method=method)
     console.print(str(found))

@@ -24,6 +24,7 @@ from kcnn.cli.run import run
 from kcnn.cli.shared import (
     DataDir,
     DataName,
+    InputRangeOption,
     SkipDamaged,
     check_data_known,
     load_test,
@@ -67,6 +68,7 @@ def evaluate(
             help="Average over views of each image: none, flip, flip_shift, flip_shift_unsure."
         ),
     ] = "none",
+    input_range: InputRangeOption = None,
     skip_damaged: SkipDamaged = False,
 ) -> None:
     """Score a model on a whole test set.
@@ -81,14 +83,16 @@ def evaluate(
     file = model_file(path)
     check_data_known(file, data)
     # A damaged file shows before the data are loaded.
-    model = TFLiteClassifier(file) if file.suffix == ".tflite" else models.load(file)
+    is_tflite = file.suffix == ".tflite"
+    model = TFLiteClassifier(file, input_range=input_range) if is_tflite else models.load(file)
     names: tuple[str, ...] = ()
     if isinstance(model, TFLiteClassifier):
-        (height, width, _), names, model = model.input_shape, model.labels, file
-        size = (height, width)
+        size, names = model.input_shape, model.labels
     else:
+        if input_range is not None:
+            model = models.take_raw_pixels(model, input_range)
         shape = getattr(model, "input_shape", ())
-        size = (shape[1], shape[2]) if len(shape) == 4 else None
+        size = shape[1:] if len(shape) == 4 else None
     loaded = load_test(file, data, data_dir, size, names, skip_damaged=skip_damaged)
     evaluation = score(model, loaded.test, expected_count=loaded.num_test, tta=tta)
     if len(evaluation.per_class) != len(loaded.class_names):
@@ -116,9 +120,10 @@ def inspect(
     elif path.is_dir():
         _inspect_run(path)
     elif path.suffix == ".tflite":
-        from kcnn.litert import summarize
+        from kcnn.litert import read_requirements, summarize
 
-        show.tflite(summarize(model_file(path)))
+        file = model_file(path)
+        show.tflite(summarize(file), read_requirements(file.read_bytes()))
     else:
         file = model_file(path)
         start_tensorflow()

@@ -11,6 +11,7 @@ from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
     DataName,
+    InputRangeOption,
     SkipDamaged,
     check_new,
     labels_of,
@@ -59,6 +60,14 @@ def export(  # noqa: PLR0913 - one argument a flag
     feature_map: Annotated[
         bool, typer.Option("--feature-map", help="Also return the last feature map, for heat maps.")
     ] = False,
+    input_range: InputRangeOption = None,
+    dense_per_channel: Annotated[
+        bool,
+        typer.Option(
+            "--dense-per-channel",
+            help="A scale for each output of a dense layer; older runtimes answer wrongly.",
+        ),
+    ] = False,
     samples: Annotated[
         int | None,
         typer.Option(help="Training images that calibrate int8; as in the run's recipe, or 300."),
@@ -75,11 +84,11 @@ def export(  # noqa: PLR0913 - one argument a flag
 
     A bundle has the int8 model, golden vectors and pictures, and projects that build.
     """
-    changed = out or softmax or io == "float32" or feature_map or quantization != "int8"
-    if bundle and changed:
+    changed = out or softmax or io == "float32" or feature_map or dense_per_channel
+    if bundle and (changed or quantization != "int8"):
         raise ValueError(
             "A bundle holds an int8 model with logits: of the options that change the file, "
-            "--bundle takes --samples and --io uint8 only."
+            "--bundle takes --samples, --input-range and --io uint8 only."
         )
     for_chip = export_for_chips.writer(c=c, compress=compress)
     if for_chip:
@@ -106,16 +115,17 @@ def export(  # noqa: PLR0913 - one argument a flag
     else:
         check_new(out, "--out")
     model = models.load(file)
-    (height, width, _), _ = check_model(model)
+    image_shape, _ = check_model(model)
+    model, said = _of_raw_pixels(model, file, input_range)
     labels, calibration, loaded = labels_of(file), None, None
     calibrated = quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated
     if samples is None:
         samples = _samples(recipe_of(file) if calibrated and not data else None)
     if calibrated or data:
-        loaded = load_data(file, data, data_dir, (height, width), skip_damaged=skip_damaged)
+        loaded = load_data(file, data, data_dir, image_shape, skip_damaged=skip_damaged)
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
     if bundle and loaded:
-        _write_bundle(model, bundle, loaded, samples, io)
+        _write_bundle(model, bundle, loaded, samples, io or "int8", said)
         return
     with for_chip.instead_of(out) if for_chip else nullcontext(out) as target:
         result = export_tflite(
@@ -128,12 +138,25 @@ def export(  # noqa: PLR0913 - one argument a flag
             calibration=calibration,
             samples=samples,
             labels=labels or None,
+            input_range=said,
+            dense_per_channel=dense_per_channel,
         )
         if not for_chip:
             console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
         if loaded:
             _print_agreement(model, result.path, loaded)
         show.inputs_and_outputs([result.input], [result.output])
+
+
+def _of_raw_pixels(
+    model: "keras.Model", file: Path, input_range: str | None
+) -> tuple["keras.Model", str | None]:
+    """Return a model that takes raw pixels, and the range to tell export; None if nobody said."""
+    from kcnn import models
+
+    if input_range is not None:
+        return models.take_raw_pixels(model, input_range), "0..255"
+    return model, None if recipe_of(file) is None else "0..255"  # what kcnn trains on
 
 
 def _samples(run: "Recipe | None") -> int:
@@ -144,11 +167,11 @@ def _samples(run: "Recipe | None") -> int:
 
 
 def _write_bundle(
-    model: "keras.Model", folder: Path, data: "Data", samples: int, io: str | None
+    model: "keras.Model", folder: Path, data: "Data", samples: int, io: str, said: str | None
 ) -> None:
     from kcnn.bundle import write_bundle
 
-    manifest = write_bundle(model, folder, data=data, samples=samples, io=io or "int8")
+    manifest = write_bundle(model, folder, data=data, samples=samples, io=io, input_range=said)
     console.print(
         f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {manifest.test_accuracy:.2%} "
         f"on {manifest.test_images:,} test images. `kcnn verify {folder}` compares it with "
@@ -160,17 +183,21 @@ def _write_bundle(
 
 def _print_agreement(model: "keras.Model", file: Path, data: "Data") -> None:
     """Print how often file and model agree, on images that neither of them was made from."""
+    from kcnn.answers import Logits
     from kcnn.evaluation import agreement
+    from kcnn.models.final_activation import final_activation
 
+    keras_model = Logits(model.predict_on_batch, final_activation(model))  # looked at already
     images = data.validation.unbatch().take(_COMPARED).batch(100)
-    found = agreement(file, model, images)
+    found = agreement(file, keras_model, images)
     console.print(
-        f"agrees with the Keras model on {found.share:.2%}, accuracy {found.first_accuracy:.2%} of "
-        f"{found.count:,} validation images"
+        f"accuracy {found.first_accuracy:.2%}, the Keras model {found.second_accuracy:.2%}; both "
+        f"predict the same class for {found.share:.2%} of {found.count:,} validation images"
     )
     chance = 1 / len(data.class_names)
     if found.second_accuracy < min(1.5 * chance, chance + 0.05):
         console.print(
             f"warning: the Keras model itself predicts {found.second_accuracy:.2%}, as much as "
-            "guessing. Does it scale its pixels itself? kcnn exports models of raw pixels 0-255."
+            "guessing. If its pixels were scaled before it got them, say how: "
+            "--input-range 0..1, -1..1 or mean,std."
         )

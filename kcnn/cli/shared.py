@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from kcnn.data import Data, HeldOut, Source
     from kcnn.recipe import Recipe
 
-ImageSize = tuple[int | None, int | None] | None
+ImageSize = tuple[int | None, ...] | None
+"""(height, width, channels) that a model takes, None where it takes any."""
 
 
 def _recipes_beginning_with(incomplete: str) -> list[str]:
@@ -47,6 +48,14 @@ DataName = Annotated[
     typer.Option(
         "--data",
         help="cifar10, digits, folder:PATH, arrays:FILE.npz or a tfds name; else the run's own.",
+    ),
+]
+
+InputRangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--input-range",
+        help="What the model was trained on: 0..1, -1..1, or mean,std of pixels 0-255.",
     ),
 ]
 
@@ -209,13 +218,16 @@ def _is_own(name: str, run: "Recipe | None") -> bool:
 
 def _source(name: str, image_size: ImageSize, *, skip_damaged: bool) -> "Source":
     from kcnn import data
+    from kcnn.data.channels import WithChannels
     from kcnn.data.sources import has_own_size
 
     size = None
-    height, width = image_size or (None, None)  # None if the model takes images of any size
+    is_image = image_size is not None and len(image_size) == 3
+    height, width, channels = image_size if is_image and image_size else (None, None, None)
     if height is not None and width is not None and not has_own_size(name):
         size = height, width
-    return data.source(name, image_size=size, skip_damaged=skip_damaged)
+    origin = data.source(name, image_size=size, skip_damaged=skip_damaged)
+    return WithChannels(origin, channels) if channels in (1, 3) else origin
 
 
 def recipe_of(file: Path) -> "Recipe | None":

@@ -9,7 +9,7 @@ from kcnn.cli.console import TextConsole, console
 
 if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
-    from kcnn.litert import TensorSummary, TFLiteSummary
+    from kcnn.litert import Requirements, TensorSummary, TFLiteSummary
     from kcnn.report.comparison_report import ComparisonReport
     from kcnn.report.receipts import Report
     from kcnn.report.study_report import StudyReport
@@ -85,13 +85,15 @@ def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
     console.print(table)
 
 
-def tflite(summary: "TFLiteSummary") -> None:
-    """Print the contents of a `.tflite` file."""
+def tflite(summary: "TFLiteSummary", needs: "Requirements") -> None:
+    """Print the contents of a `.tflite` file, and which runtimes run it."""
     console.print(f"{summary.path}: {summary.bytes:,} bytes, quantization {summary.quantization}")
     inputs_and_outputs(summary.inputs, summary.outputs)
     operators = ", ".join(f"{count} {name}" for name, count in summary.operators.items())
     console.print(f"operators  {operators}")
     console.print(f"labels     {', '.join(summary.labels) or 'none'}")
+    for line in needs.lines():
+        console.print(f"runs on    {line}" if not line.startswith("not ") else f"           {line}")
 
 
 def inputs_and_outputs(

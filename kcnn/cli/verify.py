@@ -53,8 +53,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
         _install()
     tested, labels = None, None
     if data:
-        _, height, width, _ = manifest.input.shape
-        loaded = load_test(bundle, data, data_dir, (height, width), manifest.labels)
+        loaded = load_test(bundle, data, data_dir, manifest.input.shape[1:], manifest.labels)
         tested, labels = _test_images(loaded, images)
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)

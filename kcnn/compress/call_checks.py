@@ -1,4 +1,4 @@
-"""The check that every technique makes of a model's graph: one layer for each call."""
+"""What every technique does first: open the model up, and check its graph."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,6 +6,22 @@ from collections.abc import Sequence
 import keras
 
 from kcnn.arithmetic.layer_calls import Call
+from kcnn.models.fits import check_graph
+from kcnn.models.plain_layers import as_layers
+
+
+def open_up(model: keras.Model, what: str) -> keras.Model:
+    """Return a model as one graph of layers that ends in logits, as every technique needs it.
+
+    Args:
+        model: of the user; see `kcnn.models.as_layers` for what is changed.
+        what: what is about to be done, such as "Pruning"; an error begins with it.
+
+    Raises:
+        ValueError: the model has no graph, or several inputs or outputs.
+    """
+    check_graph(model, what)
+    return as_layers(model, logits=True) if isinstance(model, keras.Model) else model
 
 
 def check_calls(calls: Sequence[Call]) -> None:
@@ -25,5 +41,5 @@ def check_calls(calls: Sequence[Call]) -> None:
         if not isinstance(call.layer, keras.layers.Layer):
             raise ValueError(
                 f"Layer {call.name!r} ({call.layer.__class__.__name__}) is an operation on "
-                "tensors: use a layer, such as keras.layers.Add() for x + y."
+                "tensors: use a layer in its place."
             )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kcnn.checks import check_count
+from kcnn.compress.call_checks import open_up
 from kcnn.compress.finetune import check_budget, check_models, finetune
 from kcnn.compress.kernels import kernels, select_kernels, zero_fractions
 from kcnn.compress.to_keras2 import copy_with_weights
@@ -66,8 +67,9 @@ def cluster(
     Paper: Han, Mao and Dally, "Deep Compression" (2015), https://arxiv.org/abs/1510.00149.
 
     Args:
-        model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
-            functional, from kcnn or your own. It is not changed.
+        model: a trained Keras 3 model from `data.image_shape` to one output a class, Sequential or
+            functional, from kcnn or your own. It is not changed. The result is one graph of layers
+            that ends in logits, see `kcnn.models.as_layers`.
         data: what `kcnn.data.load` returns; only its training images are read.
         clusters: how many distinct values a kernel may have: at least 2, or 3 if the model has
             zeros to keep. Four bits can number 16 values.
@@ -89,6 +91,7 @@ def cluster(
     >>> max(result.clusters.values())
     8
     """
+    model = open_up(model, "Compression")
     settings = _make_settings(model, data, clusters, exclude, epochs, learning_rate)
     trained = finetune(
         "clustering", model, data, settings, epochs=epochs, learning_rate=learning_rate
@@ -131,6 +134,7 @@ def check_cluster(
     Traceback (most recent call last):
     ValueError: clusters must be an integer of at least 2. Received: clusters=1
     """
+    model = open_up(model, "Compression")
     _make_settings(model, data, clusters, exclude, epochs, learning_rate)
 
 

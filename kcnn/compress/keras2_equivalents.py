@@ -56,10 +56,11 @@ EQUIVALENT_OPTIONS = {
     "ZeroPadding3D": ("padding", "data_format"),
 }
 
-# hard_sigmoid is left out: Keras 2 computes another function under that name.
+# `bridge/rebuild.py` defines hard_silu, which Keras 2 lacks, and hard_sigmoid, under which name it
+# computes another function.
 EQUIVALENT_ACTIVATIONS = frozenset(
-    "elu exponential gelu leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax "
-    "softplus softsign tanh".split()
+    "elu exponential gelu hard_sigmoid hard_silu leaky_relu linear log_softmax mish relu relu6 "
+    "selu sigmoid silu softmax softplus softsign tanh".split()
 )
 
 # The layers above that are also exact with data_format='channels_first'.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import keras
 
+from kcnn.compress.call_checks import open_up
 from kcnn.compress.finetune import check_budget, check_data, check_models, finetune
 from kcnn.compress.kernels import kernels, read_names, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
@@ -84,8 +85,9 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     https://arxiv.org/abs/2104.08378.
 
     Args:
-        model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
-            functional, from kcnn or your own. It is not changed.
+        model: a trained Keras 3 model from `data.image_shape` to one output a class, Sequential or
+            functional, from kcnn or your own. It is not changed. The result is one graph of layers
+            that ends in logits, see `kcnn.models.as_layers`.
         data: what `kcnn.data.load` returns; on the JAX backend, `kcnn.data.JaxData`. Its test
             images are not read, with TF-MOT only the training images are.
         sparsity: fraction of the weights that become zero, above 0 and below 1; or fractions by
@@ -126,6 +128,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     (0.0, 0.5)
     """
     exclude = read_names(exclude)
+    model, teacher = open_up(model, "Compression"), _opened(teacher)
     check_prune(
         model,
         data,
@@ -195,6 +198,7 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     Traceback (most recent call last):
     ValueError: sparsity must lie between 0 and 1, ... Received: sparsity=1.5
     """
+    model, teacher = open_up(model, "Compression"), _opened(teacher)
     if schedule not in SCHEDULES:
         raise unknown("schedule", schedule, SCHEDULES)
     if engine not in ENGINES:
@@ -208,13 +212,11 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
         check_data(model, data)
         if teacher is not None:
             check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
-    inner = next((layer.name for layer in model.layers if isinstance(layer, keras.Model)), None)
-    if inner is not None:
-        raise ValueError(
-            f"Layer {inner!r} is a model within the model, whose kernels pruning would leave out: "
-            "prune kcnn.models.flatten(model), which is one model with the same weights."
-        )
     find_targets(model, sparsity, exclude)
+
+
+def _opened(teacher: keras.Model | None) -> keras.Model | None:
+    return None if teacher is None else open_up(teacher, "A teacher")
 
 
 def _check_training(

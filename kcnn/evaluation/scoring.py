@@ -101,10 +101,12 @@ def predictor(model: Classifier) -> Logits:
         if path.suffix == ".tflite":
             from kcnn.litert import TFLiteClassifier  # LiteRT is installed with TensorFlow only
 
-            classifier = TFLiteClassifier(path)
-            step = classifier.output_scale
-            return Logits(classifier, classifier.final_activation, step=step)
-        model = models.load(path)
+            model = TFLiteClassifier(path)
+        else:
+            model = models.load(path)
+    file: Any = model
+    if hasattr(file, "final_activation") and hasattr(file, "output_scale"):  # a TFLiteClassifier
+        return Logits(file, file.final_activation, step=file.output_scale)
     if not isinstance(model, keras.Model):
         return Logits(model, UNKNOWN)
     check_single(model, "An evaluation")

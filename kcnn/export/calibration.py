@@ -11,6 +11,7 @@ from kcnn.data.own_batches import TAKEN, read_batches
 
 SMALLEST_COUNT = 10
 _AXES_OF_IMAGES = 3
+_NOISE = 8
 _HOW = "Pass training images as data.calibration gives them: uint8, raw pixels 0-255."
 
 
@@ -52,6 +53,12 @@ def calibration_images(
     images.flat[images.argmin()] = 0
     images.flat[images.argmax()] = 255
     return images
+
+
+def noise(shape: tuple[int, ...]) -> np.ndarray:
+    """Return images of noise, float32 `(count, height, width, channels)`, where none are needed."""
+    pixels = np.random.default_rng(0).integers(0, 256, (_NOISE, *shape))
+    return pixels.astype(np.float32)
 
 
 def _batches(calibration: tf.data.Dataset | np.ndarray | None) -> Iterator[np.ndarray]:

@@ -1,18 +1,25 @@
 """Check a model on its way to a phone: before, during and after conversion."""
 
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from kcnn.errors import one_line
 from kcnn.export.modes import Quantization
-from kcnn.litert.schema import numbers, parse, tables, text
-from kcnn.litert.tflite_file import TFLiteSummary, operators
+from kcnn.litert.loaded import LoadedModel, takes_pixels
+from kcnn.litert.tflite_file import Kernels, TFLiteSummary, operators
 from kcnn.models.fits import check_graph
+from kcnn.pixel_scaling import NAMED
 from kcnn.tensorflow_only import check_tensorflow
 
 # The converter puts them around an operator that computes in floats.
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
+
+# By LiteRT's kernels, how many images are run; the reference kernels are slow.
+_RUN: Mapping[Kernels, int] = {"xnnpack": 3, "reference": 1}
 
 # By `io`: dtype, scale and zero point of an input that stores pixels exactly.
 _INPUTS = {
@@ -65,25 +72,6 @@ def check_model(model: keras.Model, *, any_rank: bool = False) -> tuple[tuple[in
     return inputs[0][1:], outputs[0][1]
 
 
-def check_ranges(calibrated: bytes) -> None:
-    """Check that every range measured on the calibration images is finite.
-
-    Raises:
-        RuntimeError: a range is not finite; the message names the tensor.
-    """
-    for graph in tables(parse(calibrated).subgraphs):
-        for tensor in tables(graph.tensors):
-            measured = tensor.quantization
-            if measured is None or not numbers(measured.min):
-                continue
-            low, high = numbers(measured.min)[0], numbers(measured.max)[0]
-            if not np.isfinite([low, high]).all():
-                raise RuntimeError(
-                    f"{text(tensor.name)!r} takes values from {low} to {high} on the calibration "
-                    "images. Are the pixels normalized, and is the model trained?"
-                )
-
-
 def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: str) -> None:
     """Check that a converted model is what `export_tflite` promises.
 
@@ -111,3 +99,33 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: 
         return  # the input of series and voxels has the range of their numbers
     if (image.dtype, image.scale, image.zero_point) != _INPUTS[io]:
         raise RuntimeError(f"The converted model's input does not take raw pixels, but {image}.")
+
+
+def check_runs(data: bytes, path: Path, images: np.ndarray) -> None:
+    """Check that LiteRT loads a converted model and runs it, by XNNPACK and by reference kernels.
+
+    Args:
+        data: the model.
+        path: the file that it is for.
+        images: raw pixels as floats, series or voxels; a few are classified.
+
+    Raises:
+        RuntimeError: one of the two cannot, or the model answers NaN; the message says why.
+    """
+    for kernels, count in _RUN.items():
+        try:
+            model = LoadedModel(data, path, kernels=kernels, scaling=NAMED["0..255"])
+            shown = images[:count]
+            if takes_pixels(model.summary.inputs[0]):
+                shown = np.round(shown).astype(np.uint8)
+            (answers,) = model.run(shown)
+        except ValueError as error:
+            reason = one_line(error.__cause__ or error)
+            raise RuntimeError(
+                f"The converted model does not run on LiteRT's {kernels} kernels: {reason}"
+            ) from error
+        if not np.isfinite(answers).all():
+            raise RuntimeError(
+                f"The converted model answers numbers that are not finite ({kernels} kernels): is "
+                "the model trained, and were its pixels scaled?"
+            )

@@ -1,10 +1,8 @@
 """Write a Keras model as a `.tflite` file, and check the result."""
 
-import gzip
-import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,60 +11,29 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.errors import unknown
-from kcnn.export.calibration import calibration_images
-from kcnn.export.checks import check_exported, check_model
+from kcnn.export.calibration import calibration_images, noise
+from kcnn.export.checks import check_exported, check_model, check_runs
 from kcnn.export.converter import convert
-from kcnn.export.modes import IO, QUANTIZATIONS
+from kcnn.export.fold_pixels import fold_pixels
+from kcnn.export.modes import IO, QUANTIZATIONS, Quantization, Target
 from kcnn.export.probabilities import returns_probabilities, with_probabilities
+from kcnn.export.result import ExportResult, describe
+from kcnn.export.signature import add_signature
 from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.feature_map import add_feature_map
+from kcnn.litert.final_activation import final_activation
 from kcnn.litert.labels import append_labels, check_labels
 from kcnn.litert.metadata import description_of, with_metadata
-from kcnn.litert.tflite_file import TensorSummary, TFLiteSummary, summarize_bytes
+from kcnn.litert.tflite_file import summarize_bytes
 from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
-from kcnn.models.input_range import check_range
-from kcnn.notebook import html_facts
+from kcnn.models.raw_pixels import check_trained_on_raw, take_raw_pixels
+from kcnn.pixel_scaling import InputRange
 from kcnn.run_dir import atomic
 
-logger = logging.getLogger("kcnn")
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """A written `.tflite` file.
-
-    Attributes:
-        path: the file.
-        quantization: how it stores numbers, as passed to `export_tflite`.
-        bytes: its size.
-        gzip_bytes: the size of a compressed download of it.
-        input: of the file.
-        output: of the file.
-        operators: the count of each operator by name.
-        calibration_count: how many images ranges were measured on.
-        seconds: how long the export took.
-    """
-
-    path: Path
-    quantization: str
-    bytes: int
-    gzip_bytes: int
-    input: TensorSummary
-    output: TensorSummary
-    operators: Mapping[str, int]
-    calibration_count: int
-    seconds: float
-
-    def _repr_html_(self) -> str:
-        facts = {"quantization": self.quantization, "bytes": self.bytes}
-        facts |= {"gzip bytes": self.gzip_bytes}
-        for name, tensor in (("input", self.input), ("output", self.output)):
-            facts[name] = f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
-        facts["operators"] = ", ".join(f"{n} {name}" for name, n in self.operators.items())
-        facts |= {"calibration images": self.calibration_count, "seconds": round(self.seconds, 1)}
-        return html_facts(str(self.path), facts)
+_AXES_OF_IMAGES = 3
+_SHOWN = 32  # images that show on what numbers the model was trained
 
 
 def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defaults are for a phone
@@ -80,6 +47,8 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     labels: Sequence[str] | None = None,
     softmax: bool = False,
     feature_map: bool = False,
+    input_range: InputRange | None = None,
+    dense_per_channel: bool = False,
 ) -> ExportResult:
     """Write a model as a `.tflite` file for phones and microcontrollers.
 
@@ -125,6 +94,14 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
         feature_map: add a second output `feature_map`, the last feature map, and pack the weights
             that make heat maps from it; see `kcnn.litert.feature_map`. The logits stay the same,
             bit for bit. For models that end in global average pooling and one dense layer.
+        input_range: the numbers that the model was trained on, if the program scaled the pixels
+            before the model got them: "0..1", "-1..1", or "mean,std" of pixels 0-255, see
+            `kcnn.pixel_scaling.read_scaling`. The scaling becomes a part of the first layer, and
+            the file takes raw pixels. "0..255" says that the model was trained on raw pixels.
+        dense_per_channel: give the int8 kernel of each dense layer a scale for each output. One
+            scale for all, the default, costs 0 to 0.3 points and runs everywhere; with more, older
+            TensorFlow Lite Micro, NNAPI and others refuse the file or answer wrongly, see
+            `kcnn.litert.requirements`.
 
     Returns:
         The size of the file, its input and output, and its operators.
@@ -149,17 +126,14 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     mode, dtype = QUANTIZATIONS[quantization], _io(io, quantization)
     image_shape, classes = check_model(model, any_rank=True)
     names = check_labels(labels, classes)
-    images = None
-    if is_quantize_aware(model):
-        model = strip_fake_quant(model, keep_ranges=mode.calibrated)
-    elif mode.calibrated:
-        images = calibration_images(calibration, image_shape, samples)
-        check_range(model, images, called="The calibration images")
-    folded = fold_normalization(in_float32(model))
-    ready = returns_probabilities(model, images)
-    whole = with_probabilities(folded) if softmax and not ready else folded
-    output = "probabilities" if softmax or ready else "logits"
-    data = convert(whole, image_shape, mode, dtype, output, images)
+    ready = _prepare(model, mode, calibration, samples, input_range, dense_per_channel)
+    probabilities = returns_probabilities(ready.model, ready.images)
+    whole = with_probabilities(ready.model) if softmax and not probabilities else ready.model
+    output = "probabilities" if softmax or probabilities else "logits"
+    target = Target(mode, dtype, output, dense_per_channel)
+    data = convert(whole, image_shape, target, ready.images, ready.floats)
+    if output == "logits" and final_activation(data) in ("softmax", "sigmoid"):
+        data = add_signature(data, "probabilities")  # of a layer that the model's graph hides
     if feature_map:
         data = add_feature_map(data, path)
     data = append_labels(data, names)
@@ -167,29 +141,54 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     about = description_of(summary)
     data = with_metadata(data, summary, name=model.name, description=about)
     check_exported(data, summary, mode, dtype)
+    check_runs(data, path, ready.shown)
     trust(data)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
-    counted = 0 if images is None else len(images)
-    return _result(path, quantization, data, summary, counted, time.perf_counter() - started)
+    counted = 0 if ready.images is None else len(ready.images)
+    return describe(path, quantization, data, summary, counted, time.perf_counter() - started)
 
 
-def _result(
-    path: Path, quantization: str, data: bytes, summary: TFLiteSummary, images: int, seconds: float
-) -> ExportResult:
-    result = ExportResult(
-        path=path,
-        quantization=quantization,
-        bytes=len(data),
-        gzip_bytes=len(gzip.compress(data, mtime=0)),
-        input=summary.inputs[0],
-        output=summary.outputs[0],
-        operators=summary.operators,
-        calibration_count=images,
-        seconds=seconds,
-    )
-    logger.debug("Wrote %s: %s bytes in %.1f s.", path, f"{result.bytes:,}", result.seconds)
-    return result
+@dataclass(frozen=True)
+class _Ready:
+    """A model as the converter gets it.
+
+    Attributes:
+        model: of raw pixels.
+        floats: of a model from quantization-aware training, the same without its ranges.
+        images: on which ranges are measured; None if none are.
+        shown: a few images, of noise where no others are needed.
+    """
+
+    model: keras.Model
+    floats: keras.Model | None
+    images: np.ndarray | None
+    shown: np.ndarray
+
+
+def _prepare(  # noqa: PLR0913 - the arguments of `export_tflite` that change the model
+    model: keras.Model,
+    mode: Quantization,
+    calibration: tf.data.Dataset | np.ndarray | None,
+    samples: int,
+    input_range: InputRange | None,
+    dense_per_channel: bool,
+) -> _Ready:
+    shape = model.inputs[0].shape[1:]
+    if input_range is not None:
+        model = take_raw_pixels(model, input_range)
+    if is_quantize_aware(model):
+        floats, ranged = (
+            strip_fake_quant(model, keep_ranges=keep, dense_per_channel=dense_per_channel)
+            for keep in (False, mode.calibrated)
+        )
+        floats, ranged = (fold_normalization(in_float32(each)) for each in (floats, ranged))
+        return _Ready(ranged, floats, None, noise(shape))
+    images = calibration_images(calibration, shape, samples) if mode.calibrated else None
+    shown = noise(shape) if images is None else images
+    if input_range is None and len(shape) == _AXES_OF_IMAGES:
+        check_trained_on_raw(model, shown[:_SHOWN])
+    return _Ready(fold_pixels(in_float32(model)), None, images, shown)
 
 
 def _tflite_path(path: str | os.PathLike) -> Path:

@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -9,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.errors import one_line
-from kcnn.export.checks import check_ranges
-from kcnn.export.modes import Quantization
+from kcnn.export.dense_scales import with_one_dense_scale
+from kcnn.export.modes import QUANTIZATIONS, Target
 from kcnn.export.private_converter import calibrate, quantize
+from kcnn.export.ranges import check_ranges, widen_ranges
 from kcnn.export.signature import add_signature
 from kcnn.litert.native_log import native_log
 
@@ -19,26 +22,44 @@ from kcnn.litert.native_log import native_log
 def convert(
     model: keras.Model,
     image_shape: tuple[int, ...],
-    mode: Quantization,
-    io: str,
-    output: str,
+    target: Target,
     images: np.ndarray | None,
+    floats: keras.Model | None = None,
 ) -> bytes:
     """Return a model in the `.tflite` format, for one image at a time.
 
     Args:
         model: from float images to the output of the file.
         image_shape: of one image.
-        mode: how its numbers are stored.
-        io: the dtype of the file's input and output.
-        output: the name of the file's output.
+        target: what file to make.
         images: float32 `(count, *image_shape)`, on which the ranges are measured; None if the mode
             needs no ranges, or the model has learned them.
+        floats: of a model that has learned its ranges, the same without them.
 
     Raises:
         RuntimeError: the converter cannot do it; one line says why.
     """
+    converter = _make_converter(model, image_shape, target)
+    learned = target.mode.calibrated and images is None
+    if learned:
+        # If only integer operators were allowed, the converter would insist on images.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        dtype = tf.as_dtype(target.io)
+        converter.inference_input_type = converter.inference_output_type = dtype
+    if images is not None:
+        return add_signature(_quantized(converter, images, target), target.output)
+    with _quiet_converter():
+        data = converter.convert()
+        if learned and floats is not None and not target.dense_per_channel:
+            plain = Target(QUANTIZATIONS["none"], "float32", target.output)
+            source = _make_converter(floats, image_shape, plain).convert()
+            data = with_one_dense_scale(data, source)
+    return add_signature(data, target.output)
 
+
+def _make_converter(
+    model: keras.Model, image_shape: tuple[int, ...], target: Target
+) -> tf.lite.TFLiteConverter:
     def call(image: tf.Tensor) -> Any:
         return model(image, training=False)
 
@@ -48,30 +69,36 @@ def convert(
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [serve.get_concrete_function()], serve
     )
+    mode = target.mode
     converter.optimizations = [tf.lite.Optimize[name] for name in mode.optimizations]
     converter.target_spec.supported_ops = [tf.lite.OpsSet[mode.operators]]
     converter.target_spec.supported_types = [tf.as_dtype(name) for name in mode.types]
-    if mode.calibrated and images is None:
-        # If only integer operators were allowed, the converter would insist on images.
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
+    return converter
+
+
+def _quantized(converter: tf.lite.TFLiteConverter, images: np.ndarray, target: Target) -> bytes:
+    """Convert, measure the range of every tensor on the images, and quantize."""
+    # In two steps, with a look in between: an infinite range would not fail the quantizer but
+    # crash the process.
+    with _quiet_converter():
+        calibrated = calibrate(converter, images)
+    check_ranges(calibrated)
+    ready = widen_ranges(calibrated)
+    with _quiet_converter():
+        data = quantize(ready, target.io)
+        return data if target.dense_per_channel else with_one_dense_scale(data, calibrated)
+
+
+@contextmanager
+def _quiet_converter() -> Iterator[None]:
+    """Keep the converter's own lines away, and make one line of its errors."""
     try:
         with native_log(), warnings.catch_warnings():
             # The converter misses the statistics that the calibration is about to measure.
             warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
-            data = converter.convert() if images is None else _quantized(converter, images, io)
-            return add_signature(data, output)
+            yield
     except Exception as error:  # the converter's own errors have no common class
         raise _conversion_error(error) from error
-
-
-def _quantized(converter: tf.lite.TFLiteConverter, images: np.ndarray, io: str) -> bytes:
-    """Convert, measure the range of every tensor on the images, and quantize."""
-    # In two steps, with a look in between: an infinite range would not fail the quantizer but
-    # crash the process.
-    calibrated = calibrate(converter, images)
-    check_ranges(calibrated)
-    return quantize(calibrated, io)
 
 
 def _conversion_error(error: Exception) -> RuntimeError:

@@ -26,6 +26,24 @@ class Quantization:
     calibrated: bool = False
 
 
+@dataclass(frozen=True)
+class Target:
+    """The file that a conversion makes.
+
+    Attributes:
+        mode: how its numbers are stored.
+        io: the dtype of its input and output.
+        output: the name of its output.
+        dense_per_channel: whether the int8 kernel of a dense layer has a scale for each output, or
+            one for all.
+    """
+
+    mode: Quantization
+    io: str
+    output: str
+    dense_per_channel: bool = False
+
+
 QUANTIZATIONS: Mapping[str, Quantization] = MappingProxyType(
     {
         "int8": Quantization("TFLITE_BUILTINS_INT8", ("DEFAULT",), calibrated=True),

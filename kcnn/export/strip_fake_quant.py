@@ -1,12 +1,17 @@
 """Prepare a model from quantization-aware training (QAT) for the converter."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from kcnn.arithmetic.layer_calls import Call, calls
+from kcnn.arithmetic.layer_calls import Call, Tensor, calls
 from kcnn.layers import FakeQuantize
+from kcnn.layers.fake_quantize import fake_quantized_kernel
+from kcnn.layers.qat_layers import QuantizeAwareDense
+from kcnn.models.fold_normalization import scale_and_shift
 from kcnn.models.rewrite import call_copy, rewrite
 
 
@@ -15,7 +20,9 @@ def is_quantize_aware(model: keras.Model) -> bool:
     return any(isinstance(layer, FakeQuantize) for layer in model.layers)
 
 
-def strip_fake_quant(model: keras.Model, *, keep_ranges: bool) -> keras.Model:
+def strip_fake_quant(
+    model: keras.Model, *, keep_ranges: bool, dense_per_channel: bool = False
+) -> keras.Model:
     """Replace the layers of quantization-aware training by Keras's own, with rounded kernels.
 
     Every kernel is rounded to its int8 grid. The converter derives a kernel's scale from its
@@ -27,12 +34,18 @@ def strip_fake_quant(model: keras.Model, *, keep_ranges: bool) -> keras.Model:
         model: from quantization-aware training.
         keep_ranges: keep the `FakeQuantize` layers, which hold the ranges of the activations; an
             int8 file needs them.
+        dense_per_channel: whether the kernel of a dense layer gets a scale for each output, or one
+            for all.
 
     Raises:
         ValueError: a layer has not learned its range yet.
     """
     found = calls(model)
     sources = {call.outputs[0]: call.layer for call in found}
+    readers: dict[Tensor, list[Call]] = defaultdict(list)
+    for call in found:
+        for tensor in call.inputs:
+            readers[tensor].append(call)
 
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         layer = call.layer
@@ -41,16 +54,40 @@ def strip_fake_quant(model: keras.Model, *, keep_ranges: bool) -> keras.Model:
             return call_copy(layer, inputs) if keep_ranges else inputs[0]
         if hasattr(layer, "quantized_kernel"):
             _, *bias = layer.get_weights()
-            kernel = _numpy(layer.quantized_kernel())
+            kernel = _numpy(_rounded(layer, dense_per_channel))
             return _call_stock(layer, inputs, [kernel, *map(_vary_last_bit, bias)])
         if hasattr(layer, "stock") and not keep_ranges:
             return _call_stock(layer, inputs, [])
         alone = not hasattr(sources[call.inputs[0]], "quantized_kernel")
         if layer.__class__ is keras.layers.BatchNormalization and alone:
-            return _call_depthwise(layer, inputs)
+            return _call_depthwise(layer, inputs, *_scale_and_shift_of_norm(layer))
+        if _is_shift(layer) and len(call.inputs[0].shape) == 4 and not _is_folded(call, readers):
+            affine = scale_and_shift(layer, call.inputs[0].shape[-1] or 0)
+            if affine is not None:
+                return _call_depthwise(layer, inputs, *affine)
         return call_copy(layer, inputs)
 
     return rewrite(found, step, name=model.name)
+
+
+def _rounded(layer: Any, dense_per_channel: bool) -> Any:
+    if isinstance(layer, QuantizeAwareDense):
+        return fake_quantized_kernel(layer.kernel, layer.input_scale, per_channel=dense_per_channel)
+    return layer.quantized_kernel()
+
+
+def _is_shift(layer: Any) -> bool:
+    if layer.__class__ is keras.layers.Rescaling:
+        return bool(np.any(layer.offset))
+    return layer.__class__ is keras.layers.Normalization
+
+
+def _is_folded(call: Call, readers: Mapping[Tensor, list[Call]]) -> bool:
+    """Return whether a kernel reads the layer's output unrounded, into which export folds it."""
+    following = readers[call.outputs[0]]
+    if len(following) == 1 and following[0].layer.__class__ is keras.layers.Flatten:
+        following = readers[following[0].outputs[0]]
+    return len(following) == 1 and hasattr(following[0].layer, "quantized_kernel")
 
 
 def _check_learned(layer: FakeQuantize) -> None:
@@ -66,32 +103,40 @@ def _call_stock(
 ) -> keras.KerasTensor:
     """Call the layer that a layer for quantization-aware training was made from."""
     config = layer.get_config()
-    config.pop("input_scale", None)
+    for own in ("input_scale", "per_channel"):
+        config.pop(own, None)
     stock = layer.stock.from_config(config)
     output = stock(inputs[0])
     stock.set_weights(weights)
     return output
 
 
-def _call_depthwise(layer: Any, inputs: list[keras.KerasTensor]) -> Any:
-    """Call a depthwise convolution that computes what a batch norm does, exactly in int8.
+def _call_depthwise(
+    layer: Any, inputs: list[keras.KerasTensor], scale: np.ndarray, shift: np.ndarray
+) -> Any:
+    """Call a depthwise convolution that computes `scale * x + shift`, exactly in int8.
 
-    It has one weight and one scale per channel. The converter would make of a batch norm a
-    multiplication and an addition, with one scale for all channels and a tensor between them whose
-    range has not been learned.
+    It has one weight and one scale per channel. The converter would make of a batch norm or of a
+    scaling layer a multiplication and an addition, with one scale for all channels and a tensor
+    between them whose range has not been learned.
     """
-    mean, variance = (_float64(each) for each in (layer.moving_mean, layer.moving_variance))
-    scale = 1 / np.sqrt(variance + layer.epsilon)
-    if layer.scale:
-        scale *= _float64(layer.gamma)
-    shift = -mean * scale
-    if layer.center:
-        shift += _float64(layer.beta)
     convolution = keras.layers.DepthwiseConv2D(1, name=layer.name)
     output = convolution(inputs[0])
-    bias = _vary_last_bit(shift.astype(np.float32))
-    convolution.set_weights([scale[None, None, :, None], bias])
+    kernel = scale.astype(np.float32)[None, None, :, None]
+    convolution.set_weights([kernel, _vary_last_bit(shift.astype(np.float32))])
     return output
+
+
+def _scale_and_shift_of_norm(norm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a batch norm multiplies each channel by in inference, and what it adds."""
+    mean, variance = (_float64(each) for each in (norm.moving_mean, norm.moving_variance))
+    scale = 1 / np.sqrt(variance + norm.epsilon)
+    if norm.scale:
+        scale *= _float64(norm.gamma)
+    shift = -mean * scale
+    if norm.center:
+        shift += _float64(norm.beta)
+    return scale, shift
 
 
 def _float64(variable: Any) -> np.ndarray:

@@ -15,7 +15,10 @@ _SMALLEST = 1e-6
 
 
 def fake_quantized_kernel(
-    kernel: keras.KerasTensor, input_scale: Sequence[float] | None = None
+    kernel: keras.KerasTensor,
+    input_scale: Sequence[float] | None = None,
+    *,
+    per_channel: bool = True,
 ) -> keras.KerasTensor:
     """Return the kernel rounded as in an int8 model.
 
@@ -27,6 +30,8 @@ def fake_quantized_kernel(
         input_scale: the factors of a scaling layer before this one, one per input channel; they
             repeat if there are fewer than inputs. Export multiplies the kernel by them and rounds
             the product, so this function does the same.
+        per_channel: whether each output channel has values of its own, as in a convolution, or all
+            of them share those of the largest, as in a dense layer.
 
     Returns:
         The rounded kernel, float32 in the same shape.
@@ -39,13 +44,14 @@ def fake_quantized_kernel(
     if input_scale is not None:
         scale: Any = np.resize(np.asarray(input_scale, "float32"), kernel.shape[-2])[:, None]
         scaled: Any = kernel * scale
-        rounded: Any = fake_quantized_kernel(scaled)
+        rounded: Any = fake_quantized_kernel(scaled, per_channel=per_channel)
         return rounded / scale
     # No stop_gradient on the limits: rounding may move the weights that define them outside, where
     # only the limits pass a gradient on.
-    limits = ops.max(ops.abs(kernel), axis=tuple(range(len(kernel.shape) - 1)))
-    limits = ops.maximum(limits, _SMALLEST)
-    return _fake_quantize(kernel, -limits, limits, num_bits=8, narrow_range=True, axis=-1)
+    axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
+    limits = ops.maximum(ops.max(ops.abs(kernel), axis=axes), _SMALLEST)
+    axis = -1 if per_channel else None
+    return _fake_quantize(kernel, -limits, limits, num_bits=8, narrow_range=True, axis=axis)
 
 
 @keras.saving.register_keras_serializable(package="kcnn")

@@ -58,11 +58,13 @@ class QuantizeAwareConv2D(keras.layers.Conv2D):
 
 @_register
 class QuantizeAwareDense(keras.layers.Dense):
-    """`keras.layers.Dense` with the kernel of an int8 model, one scale per unit.
+    """`keras.layers.Dense` with the kernel of an int8 model.
 
     Args:
         *args: as for `keras.layers.Dense`.
         input_scale: see `kcnn.layers.fake_quantized_kernel`.
+        per_channel: whether each unit has a scale of its own, or the kernel one for all units, as
+            in the files that `kcnn.export_tflite` writes unless it is told otherwise.
         **options: as for `keras.layers.Dense`.
 
     >>> QuantizeAwareDense(2)(ops.ones((1, 8))).shape
@@ -72,14 +74,18 @@ class QuantizeAwareDense(keras.layers.Dense):
     stock = keras.layers.Dense
 
     def __init__(
-        self, *args: Any, input_scale: Sequence[float] | None = None, **options: Any
+        self,
+        *args: Any,
+        input_scale: Sequence[float] | None = None,
+        per_channel: bool = True,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        self.input_scale = input_scale
+        self.input_scale, self.per_channel = input_scale, per_channel
 
     def quantized_kernel(self) -> keras.KerasTensor:
         """Return the rounded kernel."""
-        return fake_quantized_kernel(self.kernel, self.input_scale)
+        return fake_quantized_kernel(self.kernel, self.input_scale, per_channel=self.per_channel)
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Multiply `inputs` by the rounded kernel."""
@@ -88,7 +94,8 @@ class QuantizeAwareDense(keras.layers.Dense):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of a copy of this layer."""
-        return super().get_config() | {"input_scale": self.input_scale}
+        own = {"input_scale": self.input_scale, "per_channel": self.per_channel}
+        return super().get_config() | own
 
 
 @_register

@@ -11,6 +11,7 @@ from kcnn.litert.final_activation import final_activation
 from kcnn.litert.loaded import LoadedModel, takes_pixels
 from kcnn.litert.tflite_file import read_tflite
 from kcnn.litert.trial import try_model
+from kcnn.pixel_scaling import InputRange, read_scaling
 
 _WARM_UPS = 3
 
@@ -46,6 +47,9 @@ class TFLiteClassifier:
         path: the file.
         feature_map: read the last feature map too, also from a file without that output, as if
             it had been exported with `feature_map=True`. The logits are the same.
+        input_range: the numbers that the file wants for pixels, if it does not take raw ones:
+            "0..1", "-1..1" or "mean,std", see `kcnn.pixel_scaling.read_scaling`. An integer file
+            whose input has one of these ranges tells it itself.
 
     Raises:
         ValueError: the file does not exist, is damaged or is no classifier of raw images, or
@@ -64,12 +68,19 @@ class TFLiteClassifier:
     (5, 2)
     """
 
-    def __init__(self, path: str | os.PathLike, *, feature_map: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        feature_map: bool = False,
+        input_range: InputRange | None = None,
+    ) -> None:
         """Read, verify and load the file at `path`."""
         self.path = Path(path)
+        scaling = None if input_range is None else read_scaling(input_range)
         data = read_tflite(self.path)
         try_model(data, self.path, "map" if feature_map else "run")
-        self._model = model = LoadedModel(data, self.path, feature_map=feature_map)
+        self._model = model = LoadedModel(data, self.path, feature_map=feature_map, scaling=scaling)
         source, target = model.summary.inputs[0], model.summary.outputs[0]
         self.labels = model.summary.labels
         self.input_shape = source.shape[1:]

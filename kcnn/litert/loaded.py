@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ from kcnn.litert.feature_map import NAME, add_feature_map, read_class_weights
 from kcnn.litert.native_log import native_log
 from kcnn.litert.structure import damaged
 from kcnn.litert.tflite_file import (
+    Kernels,
     TensorSummary,
     TFLiteSummary,
     open_interpreter,
     summarize_bytes,
 )
+from kcnn.pixel_scaling import NAMED, PixelScaling
 
 
 class LoadedModel:
@@ -30,13 +33,23 @@ class LoadedModel:
         data: the bytes of a `.tflite` file.
         path: the file, which errors name.
         feature_map: give the model its last feature map as second output.
+        scaling: the numbers that the model wants for pixels; None to read it from the file.
+        kernels: `"xnnpack"`, or `"reference"` for those that define what an operator computes.
 
     Raises:
-        ValueError: the bytes are damaged or hold no classifier of raw images, or the model has no
-            such feature map.
+        ValueError: the bytes are damaged or hold no image classifier, or the model has no such
+            feature map, or does not tell what pixels it wants.
     """
 
-    def __init__(self, data: bytes, path: Path, *, feature_map: bool = False) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        path: Path,
+        *,
+        feature_map: bool = False,
+        scaling: PixelScaling | None = None,
+        kernels: Kernels = "xnnpack",
+    ) -> None:
         """Verify and load the model."""
         summary = summarize_bytes(data, path)
         check_classifier(summary)
@@ -44,7 +57,7 @@ class LoadedModel:
             data = add_feature_map(data, path)
             summary = summarize_bytes(data, path)
         self.data, self.summary = data, summary
-        self._interpreter = open_interpreter(data, path)
+        self._interpreter = open_interpreter(data, path, kernels)
         self._turn = threading.Lock()  # an interpreter holds the tensors of one image
         try:
             with native_log():
@@ -54,7 +67,7 @@ class LoadedModel:
         self._input_index = self._interpreter.get_input_details()[0]["index"]
         indices = [each["index"] for each in self._interpreter.get_output_details()]
         self._outputs = [*zip(indices, summary.outputs, strict=True)]
-        self._stored = _storing(path, summary.inputs[0])
+        self._stored = _storing(path, summary.inputs[0], scaling)
         self.feature_map_shape, self.class_weights = _feature_map(data, summary)
 
     def run(self, images: np.ndarray, *, outputs: int = 1) -> list[np.ndarray]:
@@ -150,10 +163,12 @@ def takes_pixels(source: TensorSummary) -> bool:
     return len(source.shape) == 4
 
 
-def _storing(path: Path, source: TensorSummary) -> Callable[[np.ndarray], np.ndarray]:
+def _storing(
+    path: Path, source: TensorSummary, scaling: PixelScaling | None
+) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function from what the caller passes to what the file's input stores."""
     if takes_pixels(source):
-        return stored_pixels(path, source).__getitem__
+        return partial(look_up, stored_pixels(path, source, scaling))
     scale, zero_point = source.scale, source.zero_point
     if scale is None or zero_point is None:
         return lambda values: values.astype(source.dtype)
@@ -166,23 +181,55 @@ def _storing(path: Path, source: TensorSummary) -> Callable[[np.ndarray], np.nda
     return store
 
 
-def stored_pixels(path: Path, source: TensorSummary) -> np.ndarray:
-    """Return what the file's input stores for each pixel value: `stored_pixels(...)[image]`.
+def stored_pixels(
+    path: Path, source: TensorSummary, scaling: PixelScaling | None = None
+) -> np.ndarray:
+    """Return what the file's input stores for each pixel value; `look_up` applies it to images.
 
     A table of 256 numbers is exact and fast; for kcnn's int8 files it holds `pixel - 128`.
 
+    Args:
+        path: the file, which errors name.
+        source: its input.
+        scaling: the numbers that the network wants for pixels. By default they are read from the
+            range of the input: 0 to 255, 0 to 1 or -1 to 1; a float input takes raw pixels.
+
+    Returns:
+        An array [256], or [256, channels] if the channels are scaled differently.
+
     Raises:
-        ValueError: the input cannot store pixels up to 255.
+        ValueError: the input's range is another one, and no `scaling` is given.
     """
-    pixels = np.arange(256)
+    scaling = scaling or _scaling_of(path, source)
+    if len(scaling.mean) > 1:
+        scaling = scaling.for_channels(source.shape[-1])
+    wanted = scaling(np.arange(256)[:, None])
+    wanted = wanted[:, 0] if len(scaling.mean) == 1 else wanted
     if source.scale is None or source.zero_point is None:
-        return pixels.astype(source.dtype)
+        return wanted.astype(source.dtype)
     limits = np.iinfo(source.dtype)
-    brightest = source.scale * (limits.max - source.zero_point)
-    if not brightest >= 128:  # as for NaN
-        raise ValueError(
-            f"{path} takes values up to {brightest:.3g}, not raw pixels 0-255: it was calibrated "
-            "on scaled images."
-        )
-    stored = np.round(pixels / source.scale) + source.zero_point
+    stored = np.round(wanted / source.scale) + source.zero_point
     return np.clip(stored, limits.min, limits.max).astype(source.dtype)
+
+
+def look_up(table: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Return what `stored_pixels` says for uint8 images [..., channels]."""
+    return table[images] if table.ndim == 1 else table[images, np.arange(table.shape[1])]
+
+
+def _scaling_of(path: Path, source: TensorSummary) -> PixelScaling:
+    """Return the scaling that the range of a file's input shows."""
+    if source.scale is None or source.zero_point is None:
+        return NAMED["0..255"]
+    limits = np.iinfo(source.dtype)
+    low, high = (source.scale * (end - source.zero_point) for end in (limits.min, limits.max))
+    if low > -2 and high >= 128:  # calibration images need not have the brightest pixel
+        return NAMED["0..255"]
+    if -0.02 < low < 0.02 and 0.5 < high < 1.02:
+        return NAMED["0..1"]
+    if -1.02 < low < -0.5 and 0.5 < high < 1.02:
+        return NAMED["-1..1"]
+    raise ValueError(
+        f"{path} takes values from {low:.3g} to {high:.3g}, not raw pixels 0-255, 0..1 or -1..1: "
+        "say how the pixels of its training were scaled, input_range='mean,std'."
+    )

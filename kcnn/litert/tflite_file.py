@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from kcnn.litert.labels import read_labels
 from kcnn.litert.native_log import native_log
@@ -112,7 +113,13 @@ def read_tflite(path: Path) -> bytes:
     return data
 
 
-def open_interpreter(data: bytes, path: Path) -> Interpreter:
+Kernels = Literal["xnnpack", "reference"]
+"""LiteRT's fast kernels, and those that define what an operator computes."""
+
+_RESOLVERS = {"xnnpack": OpResolverType.AUTO, "reference": OpResolverType.BUILTIN_REF}
+
+
+def open_interpreter(data: bytes, path: Path, kernels: Kernels = "xnnpack") -> Interpreter:
     """Verify a model's bytes and return LiteRT's interpreter for them, on one thread.
 
     LiteRT gets the bytes and never a path: it checks the offsets in bytes before it follows them,
@@ -124,7 +131,11 @@ def open_interpreter(data: bytes, path: Path) -> Interpreter:
     check_structure(data, path)
     try:
         with native_log():
-            return Interpreter(model_content=data, num_threads=1)
+            return Interpreter(
+                model_content=data,
+                num_threads=1,
+                experimental_op_resolver_type=_RESOLVERS[kernels],
+            )
     except (ValueError, RuntimeError) as error:
         raise damaged(path, error) from error
 

@@ -13,6 +13,7 @@ from kcnn.litert.loaded import LoadedModel, takes_pixels
 from kcnn.litert.native_log import native_output
 from kcnn.litert.structure import damaged
 from kcnn.litert.tflite_file import summarize_bytes
+from kcnn.pixel_scaling import NAMED
 
 
 def main(path: Path, use: str, memory: int) -> str | None:
@@ -24,7 +25,8 @@ def main(path: Path, use: str, memory: int) -> str | None:
             if use == "read":
                 summarize_bytes(data, path)
             else:
-                _classify(LoadedModel(data, path, feature_map=use == "map"))
+                raw = NAMED["0..255"]  # whatever the input takes, it is run
+                _classify(LoadedModel(data, path, feature_map=use == "map", scaling=raw))
     except ValueError as error:
         return str(error)
     except MemoryError:

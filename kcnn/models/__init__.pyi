@@ -25,11 +25,13 @@ from .files import load as load
 from .files import save as save
 from .flatten import flatten as flatten
 from .interface import select_output as select_output
+from .plain_layers import as_layers as as_layers
 from .published import Manifest as Manifest
 from .published import load_published as load_published
 from .published import pretrained as pretrained
 from .published import publish as publish
 from .published import published_names as published_names
+from .raw_pixels import take_raw_pixels as take_raw_pixels
 from .registry import FAMILIES as FAMILIES
 from .registry import MODELS as MODELS
 from .registry import Builder as Builder

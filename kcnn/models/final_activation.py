@@ -53,7 +53,21 @@ def final_activation(model: keras.Model) -> str | None:
     >>> final_activation(keras.Sequential([image, keras.layers.Dense(2)])) is None
     True
     """
+    return _activation_of(_last_operation(model))
+
+
+def find_final_operation(model: keras.Model) -> tuple[Any, str | None]:
+    """Return the operation that makes probabilities of a model's logits, and what it applies.
+
+    It is a layer with weights where the activation is one of its options. Both are None for a model
+    that ends in logits, or whose graph does not tell.
+    """
     operation = _last_operation(model)
+    activation = _activation_of(operation)
+    return (None, None) if activation in (None, UNKNOWN) else (operation, activation)
+
+
+def _activation_of(operation: Any) -> str | None:
     kind = type(operation).__name__
     if type(operation).__module__.startswith("keras.") and kind in _SQUASHING:
         return _SQUASHING[kind]

@@ -41,9 +41,19 @@ def flatten(base: keras.Model) -> keras.Model:
 
 
 def _clone(model: keras.Model) -> keras.Model:
-    clone = keras.models.clone_model(model)
+    clone = keras.models.clone_model(model, call_function=_call_without_conversion)
     clone.set_weights(model.get_weights())
+    for layer in clone._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # otherwise an adapted one has no constants yet
     return clone
+
+
+def _call_without_conversion(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    # A model that is called inside another one converts its input to its dtype first.
+    is_conversion = type(layer).__name__ == "ConvertToTensor"
+    same = is_conversion and args[0].dtype == layer.dtype
+    return args[0] if same else layer(*args, **kwargs)
 
 
 def _has_models(model: keras.Model) -> bool:

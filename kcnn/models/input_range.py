@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,6 +122,35 @@ class _Entrance:
     white: np.ndarray
 
 
+def learned_scale(model: keras.Model, images: np.ndarray) -> float | None:
+    """Return how much larger what the first batch norm gets is than what it has learned.
+
+    About 1 for images as those that the model was trained on, 255 for raw pixels where they were
+    scaled to 0-1. None if the model has no batch norm that was trained, or no graph to be seen.
+
+    Args:
+        model: any Keras model.
+        images: a few, as the model will get them.
+    """
+    try:
+        for operation, given in _walk(model, keras.ops.convert_to_tensor(images, "float32")):
+            if isinstance(operation, keras.layers.BatchNormalization):
+                return _compare_with_learned(operation, given)
+    except Exception:  # whatever layers of the user's own raise
+        logger.debug("Model %r does not show what it has learned.", model.name, exc_info=True)
+    return None
+
+
+def _compare_with_learned(norm: Any, given: Any) -> float | None:
+    """Return the median over channels of the standard deviation that a batch norm sees and has."""
+    mean, variance = (np.asarray(each) for each in (norm.moving_mean, norm.moving_variance))
+    if not mean.any() and (variance == 1).all():
+        return None
+    values = np.asarray(keras.ops.convert_to_numpy(given), np.float64)
+    axes = tuple(axis for axis in range(values.ndim) if axis != norm.axis % values.ndim)
+    return float(np.median(values.std(axis=axes) / np.sqrt(variance + norm.epsilon)))
+
+
 def _enter(model: keras.Model) -> _Entrance | None:
     """Return the entrance of a model with one input, None if its graph cannot be seen."""
     inputs = getattr(model, "inputs", None)
@@ -129,27 +158,36 @@ def _enter(model: keras.Model) -> _Entrance | None:
         return None
     shape = [size or _ANY_SIZE for size in inputs[0].shape[1:]]
     pixels = np.stack([np.zeros(shape, "float32"), np.full(shape, 255, "float32")])
-    return _run(model, keras.ops.convert_to_tensor(pixels))
+    calls = _walk(model, keras.ops.convert_to_tensor(pixels))
+    for operation, given in calls:
+        if _has_weights(operation):
+            black, white = np.asarray(keras.ops.convert_to_numpy(given), np.float64)
+            return _Entrance(operation, next(calls, (None,))[0], black, white)
+    return None
 
 
-def _run(model: Any, pixels: Any) -> _Entrance | None:
-    """Run images through a model as far as its first layer with weights."""
+def _walk(model: Any, images: Any) -> Generator[tuple[Any, Any], None, Any]:
+    """Run images through a model of one input: yield each operation and its first argument.
+
+    Models inside the model are opened. Returns the output.
+    """
+    if not getattr(model, "inputs", None):
+        return None
     graph: Any = keras.Model(model.inputs, model.outputs)
-    values: dict[int, Any] = {id(graph.inputs[0]): pixels}
-    nodes = _nodes(graph)
-    for node in nodes:
+    values: dict[int, Any] = {id(graph.inputs[0]): images}
+    for node in _nodes(graph):
         operation = node.operation
         args, kwargs = node.arguments.fill_in(values)
         if isinstance(operation, keras.Model) and getattr(operation, "inputs", None):
-            return _run(operation, args[0])
-        if _has_weights(operation):
-            black, white = np.asarray(keras.ops.convert_to_numpy(args[0]), np.float64)
-            return _Entrance(operation, next((n.operation for n in nodes), None), black, white)
-        if "training" in inspect.signature(operation.call).parameters:
-            kwargs = {**kwargs, "training": False}
-        outputs = keras.tree.flatten(operation(*args, **kwargs))
-        values |= {id(end): value for end, value in zip(node.outputs, outputs, strict=True)}
-    return None
+            outputs = yield from _walk(operation, args[0])
+        else:
+            yield operation, args[0] if args else None
+            if "training" in inspect.signature(operation.call).parameters:
+                kwargs = {**kwargs, "training": False}
+            outputs = operation(*args, **kwargs)
+        flat = keras.tree.flatten(outputs)
+        values |= {id(end): value for end, value in zip(node.outputs, flat, strict=True)}
+    return [values[id(end)] for end in graph.outputs]
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

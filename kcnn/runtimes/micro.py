@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kcnn.litert import read_requirements
 from kcnn.runtimes.installation import micro_python, missing_micro
 from kcnn.runtimes.process import classify
 from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
@@ -24,7 +25,16 @@ def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) ->
     if reason := available():
         raise RuntimeError(reason)
     job = {"runtime": "micro", "package": "tflite-micro"}
-    return classify(micro_python(), _TITLE, job, task, timeout=timeout)
+    try:
+        return classify(micro_python(), _TITLE, job, task, timeout=timeout)
+    except RuntimeError as error:
+        # Its own message is only that tensors cannot be allocated.
+        if lacks := read_requirements(bytes(model)).micro_lacks:
+            raise RuntimeError(
+                f"{_TITLE} has no operator for {', '.join(lacks)}: replace the layers that need it "
+                f"if the model is for a microcontroller. ({error})"
+            ) from error
+        raise
 
 
 def arena_bytes(model: bytes) -> int:

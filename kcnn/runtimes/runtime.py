@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from kcnn.litert.loaded import check_classifier, stored_pixels
+from kcnn.litert.loaded import check_classifier, look_up, stored_pixels
 from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
 from kcnn.litert.trial import try_model
 
@@ -198,4 +198,4 @@ def prepare(model: bytes, images: np.ndarray | None = None) -> Task:
             f"{', '.join(map(str, source.shape[1:]))}). Received: {images.dtype}, "
             f"shape {images.shape}."
         )
-    return Task(model, stored_pixels(name, source)[images], source, target)
+    return Task(model, look_up(stored_pixels(name, source), images), source, target)

@@ -1,6 +1,21 @@
-"""The layers of `kcnn.layers`, written for Keras 2."""
+"""The layers of `kcnn.layers` and activations of Keras 3, written for Keras 2."""
 
 import numpy as np
+
+
+def define_activations() -> None:
+    """Give the process Keras 3's `hard_sigmoid` and `hard_silu` under these names."""
+    import tensorflow as tf
+    import tf_keras
+
+    def hard_sigmoid(x):
+        return tf.nn.relu6(x + 3.0) / 6.0
+
+    def hard_silu(x):
+        return x * hard_sigmoid(x)
+
+    own = {"hard_sigmoid": hard_sigmoid, "hard_silu": hard_silu}
+    tf_keras.utils.get_custom_objects().update(own)
 
 
 def make_own_layers() -> dict[str, type]:

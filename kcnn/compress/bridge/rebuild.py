@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kcnn.compress.bridge.own_layers import make_own_layers
+from kcnn.compress.bridge.own_layers import define_activations, make_own_layers
 
 if TYPE_CHECKING:
     import tf_keras
@@ -15,6 +15,7 @@ def rebuild(layers: list[dict], weights: dict[str, np.ndarray]) -> "tf_keras.Mod
     """Return the Keras 2 model of these layers and weights, both as `to_keras2` writes them."""
     import tf_keras
 
+    define_activations()
     own: dict[str, Any] = make_own_layers()
     tensors: dict[str, Any] = {}
     for layer in layers:

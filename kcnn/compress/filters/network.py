@@ -123,12 +123,6 @@ def _check_graph(model: keras.Model, found: list[Call]) -> None:
             f"Model {model.name!r} must have one input and one output. Received: {ends[0]} and "
             f"{ends[1]}."
         )
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            raise ValueError(
-                f"Layer {layer.name!r} is a model within the model: build the model from its "
-                "layers, or pass kcnn.models.flatten(model)."
-            )
     check_calls(found)
 
 

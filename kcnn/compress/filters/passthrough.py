@@ -37,8 +37,10 @@ def rescaling(layer: L.Rescaling, inputs: Sequence[Labels], channels: Channels) 
 
 
 def dropout(layer: keras.layers.Layer, inputs: Sequence[Labels], channels: Channels) -> Rule:
-    """Return the rule of a dropout, which is a barrier if it has a `noise_shape`."""
-    return (barrier if layer.noise_shape else unchanged)(layer, inputs, channels)
+    """Return the rule of a dropout, a barrier if it drops some channels of all pixels at once."""
+    shape = layer.noise_shape
+    alike = not shape or shape[-1] == 1  # each channel by itself, or all of them together
+    return (unchanged if alike else barrier)(layer, inputs, channels)
 
 
 def prelu(layer: L.PReLU, inputs: Sequence[Labels], channels: Channels) -> Rule:

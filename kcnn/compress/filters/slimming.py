@@ -16,6 +16,7 @@ from kcnn.compress.filters.ranking import select_units_to_remove
 from kcnn.compress.filters.rule import CRITERIA, L1
 from kcnn.errors import unknown
 from kcnn.models.fits import check_graph
+from kcnn.models.plain_layers import as_layers
 from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 from kcnn.notebook import html_table
 
@@ -152,7 +153,7 @@ def _choose_filters(
     if criterion not in CRITERIA:
         raise unknown("criterion", criterion, CRITERIA)
     check_graph(model, "Slimming")
-    network = analyze(model, exclude)
+    network = analyze(as_layers(model), exclude)
     removed = select_units_to_remove(network, criterion, macs, multiple_of)
     return network, network.kept_without(removed)
 

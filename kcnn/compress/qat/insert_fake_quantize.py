@@ -9,7 +9,9 @@ import keras
 from kcnn.arithmetic.layer_calls import Call, Tensor, calls
 from kcnn.compress.call_checks import check_calls
 from kcnn.compress.qat.layer_kinds import (
+    ACTIVATIONS,
     AWARE,
+    RELUS,
     SAME_SCALE,
     SUMS,
     WEIGHTED,
@@ -18,6 +20,7 @@ from kcnn.compress.qat.layer_kinds import (
     check_call,
     fixed_bounds,
     is_relu,
+    is_shift,
 )
 from kcnn.layers import FakeQuantize
 from kcnn.models.fold_normalization import find_foldable, scale_and_shift
@@ -73,9 +76,19 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
             affine = scale_and_shift(scaling, scaling.output.shape[-1])
             if affine is not None:  # always, for what can be folded
                 options["input_scale"] = affine[0].tolist()
+        if kind is L.Dense:
+            options["per_channel"] = False  # as in the file that export writes
+        activation = activation_name(layer)
+        apart = layer.__class__ in WEIGHTED and activation not in ("linear", *RELUS)
+        if apart:  # another operator, with a rounding in between
+            options["activation"] = "linear"
         output = call_copy(layer, inputs, AWARE.get(kind, kind), name=name, **options)
         if call.name in folded or layer.__class__ in SAME_SCALE:
             return output
+        if apart:
+            output = FakeQuantize(name=fake_quantize_name(f"{name}_linear"))(output)
+            output = L.Activation(activation, name=f"{name}_{activation}")(output)
+            return FakeQuantize(ACTIVATIONS[activation], name=fake_quantize_name(name))(output)
         if is_fused(call, readers[call.outputs[0]]):
             return output
         return FakeQuantize(fixed_bounds(layer), name=fake_quantize_name(name))(output)
@@ -95,7 +108,7 @@ def is_fused(call: Call, readers: list[Call]) -> bool:
         return True  # another operator, but its output has the same scale
     if activation_name(call.layer) != "linear":
         return False
-    scales = reader.__class__ in (L.BatchNormalization, L.Rescaling)
+    scales = reader.__class__ in (L.BatchNormalization, L.Rescaling) and not is_shift(reader)
     return (kind in WEIGHTED and scales) or (kind in SUMS and is_relu(reader))
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kcnn.arithmetic.layer_calls import Call, calls
+from kcnn.compress.call_checks import open_up
 from kcnn.compress.finetune import check_budget, check_data
 from kcnn.compress.keep_zeros import keep_zeros
 from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize, training_class_and_options
@@ -18,7 +19,6 @@ from kcnn.data import Data
 from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
-from kcnn.models.fits import check_graph
 from kcnn.models.rewrite import call_copy, rewrite
 from kcnn.notebook import html_table
 from kcnn.tensorflow_only import check_tensorflow
@@ -120,8 +120,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     """
     started = time.perf_counter()
     check_tensorflow("Models are trained for int8")
-    check_graph(model, "Training for int8")
-    model = in_float32(model)
+    model = in_float32(open_up(model, "Training for int8"))
     aware = _prepare(model, data, epochs, learning_rate, engine)
     if callbacks and engine != "keras":
         raise ValueError(
@@ -178,8 +177,8 @@ def check_quantize_aware(
     ValueError: Unknown engine 'torch'. Known: keras, tfmot.
     """
     check_tensorflow("Models are trained for int8")
-    check_graph(model, "Training for int8")
-    _prepare(in_float32(model), data, epochs, learning_rate, engine)
+    model = in_float32(open_up(model, "Training for int8"))
+    _prepare(model, data, epochs, learning_rate, engine)
 
 
 def _prepare(

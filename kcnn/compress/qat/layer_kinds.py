@@ -3,9 +3,11 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from kcnn import layers as own
 from kcnn.arithmetic.layer_calls import Call
+from kcnn.models.fold_normalization import scale_and_shift
 
 L = keras.layers
 
@@ -35,14 +37,14 @@ SAME_SCALE = (
 OWN_SCALE = (
     *(L.Activation, L.BatchNormalization, L.LeakyReLU, L.ReLU),
     *(L.Add, L.Subtract, L.Multiply, L.Concatenate, L.GlobalAveragePooling2D, L.Rescaling),
-    own.LocalResponseNormalization,
+    *(L.Normalization, own.LocalResponseNormalization),
 )
 
 RELUS = ("relu", "relu6")
 
 # Activation -> the bounds that TensorFlow Lite fixes for its output, None where it learns them.
 ACTIVATIONS = {
-    **dict.fromkeys(("linear", *RELUS, "gelu", "leaky_relu", "silu")),
+    **dict.fromkeys(("linear", *RELUS, "gelu", "hard_silu", "leaky_relu", "silu")),
     "tanh": (-1.0, 127 / 128),
     "sigmoid": (0.0, 255 / 256),
 }
@@ -52,6 +54,13 @@ def activation_name(layer: keras.Operation) -> str:
     """Return the name of a layer's activation function, "linear" if it has none."""
     function = getattr(layer, "activation", None)
     return "linear" if function is None else getattr(function, "__name__", "a custom function")
+
+
+def is_shift(layer: Any) -> bool:
+    """Return whether a layer multiplies each channel by a constant and adds another one."""
+    if layer.__class__ is L.Rescaling:
+        return bool(np.any(layer.offset))
+    return layer.__class__ is L.Normalization
 
 
 def is_relu(layer: Any) -> bool:
@@ -87,11 +96,8 @@ def _find_objection(call: Call) -> str | None:
     if kind not in {*AWARE, *SAME_SCALE, *OWN_SCALE}:
         known = sorted({each.__name__ for each in (*AWARE, *SAME_SCALE, *OWN_SCALE)})
         return f"use one of these layers instead: {', '.join(known)}."
-    if kind in WEIGHTED and activation_name(layer) not in ("linear", *RELUS):
-        return (
-            f"it applies {activation_name(layer)} itself: use a separate layer behind it for that, "
-            "keras.layers.Activation(...)."
-        )
+    if kind in WEIGHTED and activation_name(layer) not in ACTIVATIONS:
+        return f"its activation must be one of {', '.join(ACTIVATIONS)}."
     return _find_objection_to_options(call)
 
 
@@ -102,11 +108,15 @@ def _find_objection_to_options(call: Call) -> str | None:
         return f"its function must be one of {', '.join(ACTIVATIONS)}."
     if kind is L.ReLU and (layer.max_value not in (None, 6) or layer.threshold):
         return "max_value must be None or 6, and threshold 0."
-    if kind is L.Rescaling and layer.offset:
-        return (
-            "with an offset, only one Conv2D without padding or one Dense layer may read it, into "
-            "which export folds it."
-        )
+    if is_shift(layer):
+        shape = call.inputs[0].shape
+        if len(shape) != 4:
+            return (
+                "with a shift, it must get feature maps, or be read by one Dense layer alone, into "
+                "which export folds it."
+            )
+        if scale_and_shift(layer, shape[-1] or 0) is None:
+            return "it needs one constant for all channels, or one for each."
     if kind in (L.Add, L.Multiply) and len(call.inputs) != 2:
         return "it must have two inputs: use another such layer for each further input."
     if kind is L.BatchNormalization and layer.axis not in (-1, len(call.inputs[0].shape) - 1):

@@ -27,6 +27,7 @@ def export_int8(variant: Variant, name: str, section: Quantize, context: RunCont
         calibration=context.data.calibration,
         samples=section.samples,
         labels=context.data.class_names,
+        input_range="0..255",  # what kcnn trains on
     )
     return dataclasses.replace(variant, name=name, file=result.path, int8=False)
 

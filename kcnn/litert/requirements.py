@@ -1,0 +1,122 @@
+"""Which runtimes a `.tflite` file runs on: the oldest versions, and what refuses it.
+
+The converter notes the oldest version of TensorFlow Lite whose operators a file uses. It does not
+note that a dense kernel has a scale for each output: the operator is the same, and older runtimes
+take the first scale for all of them. `tests/test_dense_scales.py` runs files of both kinds on
+TensorFlow Lite Micro of May 2024, June 2024 and of the version that kcnn installs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kcnn.litert.schema import (
+    Model,
+    dtype_name,
+    numbers,
+    operator_name,
+    parse,
+    tables,
+    tensor_at,
+    text,
+)
+
+_NOTED = "min_runtime_version"
+
+# The first versions that read the scales of such a dense kernel: TensorFlow 2.17's release notes;
+# tflite-micro pull requests 2602 (refused since 2024-05-28) and 2673 (read since 2024-09-24).
+_DENSE_LITE, _DENSE_MICRO = (2, 17, 0), "2024-09-24"
+OLDEST_MICRO = "2024-05-07"
+"""The oldest TensorFlow Lite Micro that is tested."""
+
+# Operators of TensorFlow Lite Micro, by the schema's names, that a classifier may need.
+MICRO_OPERATORS = frozenset(
+    "ABS ADD ADD_N ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO "
+    "CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTH_TO_SPACE DEPTHWISE_CONV_2D DEQUANTIZE DIV "
+    "ELU EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND "
+    "GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL "
+    "LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM "
+    "MIRROR_PAD MUL NEG NOT_EQUAL PACK PAD PADV2 PRELU QUANTIZE REDUCE_MAX RELU RELU6 RESHAPE "
+    "RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SOFTMAX "
+    "SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE "
+    "STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE TRANSPOSE_CONV UNPACK WHILE ZEROS_LIKE".split()
+)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a `.tflite` file needs.
+
+    Attributes:
+        tensorflow_lite: the oldest version of TensorFlow Lite that runs it rightly, such as
+            "2.3.0"; LiteRT followed its version 2.17. None if the file does not say.
+        micro: the date of the oldest TensorFlow Lite Micro that does, among those that are tested;
+            None if it lacks an operator.
+        micro_lacks: the operators that TensorFlow Lite Micro does not have.
+        refused_by: for each delegate that does not take the file, why not.
+    """
+
+    tensorflow_lite: str | None
+    micro: str | None
+    micro_lacks: tuple[str, ...]
+    refused_by: dict[str, str]
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the facts as people read them, a line each."""
+        lite = f"TensorFlow Lite {self.tensorflow_lite} and later, LiteRT"
+        micro = f"TensorFlow Lite Micro of {self.micro} and later"
+        if self.micro is None:
+            micro = f"not TensorFlow Lite Micro, which lacks {', '.join(self.micro_lacks)}"
+        refusals = [f"not {name}: {reason}" for name, reason in self.refused_by.items()]
+        return (lite if self.tensorflow_lite else "LiteRT", micro, *refusals)
+
+
+def read_requirements(data: bytes) -> Requirements:
+    """Return what a verified model needs.
+
+    >>> Requirements("2.3.0", None, ("GELU",), {}).lines()[1]
+    'not TensorFlow Lite Micro, which lacks GELU'
+    """
+    model = parse(data)
+    noted, by_output = _noted_version(model), _has_dense_scale_by_output(model)
+    lite = max(noted, _DENSE_LITE) if noted and by_output else noted
+    used = {
+        operator_name(model, operator)
+        for graph in tables(model.subgraphs)
+        for operator in tables(graph.operators)
+    }
+    lacks = tuple(sorted(used - MICRO_OPERATORS))
+    micro = _DENSE_MICRO if by_output else OLDEST_MICRO
+    refused_by = {}
+    if by_output:
+        reason = "a dense layer has a scale for each output (leave out --dense-per-channel)"
+        refused_by = {"NNAPI": reason, "ESP-NN on the ESP32-S3": reason}
+    return Requirements(
+        tensorflow_lite=".".join(map(str, lite)) if lite else None,
+        micro=None if lacks else micro,
+        micro_lacks=lacks,
+        refused_by=refused_by,
+    )
+
+
+def _noted_version(model: Model) -> tuple[int, ...] | None:
+    for entry in tables(model.metadata):
+        if text(entry.name) == _NOTED:
+            content = tables(model.buffers)[entry.buffer].data
+            noted = b"" if content is None else bytes(bytearray(content))
+            parts = noted.partition(b"\0")[0].decode(errors="replace").split(".")
+            return tuple(map(int, parts)) if all(map(str.isdecimal, parts)) else None
+    return None
+
+
+def _has_dense_scale_by_output(model: Model) -> bool:
+    return any(count > 1 for count in _dense_scales(model))
+
+
+def _dense_scales(model: Model) -> Iterator[int]:
+    """Yield how many scales the int8 kernel of each dense layer has."""
+    for graph in tables(model.subgraphs):
+        for operator in tables(graph.operators):
+            if operator_name(model, operator) == "FULLY_CONNECTED":
+                kernel = tensor_at(graph, numbers(operator.inputs)[1])
+                if dtype_name(kernel) == "int8" and kernel.quantization is not None:
+                    yield len(numbers(kernel.quantization.scale))
