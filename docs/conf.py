@@ -122,7 +122,7 @@ def name_missing(app: Sphinx, environment: BuildEnvironment) -> None:
         for name in getattr(importlib.import_module(package), "__all__", ()):
             known = f"{package}.{name}" in {**domain.objects, **domain.modules}
             if not known and not inspect.ismodule(getattr(importlib.import_module(package), name)):
-                logger.warning("no page explains %s.%s", package, name)
+                logger.warning("no page in docs/api explains %s.%s: autodata does", package, name)
 
 
 def draw_formula(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
