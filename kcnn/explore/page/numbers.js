@@ -4,6 +4,7 @@ import { colorOf, css, inkOn, paint } from "./colors.js";
 import { element } from "./elements.js";
 
 const READABLE = 49;  // cells
+const FINE = 0.0095;  // numbers below it have four decimals
 const SIDE = 224;  // pixels
 const RIBBON = 28;
 
@@ -12,22 +13,30 @@ export function short(value) {
   const size = Math.abs(value);
   const digits = size >= 99.5 ? 0 : size >= 9.95 ? 1 : size >= 0.0095 || size === 0 ? 2 : 4;
   const text = size && size < 5e-5 ? value.toExponential(0) : value.toFixed(digits);
-  return text.replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+  return minus(text);
 }
 
-export const whole = (value) => String(value).replace("-", "−");
+/** Return a number with a real minus, which zero has not. */
+const minus = (text) => text.replace(/^-(?=0?\.?0*$)/, "").replace("-", "−");
 
-/** Return a number for a small cell. */
-const brief = (value) => (Math.abs(value) < 0.0095 ? "0.00" : short(value));
+export const whole = (value) => minus(String(value));
+
+/** Return a number for a small cell, with as many decimals as the largest one of its grid needs. */
+function brief(value, peak) {
+  const decimals = [99.5, 9.95, 0.095, FINE].findIndex((limit) => peak >= limit);
+  const text = value.toFixed(decimals < 0 ? 4 : decimals);
+  return minus(decimals < 0 || decimals > 2 ? text.replace("0.", ".") : text);
+}
 
 export const signed = (value) => (value < 0 ? short(value) : `+${short(value)}`);
 
 /** Return numbers as colored cells, those without a number as padding; each has `data-tap`. */
 export function grid(values, columns, range) {
-  const made = element("div", undefined, values.length > READABLE ? "grid small" : "grid");
+  const style = values.length > READABLE ? "grid small" : range.peak < FINE ? "grid fine" : "grid";
+  const made = element("div", undefined, style);
   made.style.setProperty("--columns", columns);
   values.forEach((value, tap) => {
-    const cell = element("span", value === null ? "0" : brief(value));
+    const cell = element("span", value === null ? "0" : brief(value, range.peak));
     cell.dataset.tap = tap;
     if (value === null) cell.className = "padding";
     else {
