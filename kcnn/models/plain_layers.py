@@ -33,7 +33,7 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
 
     Models inside the model are opened. Left out are layers that act in training only, such as
     `RandomFlip`. Operations on tensors become layers where there is one that computes the same:
-    `x + y` becomes `Add`, `x / 127.5` a `Rescaling`. Adapted `Normalization`s become ones with
+    `x + y` becomes `Add`, `x / 127.5` a `Rescaling`. An adapted `Normalization` becomes one with
     constants. The input becomes float32.
 
     Args:
