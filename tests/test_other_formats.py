@@ -1,10 +1,13 @@
 """SavedModel and ONNX answer as the model they were written from."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kcnn.cli.export import export
 from kcnn.export import export_format, other_formats
 
 layers = keras.layers
@@ -39,6 +42,22 @@ def test_the_written_model_answers_as_the_original(format, name, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [name]
     with pytest.raises(ValueError, match="exists"):
         export_format(model, made.path, format)
+
+
+def test_the_command_line_writes_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small().save("net.keras")
+    export(Path("net.keras"), format="saved_model")
+    assert "net_saved_model: " in capsys.readouterr().out
+    assert Path("net_saved_model/saved_model.pb").is_file()
+    for options, reason in (
+        ({"format": "saved_model"}, "exists"),
+        ({"format": "onx"}, "Did you mean 'onnx'"),
+        ({"format": "onnx", "io": "uint8"}, "leave --io out"),
+        ({"format": "onnx", "c": True}, "leave --c out"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            export(Path("net.keras"), **options)
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):

@@ -133,7 +133,9 @@ def test_the_command_line_writes_c(tmp_path, monkeypatch, capsys):
         ({"out": Path("net.c")}, "exists"),
         ({"out": Path("net.tflite")}, "name it with --out FILE.c"),
         ({"feature_map": True}, "leave --feature-map out"),
-        ({"quantization": "float16"}, "leave --quantization"),
+        ({"quantization": "float16"}, "takes the file as it is: leave --quantization out"),
+        ({"softmax": True}, "leave --softmax out"),
+        ({"data": "digits"}, "leave --data out"),
     ):
         with pytest.raises(ValueError, match=reason):
             export(RESNET8, c=True, **options)

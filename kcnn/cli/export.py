@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kcnn.cli import export_for_chips, show
+from kcnn.cli import export_for_chips, export_formats, show
 from kcnn.cli.console import console
 from kcnn.cli.shared import (
     DataDir,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
     from kcnn.data import Data
+    from kcnn.export import ExportResult
     from kcnn.recipe import Recipe
 
 _COMPARED = 1000
@@ -48,6 +49,10 @@ def export(  # noqa: PLR0913 - one argument a flag
             help="Write a smaller file, for TFLite Micro only; needs clustered weights.",
         ),
     ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(help="Write float32 for other runtimes: saved_model or onnx."),
+    ] = None,
     quantization: Annotated[
         str, typer.Option(help="How numbers are stored: int8, dynamic, float16 or none.")
     ] = "int8",
@@ -91,12 +96,18 @@ def export(  # noqa: PLR0913 - one argument a flag
             "--bundle takes --samples, --input-range and --io uint8 only."
         )
     for_chip = export_for_chips.writer(c=c, compress=compress)
+    given = {"--bundle": bundle, "--feature-map": feature_map, "--io float32": io == "float32"}
+    given |= {"--quantization": quantization != "int8"}
+    others = {"--softmax": softmax, "--io": io, "--input-range": input_range, "--samples": samples}
+    others |= {"--dense-per-channel": dense_per_channel, "--data": data}
+    if format:
+        unused = given | others | {"--softmax": False, "--c": c, "--compress": compress}
+        export_formats.write(path, out, format, softmax=softmax, unused=unused)
+        return
     if for_chip:
-        floats = quantization != "int8" or io == "float32"
-        refused = {"--bundle": bool(bundle), "--feature-map": feature_map}
-        refused |= {"--quantization and --io float32": floats}
-        out = for_chip.check(path, out, refused=refused)
-        if path.suffix == ".tflite":
+        written = path.suffix == ".tflite"
+        out = for_chip.check(path, out, unused=given | others if written else given)
+        if written:
             for_chip.write(path, out)
             return
     start_tensorflow()
@@ -141,11 +152,18 @@ def export(  # noqa: PLR0913 - one argument a flag
             input_range=said,
             dense_per_channel=dense_per_channel,
         )
-        if not for_chip:
-            console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
-        if loaded:
-            _print_agreement(model, result.path, loaded)
-        show.inputs_and_outputs([result.input], [result.output])
+        _print_result(result, model, loaded, kept=for_chip is None)
+
+
+def _print_result(
+    result: "ExportResult", model: "keras.Model", data: "Data | None", *, kept: bool
+) -> None:
+    """Print what a file is; `kept` is false for one that something else is made of."""
+    if kept:
+        console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
+    if data:
+        _print_agreement(model, result.path, data)
+    show.inputs_and_outputs([result.input], [result.output])
 
 
 def _of_raw_pixels(

@@ -26,20 +26,19 @@ class ForChips:
     ending: str
     write: Callable[[Path, Path], None]
 
-    def check(self, model: Path, out: Path | None, *, refused: Mapping[str, bool]) -> Path:
+    def check(self, model: Path, out: Path | None, *, unused: Mapping[str, object]) -> Path:
         """Return the file to write.
 
         Args:
             model: that is exported.
             out: the file that the user named.
-            refused: options that this way does not have, and whether they were given.
+            unused: options that would have no effect, and whether they were given.
 
         Raises:
             ValueError: the file exists or has another suffix, or such an option was given.
         """
-        for option, given in refused.items():
-            if given:
-                raise ValueError(f"{self.option} writes an int8 network: leave {option} out.")
+        what = "takes the file as it is" if model.suffix == ".tflite" else "writes an int8 network"
+        refuse_unused(f"{self.option} {what}", unused)
         path = out or Path(f"{model.resolve().stem}{self.ending}")
         if path.suffix != self.suffix:
             raise ValueError(
@@ -58,6 +57,18 @@ class ForChips:
             file = Path(folder) / f"{path.stem}.tflite"
             yield file
             self.write(file, path)
+
+
+def refuse_unused(reason: str, unused: Mapping[str, object]) -> None:
+    """Raise ValueError if an option was given that would have no effect.
+
+    Args:
+        reason: why it has none, the beginning of the message.
+        unused: such options, and whether they were given.
+    """
+    for option, given in unused.items():
+        if given:
+            raise ValueError(f"{reason}: leave {option} out.")
 
 
 def writer(*, c: bool, compress: bool) -> ForChips | None:

@@ -1,0 +1,44 @@
+"""`kcnn export --format`: a model as SavedModel or ONNX."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kcnn.cli.console import console
+from kcnn.cli.export_for_chips import refuse_unused
+from kcnn.cli.shared import check_new, model_file, start_tensorflow
+
+
+def write(
+    path: Path, out: Path | None, format: str, *, softmax: bool, unused: Mapping[str, object]
+) -> None:
+    """Write a model in another format, and print how close its answers are.
+
+    Args:
+        path: a `.keras` file or a run's folder.
+        out: the file or folder to write; None for the model's name here.
+        format: a name in `kcnn.export.FORMATS`.
+        softmax: return probabilities.
+        unused: options that would have no effect, and whether they were given.
+
+    Raises:
+        ValueError: such an option was given, or as `kcnn.export.export_format`.
+        RuntimeError: as `kcnn.export.export_format`.
+    """
+    refuse_unused("--format writes the model in float32", unused)
+    start_tensorflow()
+    from kcnn import models
+    from kcnn.errors import unknown
+    from kcnn.export import FORMATS, export_format
+
+    if format not in FORMATS:
+        raise unknown("--format", format, FORMATS)
+    file = model_file(path)
+    out = out or Path(
+        f"{file.stem}_saved_model" if format == "saved_model" else f"{file.stem}.onnx"
+    )
+    check_new(out, "--out")
+    made = export_format(models.load(file), out, format, softmax=softmax)
+    console.print(
+        f"{made.path}: {made.bytes:,} bytes. Takes raw pixels 0-255 as float32; its answers differ "
+        f"from the Keras model's by at most {made.largest_difference:.1e}."
+    )
