@@ -272,8 +272,38 @@ def test_what_check_says(exercises, capsys):
     assert "returns 30; expected 32." in said("en", "output size", lambda *_: 30)
     assert "which is no number" in said("en", "top k", lambda *_: "a")
     assert "received ['conv']" in said("en", "order", "conv")
+    assert said("en", "wrong and unsure", 0.5).startswith("✗")  # a guess
+    assert "round it" in said("en", "zero point", -128 + 1 / (4 / 255))
+    assert "51263 is too small" in said("en", "conv parameters", 51_263)
     with pytest.raises(ValueError, match="no exercise 'blurr'"):
         exercises.check("en", "blurr", 1)
+
+
+def test_a_function_may_change_its_arguments(exercises, capsys):
+    def in_place(x):
+        x[x < 0] *= 0.1
+        return x
+
+    for _ in range(2):  # the second time from the same arguments
+        exercises.check("en", "leaky relu", in_place)
+        assert capsys.readouterr().out == "✓ Correct.\n"
+
+
+def masked(sums, count):
+    mask = np.ones(len(sums))
+    mask[np.argsort(sums)[:count]] = 0
+    return mask
+
+
+@pytest.mark.parametrize(
+    "importance",
+    [np.sum, lambda k, axis: (k**2).sum(axis), lambda k, axis: np.abs(k).max(axis)],
+    ids=["no magnitudes", "squares", "largest"],
+)
+def test_a_filter_mask_by_anything_but_magnitudes_is_refused(exercises, importance):
+    exercise = exercises.EXERCISES["filter mask"]
+    assert exercise.fault(lambda k, count: masked(np.abs(k).sum((0, 1, 2)), count)) is None
+    assert exercise.fault(lambda k, count: masked(importance(k, axis=(0, 1, 2)), count))
 
 
 def test_a_cell_with_another_title_is_refused(build, tmp_path):

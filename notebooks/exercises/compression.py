@@ -12,7 +12,9 @@ def _filter_mask(kernel: np.ndarray, count: int) -> np.ndarray:
     return mask
 
 
-_KERNEL = np.arange(1.0, 25.0).reshape(2, 2, 2, 3) * [1.0, -0.1, 0.5]
+# Sums of magnitudes 8, 5 and 7.2; sums, squares and largest magnitudes are in another order.
+_KERNEL = np.zeros((2, 2, 2, 3))
+_KERNEL[..., 0], _KERNEL[1, 0, 1, 1], _KERNEL[..., 2] = -1, 5, [-0.9, 0.9]
 
 EXERCISES = {
     "zero point": number(
@@ -30,8 +32,10 @@ EXERCISES = {
                 "The minimum is negative: mind the sign.",
                 "최솟값이 음수입니다. 부호에 주의하세요.",
             ),
+            -64.25: ("A zero point is a byte: round it.", "영점은 바이트입니다. 반올림하세요."),
             -128: ("That byte means the minimum, -1.", "그 바이트는 최솟값 -1을 뜻합니다."),
         },
+        tolerance=1e-6,
     ),
     "faster": choice(
         "pruned filters",

@@ -3,6 +3,7 @@
 A text is a pair: English, Korean. A fault is a text that says what is wrong with an answer.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,9 +58,10 @@ def number(
                 return why
         if not np.isfinite(given):
             return _expected("a finite number", "유한한 수", answer)
+        said = f"{given:.10g}"
         if given < expected:
-            return (f"{given:g} is too small.", f"{given:g}: 너무 작습니다.")
-        return (f"{given:g} is too large.", f"{given:g}: 너무 큽니다.")
+            return (f"{said} is too small.", f"{said}: 너무 작습니다.")
+        return (f"{said} is too large.", f"{said}: 너무 큽니다.")
 
     return Exercise(judge, hint)
 
@@ -128,8 +130,9 @@ def function(right: Callable, cases: Sequence[tuple], hint: Text) -> Exercise:
         if not callable(answer):
             return _expected("a function", "함수", answer)
         for arguments in cases:
-            given, expected = answer(*arguments), right(*arguments)
             called = f"f({', '.join(_short(each) for each in arguments)})"
+            expected = right(*arguments)
+            given = answer(*copy.deepcopy(arguments))  # which may change them in place
             if given is ...:
                 return (
                     "The function still returns `...`: replace it by your formula.",

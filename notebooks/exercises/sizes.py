@@ -35,6 +35,9 @@ EXERCISES = {
                 "등변이라면 출력도 좌우가 바뀌어야 합니다.",
             )
         },
-        ("What happens to the output: nothing, or the same?", "출력은 변하지 않았습니다."),
+        (
+            "What happens to the output: nothing, or the same as to the image?",
+            "출력은 그대로인가요, 아니면 이미지와 똑같이 바뀌나요?",
+        ),
     ),
 }

@@ -256,14 +256,14 @@ assert 15 == 1 + 2 * (1 + 2 + 4)
 #
 # A convolution computes the same function everywhere. When the image moves, the output moves with
 # it and is otherwise the same: convolution is **equivariant** to shifts. Here the horse moves 3
-# pixels to the right, and the responses differ in no pixel. It is not equivariant to anything else:
+# pixels to the right, and the responses differ in no pixel. To other changes it is in general not:
 # the response to a rotated image is not the rotated response. And with a stride of 2 only shifts by
 # an even number of pixels remain.
 
 # %% ko [markdown]
 # ## 등변성: 출력은 이미지를 따라 움직인다
 #
-# 합성곱은 모든 위치에서 같은 함수를 계산한다. 이미지가 움직이면 출력도 따라 움직일 뿐 그 밖에는 달라지지 않는다. 이것을 합성곱의 이동 **등변성**(equivariance)이라고 한다. 아래에서는 말이 오른쪽으로 3픽셀 움직였고, 응답은 한 픽셀도 다르지 않다. 다른 변환에 대해서는 등변이 아니다. 회전한 이미지의 응답은 응답을 회전한 것과 다르다. 스트라이드가 2이면 짝수 픽셀만큼 이동할 때에만 등변성이 남는다.
+# 합성곱은 모든 위치에서 같은 함수를 계산한다. 이미지가 움직이면 출력도 따라 움직일 뿐 그 밖에는 달라지지 않는다. 이것을 합성곱의 이동 **등변성**(equivariance)이라고 한다. 아래에서는 말이 오른쪽으로 3픽셀 움직였고, 응답은 한 픽셀도 다르지 않다. 다른 변환에 대해서는 일반적으로 등변이 아니다. 회전한 이미지의 응답은 응답을 회전한 것과 다르다. 스트라이드가 2이면 짝수 픽셀만큼 이동할 때에만 등변성이 남는다.
 
 # %%
 gray = images_of("horse")[1].mean(axis=-1).astype("float32")
@@ -347,8 +347,8 @@ assert len(images) == 40 == same[0]
 assert same[1] >= 36 and same[-1] < same[1]  # nearly invariant to a pixel, not to twelve
 
 # %% [markdown]
-# The network keeps most of its predictions for small shifts, and fewer the further the image moves.
-# It learned most of that: its training images were shifted by up to 4 pixels.
+# The network keeps most of its predictions, fewer of them when the image moves far. It has partly
+# learned that: its training images were shifted by up to 4 pixels.
 #
 # What does the convolution itself contribute? A *recipe* of kcnn is a training that one command
 # repeats, `kcnn run mlp_vs_cnn`; its results are in `saved_models/`. This one trained a perceptron (dense
@@ -357,7 +357,7 @@ assert same[1] >= 36 and same[-1] < same[1]  # nearly invariant to a pixel, not 
 # reads the maps at fixed places.
 
 # %% ko [markdown]
-# 이 신경망은 조금 이동하면 예측을 대부분 유지하지만, 많이 이동할수록 더 많은 예측이 바뀐다. 그나마도 대부분은 학습으로 얻은 것이다. 학습 이미지를 최대 4픽셀까지 옮겨 가며 학습했기 때문이다.
+# 이 신경망은 예측을 대부분 유지하지만, 멀리 이동하면 더 많은 예측이 바뀐다. 이것은 일부는 학습으로 얻은 것이다. 학습 이미지를 최대 4픽셀까지 옮겨 가며 학습했기 때문이다.
 #
 # 그렇다면 합성곱 자체는 얼마나 기여하는가? kcnn의 *레시피*(recipe)는 `kcnn run mlp_vs_cnn`처럼 명령 하나로 되풀이할 수 있는 학습이며, 결과는 `saved_models/`에 있다. 이 레시피는 퍼셉트론(완전 연결층만 있는 신경망)과 작은 CNN을 같은 이미지로, 이동 없이, 두 번씩 학습한 다음 이동한 테스트 이미지로 평가했다. 이 CNN의 끝에는 평균이 아니라 특성 맵을 정해진 위치에서 읽는 완전 연결층이 있다.
 

@@ -43,13 +43,13 @@
 # Four windows of 2x2 numbers. Their **maximum** says that a feature is somewhere in the window, the
 # **average** how much of it there is, the **minimum** how much is everywhere. The minimum is the
 # maximum upside down: $\min(x) = -\max(-x)$. **L2** pooling takes the root of the sum of the
-# squares: it lies between, and strong values count more. For the window 3, 4, 0, 0 the four are 4,
+# squares: every value counts, strong ones more. It is never below the maximum. For the window 3, 4, 0, 0 the four are 4,
 # 1.75, 0 and 5.
 
 # %% ko [markdown]
 # ## 창을 요약하는 네 가지 방법
 #
-# 2x2 숫자로 된 창이 네 개 있다. **최댓값**은 특성이 창 어딘가에 있음을, **평균**은 얼마나 있는지를, **최솟값**은 어디에나 얼마만큼은 있는지를 말해 준다. 최소 풀링은 최대 풀링을 뒤집은 것이다. $\min(x) = -\max(-x)$. **L2 풀링**은 제곱의 합에 제곱근을 씌운다. 그 중간이며 큰 값일수록 더 크게 반영된다. 3, 4, 0, 0인 창에서 네 값은 차례로 4, 1.75, 0, 5이다.
+# 2x2 숫자로 된 창이 네 개 있다. **최댓값**은 특성이 창 어딘가에 있음을, **평균**은 얼마나 있는지를, **최솟값**은 어디에나 얼마만큼은 있는지를 말해 준다. 최소 풀링은 최대 풀링을 뒤집은 것이다. $\min(x) = -\max(-x)$. **L2 풀링**은 제곱의 합에 제곱근을 씌운다. 모든 값이 반영되며 큰 값일수록 더 크게 반영된다. 결과는 최댓값보다 작아지지 않는다. 3, 4, 0, 0인 창에서 네 값은 차례로 4, 1.75, 0, 5이다.
 
 # %%
 import keras
@@ -194,7 +194,8 @@ assert [len(step) for step in steps] == [32, 16, 8, 4, 2, 1]
 # %% [markdown]
 # ## A strided convolution instead
 #
-# An average pooling *is* a convolution with a stride of 2 whose four weights are 1/4. So a strided
+# An average pooling *is* a convolution of each channel by itself, with a stride of 2 and four
+# weights of 1/4. So a strided
 # convolution can do the same, and can learn something better: ResNet halves its maps that way. The
 # price: for 64 channels a 3x3 convolution has 36,928 parameters, a pooling none. A maximum is no
 # convolution, because it is not linear.
@@ -202,7 +203,7 @@ assert [len(step) for step in steps] == [32, 16, 8, 4, 2, 1]
 # %% ko [markdown]
 # ## 스트라이드 합성곱으로 대신하기
 #
-# 평균 풀링은 스트라이드가 2이고 네 가중치가 모두 1/4인 합성곱*이다*. 그러므로 스트라이드 합성곱은 같은 일을 할 수 있고, 더 나은 것을 배울 수도 있다. ResNet은 이 방법으로 특성 맵을 절반으로 줄인다. 대가도 있다. 채널이 64개일 때 3x3 합성곱의 파라미터는 36,928개이지만 풀링에는 하나도 없다. 최댓값은 선형이 아니므로 합성곱으로 나타낼 수 없다.
+# 평균 풀링은 채널마다 따로 하는, 스트라이드가 2이고 네 가중치가 모두 1/4인 합성곱*이다*. 그러므로 스트라이드 합성곱은 같은 일을 할 수 있고, 더 나은 것을 배울 수도 있다. ResNet은 이 방법으로 특성 맵을 절반으로 줄인다. 대가도 있다. 채널이 64개일 때 3x3 합성곱의 파라미터는 36,928개이지만 풀링에는 하나도 없다. 최댓값은 선형이 아니므로 합성곱으로 나타낼 수 없다.
 
 # %%
 quarter = keras.layers.Conv2D(1, 2, strides=2, use_bias=False)
@@ -222,7 +223,7 @@ assert quarter.strides == (2, 2) and np.ravel(quarter.kernel).tolist() == [1 / 4
 # ## Upsampling does not undo it
 #
 # After a pooling, three of four pixels are lost. Upsampling makes the map large again by repeating
-# what is left: at most a quarter of the pixels is right for certain. Networks that need the size
+# what is left: only a quarter of the pixels is certain to be right. Networks that need the size
 # back (segmentation, autoencoders) keep a copy from before the pooling, or remember *where* each
 # maximum was. The picture puts the maxima back to their places: still a quarter, the rest is black.
 

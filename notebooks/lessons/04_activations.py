@@ -85,21 +85,22 @@ assert not np.allclose(with_relu, convolve(image, both), atol=1)
 # ## The functions and their slopes
 #
 # * **sigmoid**, from 0 to 1, and **tanh**, from −1 to 1, flatten on both sides. The slope of the
-#   sigmoid is at most 0.25: after ten layers a gradient is smaller than a millionth. That of tanh
-#   is at most 1, and smaller almost everywhere.
+#   sigmoid is at most 0.25: those of ten layers shrink a gradient to less than a millionth.
+#   That of tanh is at most 1, and smaller almost everywhere.
 # * **ReLU** is $\max(0, x)$: its slope is 1 for every positive input, and it costs one comparison.
 # * **Leaky ReLU** has a small slope for negative inputs, too; **ELU** flattens there towards −1;
 #   **SELU** is an ELU with two constants, see below.
 # * **Swish** (SiLU) is $x \cdot \sigma(x)$ and **GELU** $x \cdot \Phi(x)$: smooth, with a small dip
-#   below zero: −0.28 for Swish and −0.17 for GELU.
+#   below zero: −0.28 for Swish and −0.17 for GELU. Here $\sigma$ is the sigmoid and $\Phi$ the
+#   distribution function of the standard normal distribution.
 
 # %% ko [markdown]
 # ## 활성화 함수와 그 기울기
 #
-# * **시그모이드**는 0에서 1까지, **tanh**는 −1에서 1까지이며 양쪽 끝에서 평평해진다. 시그모이드의 기울기는 아무리 커도 0.25이다. 층을 열 개 지나면 기울기가 백만분의 일보다 작아진다. tanh의 기울기는 최대 1이고 거의 모든 곳에서 그보다 작다.
+# * **시그모이드**는 0에서 1까지, **tanh**는 −1에서 1까지이며 양쪽 끝에서 평평해진다. 시그모이드의 기울기는 아무리 커도 0.25이다. 층 열 개의 기울기만 곱해도 백만분의 일보다 작아진다. tanh의 기울기는 최대 1이고 거의 모든 곳에서 그보다 작다.
 # * **ReLU**는 $\max(0, x)$이다. 양수 입력에서는 기울기가 늘 1이고, 비교 한 번이면 계산이 끝난다.
 # * **Leaky ReLU**는 음수 입력에도 작은 기울기를 남긴다. **ELU**는 음수 쪽에서 −1로 평평해진다. **SELU**는 상수 두 개를 쓰는 ELU이며 아래에서 다룬다.
-# * **Swish**(SiLU)는 $x \cdot \sigma(x)$, **GELU**는 $x \cdot \Phi(x)$이다. 매끄럽고 0 아래로 살짝 내려간다. 가장 낮은 값은 Swish가 −0.28, GELU가 −0.17이다.
+# * **Swish**(SiLU)는 $x \cdot \sigma(x)$, **GELU**는 $x \cdot \Phi(x)$이다. 매끄럽고 0 아래로 살짝 내려간다. 가장 낮은 값은 Swish가 −0.28, GELU가 −0.17이다. $\sigma$는 시그모이드, $\Phi$는 표준 정규 분포의 누적 분포 함수이다.
 
 # %%
 functions = {
@@ -325,8 +326,8 @@ assert np.abs(norm(one, training=False) - norm(batch, training=False)[:1]).max()
 # removes whole maps: neighboring pixels of a map are so similar that a single missing one is no
 # loss. So spatial dropout stands after convolutions, and dropout between dense layers.
 #
-# Do not put dropout **before** a batch norm. With a rate of 0.5 the signal has twice its variance
-# in training, and the batch norm remembers that; in inference the dropout is gone, and the
+# Do not put dropout **before** a batch norm. With a rate of 0.5 a signal with mean 0 has twice its
+# variance in training, and the batch norm remembers that; in inference the dropout is gone, and the
 # variance that batch norm divides by is wrong by a factor of 2.
 
 # %% ko [markdown]
@@ -334,7 +335,7 @@ assert np.abs(norm(one, training=False) - norm(batch, training=False)[:1]).max()
 #
 # **드롭아웃**은 학습할 때 값의 일부를 무작위로 골라 0으로 만들고, 나머지는 평균이 유지되도록 키운다. 비율이 0.5이면 2배로 키운다. 추론할 때에는 아무 일도 하지 않는다. **공간 드롭아웃**(spatial dropout)은 특성 맵을 통째로 없앤다. 특성 맵에서 이웃한 픽셀은 서로 매우 비슷해서 하나쯤 없어도 손실이 아니기 때문이다. 그래서 합성곱 뒤에는 공간 드롭아웃을, 완전 연결층 사이에는 드롭아웃을 놓는다.
 #
-# 드롭아웃을 배치 정규화 **앞에** 놓지 말아야 한다. 비율이 0.5이면 학습할 때 신호의 분산이 두 배가 되고 배치 정규화는 이것을 기억한다. 추론할 때에는 드롭아웃이 없으므로 배치 정규화가 나누는 분산이 2배만큼 틀린다.
+# 드롭아웃을 배치 정규화 **앞에** 놓지 말아야 한다. 비율이 0.5이면 평균이 0인 신호의 분산이 학습할 때 두 배가 되고 배치 정규화는 이것을 기억한다. 추론할 때에는 드롭아웃이 없으므로 배치 정규화가 나누는 분산이 2배만큼 틀린다.
 
 # %%
 keras.utils.set_random_seed(0)

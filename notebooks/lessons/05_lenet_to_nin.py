@@ -45,6 +45,9 @@
 # * **S2**, **S4**: each map has a trainable coefficient and a bias, 2 for each of the 6 or 16 maps;
 # * **C3**: 16 maps, each of which sees only *some* maps of S2, 1,516;
 # * **C5**: 120 units that see all 16 maps of 5x5, 48,120; **F6**: 84 units, 10,164.
+#
+# The paper's output compares F6 with a fixed bitmap of each digit (radial basis functions). Here it
+# is a dense layer instead, with 850 parameters.
 
 # %% ko [markdown]
 # ## 논문대로 만든 LeNet-5
@@ -55,6 +58,8 @@
 # * **S2**, **S4**: 특성 맵마다 학습되는 계수와 편향이 있다. 특성 맵 6개 또는 16개에 2개씩이다.
 # * **C3**: 특성 맵 16개가 저마다 S2의 특성 맵 가운데 *일부*만 본다, 1,516개
 # * **C5**: 5x5 특성 맵 16개를 모두 보는 유닛 120개, 48,120개. **F6**: 유닛 84개, 10,164개
+#
+# 논문의 출력층은 F6을 숫자마다 정해진 비트맵과 비교한다(방사 기저 함수). 여기서는 그 대신 파라미터가 850개인 완전 연결층을 쓴다.
 
 # %%
 import keras
@@ -114,13 +119,13 @@ assert table.sum() == 60 and table.size == 96 == 16 * 6
 assert 60 * 25 + 16 == 1_516
 
 # %% [markdown]
-# **Subsampling and scaled tanh.** S2 averages 2x2 pixels, multiplies by its coefficient, adds its
-# bias, and applies $1.7159 \tanh(\tfrac23 x)$. The constants make $f(1) = 1$ and $f(-1) = -1$ and
+# **Subsampling and scaled tanh.** S2 averages 2x2 pixels (the paper adds them: only
+# the coefficient differs), multiplies by its coefficient, adds its bias, and applies $1.7159 \tanh(\tfrac23 x)$. The constants make $f(1) = 1$ and $f(-1) = -1$ and
 # keep the slope large between them. Today's variant, max pooling, ReLU and a C3 that sees all maps,
 # has 62,006 parameters for color images. Both learn the digits of scikit-learn in seconds:
 
 # %% ko [markdown]
-# **서브샘플링과 크기를 조정한 tanh.** S2는 2x2 픽셀을 평균하고, 계수를 곱하고, 편향을 더한 다음 $1.7159 \tanh(\tfrac23 x)$를 적용한다. 이 상수들 덕분에 $f(1) = 1$, $f(-1) = -1$이 되고 그 사이에서 기울기가 크다. 오늘날의 변형은 최대 풀링과 ReLU를 쓰고 C3이 모든 특성 맵을 보며, 컬러 이미지일 때 파라미터가 62,006개이다. 둘 다 scikit-learn의 숫자 이미지를 몇 초 만에 배운다.
+# **서브샘플링과 크기를 조정한 tanh.** S2는 2x2 픽셀을 평균하고(논문에서는 더하지만 계수만 달라진다), 계수를 곱하고, 편향을 더한 다음 $1.7159 \tanh(\tfrac23 x)$를 적용한다. 이 상수들 덕분에 $f(1) = 1$, $f(-1) = -1$이 되고 그 사이에서 기울기가 크다. 오늘날의 변형은 최대 풀링과 ReLU를 쓰고 C3이 모든 특성 맵을 보며, 컬러 이미지일 때 파라미터가 62,006개이다. 둘 다 scikit-learn의 숫자 이미지를 몇 초 만에 배운다.
 
 # %%
 data = kcnn.data.load("digits", batch_size=64, augment="none")

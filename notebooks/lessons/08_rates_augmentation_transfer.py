@@ -19,7 +19,7 @@
 # **What you will see**
 #
 # * schedules of the learning rate, drawn, with the arguments of PyTorch and Keras;
-# * four optimizers in a narrow valley, and on CIFAR-10;
+# * three optimizers in a narrow valley, and four on CIFAR-10;
 # * augmentations, drawn, and one that digits do not survive;
 # * a network that has learned photographs, and learns digits from few labels.
 
@@ -31,7 +31,7 @@
 # **이 장에서 배울 것**
 #
 # * 학습률 스케줄의 그림과, PyTorch와 Keras에서 쓰는 인수
-# * 좁은 골짜기와 CIFAR-10에서 비교한 옵티마이저 네 가지
+# * 좁은 골짜기에서 비교한 옵티마이저 세 가지와 CIFAR-10에서 비교한 네 가지
 # * 데이터 증강의 그림과, 숫자 이미지에는 써서는 안 되는 증강
 # * 사진을 배운 신경망이 적은 레이블로 숫자를 배우는 전이 학습
 
@@ -169,7 +169,8 @@ assert distance["momentum"] < distance["SGD"]
 # CNN on all of CIFAR-10 for 8 epochs, twice with each optimizer, at the learning rate that is usual
 # for it.
 #
-# SGD with momentum reaches 70.6 %, the three adaptive optimizers 64.9 to 65.3 %. The two trainings
+# SGD with momentum reaches 70.6 %, the three adaptive optimizers (Adam, AdamW, RMSprop)
+# 64.9 to 65.3 %. The two trainings
 # of each optimizer differ by less than half a point, so within *this experiment* the lead of SGD is
 # not chance. It is not a general law: the learning rates were the usual ones, not the best for each
 # optimizer, and 8 epochs are few. The default is not always the best; say which rates you compared;
@@ -178,7 +179,7 @@ assert distance["momentum"] < distance["SGD"]
 # %% ko [markdown]
 # 신경망의 손실은 2차원의 골짜기가 아니다. `compare_optimizers`는 단순한 CNN을 CIFAR-10 전체로 8에포크씩, 옵티마이저마다 두 번, 각각에 흔히 쓰는 학습률로 학습했다.
 #
-# 모멘텀을 쓴 SGD는 70.6 %에, 적응형 옵티마이저 셋은 64.9에서 65.3 %에 이른다. 옵티마이저마다 두 번의 학습이 반 포인트도 차이 나지 않으므로 *이 실험에서* SGD가 앞선 것은 우연이 아니다. 그렇다고 일반 법칙은 아니다. 학습률은 각각에 가장 좋은 값이 아니라 흔히 쓰는 값이었고, 8에포크는 짧다. 기본값이 언제나 가장 좋은 것은 아니다. 어떤 학습률을 비교했는지 밝혀야 하며, 한 번의 학습은 증거가 되지 못한다.
+# 모멘텀을 쓴 SGD는 70.6 %에, 적응형 옵티마이저 셋(Adam, AdamW, RMSprop)은 64.9에서 65.3 %에 이른다. 옵티마이저마다 두 번의 학습이 반 포인트도 차이 나지 않으므로 *이 실험에서* SGD가 앞선 것은 우연이 아니다. 그렇다고 일반 법칙은 아니다. 학습률은 각각에 가장 좋은 값이 아니라 흔히 쓰는 값이었고, 8에포크는 짧다. 기본값이 언제나 가장 좋은 것은 아니다. 어떤 학습률을 비교했는지 밝혀야 하며, 한 번의 학습은 증거가 되지 못한다.
 
 # %%
 trainings = outcomes("compare_optimizers")

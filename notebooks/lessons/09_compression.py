@@ -125,11 +125,11 @@ assert np.array_equal(mask, torch_mask)
 assert weights.size == 1_152 and (mask == 0).sum() == 346 == round(0.3 * 1_152)
 
 # %% [markdown]
-# Cutting 30 % at once costs little accuracy. For more, `kcnn.prune` sets the smallest weights of
+# Cutting 30 % at once usually costs little accuracy. For more, `kcnn.prune` sets the smallest weights of
 # each layer to zero step by step, while the training continues and the network adapts.
 
 # %% ko [markdown]
-# 30 %를 한꺼번에 잘라 내도 정확도는 거의 줄지 않는다. 더 많이 잘라 내려면 `kcnn.prune`을 쓴다. 학습을 계속하면서 층마다 가장 작은 가중치를 조금씩 0으로 만들어 신경망이 적응하게 한다.
+# 30 %를 한꺼번에 잘라 내도 정확도는 대개 거의 줄지 않는다. 더 많이 잘라 내려면 `kcnn.prune`을 쓴다. 학습을 계속하면서 층마다 가장 작은 가중치를 조금씩 0으로 만들어 신경망이 적응하게 한다.
 
 # %%
 variants = {"float": model}
@@ -264,10 +264,10 @@ assert np.isclose(step, 6 / 255) and 0 == values[0]
 
 # %% [markdown]
 # With integers a layer multiplies bytes, adds the products in 32 bits, and applies the scales once
-# at the end. Here is one output of the dense layer: the error is below 3 % of the largest sum.
+# at the end. Here are outputs of the dense layer: the error is below 3 % of the largest one.
 
 # %% ko [markdown]
-# 정수로 계산하는 층은 바이트끼리 곱하고, 곱을 32비트로 더하고, 마지막에 스케일을 한 번 곱한다. 아래는 완전 연결층의 출력이다. 오차는 가장 큰 합의 3 %보다 작다.
+# 정수로 계산하는 층은 바이트끼리 곱하고, 곱을 32비트로 더하고, 마지막에 스케일을 한 번 곱한다. 아래는 완전 연결층의 출력이다. 오차는 가장 큰 출력의 3 %보다 작다.
 
 # %%
 signal = np.random.default_rng(0).uniform(0, 1, size=len(kernel)).astype("float32")
@@ -479,7 +479,7 @@ for name, receipt in measured.items():
 # * **int8** buys size and speed: 307,089 bytes instead of 1,342,896, 0.46 ms instead of 1.24, for
 #   0.01 points.
 # * **Pruned weights** (80 % zeros) buy download size only: 104,336 bytes zipped, for 0.8 points.
-# * **Pruned filters** (42 % of the MACs) buy speed: 0.29 ms in int8, for 1 point.
+# * **Pruned filters** (42 % of the MACs are left) buy speed: 0.29 ms in int8, for 1 point.
 # * **Clustered** weights shrink the download again, to 85,283 bytes.
 #
 # The standard error of these accuracies is 0.3 points.
@@ -487,7 +487,7 @@ for name, receipt in measured.items():
 # %% ko [markdown]
 # * **int8**은 크기와 속도를 함께 얻는다. 1,342,896바이트가 307,089바이트로, 1.24 ms가 0.46 ms로 줄고 0.01포인트를 잃는다.
 # * **가중치 가지치기**(0이 80 %)는 내려받는 크기만 줄인다. 압축하면 104,336바이트이고 0.8포인트를 잃는다.
-# * **필터 가지치기**(MAC의 42 %)는 속도를 얻는다. int8에서 0.29 ms이고 1포인트를 잃는다.
+# * **필터 가지치기**(MAC의 42 %가 남는다)는 속도를 얻는다. int8에서 0.29 ms이고 1포인트를 잃는다.
 # * **군집화**는 내려받는 크기를 다시 줄여 85,283바이트가 된다.
 #
 # 이 정확도들의 표준 오차는 0.3포인트이다.
@@ -528,7 +528,7 @@ zero_point = quantize_activations(np.array([-1.0, 0.0, 1.0, 3.0]), -1.0, 3.0)[2]
 check("zero point", zero_point)
 
 # %% [markdown]
-# **Exercise 2.** Your app must start faster: its download may stay as it is, but each image must
+# **Exercise 2.** Your app must answer faster: its download may stay as it is, but each image must
 # take half the time. Which helps: "pruned weights", "pruned filters" or "clustering"?
 
 # %% ko [markdown]

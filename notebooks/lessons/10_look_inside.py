@@ -21,7 +21,7 @@
 #
 # * the first filters, and the feature maps of every layer;
 # * the class activation map (CAM), computed from two arrays, and the proof that it is exact;
-# * Grad-CAM, which does the same for any network, and why it needs the logits;
+# * Grad-CAM, which does the same for nearly any CNN, and why it needs the logits;
 # * when a heat map lies, and tests that reveal it.
 #
 # The network is the ResNet-20 of `saved_models/`, trained on CIFAR-10. The photographs are the
@@ -36,7 +36,7 @@
 #
 # * 첫 번째 층의 필터와 모든 층의 특성 맵
 # * 배열 두 개로 계산하는 클래스 활성화 맵(CAM)과, 이것이 정확하다는 증명
-# * 어떤 신경망에나 쓸 수 있는 Grad-CAM, 그리고 로짓을 써야 하는 까닭
+# * 거의 모든 CNN에 쓸 수 있는 Grad-CAM, 그리고 로짓을 써야 하는 까닭
 # * 히트맵이 거짓말하는 경우와 그것을 밝혀내는 시험
 #
 # 신경망은 `saved_models/`에 있는, CIFAR-10으로 학습한 ResNet-20이다. 사진은 클래스마다 처음 나오는 테스트 이미지 네 장이므로 누가 골라낸 것이 아니다.
@@ -218,19 +218,19 @@ assert np.allclose(by_map, logits.max(axis=1), atol=1e-3)
 # %% [markdown]
 # ## Grad-CAM
 #
-# Most networks do not end in such a simple way. **Grad-CAM** works for all of them: it measures how
+# Most networks do not end in such a simple way. **Grad-CAM** works for nearly all of them: it measures how
 # much the logit grows if a channel becomes a little stronger. That is a gradient, averaged over the
 # places. Here we know the result, because the gradient with respect to each feature is $w_k / n$.
 #
-# The map by hand, the map by gradients and `kcnn.grad_cam` agree to five digits. `kcnn.grad_cam`
+# The map by hand, the map by gradients and `kcnn.grad_cam` agree to five decimals. `kcnn.grad_cam`
 # takes any Keras model, finds the layer itself, and draws the map.
 
 # %% ko [markdown]
 # ## Grad-CAM
 #
-# 대부분의 신경망은 이렇게 단순하게 끝나지 않는다. **Grad-CAM**은 어디에나 쓸 수 있다. 한 채널이 조금 더 강해지면 로짓이 얼마나 커지는지를 잰다. 이것은 위치에 대해 평균한 기울기이다. 여기서는 결과를 이미 안다. 각 특성에 대한 기울기가 $w_k / n$이기 때문이다.
+# 대부분의 신경망은 이렇게 단순하게 끝나지 않는다. **Grad-CAM**은 거의 어디에나 쓸 수 있다. 한 채널이 조금 더 강해지면 로짓이 얼마나 커지는지를 잰다. 이것은 위치에 대해 평균한 기울기이다. 여기서는 결과를 이미 안다. 각 특성에 대한 기울기가 $w_k / n$이기 때문이다.
 #
-# 손으로 구한 맵, 기울기로 구한 맵, `kcnn.grad_cam`의 맵은 다섯 자리까지 같다. `kcnn.grad_cam`은 어떤 Keras 모델이든 받아 층을 스스로 찾고 맵을 그려 준다.
+# 손으로 구한 맵, 기울기로 구한 맵, `kcnn.grad_cam`의 맵은 소수점 아래 다섯 자리까지 같다. `kcnn.grad_cam`은 어떤 Keras 모델이든 받아 층을 스스로 찾고 맵을 그려 준다.
 
 # %%
 head = keras.Model(last.output, model.output)

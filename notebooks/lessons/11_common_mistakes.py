@@ -296,7 +296,7 @@ assert round(100 * new_score) == 80 == round(100 * test_scores.mean())
 # | `init.kaiming_normal_` | `kernel_initializer="he_normal"` |
 # | `StepLR(step_size=30, gamma=0.1)` | `kcnn.training.schedules.step(..., step_epochs=30, factor=0.1)` |
 # | `CosineAnnealingLR(T_max=90)` | `CosineDecay(rate, decay_steps=90 * steps_per_epoch)` |
-# | `ReduceLROnPlateau(threshold=...)` | `ReduceLROnPlateau(min_delta=...)` |
+# | `ReduceLROnPlateau(threshold=..., threshold_mode="abs")` | `ReduceLROnPlateau(min_delta=...)` |
 # | `SGD(weight_decay=5e-4)`, added to the gradient | `kcnn.training.make_optimizer("sgd", ..., decay="coupled")` |
 # | `model.eval()`, then `model(x)` | `model(x, training=False)` |
 #
@@ -322,7 +322,7 @@ assert round(100 * new_score) == 80 == round(100 * test_scores.mean())
 # | `init.kaiming_normal_` | `kernel_initializer="he_normal"` |
 # | `StepLR(step_size=30, gamma=0.1)` | `kcnn.training.schedules.step(..., step_epochs=30, factor=0.1)` |
 # | `CosineAnnealingLR(T_max=90)` | `CosineDecay(rate, decay_steps=90 * steps_per_epoch)` |
-# | `ReduceLROnPlateau(threshold=...)` | `ReduceLROnPlateau(min_delta=...)` |
+# | `ReduceLROnPlateau(threshold=..., threshold_mode="abs")` | `ReduceLROnPlateau(min_delta=...)` |
 # | 기울기에 더해지는 `SGD(weight_decay=5e-4)` | `kcnn.training.make_optimizer("sgd", ..., decay="coupled")` |
 # | `model.eval()` 다음 `model(x)` | `model(x, training=False)` |
 #
@@ -430,11 +430,11 @@ momentum = 1 - 0.01
 check("momentum", momentum)
 
 # %% [markdown]
-# **Exercise 3.** A network has 2 % accuracy on the phone and 90 % in Keras, for ten classes. The file
+# **Exercise 3.** A network has 11 % accuracy on the phone and 90 % in Keras, for ten classes. The file
 # is correct. What do you check first: "input range", "learning rate" or "padding"?
 
 # %% ko [markdown]
-# **문제 3.** 클래스가 열 개인 신경망의 정확도가 Keras에서는 90 %인데 휴대전화에서는 2 %이다. 파일은 올바르다. 무엇부터 확인하겠는가? 입력의 범위("input range"), 학습률("learning rate"), 패딩("padding") 가운데 고르라.
+# **문제 3.** 클래스가 열 개인 신경망의 정확도가 Keras에서는 90 %인데 휴대전화에서는 11 %이다. 파일은 올바르다. 무엇부터 확인하겠는가? 입력의 범위("input range"), 학습률("learning rate"), 패딩("padding") 가운데 고르라.
 
 # %% exercise
 suspect = ...
