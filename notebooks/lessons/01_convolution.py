@@ -25,7 +25,8 @@
 # * that the weights of the window can be learned.
 #
 # You need to know arrays and a little calculus. Nothing is downloaded, and a laptop is enough. The
-# photographs are the first four test images of each class of CIFAR-10.
+# photographs are the first four test images of each class of CIFAR-10, a data set of small color
+# photographs in ten classes; test images are those that no network is trained on.
 
 # %% ko [markdown]
 # # 1. 합성곱
@@ -37,10 +38,10 @@
 # * NumPy 몇 줄로 만드는 합성곱과, 합성곱이 찾아내는 경계(edge)
 # * 커널, 필터, 채널: 첫 번째 층과 그 뒤의 층에서 어떻게 다른가
 # * 파라미터 수와 곱셈-누산(MAC) 횟수, 그리고 완전 연결층(dense layer)을 쓴다면 필요한 수
-# * 신호, 이미지, 부피 데이터: 1차원, 2차원, 3차원 합성곱
+# * 신호, 이미지, 볼륨 데이터: 1차원, 2차원, 3차원 합성곱
 # * 창의 가중치를 학습으로 찾을 수 있다는 사실
 #
-# 배열과 약간의 미분만 알면 된다. 아무것도 내려받지 않으며 노트북 컴퓨터로 충분하다. 사진은 CIFAR-10의 클래스마다 처음 나오는 테스트 이미지 네 장이다. 그림 속의 글자와 코드의 출력은 영어로 되어 있다.
+# 배열과 약간의 미분만 알면 된다. 아무것도 내려받지 않으며 노트북 컴퓨터로 충분하다. 사진은 작은 컬러 사진을 열 개의 클래스로 나눈 데이터 세트인 CIFAR-10에서 클래스마다 처음 나오는 테스트 이미지 네 장이다. 테스트 이미지는 어떤 신경망도 학습에 쓰지 않는 이미지이다. 그림 속의 글자와 코드의 출력은 영어로 되어 있다.
 
 # %% [markdown]
 # ## A sliding window
@@ -54,7 +55,7 @@
 # with a value of 4.
 
 # %% ko [markdown]
-# ## 미끄러지는 창
+# ## 슬라이딩 윈도
 #
 # 작은 가중치 배열인 *커널*(kernel)을 이미지의 왼쪽 위 구석에 놓는다. 각 가중치를 그 아래에 있는 픽셀과 곱하고 모두 더하면 출력값 하나가 나온다. 커널을 한 픽셀 옮기고 같은 계산을 되풀이한다.
 #
@@ -136,7 +137,7 @@ plt.show()
 # that are learned it makes no difference.
 
 # %% ko [markdown]
-# Keras의 계산은 위의 두 반복문과 똑같다. 다만 더 빠르고, 여러 커널과 여러 채널을 한꺼번에 처리한다. 가장 큰 차이도 32비트 실수의 반올림 오차일 뿐이다.
+# Keras의 계산은 위의 두 반복문과 똑같다. 다만 더 빠르고, 여러 커널과 여러 채널을 한꺼번에 처리한다. 가장 큰 차이도 32비트 부동소수점의 반올림 오차일 뿐이다.
 #
 # 용어에 관한 참고: 수학에서는 커널을 뒤집은 다음 옮기며 계산하고, 우리가 한 계산은 *교차상관*(cross-correlation)이라고 부른다. 딥러닝에서는 뒤집지 않고도 합성곱이라고 부른다. 가중치를 학습으로 얻을 때에는 아무 차이가 없다.
 
@@ -160,10 +161,9 @@ assert np.correlate([0, 1, 0], [1, 2, 3], "same").tolist() == [3, 2, 1]
 # ## Kernels, filters, channels
 #
 # A color image has three channels. A *filter* has a kernel for each of them: 3x3x3 = 27 weights,
-# whose products are all added, and one *bias*, which is added to the
-# sum. The filter makes **one** output channel, a *feature
-# map*. A layer of 16 filters makes 16 maps. For a gray image a filter has one kernel, and both words
-# mean the same; Keras calls the whole array of weights `kernel`.
+# whose products are all added, and one *bias*, which is added to the sum. The filter makes **one**
+# output channel, a *feature map*. A layer of 16 filters makes 16 maps. For a gray image a filter
+# has one kernel, and both words mean the same; Keras calls the whole array of weights `kernel`.
 #
 # The next layer has 16 input channels instead of three, so each of its filters has 16 kernels, 144
 # weights. It does not see colors any more but what the first layer has found.
@@ -207,15 +207,16 @@ assert np.allclose(sum(channels) + bias[0], first_map, atol=1e-2)
 # decide the size of the file, the MACs decide the time.
 #
 # **Groups.** With two groups, each filter sees one half of the channels and has half of the
-# weights: AlexNet's second layer has 307,456 parameters instead of 614,656. With as many groups as
-# channels the convolution is *depthwise*: one kernel for each channel.
+# weights: the second layer of AlexNet, a network that a later lesson rebuilds, has 307,456
+# parameters instead of 614,656. With as many groups as channels the convolution is *depthwise*: one
+# kernel for each channel.
 
 # %% ko [markdown]
 # **파라미터.** 첫 번째 층의 파라미터는 이미지 크기와 관계없이 448개이다. 가중치 27개와 편향 하나를 가진 필터가 16개 있기 때문이다. 두 번째 층은 4,640개이다. 가중치 144개와 편향 하나를 가진 필터가 32개이다.
 #
 # **곱셈-누산**(MAC)은 계산량을 센다. 가중치 하나는 위치마다 한 번씩 쓰인다. 위치가 32x32개이므로 첫 번째 층은 442,368번, 두 번째 층은 4,718,592번이다. 파라미터 수는 파일 크기를, MAC은 걸리는 시간을 결정한다.
 #
-# **그룹.** 그룹을 둘로 나누면 필터마다 채널의 절반만 보므로 가중치도 절반이 된다. AlexNet의 두 번째 층은 파라미터가 614,656개가 아니라 307,456개이다. 그룹 수가 채널 수와 같으면 채널마다 커널이 하나씩인 *깊이별*(depthwise) 합성곱이 된다.
+# **그룹.** 그룹을 둘로 나누면 필터마다 채널의 절반만 보므로 가중치도 절반이 된다. 뒤에서 다룰 신경망인 AlexNet의 두 번째 층은 파라미터가 614,656개가 아니라 307,456개이다. 그룹 수가 채널 수와 같으면 채널마다 커널이 하나씩인 *깊이별*(depthwise) 합성곱이 된다.
 
 # %%
 print(
@@ -339,13 +340,15 @@ assert (moved[3] > 0).sum() == (moved[3] < 0).sum() == 10
 #
 # We chose the edge kernel by hand. Suppose we had only examples: images and the outputs that we
 # want. A convolution is differentiable with respect to its weights, so we can start with random
-# weights and use gradient descent. After a few epochs (passes over all images) on noise the layer has found our kernel, and
-# no weight is off by more than 0.01.
+# weights and use gradient descent: measure how wrong the outputs are (the *loss*, here the mean
+# squared difference) and move each weight against its gradient, by steps whose length the *learning
+# rate* sets. After a few epochs (passes over all images) on noise the layer has found our kernel,
+# and no weight is off by more than 0.01.
 
 # %% ko [markdown]
 # ## 창은 학습할 수 있다
 #
-# 경계를 찾는 커널은 우리가 손으로 정했다. 이번에는 예시, 즉 이미지와 원하는 출력만 있다고 하자. 합성곱은 가중치에 대해 미분할 수 있으므로, 무작위 가중치에서 시작해 경사 하강법(gradient descent)을 쓸 수 있다. 잡음 이미지 전체를 몇 번 훑으며(한 번 훑는 것을 에포크(epoch)라고 한다) 학습하면 층이 우리의 커널을 찾아낸다. 어느 가중치도 0.01 넘게 벗어나지 않는다.
+# 경계를 찾는 커널은 우리가 손으로 정했다. 이번에는 예시, 즉 이미지와 원하는 출력만 있다고 하자. 합성곱은 가중치에 대해 미분할 수 있으므로, 무작위 가중치에서 시작해 경사 하강법(gradient descent)을 쓸 수 있다. 출력이 얼마나 틀렸는지(*손실*(loss), 여기서는 차이의 제곱의 평균)를 재고, 가중치를 기울기의 반대 방향으로 조금씩 옮기는 방법이다. 걸음의 길이는 *학습률*(learning rate)로 정한다. 잡음 이미지 전체를 몇 번 훑으며(한 번 훑는 것을 에포크(epoch)라고 한다) 학습하면 층이 우리의 커널을 찾아낸다. 어느 가중치도 0.01 넘게 벗어나지 않는다.
 
 # %%
 keras.utils.set_random_seed(0)

@@ -174,9 +174,9 @@ for padding in ("valid", "same"):
 #
 # $$2p = d(k - 1)$$
 #
-# A 3x3 kernel needs one pixel on each side, a 5x5 kernel two. For an even kernel $k - 1$ is odd, and
-# the two sides cannot be equal: Keras then pads the right and the bottom by one more. That is one
-# reason why kernels have odd sizes.
+# A 3x3 kernel needs one pixel on each side, a 5x5 kernel two. For an even kernel $k - 1$ is odd,
+# and the two sides cannot be equal: Keras then pads the right and the bottom by one more. That is
+# one reason why kernels have odd sizes.
 
 # %% ko [markdown]
 # ## 크기를 유지하려면 패딩이 얼마나 필요한가?
@@ -208,10 +208,10 @@ assert output_size(32, 3, padding=1) == 32  # stride 1
 # %% [markdown]
 # ## Two small windows see as far as a large one
 #
-# A unit after two 3x3 convolutions sees 5x5 pixels: its *receptive field*. With 64 channels the two
-# convolutions have 73,728 weights, while one 5x5 convolution has 102,400. The two also apply a
-# nonlinearity twice instead of once. This is why networks became deeper rather than their kernels
-# larger.
+# A unit (one value of a map) after two 3x3 convolutions sees 5x5 pixels: its *receptive field*.
+# With 64 channels the two convolutions have 73,728 weights, while one 5x5 convolution has 102,400.
+# The two also apply a nonlinear function twice instead of once (the lesson on activations shows why
+# that matters). This is why networks became deeper rather than their kernels larger.
 #
 # Dilation sees far with few weights: three 3x3 convolutions with dilations of 1, 2 and 4 see 15
 # pixels, without dilation 7.
@@ -219,7 +219,7 @@ assert output_size(32, 3, padding=1) == 32  # stride 1
 # %% ko [markdown]
 # ## 작은 창 두 개는 큰 창 하나만큼 멀리 본다
 #
-# 3x3 합성곱을 두 번 거친 유닛은 5x5 픽셀을 본다. 이것을 *수용 영역*(receptive field)이라고 한다. 채널이 64개일 때 두 합성곱의 가중치는 73,728개인 데 비해 5x5 합성곱 하나는 102,400개이다. 게다가 비선형 함수를 한 번이 아니라 두 번 적용한다. 신경망이 커널을 키우는 대신 깊어진 까닭이 여기에 있다.
+# 3x3 합성곱을 두 번 거친 유닛(특성 맵의 값 하나)은 5x5 픽셀을 본다. 이것을 *수용 영역*(receptive field)이라고 한다. 채널이 64개일 때 두 합성곱의 가중치는 73,728개인 데 비해 5x5 합성곱 하나는 102,400개이다. 게다가 비선형 함수를 한 번이 아니라 두 번 적용한다(그것이 왜 중요한지는 활성화 함수를 다룬 장에서 본다). 신경망이 커널을 키우는 대신 깊어진 까닭이 여기에 있다.
 #
 # 팽창을 쓰면 적은 가중치로 멀리 볼 수 있다. 팽창이 1, 2, 4인 3x3 합성곱 세 개는 15픽셀을 보고, 팽창이 없으면 7픽셀을 본다.
 
@@ -307,8 +307,8 @@ assert not np.allclose(respond(np.roll(gray, 1, axis=1), 2)[:, 1:], strided[:, :
 # before is equivariant.
 #
 # Below, a square moves over a black image: the mean response changes by nothing at all. Then a
-# trained network, ResNet-20, which averages each map over all places at its end, sees the 40 photographs moved to the
-# right, with black pixels coming in from the left.
+# trained network, ResNet-20, which averages each map over all places at its end, sees the 40
+# photographs moved to the right, with black pixels coming in from the left.
 
 # %% ko [markdown]
 # ## 불변성: 출력이 그대로이다
@@ -351,8 +351,8 @@ assert same[1] >= 36 and same[-1] < same[1]  # nearly invariant to a pixel, not 
 # learned that: its training images were shifted by up to 4 pixels.
 #
 # What does the convolution itself contribute? A *recipe* of kcnn is a training that one command
-# repeats, `kcnn run mlp_vs_cnn`; its results are in `saved_models/`. This one trained a perceptron (dense
-# layers only) and a small CNN on the same images, without shifts, in two trainings each, and
+# repeats, `kcnn run mlp_vs_cnn`; its results are in `saved_models/`. This one trained a perceptron
+# (dense layers only) and a small CNN on the same images, without shifts, in two trainings each, and
 # evaluated both on shifted test images. The CNN has no average at its end but a dense layer, which
 # reads the maps at fixed places.
 
@@ -389,7 +389,7 @@ plt.show()
 # the architecture and of the training images.
 
 # %% ko [markdown]
-# 이동이 없을 때 CNN의 정확도는 64.9 %, 퍼셉트론은 53.6 %이다. 2픽셀을 이동하면 퍼셉트론은 23포인트, CNN은 18포인트를 잃는다. 4픽셀에서는 CNN도 25.5 %로 떨어진다. 따라서 "CNN은 이동에 불변이다"라는 말은 틀렸다. 합성곱은 등변이며, 나머지는 신경망의 구조와 학습 이미지에 달려 있다.
+# 이동이 없을 때 CNN의 정확도는 64.9 %, 퍼셉트론은 53.6 %이다. 2픽셀을 이동하면 퍼셉트론은 23 %p(퍼센트포인트), CNN은 18 %p를 잃는다. 4픽셀에서는 CNN도 25.5 %로 떨어진다. 따라서 "CNN은 이동에 불변이다"라는 말은 틀렸다. 합성곱은 등변이며, 나머지는 신경망의 구조와 학습 이미지에 달려 있다.
 
 # %% assert
 perceptron, cnn = accuracy["perceptron"], accuracy["simple CNN"]

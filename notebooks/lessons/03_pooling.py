@@ -43,13 +43,13 @@
 # Four windows of 2x2 numbers. Their **maximum** says that a feature is somewhere in the window, the
 # **average** how much of it there is, the **minimum** how much is everywhere. The minimum is the
 # maximum upside down: $\min(x) = -\max(-x)$. **L2** pooling takes the root of the sum of the
-# squares: every value counts, strong ones more. It is never below the maximum. For the window 3, 4, 0, 0 the four are 4,
-# 1.75, 0 and 5.
+# squares: every value counts, strong ones more. It is never below the maximum. For the window 3, 4,
+# 0, 0 the four are 4, 1.75, 0 and 5.
 
 # %% ko [markdown]
 # ## 창을 요약하는 네 가지 방법
 #
-# 2x2 숫자로 된 창이 네 개 있다. **최댓값**은 특성이 창 어딘가에 있음을, **평균**은 얼마나 있는지를, **최솟값**은 어디에나 얼마만큼은 있는지를 말해 준다. 최소 풀링은 최대 풀링을 뒤집은 것이다. $\min(x) = -\max(-x)$. **L2 풀링**은 제곱의 합에 제곱근을 씌운다. 모든 값이 반영되며 큰 값일수록 더 크게 반영된다. 결과는 최댓값보다 작아지지 않는다. 3, 4, 0, 0인 창에서 네 값은 차례로 4, 1.75, 0, 5이다.
+# 2x2 숫자로 된 창이 네 개 있다. **최댓값**은 특성이 창 어딘가에 있음을, **평균**은 얼마나 있는지를, **최솟값**은 창 전체에 걸쳐 적어도 얼마만큼 있는지를 말해 준다. 최소 풀링은 최대 풀링을 뒤집은 것이다. $\min(x) = -\max(-x)$. **L2 풀링**은 제곱의 합에 제곱근을 씌운다. 모든 값이 반영되며 큰 값일수록 더 크게 반영된다. 결과는 최댓값보다 작아지지 않는다. 3, 4, 0, 0인 창에서 네 값은 차례로 4, 1.75, 0, 5이다.
 
 # %%
 import keras
@@ -99,8 +99,9 @@ for name, way in ways.items():
 # ## Global and adaptive pooling
 #
 # **Global** average pooling takes the mean of a whole map: one number for each channel. It replaces
-# the `Flatten` before the last layer. With 64 maps of 8x8 and 10 classes, the dense layer has 650
-# parameters instead of 40,970, and the network accepts images of any size.
+# the `Flatten` before the last layer, which makes one long vector of all maps. With 64 maps of 8x8
+# and 10 classes, the dense layer has 650 parameters instead of 40,970, and the network accepts
+# images of any size.
 #
 # **Adaptive** pooling fixes the number of outputs instead of the size of the window: output $i$ of
 # $m$ averages the inputs from $\lfloor i n / m \rfloor$ to $\lceil (i + 1) n / m \rceil$. With one
@@ -110,7 +111,7 @@ for name, way in ways.items():
 # %% ko [markdown]
 # ## 전역 풀링과 적응형 풀링
 #
-# **전역**(global) 평균 풀링은 특성 맵 전체의 평균을 구해 채널마다 숫자 하나를 남긴다. 마지막 층 앞의 `Flatten`을 대신한다. 8x8 특성 맵이 64개이고 클래스가 10개일 때 완전 연결층의 파라미터는 40,970개가 아니라 650개이며, 신경망은 어떤 크기의 이미지도 받을 수 있다.
+# **전역**(global) 평균 풀링은 특성 맵 전체의 평균을 구해 채널마다 숫자 하나를 남긴다. 모든 특성 맵을 긴 벡터 하나로 펼치는, 마지막 층 앞의 `Flatten`을 대신한다. 8x8 특성 맵이 64개이고 클래스가 10개일 때 완전 연결층의 파라미터는 40,970개가 아니라 650개이며, 신경망은 어떤 크기의 이미지도 받을 수 있다.
 #
 # **적응형**(adaptive) 풀링은 창의 크기 대신 출력의 개수를 정한다. 출력 $m$개 중 $i$번째는 $\lfloor i n / m \rfloor$부터 $\lceil (i + 1) n / m \rceil$까지의 입력을 평균한다. 출력이 하나이면 전역 풀링과 같다. 숫자 7개에서 출력 3개를 만들면 창이 서로 겹친다. Keras에서는 `AdaptiveAveragePooling2D`라고 부른다.
 
@@ -146,13 +147,13 @@ assert 8 * 8 * 64 * 10 + 10 == 40_970
 # Usually the stride is the size of the window, 2 and 2. Then each pixel lies in exactly one window:
 # nothing is counted twice, nothing is left out. With a smaller stride the windows **overlap**:
 # AlexNet pools 3x3 with a stride of 2 (55 → 27 pixels, as 2x2 would), because its authors found
-# that it overfits a little less. With a larger stride some pixels are never seen. The pictures
-# count how many windows see each pixel.
+# that it overfits a little less (learns its training images by heart less easily). With a larger
+# stride some pixels are never seen. The pictures count how many windows see each pixel.
 
 # %% ko [markdown]
 # ## 스트라이드와 창의 크기
 #
-# 보통은 스트라이드를 창의 크기와 같게 2와 2로 둔다. 그러면 모든 픽셀이 정확히 창 하나에만 들어간다. 두 번 세는 것도, 빠뜨리는 것도 없다. 스트라이드가 창보다 작으면 창이 **겹친다**. AlexNet은 3x3 창을 스트라이드 2로 옮긴다(55 → 27픽셀, 2x2로 해도 같다). 과적합이 조금 줄었다는 것이 저자들의 관찰이다. 스트라이드가 창보다 크면 아예 보이지 않는 픽셀이 생긴다. 아래 그림은 픽셀마다 몇 개의 창이 보는지를 센 것이다.
+# 보통은 스트라이드를 창의 크기와 같게 2와 2로 둔다. 그러면 모든 픽셀이 정확히 창 하나에만 들어간다. 두 번 세는 것도, 빠뜨리는 것도 없다. 스트라이드가 창보다 작으면 창이 **겹친다**. AlexNet은 3x3 창을 스트라이드 2로 옮긴다(55 → 27픽셀, 2x2로 해도 같다). 과적합(학습 이미지를 외워 버리는 것)이 조금 줄었다는 것이 저자들의 관찰이다. 스트라이드가 창보다 크면 아예 보이지 않는 픽셀이 생긴다. 아래 그림은 픽셀마다 몇 개의 창이 보는지를 센 것이다.
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
@@ -318,8 +319,8 @@ pooled_numbers = pool(numbers, np.max, size=3, stride=1)
 check("max pooling", pooled_numbers)
 
 # %% [markdown]
-# **Exercise 2.** A network ends in 512 maps of 7x7, `Flatten` and `Dense(1000)`. How many parameters
-# does global average pooling save?
+# **Exercise 2.** A network ends in 512 maps of 7x7, `Flatten` and `Dense(1000)`. How many
+# parameters does global average pooling save?
 
 # %% ko [markdown]
 # **문제 2.** 어떤 신경망이 7x7 특성 맵 512개와 `Flatten`, `Dense(1000)`으로 끝난다. 전역 평균 풀링을 쓰면 파라미터가 몇 개 줄어드는가?

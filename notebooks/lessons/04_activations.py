@@ -246,15 +246,15 @@ assert np.allclose(signals["SELU"][0], (0.5, 2), atol=0.01)
 # ## Which one is best?
 #
 # The recipe `compare_activations` trained the same small CNN, with batch norm, with seven
-# activations, for 8 epochs on 22,500 photographs. SELU reached 67.16 % of the test images, ELU 66.17,
-# tanh 65.32 and ReLU 63.85. That is one training each: differences of half a point mean nothing, and
-# a short training favors what learns fast. ReLU is the usual choice all the same: it is the
-# cheapest, on phones too, and with batch norm it rarely fails.
+# activations, for 8 epochs on 22,500 photographs. SELU reached 67.16 % of the test images, ELU
+# 66.17, tanh 65.32 and ReLU 63.85. That is one training each: differences of half a point mean
+# nothing, and a short training favors what learns fast. ReLU is the usual choice all the same: it
+# is the cheapest, on phones too, and with batch norm it rarely fails.
 
 # %% ko [markdown]
 # ## 어느 것이 가장 좋은가?
 #
-# 레시피 `compare_activations`는 배치 정규화가 있는 작은 CNN을 활성화 함수 일곱 가지로 사진 22,500장에서 8에포크씩 학습했다. 테스트 정확도는 SELU가 67.16 %, ELU가 66.17, tanh가 65.32, ReLU가 63.85였다. 학습은 한 번씩만 했으므로 반 포인트 안팎의 차이에는 의미가 없고, 짧은 학습에서는 빨리 배우는 쪽이 유리하다. 그래도 보통은 ReLU를 쓴다. 휴대전화에서도 계산이 가장 가볍고, 배치 정규화와 함께 쓰면 실패하는 일이 드물기 때문이다.
+# 레시피 `compare_activations`는 배치 정규화가 있는 작은 CNN을 활성화 함수 일곱 가지로 사진 22,500장에서 8에포크씩 학습했다. 테스트 정확도는 SELU가 67.16 %, ELU가 66.17, tanh가 65.32, ReLU가 63.85였다. 학습은 한 번씩만 했으므로 반 퍼센트포인트(%p) 안팎의 차이에는 의미가 없고, 짧은 학습에서는 빨리 배우는 쪽이 유리하다. 그래도 보통은 ReLU를 쓴다. 휴대전화에서도 계산이 가장 가볍고, 배치 정규화와 함께 쓰면 실패하는 일이 드물기 때문이다.
 
 # %%
 tested = {each["variant"]: 100 * each["test_accuracy"] for each in outcomes("compare_activations")}
@@ -418,16 +418,17 @@ for name, each in starts.items():
 # as calculated. A fixed standard deviation does not work: with 0.01 the signal falls below a
 # millionth of a millionth of its size, and with 1 it grows as fast.
 #
-# The numbers below the picture are of `kcnn run compare_initializers`: a narrow VGG-16 without
-# batch norm, 6 epochs each. The test accuracy is 56.7 % with He's weights, 52.0 % with LeCun's and
-# 41.5 % with Glorot's. With 0.01 the network learns nothing: 10.0 % is the accuracy of guessing.
-# With 1 the loss is not a number after one epoch. With batch norm, which rescales every layer, it
-# hardly matters how large the initial weights are.
+# The numbers below the picture are of `kcnn run compare_initializers`: a narrow VGG-16 (of the
+# lesson on deep networks) without batch norm, 6 epochs each. The test accuracy is 56.7 % with He's
+# weights, 52.0 % with LeCun's and 41.5 % with Glorot's, which are smaller than LeCun's where a
+# layer has more outputs than inputs. With 0.01 the network learns nothing: 10.0 % is the accuracy
+# of guessing. With 1 the loss is not a number (NaN) after one epoch. With batch norm, which
+# rescales every layer, it hardly matters how large the initial weights are.
 
 # %% ko [markdown]
 # He의 가중치에서는 신호의 크기가 2배 이내로 유지된다. Glorot의 가중치에서는 계산한 대로 256분의 1로 줄어든다. 고정된 표준편차는 통하지 않는다. 0.01이면 신호가 백만분의 일의 백만분의 일보다 작아지고, 1이면 그만큼 빠르게 커진다.
 #
-# 그림 아래의 숫자는 `kcnn run compare_initializers`의 결과이다. 배치 정규화가 없는 폭이 좁은 VGG-16을 6에포크씩 학습했다. 테스트 정확도는 He의 가중치에서 56.7 %, LeCun에서 52.0 %, Glorot에서 41.5 %이다. 0.01에서는 아무것도 배우지 못한다. 10.0 %는 아무렇게나 찍었을 때의 정확도이다. 1에서는 한 에포크 뒤에 손실이 숫자가 아니게 된다. 층마다 크기를 다시 맞추는 배치 정규화가 있으면 초기 가중치의 크기는 거의 문제 되지 않는다.
+# 그림 아래의 숫자는 `kcnn run compare_initializers`의 결과이다. 배치 정규화가 없는 폭이 좁은 VGG-16(깊은 신경망을 다룬 장에 나온다)을 6에포크씩 학습했다. 테스트 정확도는 He의 가중치에서 56.7 %, LeCun에서 52.0 %, Glorot에서 41.5 %이다. Glorot의 가중치는 출력이 입력보다 많은 층에서 LeCun의 것보다 작다. 0.01에서는 아무것도 배우지 못한다. 10.0 %는 아무렇게나 찍었을 때의 정확도이다. 1에서는 한 에포크 뒤에 손실이 NaN(숫자가 아님)이 된다. 층마다 크기를 다시 맞추는 배치 정규화가 있으면 초기 가중치의 크기는 거의 문제 되지 않는다.
 
 # %% assert
 change = {name: each[-1] / each[0] for name, each in sizes.items()}

@@ -74,8 +74,8 @@ for name in ("vgg11", "vgg16", "vgg19", "resnet20", "resnet56"):
 # VGG-16 for CIFAR-10 has 14.7 million parameters and needs 313 million multiply-accumulates (MACs)
 # for one small image. ResNet-20, which comes later, has 54 times fewer parameters. Where are they?
 # The channels double as the maps shrink, and a layer's weights grow with the product of its input
-# and output channels. Six of the thirteen convolutions, the last ones, have 88 % of the weights. The
-# MACs are spread over all layers except the first. To make the file smaller, change the last
+# and output channels. Six of the thirteen convolutions, the last ones, have 88 % of the weights.
+# The MACs are spread over all layers except the first. To make the file smaller, change the last
 # layers; to make the network faster, change all of them.
 
 # %% ko [markdown]
@@ -106,12 +106,13 @@ assert np.isclose(sum(weights[-6:]) / sum(weights), 0.88, atol=0.005)
 #
 # Let us add layers: first 20, then 56. A deeper network can represent everything that a shallower
 # one can: if the additional layers pass their input on, the output is the same. So it should not be
-# worse. The recipe `compare_depth` tried it with 9,000 photographs, 10 epochs each.
+# worse. The recipe `compare_depth` tried it with 9,000 photographs, 10 epochs each. The
+# validation images are others, on which no network is trained.
 
 # %% ko [markdown]
 # ## 성능 저하
 #
-# 층을 20개, 그다음에는 56개로 늘려 보자. 더 깊은 신경망은 얕은 신경망이 나타낼 수 있는 것을 모두 나타낼 수 있다. 더해진 층이 입력을 그대로 넘겨주기만 하면 출력이 같기 때문이다. 그러니 더 나빠질 이유가 없다. 레시피 `compare_depth`는 사진 9,000장으로 10에포크씩 학습해 보았다.
+# 층을 20개, 그다음에는 56개로 늘려 보자. 더 깊은 신경망은 얕은 신경망이 나타낼 수 있는 것을 모두 나타낼 수 있다. 더해진 층이 입력을 그대로 넘겨주기만 하면 출력이 같기 때문이다. 그러니 더 나빠질 이유가 없다. 레시피 `compare_depth`는 사진 9,000장으로 10에포크씩 학습해 보았다. 검증 이미지는 학습에 쓰지 않은 다른 이미지이다.
 
 # %%
 depth = {each["variant"]: each for each in outcomes("compare_depth")}

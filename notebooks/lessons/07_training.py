@@ -113,22 +113,24 @@ assert scores.max() > 0.17 and abs(scores.mean() - 0.1) < 0.01 and abs(fresh - 0
 # ## Too little, too much
 #
 # All models of kcnn have two properties in common. Their input is **raw pixels** from 0 to 255: the
-# model scales them itself, so nobody can forget to do it. Their output is **logits**: ten numbers, of
-# which the largest is the predicted class. A softmax turns logits into probabilities; the loss
-# includes it (`from_logits=True`), which is more accurate.
+# model scales them itself, so nobody can forget to do it. Their output is **logits**: ten numbers,
+# of which the largest is the predicted class. A *softmax* turns logits $z$ into probabilities,
+# $p_i = e^{z_i} / \sum_j e^{z_j}$. The loss, *cross-entropy*, is $-\log p$ of the true class: zero if
+# the network is certain of it, and the larger, the smaller that probability. The loss includes the
+# softmax (`from_logits=True`), which is more accurate.
 #
 # Three networks on the same 300 digits. A network that is too small **underfits**: it is bad on the
 # training images already. A network that learns the training images by heart and fails on others
-# **overfits**: the gap between both accuracies says so. More data, augmentation, dropout, weight
-# decay and an earlier stop help against the second; only a better network or a longer training
-# helps against the first.
+# **overfits**: the gap between both accuracies says so. More data, augmentation (see the next
+# lesson), dropout, weight decay (each step also shrinks the weights a little) and an earlier stop
+# help against the second; only a better network or a longer training helps against the first.
 
 # %% ko [markdown]
 # ## 과소적합과 과적합
 #
-# kcnn의 모든 모델에는 두 가지 공통점이 있다. 입력은 0에서 255까지의 **원래 픽셀**이다. 크기 조정은 모델이 스스로 하므로 누구도 빠뜨릴 수 없다. 출력은 **로짓**(logit)이다. 숫자 열 개 가운데 가장 큰 것이 예측한 클래스이다. 소프트맥스(softmax)는 로짓을 확률로 바꾼다. 손실 함수가 소프트맥스를 포함하며(`from_logits=True`), 이렇게 하는 쪽이 더 정확하다.
+# kcnn의 모든 모델에는 두 가지 공통점이 있다. 입력은 0에서 255까지의 **원래 픽셀**이다. 크기 조정은 모델이 스스로 하므로 누구도 빠뜨릴 수 없다. 출력은 **로짓**(logit)이다. 숫자 열 개 가운데 가장 큰 것이 예측한 클래스이다. *소프트맥스*(softmax)는 로짓 $z$를 확률 $p_i = e^{z_i} / \sum_j e^{z_j}$로 바꾼다. 손실인 *교차 엔트로피*(cross-entropy)는 정답 클래스의 $-\log p$이다. 신경망이 정답을 확신하면 0이고, 정답의 확률이 작을수록 커진다. 손실 함수가 소프트맥스를 포함하며(`from_logits=True`), 이렇게 하는 쪽이 더 정확하다.
 #
-# 같은 숫자 300장으로 신경망 세 개를 학습한다. 너무 작은 신경망은 **과소적합**(underfitting)한다. 학습 이미지에서부터 성적이 나쁘다. 학습 이미지를 외워 버리고 다른 이미지에서는 틀리는 신경망은 **과적합**(overfitting)한다. 두 정확도의 차이로 알 수 있다. 과적합에는 더 많은 데이터, 데이터 증강, 드롭아웃, 가중치 감쇠, 조기 종료가 도움이 된다. 과소적합에는 더 나은 신경망이나 더 긴 학습만이 도움이 된다.
+# 같은 숫자 300장으로 신경망 세 개를 학습한다. 너무 작은 신경망은 **과소적합**(underfitting)한다. 학습 이미지에서부터 성적이 나쁘다. 학습 이미지를 외워 버리고 다른 이미지에서는 틀리는 신경망은 **과적합**(overfitting)한다. 두 정확도의 차이로 알 수 있다. 과적합에는 더 많은 데이터, 데이터 증강(다음 장에서 다룬다), 드롭아웃, 가중치 감쇠(걸음마다 가중치도 조금씩 줄이기), 조기 종료가 도움이 된다. 과소적합에는 더 나은 신경망이나 더 긴 학습만이 도움이 된다.
 
 
 # %%

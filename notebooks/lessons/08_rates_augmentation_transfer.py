@@ -179,7 +179,7 @@ assert distance["momentum"] < distance["SGD"]
 # %% ko [markdown]
 # 신경망의 손실은 2차원의 골짜기가 아니다. `compare_optimizers`는 단순한 CNN을 CIFAR-10 전체로 8에포크씩, 옵티마이저마다 두 번, 각각에 흔히 쓰는 학습률로 학습했다.
 #
-# 모멘텀을 쓴 SGD는 70.6 %에, 적응형 옵티마이저 셋(Adam, AdamW, RMSprop)은 64.9에서 65.3 %에 이른다. 옵티마이저마다 두 번의 학습이 반 포인트도 차이 나지 않으므로 *이 실험에서* SGD가 앞선 것은 우연이 아니다. 그렇다고 일반 법칙은 아니다. 학습률은 각각에 가장 좋은 값이 아니라 흔히 쓰는 값이었고, 8에포크는 짧다. 기본값이 언제나 가장 좋은 것은 아니다. 어떤 학습률을 비교했는지 밝혀야 하며, 한 번의 학습은 증거가 되지 못한다.
+# 모멘텀을 쓴 SGD는 70.6 %에, 적응형 옵티마이저 셋(Adam, AdamW, RMSprop)은 64.9에서 65.3 %에 이른다. 옵티마이저마다 두 번의 학습이 반 퍼센트포인트도 차이 나지 않으므로 *이 실험에서* SGD가 앞선 것은 우연이 아니다. 그렇다고 일반 법칙은 아니다. 학습률은 각각에 가장 좋은 값이 아니라 흔히 쓰는 값이었고, 8에포크는 짧다. 기본값이 언제나 가장 좋은 것은 아니다. 어떤 학습률을 비교했는지 밝혀야 하며, 한 번의 학습은 증거가 되지 못한다.
 
 # %%
 trainings = outcomes("compare_optimizers")
@@ -291,9 +291,9 @@ assert np.array_equal(
 # ## Transfer
 #
 # The first layers of a network find edges and colors, whatever it was trained for. So take a
-# trained **base model**, put a new head on it, and train only the head: the *frozen* base cannot
-# forget. With few labels that is often all you can do. Then *fine-tune*: let the last layers train
-# too, at a smaller learning rate.
+# trained **base model**, put a new *head* on it (the last dense layer, for the new classes), and
+# train only the head: the *frozen* base cannot forget. With few labels that is often all you can
+# do. Then *fine-tune*: let the last layers train too, at a smaller learning rate.
 #
 # The base is the ResNet-20 for photographs; the new classes are digits. Its head has 650
 # parameters. A frozen batch norm also keeps its statistics.
@@ -301,9 +301,9 @@ assert np.array_equal(
 # %% ko [markdown]
 # ## 전이 학습
 #
-# 신경망의 앞쪽 층은 무엇을 위해 학습했든 경계와 색을 찾아낸다. 그러니 학습된 **기반 모델**(base model)을 가져와 새 머리를 얹고 머리만 학습한다. *동결*(freeze)한 기반 모델은 배운 것을 잊지 않는다. 레이블이 적을 때에는 이것이 할 수 있는 전부일 때가 많다. 그다음에 *미세 조정*(fine-tuning)을 한다. 더 작은 학습률로 마지막 층들도 함께 학습하는 것이다.
+# 신경망의 앞쪽 층은 무엇을 위해 학습했든 경계와 색을 찾아낸다. 그러니 학습된 **기반 모델**(base model)을 가져와 새 *헤드*(head, 새 클래스를 위한 마지막 완전 연결층)를 얹고 헤드만 학습한다. *동결*(freeze)한 기반 모델은 배운 것을 잊지 않는다. 레이블이 적을 때에는 이것이 할 수 있는 전부일 때가 많다. 그다음에 *미세 조정*(fine-tuning)을 한다. 더 작은 학습률로 마지막 층들도 함께 학습하는 것이다.
 #
-# 기반 모델은 사진을 배운 ResNet-20이고 새 클래스는 숫자이다. 새 머리의 파라미터는 650개이다. 동결한 배치 정규화는 통계량도 그대로 유지한다.
+# 기반 모델은 사진을 배운 ResNet-20이고 새 클래스는 숫자이다. 새 헤드의 파라미터는 650개이다. 동결한 배치 정규화는 통계량도 그대로 유지한다.
 
 
 # %%
@@ -338,12 +338,13 @@ assert trainable(model) == 204_170 and fine_tuned > head_only
 
 # %% [markdown]
 # `kcnn run transfer_digits` did this with three seeds and scored all test digits: 59.4 % with the
-# frozen body, 89.4 % after fine-tuning its last stage, and 87.8 % **from scratch**. Photographs are
-# so different from digits that transfer hardly helps here, and freezing hurts. Always train the
-# small network from scratch as well, so that you know what the transfer was worth.
+# frozen base ("frozen body" below), 89.4 % after fine-tuning its last stage, and 87.8 % **from
+# scratch**. Photographs are so different from digits that transfer hardly helps here, and freezing
+# hurts. Always train the small network from scratch as well, so that you know what the transfer was
+# worth.
 
 # %% ko [markdown]
-# `kcnn run transfer_digits`는 시드 세 개로 이것을 되풀이하고 테스트 숫자 전체로 채점했다. 동결한 본체는 59.4 %, 마지막 단계를 미세 조정하면 89.4 %, **처음부터** 학습하면 87.8 %이다. 사진과 숫자는 워낙 달라서 전이 학습이 거의 도움이 되지 않고, 동결은 오히려 해롭다. 전이 학습의 값어치를 알려면 언제나 처음부터 학습한 결과와 비교해야 한다.
+# `kcnn run transfer_digits`는 시드 세 개로 이것을 되풀이하고 테스트 숫자 전체로 채점했다. 동결한 기반 모델(아래의 "frozen body")은 59.4 %, 마지막 단계를 미세 조정하면 89.4 %, **처음부터** 학습하면 87.8 %이다. 사진과 숫자는 워낙 달라서 전이 학습이 거의 도움이 되지 않고, 동결은 오히려 해롭다. 전이 학습의 값어치를 알려면 언제나 처음부터 학습한 결과와 비교해야 한다.
 
 # %%
 transfers = outcomes("transfer_digits")

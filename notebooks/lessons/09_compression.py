@@ -27,7 +27,7 @@
 # %% ko [markdown]
 # # 9. 휴대전화로
 #
-# 학습된 신경망은 실수로 가득 찬 파일이다. 휴대전화에서는 작고 빨라야 하며 예측은 그대로여야 한다. 여기서는 모든 주장을 파일에서 직접 확인한다.
+# 학습된 신경망은 부동소수점 수로 이루어진 파일이다. 휴대전화에서는 작고 빨라야 하며 예측은 그대로여야 한다. 여기서는 모든 주장을 파일에서 직접 확인한다.
 #
 # **이 장에서 배울 것**
 #
@@ -125,8 +125,8 @@ assert np.array_equal(mask, torch_mask)
 assert weights.size == 1_152 and (mask == 0).sum() == 346 == round(0.3 * 1_152)
 
 # %% [markdown]
-# Cutting 30 % at once usually costs little accuracy. For more, `kcnn.prune` sets the smallest weights of
-# each layer to zero step by step, while the training continues and the network adapts.
+# Cutting 30 % at once usually costs little accuracy. For more, `kcnn.prune` sets the smallest
+# weights of each layer to zero step by step, while the training continues and the network adapts.
 
 # %% ko [markdown]
 # 30 %를 한꺼번에 잘라 내도 정확도는 대개 거의 줄지 않는다. 더 많이 잘라 내려면 `kcnn.prune`을 쓴다. 학습을 계속하면서 층마다 가장 작은 가중치를 조금씩 0으로 만들어 신경망이 적응하게 한다.
@@ -161,7 +161,7 @@ for name, (right, size, zipped) in rows.items():
 # %% ko [markdown]
 # 가중치의 절반이 0이 되어도 **정확도**는 거의 변하지 않는다. **파일** 크기는 그대로이다. 0도 다른 숫자와 똑같은 바이트를 차지하기 때문이다. 사용자가 내려받는 **압축** 파일은 작아진다. 절반이 0이면 원래 크기의 65 %도 되지 않는다.
 #
-# **속도**는 변하지 않는다. 0을 곱하는 데에도 다른 수를 곱할 때와 같은 시간이 걸린다. 휴대전화의 런타임이 0을 건너뛰는 것은 특별하게 인코딩한 실수형 1x1 합성곱에서뿐이다.
+# **속도**는 변하지 않는다. 0을 곱하는 데에도 다른 수를 곱할 때와 같은 시간이 걸린다. 휴대전화의 런타임이 0을 건너뛰는 것은 특별하게 인코딩한 부동소수점 1x1 합성곱에서뿐이다.
 
 # %% assert
 assert len({size for _, size, _ in rows.values()}) == 1
@@ -333,9 +333,9 @@ assert np.allclose(found["quantization_parameters"]["scales"], scales, rtol=1e-4
 # network, and both predict the same class for more than 98 % of the test digits.
 
 # %% ko [markdown]
-# 이제 학습된 신경망을 변환한다. `export_tflite`는 픽셀의 스케일 조정과 배치 정규화도 합성곱 안으로 접어 넣는다. int8 파일의 크기는 실수 파일의 4분의 1쯤이다. 입력의 스케일은 1, 영점은 −128이다. 앱은 픽셀에서 128을 뺀 값을 넣기만 하면 된다.
+# 이제 학습된 신경망을 변환한다. `export_tflite`는 픽셀의 스케일 조정과 배치 정규화도 합성곱 안으로 접어 넣는다. int8 파일의 크기는 부동소수점 파일의 4분의 1쯤이다. 입력의 스케일은 1, 영점은 −128이다. 앱은 픽셀에서 128을 뺀 값을 넣기만 하면 된다.
 #
-# 변환을 믿지 말고 파일을 재야 한다. 파일의 정확도는 신경망의 정확도와 2포인트 안에 있고, 테스트 숫자의 98 % 넘는 수에서 둘의 예측이 같다.
+# 변환을 믿지 말고 파일을 재야 한다. 파일의 정확도는 신경망의 정확도와 2 %p 안에 있고, 테스트 숫자의 98 % 넘는 수에서 둘의 예측이 같다.
 
 # %%
 whole = kcnn.export_tflite(
@@ -408,8 +408,8 @@ assert accuracy(clustered) > unpruned - 0.03
 #
 # Instead of changing the network, train a smaller one, the **student**, with the large one as
 # **teacher**. The label says "a 4"; the teacher says "a 4, but similar to a 9", which
-# contains more information. A *temperature* softens the outputs of both, so that the small
-# probabilities count.
+# contains more information. A *temperature*, by which the logits of both are
+# divided before the softmax, softens their outputs, so that the small probabilities count.
 #
 # The student has 9,242 parameters. To measure what the teacher contributes, we train a second
 # student in the same way without a teacher: the **control**.
@@ -417,7 +417,7 @@ assert accuracy(clustered) > unpruned - 0.03
 # %% ko [markdown]
 # ## 지식 증류
 #
-# 신경망을 바꾸는 대신, 큰 신경망을 **교사**(teacher)로 삼아 더 작은 신경망인 **학생**(student)을 학습한다. 레이블은 "4"라고만 하지만 교사는 "4인데 9와 비슷하다"라고 말한다. 정보가 더 많다. *온도*(temperature)는 양쪽의 출력을 부드럽게 만들어 작은 확률도 반영되게 한다.
+# 신경망을 바꾸는 대신, 큰 신경망을 **교사**(teacher)로 삼아 더 작은 신경망인 **학생**(student)을 학습한다. 레이블은 "4"라고만 하지만 교사는 "4인데 9와 비슷하다"라고 말한다. 정보가 더 많다. 소프트맥스 전에 양쪽의 로짓을 *온도*(temperature)로 나누면 출력이 부드러워져 작은 확률도 반영된다.
 #
 # 학생의 파라미터는 9,242개이다. 교사가 얼마나 도움이 되는지 재기 위해, 두 번째 학생을 교사 없이 똑같이 학습한다. 이것이 **대조군**(control)이다.
 
@@ -485,12 +485,12 @@ for name, receipt in measured.items():
 # The standard error of these accuracies is 0.3 points.
 
 # %% ko [markdown]
-# * **int8**은 크기와 속도를 함께 얻는다. 1,342,896바이트가 307,089바이트로, 1.24 ms가 0.46 ms로 줄고 0.01포인트를 잃는다.
-# * **가중치 가지치기**(0이 80 %)는 내려받는 크기만 줄인다. 압축하면 104,336바이트이고 0.8포인트를 잃는다.
-# * **필터 가지치기**(MAC의 42 %가 남는다)는 속도를 얻는다. int8에서 0.29 ms이고 1포인트를 잃는다.
+# * **int8**은 크기와 속도를 함께 얻는다. 1,342,896바이트가 307,089바이트로, 1.24 ms가 0.46 ms로 줄고 0.01 %p를 잃는다.
+# * **가중치 가지치기**(0이 80 %)는 내려받는 크기만 줄인다. 압축하면 104,336바이트이고 0.8 %p를 잃는다.
+# * **필터 가지치기**(MAC의 42 %가 남는다)는 속도를 얻는다. int8에서 0.29 ms이고 1 %p를 잃는다.
 # * **군집화**는 내려받는 크기를 다시 줄여 85,283바이트가 된다.
 #
-# 이 정확도들의 표준 오차는 0.3포인트이다.
+# 이 정확도들의 표준 오차는 0.3 %p이다.
 
 # %% assert
 first, small_file = measured["float"], measured["int8"]

@@ -218,9 +218,10 @@ assert np.allclose(by_map, logits.max(axis=1), atol=1e-3)
 # %% [markdown]
 # ## Grad-CAM
 #
-# Most networks do not end in such a simple way. **Grad-CAM** works for nearly all of them: it measures how
-# much the logit grows if a channel becomes a little stronger. That is a gradient, averaged over the
-# places. Here we know the result, because the gradient with respect to each feature is $w_k / n$.
+# Most networks do not end in such a simple way. **Grad-CAM** works for nearly all of them: it
+# measures how much the logit grows if a channel becomes a little stronger. That is a gradient,
+# averaged over the places. Here we know the result, because the gradient with respect to each
+# feature is $w_k / n$.
 #
 # The map by hand, the map by gradients and `kcnn.grad_cam` agree to five decimals. `kcnn.grad_cam`
 # takes any Keras model, finds the layer itself, and draws the map.
@@ -361,7 +362,7 @@ assert sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers) == 
 #
 # * **삭제, 삽입**: 가장 뜨거운 위치부터 회색으로 덮으면 확률이 빨리 떨어져야 한다. 가장 뜨거운 위치부터 보여 주면 확률이 빨리 올라가야 한다.
 # * **가중치 무작위화**: 가중치를 무작위로 바꾼다. 그래도 맵이 그대로라면 그 맵은 신경망이 아니라 이미지를 보여 주는 것이다.
-# * **심은 조각, 모자이크**: 다른 클래스의 조각을 붙이거나 사진 네 장을 이어 붙인다. 그러면 올바른 위치를 *안다*.
+# * **붙여 넣은 조각, 모자이크**: 다른 클래스의 조각을 붙이거나 사진 네 장을 이어 붙인다. 그러면 올바른 위치를 *안다*.
 
 # %%
 checked = kcnn.explain.check(model, images[::2], labels[::2])  # every other image, to save time
@@ -375,7 +376,7 @@ print(checked)
 # they are not proof.
 
 # %% ko [markdown]
-# 이 수치들은 구간과 함께 읽어야 한다. 이미지가 적어서 구간이 넓다. Grad-CAM은 심은 조각과 올바른 타일을 무작위 맵보다 훨씬 자주 찾아내고, 가중치가 무작위이면 맵이 달라진다. 그러나 삭제 시험에서는 무작위 맵과 0.15 이내로 비슷하다. 이미지의 *어느* 부분이든 회색이 되면 신경망이 흔들리기 때문이다. 맵은 없는 것보다 낫지만 증거는 아니다.
+# 이 수치들은 구간과 함께 읽어야 한다. 이미지가 적어서 구간이 넓다. Grad-CAM은 붙여 넣은 조각과 올바른 타일을 무작위 맵보다 훨씬 자주 찾아내고, 가중치가 무작위이면 맵이 달라진다. 그러나 삭제 시험에서는 무작위 맵과 0.15 이내로 비슷하다. 이미지의 *어느* 부분이든 회색이 되면 신경망이 흔들리기 때문이다. 맵은 없는 것보다 낫지만 증거는 아니다.
 
 # %%
 smaller(checked.plot())
@@ -391,8 +392,8 @@ assert abs(deletion["own"].mean - deletion["random"].mean) < 0.15
 # ## After compression
 #
 # Does the network on the phone still use the same places? The `.tflite` file ends in the same
-# average and dense layer, so its map can be computed from the file itself. With 8 bits the maps hardly
-# change: the correlation is above 0.99. Pruning changes them a little, although the accuracy
+# average and dense layer, so its map can be computed from the file itself. With 8 bits the maps
+# hardly change: the correlation is above 0.99. Pruning changes them a little, although the accuracy
 # hardly changes: the evidence for a prediction can change before the prediction does.
 
 # %% ko [markdown]

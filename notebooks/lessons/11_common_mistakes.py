@@ -430,8 +430,8 @@ momentum = 1 - 0.01
 check("momentum", momentum)
 
 # %% [markdown]
-# **Exercise 3.** A network has 11 % accuracy on the phone and 90 % in Keras, for ten classes. The file
-# is correct. What do you check first: "input range", "learning rate" or "padding"?
+# **Exercise 3.** A network has 11 % accuracy on the phone and 90 % in Keras, for ten classes. The
+# file is correct. What do you check first: "input range", "learning rate" or "padding"?
 
 # %% ko [markdown]
 # **문제 3.** 클래스가 열 개인 신경망의 정확도가 Keras에서는 90 %인데 휴대전화에서는 11 %이다. 파일은 올바르다. 무엇부터 확인하겠는가? 입력의 범위("input range"), 학습률("learning rate"), 패딩("padding") 가운데 고르라.
