@@ -38,24 +38,37 @@ def test_a_users_own_compile_and_fit(tmp_path):
     assert (tmp_path / "run" / "history.csv").is_file()
 
 
+SMALL = 'load("digits", limit=300, batch_size=30)'
+
+
+def block(page, **shorter):
+    """Return a page's block of a notebook, word for word but for what makes it quick."""
+    text = (Path(__file__).parent.parent / page).read_text()
+    (found,) = [
+        each for each in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "data.load" in each
+    ]
+    for long, short in (*shorter.items(), ("epochs=10", "epochs=1")):
+        assert long in found
+        found = found.replace(long, short)
+    return found
+
+
+def test_the_readmes_own_notebook(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(block("README.md", **{'load("digits")': SMALL}), {})
+    for name in ("thin.tflite", "where.png"):
+        assert (tmp_path / name).stat().st_size > 0
+
+
 def test_the_pages_own_notebook(tmp_path, monkeypatch):
-    """The block in the page, word for word, but for a smaller network and data set."""
-    page = (Path(__file__).parent.parent / "docs/start_notebook.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (block,) = [each for each in blocks if "data.load" in each]
-    for long, short in (
-        ('load("cifar10")', 'load("digits", limit=300, batch_size=30)'),
-        ("models.resnet20()", "models.lenet5(variant='modern')"),
-        ("epochs=10", "epochs=1"),
-    ):
-        assert long in block
-        block = block.replace(long, short)
+    shorter = {'load("cifar10")': SMALL, "models.resnet20()": "models.lenet5(variant='modern')"}
+    code = block("docs/start_notebook.md", **shorter)
     for photograph in ("cat.jpg", "photographs/dog.jpg"):
         (tmp_path / photograph).parent.mkdir(exist_ok=True)
         Image.new("RGB", (48, 40), "gray").save(tmp_path / photograph)
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(block, names)
+    exec(code, names)
     assert names["thin"].count_params() == 62_006
     for name in ("thin.tflite", "where.png", "my_run/history.csv"):
         assert (tmp_path / name).stat().st_size > 0
