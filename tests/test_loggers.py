@@ -77,7 +77,7 @@ def test_a_tracker_that_does_not_answer_is_named(mlflow, tmp_path):
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_tracker_that_is_not_installed_is_refused_first(name, monkeypatch, tmp_path):
     monkeypatch.setattr(loggers, "find_spec", lambda module: None)
-    with pytest.raises(RuntimeError, match=rf"pip install {name}$"):
+    with pytest.raises(RuntimeError, match=rf"pip install 'kcnn\[{name}\]'"):
         run(recipe(name), "mine", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

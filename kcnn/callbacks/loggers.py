@@ -19,7 +19,7 @@ def check_installed(name: str) -> None:
         name: "tensorboard", "mlflow" or "wandb".
     """
     if find_spec(name) is None:
-        raise RuntimeError(f"{name!r} is not installed: pip install {name}")
+        raise RuntimeError(f"{name!r} is not installed: pip install 'kcnn[{name}]'")
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def standard(  # noqa: PLR0913 - what a course teaches of three callbacks, all o
         save_best_only: *Checkpoints*: keep only epochs that are better than all before.
         save_weights_only: write weights, `03-0.42.weights.h5`, in place of whole models.
 
-        tensorboard: also write `tensorboard/` (needs `pip install tensorboard`).
+        tensorboard: also write `tensorboard/` (needs `pip install 'kcnn[tensorboard]'`).
 
     Raises:
         ValueError: an argument is out of its range, has no effect beside the others, or the name of
