@@ -10,7 +10,10 @@ def _output_size(n: int, k: int, p: int, s: int, d: int) -> int:
 EXERCISES = {
     "output size": function(
         _output_size,
-        [(32, 3, 0, 1, 1), (32, 3, 1, 1, 1), (32, 3, 1, 2, 1), (32, 3, 0, 1, 2), (224, 7, 3, 2, 1)],
+        [
+            *[(32, 3, 0, 1, 1), (32, 3, 1, 1, 1), (32, 3, 1, 2, 1), (32, 3, 0, 1, 2)],
+            *[(224, 7, 3, 2, 1), (227, 11, 0, 4, 1)],
+        ],
         (
             "The floor of a division of integers is written // in Python.",
             "파이썬에서 정수 나눗셈의 몫은 //로 구합니다.",

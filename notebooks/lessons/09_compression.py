@@ -125,14 +125,17 @@ assert np.array_equal(mask, torch_mask)
 assert weights.size == 1_152 and (mask == 0).sum() == 346 == round(0.3 * 1_152)
 
 # %% [markdown]
-# Cutting 30 % at once usually costs little accuracy. For more, `kcnn.prune` sets the smallest
-# weights of each layer to zero step by step, while the training continues and the network adapts.
+# Cutting 30 % of each layer at once costs little accuracy, as the table shows. For more,
+# `kcnn.prune` sets the smallest weights of each layer to zero step by step, while the training
+# continues and the network adapts.
 
 # %% ko [markdown]
-# 30 %를 한꺼번에 잘라 내도 정확도는 대개 거의 줄지 않는다. 더 많이 잘라 내려면 `kcnn.prune`을 쓴다. 학습을 계속하면서 층마다 가장 작은 가중치를 조금씩 0으로 만들어 신경망이 적응하게 한다.
+# 층마다 30 %를 한꺼번에 잘라 내도 아래 표에서 보듯 정확도는 거의 줄지 않는다. 더 많이 잘라 내려면 `kcnn.prune`을 쓴다. 학습을 계속하면서 층마다 가장 작은 가중치를 조금씩 0으로 만들어 신경망이 적응하게 한다.
 
 # %%
-variants = {"float": model}
+at_once = keras.models.clone_model(model)
+at_once.set_weights([w * l1_unstructured(w, 0.3) if w.ndim > 1 else w for w in model.get_weights()])
+variants = {"float": model, "30% at once": at_once}
 for share in (0.5, 0.8):
     pruned = kcnn.prune(model, data, sparsity=share, epochs=3, engine="keras")
     variants[f"{share:.0%} zeros"] = pruned.model
@@ -146,9 +149,9 @@ rows = {
     name: (accuracy(variant), len(bytes_of(variant)), len(gzip.compress(bytes_of(variant))))
     for name, variant in variants.items()
 }
-print(f"{'':10} accuracy      bytes       gzip")
+print(f"{'':11} accuracy      bytes       gzip")
 for name, (right, size, zipped) in rows.items():
-    print(f"{name:10} {right:8.1%} {size:>10,} {zipped:>10,}")
+    print(f"{name:11} {right:8.1%} {size:>10,} {zipped:>10,}")
 
 # %% [markdown]
 # The **accuracy** hardly changes when half of the weights are zero. The **file** is as large as
@@ -165,6 +168,7 @@ for name, (right, size, zipped) in rows.items():
 
 # %% assert
 assert len({size for _, size, _ in rows.values()}) == 1
+assert rows["30% at once"][0] > unpruned - 0.02
 assert rows["50% zeros"][0] > unpruned - 0.02
 assert rows["50% zeros"][2] / rows["float"][2] < 0.65
 assert rows["80% zeros"][2] < rows["50% zeros"][2]

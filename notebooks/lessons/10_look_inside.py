@@ -464,11 +464,12 @@ what = "the image"
 check("randomized", what)
 
 # %% [markdown]
-# **Exercise 3.** Of the 40 photographs, what is the smallest probability with which the network
-# predicts a class that is *wrong*? (Use `logits`, `predicted` and `labels`.)
+# **Exercise 3.** Among the network's *wrong* predictions for the 40 photographs, which probability
+# has the least certain one, for the class that it predicts? (Use `logits`, `predicted` and
+# `labels`.)
 
 # %% ko [markdown]
-# **문제 3.** 사진 40장 중에서, 신경망이 *틀린* 클래스를 예측할 때의 확률 가운데 가장 작은 값은 얼마인가? (`logits`, `predicted`, `labels`를 쓴다.)
+# **문제 3.** 사진 40장에 대한 예측 중 *틀린* 것만 보자. 그중 가장 자신 없는 예측에서, 예측한 클래스의 확률은 얼마인가? (`logits`, `predicted`, `labels`를 쓴다.)
 
 # %% exercise
 smallest = ...
