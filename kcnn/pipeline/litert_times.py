@@ -66,7 +66,8 @@ def _as_tflite(variant: Variant) -> bytes:
         return variant.file.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "float.tflite"
-        export.export_tflite(variant.model, file, quantization="none")
+        # kcnn trains on raw pixels.
+        export.export_tflite(variant.model, file, quantization="none", input_range="0..255")
         return file.read_bytes()
 
 

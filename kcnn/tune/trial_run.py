@@ -136,6 +136,7 @@ def _check_size(recipe: Recipe, limit: int, data_dir: str | None) -> None:
             calibration=data.calibration,
             samples=10,
             labels=data.class_names,
+            input_range="0..255",  # what kcnn trains on
         )
         size = file.stat().st_size
     if size > limit * _ROUGHLY:
