@@ -20,7 +20,7 @@ from kcnn.run_dir import atomic
 from kcnn.runtimes import litert, plain_c, run_on_chip
 
 ROOT = Path(__file__).resolve().parent.parent
-NETWORKS = ("resnet8_int8", "simple_cnn", "resnet20", "speedrun94")
+NETWORKS = ("resnet8_int8", "simple_cnn", "resnet20")
 _ON_CHIP = 10
 _TIMEOUT = 7200.0
 

@@ -1,5 +1,6 @@
 """Plain C computes what LiteRT's reference kernels compute, natively and on an emulated chip."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,6 +37,14 @@ def assert_exact(file, images):
 @pytest.mark.parametrize("name", ["resnet8_int8", "simple_cnn", "resnet20"])
 def test_saved_models_are_exact(name):
     assert_exact(SAVED / name / "model_int8.tflite", noise(20, 32))
+
+
+def test_the_receipt_says_that_all_test_images_are_exact():
+    rows = json.loads((SAVED.parent / "benchmarks/receipts/exact_c.json").read_text())["rows"]
+    assert {row["network"] for row in rows} == {"resnet8_int8", "simple_cnn", "resnet20"}
+    for row in rows:
+        assert row["exact"] == row["images"] == 10_000
+        assert row["chip_exact"] == row["chip_images"] == 10
 
 
 def squeeze_and_excite(x):
