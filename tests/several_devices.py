@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import kcnn
+from kcnn.data import labelled
 
 BATCH = 24
 
@@ -28,16 +29,21 @@ def network():
     )
 
 
-def data(batch_size=BATCH):
+def data(batch_size=BATCH, *, streams=False):
+    if streams:
+        limit, labelled.RAM_LIMIT = labelled.RAM_LIMIT, 0
+        loaded = kcnn.data.load_streams("digits", limit=200)
+        labelled.RAM_LIMIT = limit
+        return kcnn.data.JaxData(loaded, batch_size, seed=1)
     if keras.config.backend() == "jax":
         return kcnn.data.JaxData(kcnn.data.load_arrays("digits", limit=200), batch_size, seed=1)
     return kcnn.data.load("digits", limit=200, batch_size=batch_size, seed=1)
 
 
-def train(epochs=3, model=None, **options):
+def train(epochs=3, model=None, *, streams=False, **options):
     model = network() if model is None else model
     options = {"optimizer": "sgd", "learning_rate": 0.05, "callbacks": []} | options
-    result = kcnn.train(model, data(), epochs=epochs, **options)
+    result = kcnn.train(model, data(streams=streams), epochs=epochs, **options)
     weights = [np.asarray(keras.ops.convert_to_numpy(each)).sum() for each in model.weights]
     return {"history": result.history, "weights": [float(each) for each in weights]}
 
@@ -73,6 +79,17 @@ def on_jax(folder):
                 )
             except InterruptedError:
                 pass
+
+    done["streamed"] = train(streams=True)
+    stop = {"callbacks": [StopWithin(10)], "checkpoint_steps": 3}
+    try:
+        train(streams=True, resume=folder / "streamed", **stop)
+    except InterruptedError:
+        pass
+    with distribution.DataParallel(devices=names[:4]).scope():
+        done["streamed on four, resumed"] = train(
+            streams=True, resume=folder / "streamed", callbacks=[]
+        )
 
     def cost():
         model = network()
@@ -111,6 +128,18 @@ class StopAfter(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epochs:
+            raise InterruptedError
+
+
+class StopWithin(keras.callbacks.Callback):
+    """Ends the process's training before a step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
             raise InterruptedError
 
 

@@ -69,6 +69,14 @@ def test_a_training_goes_on_with_another_number_of_devices(found):
         alike(done["resumed"], done["one"])
 
 
+def test_images_that_are_read_batch_by_batch_give_the_same_training(found):
+    """Also on several devices, and after a stop in the middle of an epoch."""
+    backend, done = found
+    if backend == "jax":
+        alike(done["streamed"], done["one"])
+        alike(done["streamed on four, resumed"], done["one"])
+
+
 def test_each_device_does_its_share(found):
     backend, done = found
     if backend == "jax":

@@ -1,6 +1,8 @@
 from .array_file import ArrayFile as ArrayFile
 from .arrays import Arrays as Arrays
+from .arrays import Streams as Streams
 from .arrays import load_arrays as load_arrays
+from .arrays import load_streams as load_streams
 from .catalogue import SOURCES as SOURCES
 from .catalogue import names as names
 from .digits import Digits as Digits

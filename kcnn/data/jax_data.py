@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kcnn.data.arrays import Arrays
+from kcnn.data.arrays import Arrays, Streams
 from kcnn.data.checks import check_labels, check_pixels
 from kcnn.data.digest import digest
-from kcnn.data.labelled import LabelledImages
+from kcnn.data.labelled import ImageReader, LabelledImages
 from kcnn.data.operations import Augment, chain
 from kcnn.data.sampling import Sampling, check_sampling
 from kcnn.data.splits import check_arguments, check_batch_size
+
+_FIRST = 64  # images that stand for all
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +25,14 @@ class Batches:
         batch_size: Images a batch; the last batch may have fewer.
     """
 
-    part: LabelledImages
+    part: LabelledImages | ImageReader
     batch_size: int
 
     def as_numpy_iterator(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield images uint8 [B, H, W, C] and labels int32 [B]."""
         for start in range(0, len(self.part), self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            yield self.part.images[batch], self.part.labels[batch]
+            batch = np.arange(start, min(start + self.batch_size, len(self.part)))
+            yield self.part.read(batch), self.part.labels[batch]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,7 @@ class JaxData:
     (seed, epoch, step) alone.
 
     Attributes:
-        arrays: What `kcnn.data.load_arrays` returns.
+        arrays: What `kcnn.data.load_arrays` or `load_streams` returns.
         batch_size: Images a batch.
         augment: As in `kcnn.data.load`, but of the operations that run on JAX: all but
             "rotate_color", and so "strong", and "rand_augment". A function of your own is traced
@@ -56,7 +58,7 @@ class JaxData:
     (1294, 40)
     """
 
-    arrays: Arrays
+    arrays: Arrays | Streams
     batch_size: int = 128
     augment: Augment = "standard"
     seed: int = 0
@@ -68,13 +70,28 @@ class JaxData:
         check_sampling(self.sampling)
         for name in ("train", "validation", "test"):
             part = getattr(self.arrays, name)
-            check_labels(f"{name} labels", part.labels, len(part.images), len(self.class_names))
-        check_pixels("train", self.arrays.train.images)
+            count = len(part.images) if isinstance(part, LabelledImages) else len(part)
+            check_labels(f"{name} labels", part.labels, count, len(self.class_names))
+        check_pixels("train", self.first_images())
         check_batch_size(self.batch_size, self.num_train)
         if any(step.own is not None for step in chain(self.augment, "jax")):
             from kcnn.data.jax_augment import check_own  # imported late, because it imports JAX
 
             check_own(self.augment, self.image_shape, self.batch_size)
+
+    @property
+    def streams(self) -> bool:
+        """Whether the images are read when they are needed."""
+        return isinstance(self.arrays, Streams)
+
+    def first_images(self) -> np.ndarray:
+        """Return the training images, or the first ones if they are not in memory."""
+        train = self.arrays.train
+        return (
+            train.images
+            if isinstance(train, LabelledImages)
+            else train.read(np.arange(min(_FIRST, len(train))))
+        )
 
     @property
     def validation(self) -> Batches:
@@ -119,7 +136,7 @@ class JaxData:
     def identity(self) -> dict[str, str | int]:
         """Return the seed, the augmentation and a digest of images and labels, as `Data` does."""
         train = self.arrays.train
-        images = digest(train.images[:64], train.labels)
+        images = digest(self.first_images()[:_FIRST], train.labels)
         identity = {"seed": self.seed, "augment": str(self.augment), "training_images": images}
         # States from before there was a choice do not name it.
         return identity if self.sampling == "uniform" else {**identity, "sampling": self.sampling}

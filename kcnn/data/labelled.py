@@ -49,6 +49,10 @@ class LabelledImages:
             self.images[indices], self.labels[indices], _names_at(self.names, indices)
         )
 
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return the images at `indices`, as `ImageReader.read` does."""
+        return self.images[indices]
+
     def decoded(self) -> Self:
         """Return itself: there is nothing to decode."""
         return self

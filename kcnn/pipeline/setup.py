@@ -80,9 +80,9 @@ def load_variants(
 
 
 def load_for_jax(recipe: Recipe, data_dir: str | None) -> JaxData:
-    """Return the same images in the same splits as arrays, for JAX."""
+    """Return the same images in the same splits for JAX: as arrays, or read if they are large."""
     section = recipe.data
-    arrays = data_room.load_arrays(
+    arrays = data_room.load_streams(
         _source(section),
         validation=validation_of(section),
         seed=recipe.seed,
@@ -199,8 +199,8 @@ def _find(path: Path) -> Path:
 def _images(data: "Data | JaxData", count: int) -> np.ndarray:
     """Return `count` training images, or all if there are fewer, not augmented."""
     if isinstance(data, JaxData):
-        images = data.arrays.train.images
-        return images[np.random.default_rng(data.seed).permutation(len(images))[:count]]
+        train = data.arrays.train
+        return train.read(np.random.default_rng(data.seed).permutation(len(train))[:count])
     batches = data.calibration.unbatch().take(count).batch(count).as_numpy_iterator()
     return next(batches)[0]
 

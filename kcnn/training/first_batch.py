@@ -23,7 +23,7 @@ def first_images(data: "Data | JaxData") -> np.ndarray:
     They are validation images, or training images where `train` is a dataset of the user's own.
     """
     if isinstance(data, JaxData):
-        return data.arrays.train.images[:_FEW]
+        return data.first_images()[:_FEW]
     dataset: Any = data.train if data.has_own_train else data.validation
     for images, *_ in dataset.take(1):
         return np.asarray(images[:_FEW])

@@ -41,15 +41,34 @@ def training_step(
 
     It carries the state and the sums of the loss and the accuracy.
     """
+    on_batch = batch_step(model, data, objective, teacher, placement)
+
+    def step(number: jax.Array, carry: Carry, examples: Examples, draws: Draws) -> Carry:
+        (images, labels), (order, keys, turned) = examples, draws
+        now = placement.shared(order[number])
+        return on_batch(carry, images[now], labels[now], keys[number], turned[number])
+
+    return step
+
+
+def batch_step(
+    model: keras.Model,
+    data: JaxData,
+    objective: Objective,
+    teacher: keras.Model | None,
+    placement: Placement,
+) -> Callable[[Carry, jax.Array, jax.Array, jax.Array, jax.Array], Carry]:
+    """Return a step: (carry, images, labels, key, who alternates now) -> carry."""
     classes = len(data.class_names)
     augment = augmentation(data.augment, mirror=data.arrays.mirror, num_classes=classes)
     loss_of = _loss(model, objective, teacher, training=True)
     differentiate = jax.value_and_grad(loss_of, has_aux=True)
 
-    def step(number: jax.Array, carry: Carry, examples: Examples, draws: Draws) -> Carry:
-        (state, sums), (images, labels), (order, keys, turned) = carry, examples, draws
-        now = placement.shared(order[number])
-        batch, targets = augment(images[now], labels[now], keys[number], turned[number])
+    def step(
+        carry: Carry, images: jax.Array, labels: jax.Array, key: jax.Array, turned: jax.Array
+    ) -> Carry:
+        state, sums = carry
+        batch, targets = augment(images, labels, key, turned)
         batch, targets = placement.shared(batch), placement.shared(targets)
         weights = None
         if objective.class_weights is not None:
@@ -63,7 +82,7 @@ def training_step(
         trainable, optimizer = model.optimizer.stateless_apply(
             state.optimizer, gradients, state.trainable
         )
-        sums = _added(sums, {"accuracy": accuracy, "loss": loss})
+        sums = added(sums, {"accuracy": accuracy, "loss": loss})
         return State(trainable, non_trainable, optimizer), sums
 
     return step
@@ -75,16 +94,12 @@ def validation(
     placement: Placement = Placement(),  # noqa: B008 - frozen
 ) -> Callable[[State, Examples], Measured]:
     """Return the function (state, examples) -> accuracy and loss on all of them."""
-    loss_of = _loss(model, Objective(), None, training=False)
-
-    def measure(state: State, images: jax.Array, labels: jax.Array) -> Measured:
-        loss, (accuracy, _) = loss_of(state.trainable, state.non_trainable, images, labels)
-        return {"accuracy": accuracy * len(labels), "loss": loss * len(labels)}
+    measure = measured_batch(model)
 
     def batch(number: jax.Array, carry: Carry, examples: Examples) -> Carry:
         state, sums = carry
         places = placement.shared(number * batch_size + jax.numpy.arange(batch_size))
-        return state, _added(sums, measure(state, *(each[places] for each in examples)))
+        return state, added(sums, measure(state, *(each[places] for each in examples)))
 
     loop, rest = repeated(batch), jax.jit(measure)
 
@@ -94,10 +109,21 @@ def validation(
         zeros = {name: placement.everywhere(value) for name, value in no_sums().items()}
         _, sums = loop(0, whole, (state, zeros), examples)
         if count % batch_size:
-            sums = _added(sums, rest(state, *(each[whole * batch_size :] for each in examples)))
+            sums = added(sums, rest(state, *(each[whole * batch_size :] for each in examples)))
         return {name: value / count for name, value in sums.items()}
 
     return run
+
+
+def measured_batch(model: keras.Model) -> Callable[[State, jax.Array, jax.Array], Measured]:
+    """Return the function (state, images, labels) -> sums of accuracy and loss on them."""
+    loss_of = _loss(model, Objective(), None, training=False)
+
+    def measure(state: State, images: jax.Array, labels: jax.Array) -> Measured:
+        loss, (accuracy, _) = loss_of(state.trainable, state.non_trainable, images, labels)
+        return {"accuracy": accuracy * len(labels), "loss": loss * len(labels)}
+
+    return measure
 
 
 def repeated(body: Callable) -> Callable:
@@ -128,7 +154,8 @@ def no_sums() -> Measured:
     return {name: jax.numpy.zeros(()) for name in ("accuracy", "loss")}
 
 
-def _added(sums: Measured, found: Measured) -> Measured:
+def added(sums: Measured, found: Measured) -> Measured:
+    """Return the sums with what was found added to them."""
     return {name: value + found[name] for name, value in sums.items()}
 
 

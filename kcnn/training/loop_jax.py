@@ -16,7 +16,7 @@ import numpy as np
 
 from kcnn.callbacks import EveryFewSteps
 from kcnn.data.jax_data import JaxData
-from kcnn.data.labelled import LabelledImages
+from kcnn.data.labelled import ImageReader, LabelledImages
 from kcnn.data.sampling import balanced_places
 from kcnn.training.jax_steps import (
     Draws,
@@ -59,20 +59,24 @@ class JaxSteps:
         check_model(model)
         self._model, self.per_epoch = model, data.steps_per_epoch
         self._placement = Placement.of_keras()
-        self._step = partial(training_step, model, data, objective, teacher, self._placement)
-        self.rebuild()
+        self._given = (model, data, objective, teacher, self._placement)
         self._draw = jax.jit(partial(draws_of_an_epoch, data))
+        self._hold(data)
+        self.rebuild()
+        self.reset()
+
+    def _hold(self, data: JaxData) -> None:
+        """Copy all images to the devices."""
         self._train = self._in_memory(data.arrays.train)
         self._validation = self._in_memory(data.arrays.validation)
-        self._validate = validation(model, data.batch_size, self._placement)
-        self.reset()
+        self._validate = validation(self._model, data.batch_size, self._placement)
 
     def begin(self, epoch: int, step: int) -> None:
         """Do nothing: every epoch is drawn when it comes."""
 
     def rebuild(self) -> None:
         """Trace the step again."""
-        self._loop = repeated(self._step())
+        self._loop = repeated(training_step(*self._given))
 
     def reset(self) -> None:
         """Set the sums to zero."""
@@ -81,7 +85,7 @@ class JaxSteps:
     def run(self, training: Training) -> Logs:
         """Take the steps that are left of the epoch, many at a time where no callback looks."""
         model, epoch, stop = self._model, training.epoch, training.step
-        watching = _watching(training.callbacks)
+        watching = watching_batches(training.callbacks)
         every = _interval(watching)
         draws = self._draw(self._train[1], epoch)
         while stop < self.per_epoch:
@@ -90,15 +94,15 @@ class JaxSteps:
                 each.on_train_batch_begin(start, logs={})
             carry = (self._read(), self._sums)
             state, self._sums = self._loop(start, stop, carry, self._train, draws)
-            _write(model, state)
-            logs = _means(self._sums, stop) if every == 1 else {}  # which waits for the device
+            write_values(model, state)
+            logs = means(self._sums, stop) if every == 1 else {}  # which waits for the device
             for each in watching:
                 each.on_train_batch_end(stop - 1, logs=logs)
                 training.note_stop(each)
             stopped = training.count(stop)
             if training.interrupted or (watching and stopped):
                 break
-        return _means(self._sums, stop)
+        return means(self._sums, stop)
 
     def validate(self, callbacks: keras.callbacks.CallbackList) -> Logs:
         """Return loss and accuracy on the validation images."""
@@ -119,9 +123,10 @@ class JaxSteps:
     def _placed(self, values: Mapping[str, Any]) -> Measured:
         return {name: self._placement.everywhere(value) for name, value in values.items()}
 
-    def _in_memory(self, part: LabelledImages) -> Examples:
+    def _in_memory(self, part: LabelledImages | ImageReader) -> Examples:
         everywhere = self._placement.everywhere
-        return everywhere(part.images), everywhere(part.labels.astype(np.int32))
+        images = part.decoded().images
+        return everywhere(images), everywhere(part.labels.astype(np.int32))
 
     def _read(self) -> State:
         """Return the values of all variables, also of those that a callback has just assigned."""
@@ -166,7 +171,7 @@ def _interval(watching: list[keras.callbacks.Callback]) -> int:
     return math.gcd(*(each.every if isinstance(each, EveryFewSteps) else 1 for each in watching))
 
 
-def _watching(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.Callback]:
+def watching_batches(callbacks: keras.callbacks.CallbackList) -> list[keras.callbacks.Callback]:
     """Return those callbacks that look at batches for more than a progress bar."""
     stock = keras.callbacks.Callback()
     savers = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
@@ -187,7 +192,8 @@ def _function(method: Callable) -> Callable:
     return getattr(method, "__func__", method)
 
 
-def _means(sums: Measured, count: int) -> Logs:
+def means(sums: Measured, count: int) -> Logs:
+    """Return the means of sums over so many steps."""
     return {name: float(value) / count for name, value in sums.items()}
 
 
@@ -210,7 +216,8 @@ def draws_of_an_epoch(data: JaxData, labels: jax.Array, epoch: jax.Array) -> Dra
     )
 
 
-def _write(model: keras.Model, state: State) -> None:
+def write_values(model: keras.Model, state: State) -> None:
+    """Give the variables of the model and its optimizer the values of a state."""
     for variables, values in zip(_variables(model), state, strict=True):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)

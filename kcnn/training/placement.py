@@ -5,6 +5,7 @@ XLA adds the shares up, so batch norms and losses are those of the whole batch, 
 the steps that it would take on one device.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,20 @@ class Placement:
             return value
         array = np.asarray(value)
         return jax.make_array_from_callback(array.shape, sharding, lambda place: array[place])
+
+    def rows(self, read: Callable[[slice], np.ndarray], shape: tuple[int, ...]) -> jax.Array:
+        """Return a uint8 array of which each device has its share of the rows.
+
+        Args:
+            read: Returns some rows. In several processes each reads only those of its devices.
+            shape: Of the whole array. Rows that cannot be shared equally are read by all.
+        """
+        if self.mesh is None:
+            return jax.device_put(read(slice(None)))
+        equal = shape[0] % self.count == 0
+        spec = PartitionSpec(self.mesh.axis_names[0]) if equal else PartitionSpec()
+        sharding = NamedSharding(self.mesh, spec)
+        return jax.make_array_from_callback(shape, sharding, lambda place: read(place[0]))
 
     def shared(self, batch: Any) -> Any:
         """Have each device compute its share of a batch; only inside a compiled function."""

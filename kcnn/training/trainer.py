@@ -135,6 +135,10 @@ def compile_steps(
     from kcnn.training.loop_jax import JaxSteps
 
     model.compile(optimizer, cross_entropy(keras.losses, probabilities=False))
+    if data.streams:
+        from kcnn.training.loop_jax_stream import StreamedSteps
+
+        return model, StreamedSteps(model, data, objective, teacher)
     return model, JaxSteps(model, data, objective, teacher)
 
 
