@@ -70,16 +70,6 @@ def on_jax(folder):
     done = {"devices": len(names), "one": train()}
     with distribution.DataParallel().scope():
         done["8"] = train()
-    # A training that begins on two devices and goes on with eight.
-    for count, epochs in ((2, 2), (8, 3)):
-        with distribution.DataParallel(devices=names[:count]).scope():
-            try:
-                done["resumed"] = train(
-                    callbacks=[StopAfter(epochs)] if epochs < 3 else [], resume=folder / "state"
-                )
-            except InterruptedError:
-                pass
-
     done["streamed"] = train(streams=True)
     stop = {"callbacks": [StopWithin(10)], "checkpoint_steps": 3}
     try:
@@ -117,18 +107,6 @@ def on_jax(folder):
         "too many": said(lambda: several(9)),
     }
     return done
-
-
-class StopAfter(keras.callbacks.Callback):
-    """Ends the process's training in the epoch after `epochs`, when those are kept."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epochs:
-            raise InterruptedError
 
 
 class StopWithin(keras.callbacks.Callback):

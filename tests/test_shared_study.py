@@ -1,4 +1,4 @@
-"""Studies of several processes: a worker that is killed, and a database that machines share."""
+"""Studies of several processes: the trial of a worker that is killed."""
 
 import os
 import signal
@@ -6,11 +6,8 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from kcnn.report.study_report import load
 from kcnn.run_dir import RunDir
-from tests import postgres
 
 SWEEP = """
 from optuna.distributions import FloatDistribution
@@ -73,22 +70,3 @@ def test_the_trial_of_a_killed_worker_goes_on_from_its_kept_state(tmp_path):
     assert trial.state == "complete" and trial.attempts == 2
     assert trial.epochs == len(after) - 1  # each epoch has reported once, whichever process it was
     assert len(after) > len(before) and after[: len(before) - 1] == before[:-1]
-
-
-def test_two_machines_share_a_study_in_postgresql(tmp_path):
-    """Each has its own folder; no trial is done twice, and none is left."""
-    binaries = postgres.programs()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed: apt install postgresql")
-    file = written(tmp_path, 1)
-    folders = [tmp_path / name / "study" for name in ("one", "other")]
-    with postgres.server(binaries) as url:
-        machines = [worker(file, folder, "--trials", "2", "--storage", url) for folder in folders]
-        for machine in machines:
-            end(machine)
-    for folder in folders:
-        report = load(folder / "study.json")
-        assert [each.state for each in report.trials] == ["complete"] * 2
-    runs = [{each.name for each in folder.glob("trial-*")} for folder in folders]
-    assert runs[0] | runs[1] == {"trial-0000", "trial-0001"}
-    assert not runs[0] & runs[1]

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -178,6 +178,6 @@ def _as_reader(part: "Part") -> ImageReader | LabelledImages:
         return part
 
     def read(indices: np.ndarray) -> np.ndarray:
-        return np.asarray(part.fetch(np.asarray(indices, np.int64)))
+        return np.asarray(part.fetch(cast("Any", np.asarray(indices, np.int64))))
 
     return ImageReader(part.labels, part.image_shape, read)

@@ -18,7 +18,8 @@ from kcnn.training.running import Logs, Training
 _AHEAD = 2  # batches that are read while the devices compute
 
 Part = ImageReader | LabelledImages
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class StreamedSteps(JaxSteps):

@@ -61,7 +61,11 @@ class Placement:
         equal = shape[0] % self.count == 0
         spec = PartitionSpec(self.mesh.axis_names[0]) if equal else PartitionSpec()
         sharding = NamedSharding(self.mesh, spec)
-        return jax.make_array_from_callback(shape, sharding, lambda place: read(place[0]))
+
+        def of_device(place: Any) -> np.ndarray:
+            return read(place[0])
+
+        return jax.make_array_from_callback(shape, sharding, of_device)
 
     def shared(self, batch: Any) -> Any:
         """Have each device compute its share of a batch; only inside a compiled function."""
