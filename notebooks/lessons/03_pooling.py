@@ -257,8 +257,8 @@ assert np.mean(upsampled == distinct) == 1 / 4
 # one pixel, it stays in its window in half of the cases and is in the next one in the other half.
 # So pooling gives *some* invariance to small shifts, and pays with the exact place.
 #
-# At the end of a network this goes further. Let three maps say where an eye, an eye and a mouth
-# are. After a **global** maximum, a face and the same parts in disorder are equal: the network
+# At the end of a network this goes further. Let three maps say where the left eye, the right eye
+# and the mouth are. After a **global** maximum, a face and the same parts in disorder are equal: the network
 # knows *that* they are there, not *how they are arranged*. Capsules (Sabour, Frosst and Hinton,
 # 2017) keep a vector with the pose of each part, so that the parts must agree on a whole. They are
 # slow, and have not replaced CNNs; the question they asked is still a good one.
@@ -268,7 +268,7 @@ assert np.mean(upsampled == distinct) == 1 / 4
 #
 # 밝은 픽셀 하나는 2x2 창의 4곳 중 어디에 있어도 출력이 같다. 한 픽셀 움직이면 절반은 같은 창에 남고 절반은 다음 창으로 넘어간다. 그러므로 풀링은 작은 이동에 대한 불변성을 *조금* 주는 대신 정확한 위치를 버린다.
 #
-# 신경망의 끝에서는 더 많은 것을 버린다. 특성 맵 세 개가 눈, 눈, 입이 어디 있는지 나타낸다고 하자. **전역** 최댓값을 구하고 나면 얼굴과, 같은 부분들을 뒤섞어 놓은 그림이 같아진다. 신경망은 그것들이 *있다는 것*만 알고 *어떻게 놓여 있는지*는 모른다. 캡슐(capsule, Sabour, Frosst, Hinton, 2017)은 부분마다 자세를 나타내는 벡터를 간직해, 부분들이 하나의 전체로 들어맞는지를 본다. 캡슐 네트워크는 느려서 CNN을 대신하지 못했지만, 그것이 던진 물음은 여전히 유효하다.
+# 신경망의 끝에서는 더 많은 것을 버린다. 특성 맵 세 개가 왼쪽 눈, 오른쪽 눈, 입이 어디 있는지 나타낸다고 하자. **전역** 최댓값을 구하고 나면 얼굴과, 같은 부분들을 뒤섞어 놓은 그림이 같아진다. 신경망은 그것들이 *있다는 것*만 알고 *어떻게 놓여 있는지*는 모른다. 캡슐(capsule, Sabour, Frosst, Hinton, 2017)은 부분마다 자세를 나타내는 벡터를 간직해, 부분들이 하나의 전체로 들어맞는지를 본다. 캡슐 네트워크는 느려서 CNN을 대신하지 못했지만, 그것이 던진 물음은 여전히 유효하다.
 
 # %%
 outputs = set()

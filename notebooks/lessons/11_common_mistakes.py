@@ -97,13 +97,13 @@ assert round(two_3x3 / one_5x5, 2) == 0.72 and round(36_864 / 81_920, 2) == 0.45
 # images: 59.3 % right. 96.43 % is $100 - 3.57$: 3.57 % is the top-5 error of the **ResNets** that
 # won in 2015, an ensemble again, and 77 % is the top-1 accuracy of a single ResNet-152, whose
 # error is 23.0 %. An accuracy
-# says nothing without the network, the data, top-1 or top-5, and how many networks and crops were
-# averaged.
+# says nothing without the network, the data, top-1 or top-5, and how many networks and crops
+# (parts of an image) were averaged.
 
 # %% ko [markdown]
 # ## 3. "AlexNet의 정확도는 77 %(top-1), 96.43 %(top-5)이다"
 #
-# AlexNet은 신경망 일곱 개의 평균으로 top-5 **오류율** 15.3 %, 곧 정확도 84.7 %를 얻어 2012년 대회에서 우승했다. 논문에서 신경망 하나의 검증 이미지 top-1 오류율은 40.7 %, 정확도로는 59.3 %이다. 96.43 %는 $100 - 3.57$이다. 3.57 %는 2015년에 우승한 **ResNet**(역시 앙상블)의 top-5 오류율이고, 77 %는 오류율이 23.0 %인 ResNet-152 하나의 top-1 정확도이다. 정확도는 어떤 신경망을 어떤 데이터에서 쟀는지, top-1인지 top-5인지, 신경망과 잘라 낸 조각 몇 개를 평균했는지를 밝히지 않으면 아무 뜻이 없다.
+# AlexNet은 신경망 일곱 개의 평균으로 top-5 **오류율** 15.3 %, 곧 정확도 84.7 %를 얻어 2012년 대회에서 우승했다. 논문에서 신경망 하나의 검증 이미지 top-1 오류율은 40.7 %, 정확도로는 59.3 %이다. 96.43 %는 $100 - 3.57$이다. 3.57 %는 2015년에 우승한 **ResNet**(역시 앙상블)의 top-5 오류율이고, 77 %는 오류율이 23.0 %인 ResNet-152 하나의 top-1 정확도이다. 정확도는 어떤 신경망을 어떤 데이터에서 쟀는지, top-1인지 top-5인지, 신경망과 크롭(이미지에서 잘라 낸 부분) 몇 개를 평균했는지를 밝히지 않으면 아무 뜻이 없다.
 
 # %%
 errors = {
@@ -305,7 +305,7 @@ assert round(100 * new_score) == 80 == round(100 * test_scores.mean())
 # pads one on both sides, Keras only on the right. The windows are shifted by a pixel.
 
 # %% ko [markdown]
-# ## 9. Keras에서 쓰는 PyTorch의 인수
+# ## 9. PyTorch의 인수를 Keras로 옮기기
 #
 # | PyTorch | Keras |
 # | --- | --- |
