@@ -42,7 +42,7 @@ def explore(
         bool, typer.Option("--install", help="First install LiteRT.js, with npm.")
     ] = False,
 ) -> None:
-    """Write a page that shows a network at work: every layer, number by number.
+    """Write a page that shows a network at work, layer by layer.
 
     The page is one file and works offline. It classifies pictures and what the camera sees, with a
     heat map, and shows float and int8 side by side.

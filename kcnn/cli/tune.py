@@ -48,7 +48,7 @@ def tune(  # noqa: PLR0913 - one argument for each flag
     skip_damaged: SkipDamaged = False,
     quiet: Annotated[bool, typer.Option("--as-worker", hidden=True)] = False,
 ) -> None:
-    """Search good values for the fields of a recipe, in trials that are ordinary runs.
+    """Search good values for a recipe in trials, which are runs.
 
     The recipe's file says what is searched: sweep = kcnn.sweep.Sweep(recipe=..., space={...}). The
     same command goes on with a study that was stopped; on another machine, with the same --storage,

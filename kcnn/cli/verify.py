@@ -40,9 +40,10 @@ def verify(  # noqa: PLR0913 - one argument a flag
         float, typer.Option(min=1, help="Seconds until a runtime is stopped.")
     ] = 900.0,
 ) -> None:
-    """Check a bundle on LiteRT, MediaPipe, TFLite Micro, plain C and LiteRT.js.
+    """Check a bundle on every runtime that is installed.
 
-    Every runtime must give the golden answers that the bundle holds.
+    These are LiteRT, MediaPipe, TFLite Micro, plain C and LiteRT.js. Each of them must give the
+    golden answers that the bundle holds.
     """
     check_new(out, "--out")
     start_tensorflow()
