@@ -34,9 +34,9 @@ def assert_exact(file, images):
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["resnet8_int8", "simple_cnn", "resnet20"])
+@pytest.mark.parametrize("name", ["resnet8_int8", "simple_cnn"])
 def test_saved_models_are_exact(name):
-    assert_exact(SAVED / name / "model_int8.tflite", noise(20, 32))
+    assert_exact(SAVED / name / "model_int8.tflite", noise(200, 32))
 
 
 def test_the_receipt_says_that_all_test_images_are_exact():
