@@ -15,6 +15,7 @@ from kcnn.report.study_report import (
     count_text,
     header,
     row,
+    shown,
 )
 from kcnn.run_dir import RunDir, atomic
 
@@ -75,7 +76,7 @@ def summary(report: StudyReport) -> str:
         within = " within the limits" if report.int8 else ""
         return f"No trial{within} is complete yet."
     best = max(front, key=lambda each: each.accuracy or 0.0)
-    drawn = ", ".join(f"{key}={value}" for key, value in best.values.items())
+    drawn = ", ".join(f"{key}={shown(value)}" for key, value in best.values.items())
     size = f", {best.bytes:,} bytes" if best.bytes else ""
     return f"The best trial is {best.number}: {best.accuracy:.2%}{size}, with {drawn}."
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from kcnn.pictures import GRAY, PALETTE, Figure, clean_axes, save_figure
 from kcnn.report.study_report import StudyReport, Trial
@@ -63,6 +64,7 @@ def _draw_course(axes: Axes, report: StudyReport) -> None:
         best = list(accumulate((each.accuracy or 0.0 for each in complete), max))
         numbers = [each.number for each in complete]
         axes.step(numbers, best, where="post", color=_FRONT, label="best so far")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(title="Accuracy by trial", xlabel="seed" if report.over_seeds else "trial")
 
 
