@@ -233,8 +233,9 @@ def _layer_name(tensor: str) -> str:
 
     >>> _layer_name("resnet20_1/stem_conv_relu_1/Relu;resnet20_1/stem_conv_1/Squeeze")
     'stem_conv_relu'
-    >>> _layer_name("logits")
-    'logits'
+    >>> _layer_name("outer_1/inner_1/gelu_1/Gelu/mul_2"), _layer_name("logits")
+    ('gelu', 'logits')
     """
-    parts = tensor.partition(";")[0].split("/")
-    return re.sub(r"_\d+$", "", parts[1] if len(parts) > 1 else parts[0])
+    first, *inner = tensor.partition(";")[0].split("/")
+    numbered = [each for each in inner[:-1] if re.search(r"_\d+$", each)]  # Keras's own numbers
+    return re.sub(r"_\d+$", "", [first, *inner[:1], *numbered][-1])

@@ -159,10 +159,23 @@ function finished(layer, value) {
   return { before: value, activation: name, value: ACTIVATIONS[name](value) };
 }
 
+/** A number of the map before the layer, or the constant around it. */
+function padding(network, layer, { y, x, channel }) {
+  const [input, widths, fill] = layer.inputs;
+  const [, , top, , left, , first] = network.constant(widths);
+  const [rows, columns, channels] = network.shape(input);
+  const [i, j, c] = [y - top, x - left, channel - first];
+  const inside = i >= 0 && j >= 0 && c >= 0 && i < rows && j < columns && c < channels;
+  const constant = fill ? network.values(fill)[0] : 0;
+  const value = inside ? network.values(input)[(i * columns + j) * channels + c] : constant;
+  return { form: "padding", inside, value };
+}
+
 const total = (values) => values.reduce((all, each) => all + each, 0);
 
 const FORMS = {
   CONV_2D: convolution, DEPTHWISE_CONV_2D: convolution, FULLY_CONNECTED: dense,
+  PAD: padding, PADV2: padding,
   MAX_POOL_2D: pooling, AVERAGE_POOL_2D: pooling, MEAN: global, REDUCE_MAX: global,
   ...Object.fromEntries(Object.keys(PAIRS).map((kind) => [kind, pair])),
 };

@@ -10,7 +10,7 @@ const PRODUCTS = 12;
 
 /** Return {nodes, count, show} of an explanation: elements, how many steps, and what one shows. */
 export function picture(found, layer) {
-  return { convolution, dense, largest: pooling, mean: pooling, pair, single }[found.form](found, layer);
+  return { convolution, dense, largest: pooling, mean: pooling, pair, single, padding }[found.form](found, layer);
 }
 
 function strongest(rows, count) {
@@ -122,6 +122,11 @@ function pair(found) {
 function single(found) {
   const name = t(`act.${found.activation}`) ?? found.activation;
   const text = `${name}(${short(found.terms[0])}) = ${short(found.value)}`;
+  return { nodes: [element("p", text, "formula")], count: 1, show: () => "" };
+}
+
+function padding(found) {
+  const text = t(found.inside ? "copied" : "padded", { value: short(found.value) });
   return { nodes: [element("p", text, "formula")], count: 1, show: () => "" };
 }
 
