@@ -12,8 +12,9 @@ the site and on a host of repositories. `contents.md` orders them.
 import importlib
 import inspect
 import os
+import re
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import cast
 
 import latex2mathml.converter
@@ -83,6 +84,21 @@ def leave_out(
     return None if is_method and member.__doc__ else True
 
 
+def add_constants(app: Sphinx, name: str, source: list[str]) -> None:
+    """List the constants of a package after its functions and classes, where autodoc omits them."""
+    source[0] = re.sub(r"\.\. automodule:: (\S+)\n", _with_constants, source[0])
+
+
+def _with_constants(directive: re.Match[str]) -> str:
+    module = importlib.import_module(directive[1])
+    names = [
+        name
+        for name in getattr(module, "__all__", ())
+        if not isinstance(getattr(module, name), type | FunctionType | ModuleType)
+    ]
+    return directive[0] + "".join(f"\n.. autodata:: {directive[1]}.{name}" for name in names) + "\n"
+
+
 def add_docstring(
     app: Sphinx, kind: str, name: str, member: object, options: object, lines: list[str]
 ) -> None:
@@ -122,7 +138,7 @@ def name_missing(app: Sphinx, environment: BuildEnvironment) -> None:
         for name in getattr(importlib.import_module(package), "__all__", ()):
             known = f"{package}.{name}" in {**domain.objects, **domain.modules}
             if not known and not inspect.ismodule(getattr(importlib.import_module(package), name)):
-                logger.warning("no page in docs/api explains %s.%s: autodata does", package, name)
+                logger.warning("no page in docs/api explains %s.%s", package, name)
 
 
 def draw_formula(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
@@ -134,6 +150,7 @@ def draw_formula(translator: HTML5Translator, node: nodes.math | nodes.math_bloc
 
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
+    app.connect("source-read", add_constants)
     app.connect("autodoc-skip-member", leave_out)
     app.connect("autodoc-process-docstring", add_docstring)
     app.connect("doctree-read", search_exactly)
