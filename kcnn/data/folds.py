@@ -71,8 +71,10 @@ def held_out_places(
     Raises:
         ValueError: If there are fewer groups than folds.
 
-    >>> held_out_places(np.array([0, 0, 1, 1]), 0.5, 0, groups=np.array([7, 8, 7, 8]))
-    array([0, 2])
+    >>> groups = np.array([7, 8, 7, 8])
+    >>> places = held_out_places(np.array([0, 0, 1, 1]), 0.5, 0, groups)
+    >>> len(places), len(set(groups[places]))
+    (2, 1)
     """
     if groups is not None:
         return _whole_groups(labels, share, seed, groups)
