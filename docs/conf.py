@@ -3,7 +3,7 @@
     pip install -e '.[docs]'
     sphinx-build -c docs . site    # then open site/index.html
 
-CI adds `-W --keep-going`: a link that leads nowhere, a page that is in no table of contents, a
+CI adds `-W`: a link that leads nowhere, a page that is in no table of contents, a
 docstring that cannot be read, and a public name without a docstring's page are then errors. The
 Markdown files of the repository are the pages, in their places, so that the same links work on
 the site and on a host of repositories. `contents.md` orders them.

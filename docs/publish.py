@@ -107,7 +107,8 @@ def copy(folder: Path, made: Path) -> None:
 
 def write_weights(run: RunFiles, recipe: Recipe, data: Data, made: Path, options: Options) -> None:
     """Write the weights of the trained network: all of them up to 5 MB, larger ones as float16."""
-    if recipe.trained or recipe.transfer:
+    network = recipe.model.name
+    if recipe.trained or recipe.transfer or not network:
         return
     model = models.load(run.run_dir.model)
     arguments: dict[str, Any] = dict(recipe.model.options)
@@ -118,7 +119,7 @@ def write_weights(run: RunFiles, recipe: Recipe, data: Data, made: Path, options
     small = 4 * model.count_params() <= LARGEST_WEIGHTS
     if small or options.float16 or 2 * model.count_params() <= LARGEST_WEIGHTS:
         dtype = "float32" if small else "float16"
-        network, names = recipe.model.name, tuple(data.class_names)
+        names = tuple(data.class_names)
         models.publish(model, made, network, arguments, names, dtype=dtype)
 
 
