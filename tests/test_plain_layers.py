@@ -166,6 +166,24 @@ def test_an_operation_becomes_the_layer_that_computes_it(name):
     np.testing.assert_allclose(answers(plain, pixels), answers(model, pixels), atol=1e-5)
 
 
+UNLIKE_LAYERS = {
+    "padding with 7": lambda x: ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=7.0),
+    "a cast of truth values": lambda x: ops.cast(x > 1, "float32"),
+    "a lower bound": lambda x: x - ops.max(x, axis=[1, 2], keepdims=True, initial=4.5),
+    "log softmax of columns": lambda x: ops.log_softmax(x, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE_LAYERS)
+def test_an_operation_that_no_layer_computes_stays(name):
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(2, 3)(UNLIKE_LAYERS[name](image))
+    model = keras.Model(image, layers.Flatten()(ops.relu(x)))
+    plain, pixels = as_layers(model), PIXELS / 25 - 5
+    assert plain is not model
+    np.testing.assert_allclose(answers(plain, pixels), answers(model, pixels), atol=1e-5)
+
+
 def test_photographs_become_gray_for_a_model_of_gray_images(tmp_path, capsys):
     from PIL import Image
 

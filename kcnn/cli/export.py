@@ -112,10 +112,13 @@ def export(  # noqa: PLR0913 - one argument a flag
             return
     start_tensorflow()
     from kcnn import models
+    from kcnn.errors import unknown
     from kcnn.export import QUANTIZATIONS, export_tflite
     from kcnn.export.checks import check_model
     from kcnn.model_places import MANIFEST
 
+    if quantization not in QUANTIZATIONS:
+        raise unknown("--quantization", quantization, QUANTIZATIONS)
     file = model_file(path)
     stem = file.parent.name if file.name == MANIFEST else file.stem
     out = out or Path(f"{stem}_{quantization}.tflite")
@@ -129,7 +132,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     image_shape, _ = check_model(model)
     model, said = _of_raw_pixels(model, file, input_range)
     labels, calibration, loaded = labels_of(file), None, None
-    calibrated = quantization not in QUANTIZATIONS or QUANTIZATIONS[quantization].calibrated
+    calibrated = QUANTIZATIONS[quantization].calibrated
     if samples is None:
         samples = _samples(recipe_of(file) if calibrated and not data else None)
     if calibrated or data:

@@ -29,13 +29,13 @@ def write(
     from kcnn import models
     from kcnn.errors import unknown
     from kcnn.export import FORMATS, export_format
+    from kcnn.model_places import MANIFEST
 
     if format not in FORMATS:
         raise unknown("--format", format, FORMATS)
     file = model_file(path)
-    out = out or Path(
-        f"{file.stem}_saved_model" if format == "saved_model" else f"{file.stem}.onnx"
-    )
+    stem = file.parent.name if file.name == MANIFEST else file.stem
+    out = out or Path(f"{stem}_saved_model" if format == "saved_model" else f"{stem}.onnx")
     check_new(out, "--out")
     made = export_format(models.load(file), out, format, softmax=softmax)
     console.print(

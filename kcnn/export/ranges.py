@@ -67,16 +67,22 @@ def widen_ranges(calibrated: bytes) -> bytes:
 def _widen_graph(graph: Graph) -> Iterator[Tensor]:
     for operator in tables(graph.operators):
         sources = [tensor_at(graph, place) for place in numbers(operator.inputs) if place >= 0]
-        widths = [high - low for low, high in filter(None, map(_range, sources))]
+        known = map(_with_zero, filter(None, map(_range, sources)))
+        widths = [high - low for low, high in known]
         for place in numbers(operator.outputs):
             tensor = tensor_at(graph, place)
             measured, ranges = _range(tensor), tensor.quantization
             if measured is None or ranges is None or not widths:
                 continue
-            low, high = min(measured[0], 0.0), max(measured[1], 0.0)  # as the quantizer has them
+            low, high = _with_zero(measured)
             if high - low <= _SINGLE * max(widths):
                 ranges.min, ranges.max = [low], [low + _WIDENED * max(widths)]
                 yield tensor
+
+
+def _with_zero(measured: tuple[float, float]) -> tuple[float, float]:
+    """Return a range as the quantizer widens it: zero must be one of the stored numbers."""
+    return min(measured[0], 0.0), max(measured[1], 0.0)
 
 
 def _range(tensor: Tensor) -> tuple[float, float] | None:

@@ -1,11 +1,11 @@
 """TensorFlow Lite's own metadata: what Android Studio and MediaPipe read about a classifier.
 
 MediaPipe refuses a float32 file that does not say how its pixels are normalized, and has names only
-for the outputs of a file that says where they are. So every file that kcnn writes says both. The
-schema is `metadata_schema.fbs`, https://www.tensorflow.org/lite/models/convert/metadata. Its
-Python library does not support Python 3.12 and later, so this file writes the few entries that a
-classifier needs: the input is an image of raw pixels, the output holds one score per class, and
-`labels.txt` names the classes.
+for the outputs of a file that says where they are. So every file of images that kcnn writes says
+both; those of series and voxels have no metadata. The schema is `metadata_schema.fbs`,
+https://www.tensorflow.org/lite/models/convert/metadata. Its Python library does not support Python
+3.12 and later, so this file writes the few entries that a classifier needs: the input is an image
+of raw pixels, the output holds one score per class, and `labels.txt` names the classes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,7 @@ NAME, IDENTIFIER = "TFLITE_METADATA", b"M001"
 
 # Numbers of the schema's enumerations and unions.
 _AXIS_LABELS, _IMAGE_PROPERTIES, _NORMALIZATION = 2, 2, 1
+_AXES_OF_IMAGES = 4
 _COLOR_SPACES = {1: 2, 3: 1}  # number of channels: gray, RGB
 
 Write = Callable[[], Any]
@@ -29,12 +30,16 @@ Write = Callable[[], Any]
 def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description: str) -> bytes:
     """Return a classifier's bytes with a metadata entry, and what was packed behind them.
 
+    A classifier of series or voxels is returned as it is: the schema describes images.
+
     Args:
         data: a model that this process has made.
         summary: what it holds.
         name: of the model, as people read it.
         description: of the model, as people read it.
     """
+    if len(summary.inputs[0].shape) != _AXES_OF_IMAGES:
+        return data
     model = parse(data)
     buffers = tables(model.buffers)
     model.buffers = [*buffers, new_buffer(_metadata(summary, name, description))]

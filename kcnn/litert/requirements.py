@@ -88,7 +88,10 @@ def read_requirements(data: bytes) -> Requirements:
     micro = _DENSE_MICRO if by_output else OLDEST_MICRO
     refused_by = {}
     if by_output:
-        reason = "a dense layer has a scale for each output (leave out --dense-per-channel)"
+        reason = (
+            "a dense layer has a scale for each output (leave out --dense-per-channel; "
+            "quantization dynamic always has them)"
+        )
         refused_by = {"NNAPI": reason, "ESP-NN on the ESP32-S3": reason}
     return Requirements(
         tensorflow_lite=".".join(map(str, lite)) if lite else None,

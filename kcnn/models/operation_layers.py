@@ -36,11 +36,13 @@ def as_layer(operation: Any, args: Any, kwargs: Any) -> Any:
     if not type(operation).__module__.startswith("keras.src.ops"):
         return None
     if kind in ("Cast", "ConvertToTensor", "StopGradient"):
-        return args[0] if getattr(operation, "dtype", "float32") == "float32" else None
-    if kind in _ACTIVATIONS:
+        unchanged = getattr(operation, "dtype", "float32") == "float32" == args[0].dtype
+        return args[0] if unchanged else None
+    if kind in _ACTIVATIONS and getattr(operation, "axis", -1) in (-1, len(args[0].shape) - 1):
         return L.Activation(_ACTIVATIONS[kind], name=name)(args[0])
     make = _MAKERS.get(kind)
-    if make is not None:
+    # Of the operations in the table, only padding has an option that its call gets: the filler.
+    if make is not None and not any(each is not None for each in kwargs.values()):
         layer = make(operation, args)
         return None if layer is None else layer(args[0])
     tensors = [each for each in args if isinstance(each, keras.KerasTensor)]
@@ -98,6 +100,8 @@ _AFFINE: dict[str, Callable[[np.ndarray, bool], tuple[Any, Any] | None]] = {
 def _pooling(operation: Any, args: Any, kind: type[L.Layer]) -> L.Layer | None:
     rank, axes = len(args[0].shape), operation.axis
     axes = [axes] if isinstance(axes, int) else axes or []
+    if getattr(operation, "initial", None) is not None:  # of `max`, a lower bound
+        return None
     if rank == 4 and sorted(axis % rank for axis in axes) == [1, 2]:
         return kind(keepdims=operation.keepdims, name=operation.name)
     return None
