@@ -103,7 +103,7 @@ def _load(
     """Load the named data or the run's own, if nothing has to be downloaded for the latter."""
     if name is None and not _is_at_hand(file, data_dir):
         return None
-    size = networks.image_shape[0], networks.image_shape[1]
+    size = networks.image_shape
     if "int8" in networks.files:
         return load_test(file, name, data_dir, size, networks.labels)
     return load_data(file, name, data_dir, size)

@@ -14,7 +14,7 @@ def write(
     """Write a model in another format, and print how close its answers are.
 
     Args:
-        path: a `.keras` file or a run's folder.
+        path: a `.keras` file, a run's folder or a published model.
         out: the file or folder to write; None for the model's name here.
         format: a name in `kcnn.export.FORMATS`.
         softmax: return probabilities.

@@ -48,8 +48,9 @@ def robustness(  # noqa: PLR0913 - one argument a flag
     from kcnn import pipeline
     from kcnn.prediction.classes import open_classifier
 
-    height, width, _ = open_classifier(file).image_shape
-    loaded = load_test(file, data, data_dir, (height, width), skip_damaged=skip_damaged)
+    model = open_classifier(file)
+    size, classes = model.image_shape, model.class_names
+    loaded = load_test(file, data, data_dir, size, classes, skip_damaged=skip_damaged)
     run = recipe_of(file)
     name = data or (run.data.name if run else "")
     report = pipeline.score_robustness(path, loaded, name, count=count, seed=seed)

@@ -67,7 +67,7 @@ def tune(  # noqa: PLR0913 - one argument for each flag
         content = _changed(file, changes, smoke=smoke)
         folder = out or Path("runs", "smoke" if smoke else "", "tune", file.name)
         if smoke and seeds is None:
-            trials = trials or 2
+            trials = 2 if trials is None else trials
         flags: dict[str, Any] = {"trials": trials, "seeds": seeds, "storage": storage}
         flags |= {"max_bytes": max_bytes, "max_ms": max_ms}
         opened = open_search(content, folder, **flags)

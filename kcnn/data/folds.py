@@ -65,8 +65,8 @@ def held_out_places(
         share: How many.
         seed: Decides which.
         groups: A number for the group of each image, [N]. All images of a group are then held out,
-            or none. The shares of images and classes are as near to the wanted ones as whole groups
-            allow.
+            or none. A share is then that of one of several equal parts, 0.2 of five and 0.4 of two,
+            as nearly as whole groups allow.
 
     Raises:
         ValueError: If there are fewer groups than folds.

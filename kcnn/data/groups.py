@@ -72,7 +72,7 @@ def _rows(path: Path) -> list[tuple[str, str]]:
             f"file and group. Received: {', '.join(columns)[:80]!r}"
         )
     for number, row in enumerate(rows, 2):
-        if not row["file"] or not row["group"]:
+        if not (row["file"] or "").strip() or not (row["group"] or "").strip():
             raise ValueError(f"Line {number} of {str(path)!r} has no file or no group: add it.")
     return [(composed(PurePath(row["file"]).as_posix()), row["group"].strip()) for row in rows]
 

@@ -99,8 +99,12 @@ def _pixels(name: str, images: Any) -> np.ndarray:
         )
     if images.dtype == np.uint8:
         return images
+    if images.dtype.kind not in "iuf":
+        raise ValueError(
+            f"The {name} images must be numbers, whole ones of 0 to 255. Received: {images.dtype}."
+        )
     low, high = images.min(), images.max()
-    whole = images.dtype.kind in "iu" or (images.dtype.kind == "f" and (images % 1 == 0).all())
+    whole = images.dtype.kind in "iu" or (images % 1 == 0).all()
     if not whole or not (0 <= low and high <= 255) or (images.dtype.kind == "f" and high <= 1):
         raise ValueError(
             f"The {name} images must be raw pixels, whole numbers of 0 to 255, which networks of "

@@ -1,4 +1,4 @@
-"""A data set for training in JAX: it is copied to the accelerator once, as a whole."""
+"""A data set for training in JAX: in the accelerator's memory, or read batch by batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -33,6 +33,7 @@ def train_once(
     """Train and save the model in float32, from the state in the run's folder if there is one."""
     run_dir = journal.run_dir
     if (facts := journal.facts(_TRAINING)) is not None:
+        helpers.end()  # they have nothing to do
         return _result(models.load(run_dir.model), facts)
     journal.stop_reason = ""
     warn_of_lost_state(journal)

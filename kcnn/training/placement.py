@@ -1,8 +1,8 @@
 """Where the arrays of a training on JAX lie: on one device, or on several at once.
 
-With several, every device has the whole model and all images, and computes its share of each batch.
-XLA adds the shares up, so batch norms and losses are those of the whole batch, and a training takes
-the steps that it would take on one device.
+With several, every device has the whole model, and all images if they fit in memory, and computes
+its share of each batch. XLA adds the shares up, so batch norms and losses are those of the whole
+batch, and a training takes the steps that it would take on one device.
 """
 
 from collections.abc import Callable

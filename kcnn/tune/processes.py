@@ -74,7 +74,9 @@ def run_workers(opened: Search, command: Sequence[str], workers: int) -> None:
 def _start(command: Sequence[str], log: Path, workers: int) -> subprocess.Popen:
     threads = max(1, int(hardware()["cores"]) // workers)
     shares = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    environment = {name: str(threads) for name in shares} | dict(os.environ)
+    # Or the first worker on a GPU would take all of its memory.
+    memory = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    environment = dict.fromkeys(shares, str(threads)) | memory | dict(os.environ)
     program = [sys.executable, "-c", "from kcnn.cli import main; main()", *command]
     with open(log, "ab") as file:
         return subprocess.Popen(

@@ -63,7 +63,7 @@ def sampler_for(seed: int, trials: int, salt: int = 0) -> TPESampler:
 
     Args:
         seed: That of the recipe.
-        trials: How many trials the study has.
+        trials: How many trials the study has, each counted once however often it was begun.
         salt: Tells workers on several machines apart.
     """
     return TPESampler(seed=(seed * 1_000_003 + trials * 7919 + salt) % 2**32)

@@ -118,6 +118,8 @@ class Watch:
 def _is_running(pid: int) -> bool:
     if pid == os.getpid():  # this worker, which has no trial now
         return False
+    if os.name == "nt":  # where signal 0 is Ctrl-C: its signs of life have to tell
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

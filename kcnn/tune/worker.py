@@ -69,7 +69,7 @@ class Worker:
         """Do trials until the study has enough, also those that other workers leave.
 
         Raises:
-            RuntimeError: The first trials, or several in a row, have failed.
+            RuntimeError: Three trials in a row have failed.
             KeyboardInterrupt: It was stopped; the trial at hand is left for the next worker.
         """
         failures = 0
@@ -108,8 +108,9 @@ class Worker:
         if is_over_seeds(dict(self.sweep.space)) and not queued:
             seed = 1 + max((each.user_attrs.get(SEED, -1) for each in trials), default=-1)
             self.study.enqueue_trial({SEED: seed}, user_attrs={SEED: seed})
+        drawn = len({Place.of(each).number for each in trials})  # those done again are not drawn
         salt = zlib.crc32(f"{socket.gethostname()} {os.getpid()}".encode()) if self.shared else 0
-        self.study.sampler = sampler_for(self.sweep.recipe.seed, len(trials), salt)
+        self.study.sampler = sampler_for(self.sweep.recipe.seed, drawn, salt)
         trial = self.study.ask(dict(self.sweep.space))
         return None if drop_double(self.study, trial) else trial
 
