@@ -200,7 +200,7 @@ def _copy_tail(
         biased = {"use_bias": True} if operation is convolution else {}
         return operation.__class__.from_config(operation.get_config() | biased)
 
-    tail: Any = keras.Model(entrance.tensor, graph.outputs[0])
+    tail: Any = keras.Model(entrance.tensor, graph.outputs[0], name=graph.name)
     pixels: Any = keras.Input(shape)
     body = keras.models.clone_model(tail, input_tensors=pixels, clone_function=copy)
     copied = {layer.name: layer for layer in body.layers}
