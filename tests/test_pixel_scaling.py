@@ -131,9 +131,10 @@ def test_a_file_whose_range_tells_nothing_needs_it_said(tmp_path):
         TFLiteClassifier(path)
     classifier = TFLiteClassifier(path, input_range="120,110,100,60,70,50")
     assert evaluate(classifier, (PIXELS, np.arange(40) % 4)).count == 40
-    stored = classifier._model._stored_pixels
+    white = np.full((8, 8, 3), 255, np.uint8)
     wanted = read_scaling("120,110,100,60,70,50")(np.full((1, 3), 255))[0] * 255 / 4.7 - 15
-    assert stored[255].tolist() == np.clip(np.round(wanted), -128, 127).tolist()
+    stored = classifier._model._stored(white)
+    assert stored[0, 0].tolist() == np.clip(np.round(wanted), -128, 127).tolist()
 
 
 def test_the_names_are_what_they_say():
