@@ -52,7 +52,6 @@ def full(base):
     """Return a recipe with all that a run can go on with: a head, a teacher, variants."""
     return Recipe(
         data=DIGITS,
-        model=Model(name="resnet20"),
         transfer=Transfer(base=str(base), trainable_from="second", head_epochs=2),
         train=Train(epochs=EPOCHS, learning_rate=3e-3, ema=0.7, checkpoint_steps=2),
         distill=Distill(teacher=str(base)),

@@ -77,7 +77,7 @@ def test_every_picture_is_there_and_on_the_page(found):
         assert imread(run_dir.picture(name)).std() > 0.01
     page = run_dir.page.read_text()
     between = analysis.load(run_dir.analysis).disagreements[0]
-    assert page.count("<img") == 3 + bool(between.lost or between.gained)
+    assert page.count("<img") == 4 + bool(between.lost or between.gained)
     assert {run_dir.page, run_dir.analysis} <= set(run_dir.files())
 
 

@@ -348,4 +348,4 @@ def test_a_model_of_any_size_takes_a_folders_images_as_they_are(tmp_path):
         Image.new("RGB", (6, 5)).save(folder / f"{number}.png")
     file, name = tmp_path / "model.keras", f"folder:{tmp_path / 'photos'}"
     assert load_data(file, name, None, (None, None)).image_shape == (5, 6, 3)
-    assert load_data(file, name, None, (8, 9)).image_shape == (8, 9, 3)
+    assert load_data(file, name, None, (8, 9, 3)).image_shape == (8, 9, 3)

