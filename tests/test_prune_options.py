@@ -152,7 +152,7 @@ REFUSED = {
     "pattern": (network, {"sparsity": "1:4"}, "or be '2:4'. Received: sparsity='1:4'"),
     "no pattern": (in_series, {"sparsity": "2:4"}, r"'series' \(Conv1D\).*2:4.*exclude it"),
     "zeros": (with_zeros, {"sparsity": "2:4"}, "'hidden' has zeros.*or exclude the layer"),
-    "teacher": (network, {"teacher": without_logits()}, "The teacher must end in logits"),
+    "teacher": (network, {"teacher": without_logits()}, "A teacher needs .* one class an image"),
 }
 
 

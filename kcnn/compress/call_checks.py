@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 
 from kcnn.arithmetic.layer_calls import Call
+from kcnn.models.final_activation import final_activation
 from kcnn.models.fits import check_graph
 from kcnn.models.plain_layers import as_layers
 
@@ -18,10 +19,19 @@ def open_up(model: keras.Model, what: str) -> keras.Model:
         what: what is about to be done, such as "Pruning"; an error begins with it.
 
     Raises:
-        ValueError: the model has no graph, or several inputs or outputs.
+        ValueError: the model has no graph, several inputs or outputs, or a sigmoid for each of
+            several classes, of which an image may then have more than one.
     """
     check_graph(model, what)
-    return as_layers(model, logits=True) if isinstance(model, keras.Model) else model
+    if not isinstance(model, keras.Model):
+        return model
+    classes = model.output_shape[-1]
+    if classes > 1 and final_activation(model) in ("sigmoid", "log_sigmoid"):
+        raise ValueError(
+            f"{what} needs a model that predicts one class an image. Received: {model.name!r}, "
+            f"which ends in a sigmoid for each of {classes} classes."
+        )
+    return as_layers(model, logits=True)
 
 
 def check_calls(calls: Sequence[Call]) -> None:

@@ -150,8 +150,10 @@ def _make_settings(
     check_budget(epochs, learning_rate)
     check_models(model, None, data)
     found = select_kernels(model, exclude)
+    check_count("clusters", clusters, minimum=2)
     zeros = {name: share for name, share in zero_fractions(model).items() if share}
-    check_count("clusters", clusters, minimum=3 if zeros else 2)
+    if zeros:
+        check_count("clusters", clusters, minimum=3)
     return {
         "clusters": int(clusters),
         # A kernel of no more weights than that has few values already.
