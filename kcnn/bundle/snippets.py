@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from kcnn.bundle.manifest import Score
 from kcnn.bundle.photographs import TOLERANCE
 from kcnn.literals import c_string, kotlin_string, swift_string
 from kcnn.litert import TFLiteSummary, read_requirements
 from kcnn.runtimes.runtime import ROUNDING
+from kcnn.templates import templates
 
 FILES = (
     "Classifier.kt",
@@ -108,14 +107,7 @@ def write_template(path: Path, values: Mapping[str, Any], *, template: str | Non
         values: what the template needs.
         template: its name without `.j2`; that of the file by default.
     """
-    environment = Environment(
-        loader=PackageLoader("kcnn.bundle", "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # source code and Markdown, not HTML  # noqa: S701
-    )
+    environment = templates(Path(__file__).with_name("templates"), html=False)
     environment.filters |= {"kotlin": kotlin_string, "swift": swift_string, "c": c_string}
     source = environment.get_template(f"{template or path.name}.j2").render(values)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from kcnn.explore.networks import Networks
 from kcnn.explore.patterns import patterns
@@ -18,6 +16,7 @@ from kcnn.litert.every_map import with_every_map
 from kcnn.run_dir import atomic
 from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE, litert_js
 from kcnn.runtimes.page import MODULES as SHARED
+from kcnn.templates import policy_hash, templates
 
 _OWN = Path(__file__).with_name("page")
 # Each after those that it imports.
@@ -108,22 +107,16 @@ def _page(**values: Any) -> str:
     The content security policy allows the one script that starts the page, and scripts that it has
     made itself (`blob:`). It allows no request.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_OWN),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = (PAGE / "style.css").read_text("utf-8") + (_OWN / "explore.css").read_text("utf-8")
     start = (_OWN / "start.js").read_text("utf-8")
     policy = (
-        f"default-src 'none'; script-src '{_digest(start)}' blob: 'wasm-unsafe-eval'; "
-        f"style-src '{_digest(style)}'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{policy_hash(start)}' blob: 'wasm-unsafe-eval'; "
+        f"style-src '{policy_hash(style)}'; img-src data: blob:; base-uri 'none'; "
+        "form-action 'none'"
     )
     modules = {name: (PAGE / name).read_text("utf-8") for name in SHARED}
     modules |= {name: (_OWN / name).read_text("utf-8") for name in _MODULES}
-    template = environment.get_template("explore.html.j2")
+    template = templates(_OWN, html=True).get_template("explore.html.j2")
     return template.render(policy=policy, style=style, start=start, modules=modules, **values)
 
 
@@ -143,7 +136,3 @@ def _packed(content: bytes) -> str:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{_base64(hashlib.sha256(text.encode()).digest())}"

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from kcnn.literals import c_string
 from kcnn.litert.labels import read_labels
 from kcnn.litert.tflite_file import read_tflite, summarize_bytes
@@ -18,6 +16,7 @@ from kcnn.plain_c.graph import Network, Step, Value, read_network
 from kcnn.plain_c.memory import Memory, plan
 from kcnn.plain_c.operators import RENAMED, check_operators, code_of, works_in_place
 from kcnn.run_dir import atomic
+from kcnn.templates import templates
 
 _KERNELS = Path(__file__).with_name("kernels")
 # The order in which functions stand in the file: what others call comes first.
@@ -172,13 +171,6 @@ def _comment(step: Step) -> str:
 
 
 def _render(name: str, values: dict) -> str:
-    environment = Environment(
-        loader=PackageLoader("kcnn.plain_c", "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML  # noqa: S701
-    )
+    environment = templates(Path(__file__).with_name("templates"), html=False)
     environment.filters["c"] = c_string
     return environment.get_template(name).render(values)

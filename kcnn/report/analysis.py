@@ -8,7 +8,6 @@ from pydantic import TypeAdapter
 
 from kcnn.report import json_files
 from kcnn.report.metrics import Calibration, ClassScore, ConfusedPair
-from kcnn.run_dir import atomic
 
 
 @dataclass(frozen=True)
@@ -143,8 +142,7 @@ class Analysis:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the analysis as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_bytes(_ANALYSIS.dump_json(self, indent=1) + b"\n")
+        json_files.write(_ANALYSIS, self, path, indent=1)
 
 
 _ANALYSIS = TypeAdapter(Analysis)

@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from kcnn.data.operations import AUGMENTATIONS, OPERATIONS
 from kcnn.intervals import wilson_interval
 from kcnn.model_places import MANIFEST
@@ -22,6 +20,7 @@ from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import hardware_text, training_text
 from kcnn.run_dir import atomic
+from kcnn.templates import templates
 
 FILE = "README.md"
 
@@ -132,15 +131,7 @@ def _worst(variant: VariantAnalysis) -> Any:
 
 @cache
 def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        autoescape=False,  # Markdown
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=lambda value: value.replace("<", "&lt;") if isinstance(value, str) else value,
+    environment = templates(Path(__file__).parent / "templates", html=False).overlay(
+        finalize=lambda value: value.replace("<", "&lt;") if isinstance(value, str) else value
     )
-    environment.filters["percent"] = lambda share, digits=2: f"{share:.{digits}%}"
-    environment.filters["thousands"] = lambda number: f"{number:,}"
     return environment.get_template("card.md.j2")

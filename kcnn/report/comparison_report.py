@@ -9,7 +9,6 @@ from pydantic import TypeAdapter
 from kcnn.comparison import Comparison
 from kcnn.provenance import hardware, timestamp, versions
 from kcnn.report import json_files
-from kcnn.run_dir import atomic
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,7 @@ class ComparisonReport:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_bytes(_REPORT.dump_json(self, indent=2) + b"\n")
+        json_files.write(_REPORT, self, path)
 
 
 _REPORT = TypeAdapter(ComparisonReport)

@@ -1,4 +1,4 @@
-"""JSON files, read back into the type that they were written from."""
+"""JSON files, written from a type and read back into it."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from kcnn.errors import one_line
+from kcnn.run_dir import atomic
 
 Content = TypeVar("Content")
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -15,6 +16,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 def formerly(name: str, old: str) -> Any:
     """Return the annotation of a field called `name`, which files of older versions call `old`."""
     return Field(validation_alias=AliasChoices(name, old))
+
+
+def write(
+    adapter: TypeAdapter[Content], content: Content, path: str | os.PathLike, *, indent: int = 2
+) -> None:
+    """Write a file, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(adapter.dump_json(content, indent=indent) + b"\n")
 
 
 def read(adapter: TypeAdapter[Content], path: str | os.PathLike, kind: str) -> Content:

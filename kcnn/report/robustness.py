@@ -9,7 +9,6 @@ from pydantic import TypeAdapter
 from kcnn.provenance import timestamp
 from kcnn.report import json_files
 from kcnn.report.json_files import Share
-from kcnn.run_dir import atomic
 
 FILE = "robustness.json"
 """In the folder of a run."""
@@ -60,8 +59,7 @@ class RobustnessReport:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_bytes(_ROBUSTNESS.dump_json(self, indent=1) + b"\n")
+        json_files.write(_ROBUSTNESS, self, path, indent=1)
 
 
 _ROBUSTNESS = TypeAdapter(RobustnessReport)

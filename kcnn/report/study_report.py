@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 
 from kcnn.provenance import hardware, timestamp, versions
 from kcnn.report import json_files
-from kcnn.run_dir import atomic
 
 State = Literal["complete", "pruned", "failed", "running"]
 Value = bool | int | float | str | None
@@ -126,8 +125,7 @@ class StudyReport:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_bytes(_REPORT.dump_json(self, indent=2) + b"\n")
+        json_files.write(_REPORT, self, path)
 
 
 _REPORT = TypeAdapter(StudyReport)
