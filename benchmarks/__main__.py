@@ -35,7 +35,9 @@ def main(  # noqa: PLR0913 - one option for each setting
         list[str] | None,
         typer.Argument(metavar="PART", help=f"{', '.join(parts.PARTS)}; all if none is given."),
     ] = None,
-    models: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(BATCHES),
+    models: Annotated[
+        str, typer.Option(help="Names, separated by commas; what is known of others stays.")
+    ] = ",".join(BATCHES),
     only: Annotated[
         str, typer.Option(help="Contestants, separated by commas; what is known of others stays.")
     ] = "",
@@ -79,7 +81,7 @@ def main(  # noqa: PLR0913 - one option for each setting
         prepared = prepare(plan)
         for name in wanted:
             measured = parts.measure(name, prepared, _progress)
-            known = results.get(name) if only else None
+            known = results.get(name) if only or set(trained) != set(BATCHES) else None
             results[name] = added(known, measured) if known else measured
             _write(results, file, out / "RESULTS.md")
             _show(name, results)

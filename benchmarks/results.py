@@ -147,7 +147,7 @@ def save(results: Mapping[str, Part], path: str | os.PathLike) -> None:
 
 
 def added(part: Part, apart: Part) -> Part:
-    """Return a part with what was measured of some contestants alone, at another time.
+    """Return a part with what was measured of some networks or contestants, at another time.
 
     An entry replaces the earlier one of the same contestant in the same race, and has the date
     among its facts.
