@@ -65,7 +65,7 @@ def without_convolutions():
         (two_convolutions, "frist", r"Unknown convolution 'frist'. Did you mean 'first'\?"),
         (two_convolutions, "rescaling", "Known: first, second"),
         (twins, "conv", "called 'conv'. Name one: left/conv, right/conv"),
-        (without_convolutions, None, "has no Conv2D or DepthwiseConv2D"),
+        (without_convolutions, None, "has none of the layers Conv2D"),
         (lambda: "model.keras", None, "needs a Keras 3 model"),
     ],
 )

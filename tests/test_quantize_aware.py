@@ -11,7 +11,7 @@ import tensorflow as tf
 from narrow_models import build_narrow
 
 import kcnn
-from kcnn.compress import check_quantize_aware, quantize_aware, sparsity
+from kcnn.compress import check_quantize_aware, quantize_aware, recover, sparsity
 from kcnn.compress.kernels import kernel_variables
 from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize
 from kcnn.export import ExportResult
@@ -388,3 +388,33 @@ def test_tfmot_names_what_it_does_not_know(data):
 def test_a_training_that_diverges_is_an_error(data):
     with pytest.raises(RuntimeError, match="training diverged. Lower the learning rate"):
         quantize_aware(smallest_net(), data, epochs=1, learning_rate=1e38, control=False)
+
+
+class Seen(keras.callbacks.Callback):
+    """Remember the epochs, and stop after the second."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, sorted(logs)))
+        self.model.stop_training = epoch == 1
+
+
+def test_callbacks_see_the_training_for_int8_and_may_end_it(data):
+    seen, model = Seen(), kcnn.models.build("lenet5")
+    result = quantize_aware(model, data, epochs=3, callbacks=[seen])
+    assert [epoch for epoch, _ in seen.epochs] == [0, 1]
+    assert {"loss", "accuracy", "val_loss"} <= {*seen.epochs[0][1]}
+    assert len(result.history["loss"]) == 2 and len(result.control_history["loss"]) == 3
+
+
+def test_callbacks_see_the_training_of_a_slim_model(data):
+    model = kcnn.models.build("lenet5")
+    for teacher in (None, model):
+        seen = Seen()
+        thin = kcnn.slim(model, macs=0.8).model
+        result = recover(thin, data, teacher=teacher, epochs=3, callbacks=[seen])
+        assert [epoch for epoch, _ in seen.epochs] == [0, 1]
+        assert len(result.history["loss"]) == 2

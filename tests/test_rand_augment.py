@@ -2,15 +2,17 @@
 
 import functools
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
-from kcnn.data import from_arrays, rand_augment
+from kcnn.data import from_arrays, jax_augment, jax_rand_augment, rand_augment
 from kcnn.data.augment import augmentation
-from kcnn.data.operations import chain
-from kcnn.data.rand_augment import OPERATIONS
+from kcnn.data.rand_operations import NAMES
+from kcnn.data.tf_rand_augment import OPERATIONS
 
 SIZE = (24, 20)
 SEED = tf.constant([3, 5], tf.int64)
@@ -58,14 +60,24 @@ PILLOW = {
     "autocontrast": lambda image, s: ImageOps.autocontrast(image),
     "equalize": lambda image, s: ImageOps.equalize(image),
 }
+IN_JAX = jax.jit(jax_rand_augment.changed)
 EXACT = {"nothing", "posterize", "solarize", "equalize"}
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_each_operation_is_that_of_pillow(name):
+def test_both_libraries_have_the_same_operations():
+    assert tuple(OPERATIONS) == NAMES == tuple(PILLOW)
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "jax"])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_operation_is_that_of_pillow(name, library):
     images = photographs()
     strengths = np.array([-1.0, -0.6, -0.3, 0.3, 0.5, 1.0], np.float32)
-    received = OPERATIONS[name](tf.constant(images), tf.constant(strengths)).numpy()
+    if library == "tensorflow":
+        received = OPERATIONS[name](tf.constant(images), tf.constant(strengths)).numpy()
+    else:
+        chosen = jnp.full(len(images), NAMES.index(name))
+        received = np.asarray(IN_JAX(jnp.asarray(images), chosen, strengths))
     expected = [
         np.asarray(PILLOW[name](Image.fromarray(image), float(strength)))
         for image, strength in zip(images, strengths, strict=True)
@@ -105,8 +117,22 @@ def test_the_name_stands_for_it_in_lists_and_in_data():
         data = from_arrays(images, labels, augment=augment, batch_size=8)
         batch, again = (next(iter(data.batches()))[0].numpy() for _ in range(2))
         np.testing.assert_array_equal(batch, again)
-    with pytest.raises(ValueError, match="rand_augment.* runs on tensorflow only"):
-        chain("rand_augment", "jax")
+
+
+def test_in_jax_too_operations_are_drawn_for_each_image():
+    images = jnp.asarray(np.repeat(photographs(1), 200, axis=0))
+    strong = functools.partial(rand_augment, magnitude=15)
+    change = jax.jit(jax_augment.augmentation(strong, mirror=True, num_classes=2))
+    labels, turned = jnp.zeros(200, int), jnp.zeros(200, bool)
+    first, again = (change(images, labels, jax.random.key(1), turned)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.dtype == jnp.uint8 and first.shape == images.shape
+    assert len(np.unique(np.asarray(first).reshape(200, -1), axis=0)) > 80  # of 14 x 14 pairs
+    unchanged = (np.asarray(first) == np.asarray(images)).all(axis=(1, 2, 3)).sum()
+    assert 1 <= unchanged < 40
+    named = jax_augment.augmentation(["rand_augment", "cutout"], mirror=True, num_classes=2)
+    gray = jax.ShapeDtypeStruct((4, *SIZE, 1), jnp.uint8)
+    assert jax.eval_shape(named, gray, labels[:4], jax.random.key(1), turned[:4])[0] == gray
 
 
 @pytest.mark.parametrize("option", [{"magnitude": 31}, {"magnitude": -1}, {"operations": 0}])

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from small_models import randomize
 
 import kcnn
+from kcnn.compress.qat.series import series_as_maps
 from kcnn.data import from_arrays
 from kcnn.explain.enlarge import enlarged
 from kcnn.litert import TFLiteClassifier
@@ -107,10 +109,28 @@ def test_heat_maps_and_feature_maps_are_drawn(trained, tmp_path):
 
 
 def test_explanations_of_images_refuse_them(trained):
-    _, _, model = trained
-    for explain in (kcnn.explain.maximize, kcnn.explain.filters):
-        with pytest.raises(ValueError, match=r"needs a model of images \[N, H, W, C\]"):
-            explain(model)
+    rank, _, model = trained
+    with pytest.raises(ValueError, match=r"needs a model of images \[N, H, W, C\]"):
+        kcnn.explain.maximize(model)
+    if rank == 3:
+        with pytest.raises(ValueError, match=r"model of series .* or images \[N, H, W, C\]"):
+            kcnn.explain.filters(model)
+
+
+def test_filters_of_series_are_drawn(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((32, 3)), layers.Conv1D(9, 5, name="conv"), layers.DepthwiseConv1D(4)]
+    )
+    seen = kcnn.explain.filters(model)
+    kernel = model.get_layer("conv").kernel.numpy()
+    np.testing.assert_array_equal(seen.kernels, kernel)
+    figure = seen.plot(filters=6)  # three channels of a series are no colors
+    assert figure.get_suptitle() == "conv: 9 filters of 5 x 3, the first 6 of them"
+    drawn = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(np.ma.filled(drawn, 9)[2, 6:11], kernel[:, 1, 1])
+    assert kcnn.explain.filters(model, layer="depthwise_conv1d").kernels.shape == (4, 1, 9)
+    seen.save(tmp_path / "filters.png")
 
 
 @pytest.mark.parametrize("quantization", ["int8", "none"])
@@ -174,3 +194,63 @@ def test_maps_are_enlarged_as_tensorflow_does_it(sizes):
     maps = np.random.default_rng(0).normal(size=(3, 3, 4)).astype(np.float32)
     expected = tf.image.resize(maps[..., None], sizes)[..., 0]
     np.testing.assert_allclose(enlarged(maps, sizes), expected, atol=1e-5)
+
+
+def branched_series():
+    """Return a model with every layer that series and maps have in common, and random weights."""
+    layers = keras.layers
+    series = keras.Input((32, 2), name="series")
+    x = layers.Rescaling(0.5, offset=0.1)(layers.ZeroPadding1D((1, 2))(series))
+    x = layers.Conv1D(6, 5, padding="causal", dilation_rate=2, use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization(axis=2)(x))
+    y = layers.DepthwiseConv1D(3, strides=2, padding="same", activation="relu")(x)
+    z = layers.Conv1D(6, 1, strides=2, padding="same", groups=2)(x)
+    x = layers.Concatenate(axis=2)(
+        [layers.Add()([y, z]), layers.MaxPooling1D(2, padding="same")(x)]
+    )
+    x = layers.Permute((2, 1))(layers.Cropping1D((1, 1))(layers.AveragePooling1D(2)(x)))
+    x = layers.Reshape((7, 12))(layers.SpatialDropout1D(0.1)(x))
+    x = layers.Dense(4, activation="relu")(layers.Conv1D(5, 3, activation="relu")(x))
+    x = layers.Concatenate()([layers.Flatten()(x), layers.GlobalMaxPooling1D()(x)])
+    return randomize(keras.Model(series, layers.Dense(2, name="logits")(x)))
+
+
+def test_series_are_maps_of_a_single_row():
+    model = branched_series()
+    values, _ = bumps(1, 8)
+    maps = series_as_maps(model)
+    assert not any("1D" in type(layer).__name__ for layer in maps.layers)
+    np.testing.assert_allclose(maps(values), model(values), rtol=1e-4, atol=1e-4)
+
+
+def test_series_are_trained_for_int8(tmp_path):
+    values, labels = bumps(1)
+    data = from_arrays(values, labels, pixels=False, batch_size=12)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            *(keras.Input((32, 2)), layers.Rescaling(0.5, offset=2.0)),
+            *(layers.Conv1D(8, 3, use_bias=False), layers.BatchNormalization(), layers.ReLU()),
+            *(layers.MaxPooling1D(2), layers.Flatten(), layers.Dense(2, name="logits")),
+        ]
+    )
+    kcnn.train(model, data, epochs=4, learning_rate=0.01, callbacks=[])
+    result = kcnn.quantize_aware(model, data, epochs=2)
+    assert result.control.get_layer(model.layers[1].name).kernel.shape == (3, 2, 8)
+    path = tmp_path / "model.tflite"
+    step = kcnn.export_tflite(result.model, path).output.scale
+    shown, _ = bumps(1, 40, seed=3)
+    difference = np.abs(TFLiteClassifier(path)(shown) - np.asarray(result.model(shown)))
+    assert np.quantile(difference, 0.95) <= 2 * step
+    assert kcnn.evaluate(path, data.test).accuracy >= 0.9
+
+
+def test_what_cannot_be_trained_for_int8_is_named():
+    layers = keras.layers
+    data = from_arrays(*bumps(1, 40), pixels=False, batch_size=8)
+    recurrent = keras.Sequential([keras.Input((32, 2)), layers.LSTM(4, name="memory")])
+    recurrent.add(layers.Dense(2))
+    with pytest.raises(ValueError, match=r"'memory' \(LSTM\) .* in a model of series, use"):
+        kcnn.quantize_aware(recurrent, data)
+    with pytest.raises(ValueError, match="LiteRT convolves voxels in floats only"):
+        kcnn.quantize_aware(network(3), from_arrays(*bumps(3, 40), pixels=False, batch_size=8))

@@ -1,5 +1,6 @@
 """The command `kcnn export`: a file for a phone, or a whole bundle for its developer."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +74,13 @@ def export(  # noqa: PLR0913 - one argument a flag
             help="A scale for each output of a dense layer; older runtimes answer wrongly.",
         ),
     ] = False,
+    keep_slices: Annotated[
+        bool,
+        typer.Option(
+            "--keep-slices",
+            help="Keep a grouped convolution in slices, for TensorFlow Lite before 2.9 and ESP-NN.",
+        ),
+    ] = False,
     samples: Annotated[
         int | None,
         typer.Option(help="Training images that calibrate int8; as in the run's recipe, or 300."),
@@ -89,7 +97,7 @@ def export(  # noqa: PLR0913 - one argument a flag
 
     A bundle has the int8 model, golden vectors and pictures, and projects that build.
     """
-    changed = out or softmax or io == "float32" or feature_map or dense_per_channel
+    changed = out or softmax or io == "float32" or feature_map or dense_per_channel or keep_slices
     if bundle and (changed or quantization != "int8"):
         raise ValueError(
             "A bundle holds an int8 model with logits: of the options that change the file, "
@@ -99,7 +107,8 @@ def export(  # noqa: PLR0913 - one argument a flag
     given = {"--bundle": bundle, "--feature-map": feature_map, "--io float32": io == "float32"}
     given |= {"--quantization": quantization != "int8"}
     others = {"--softmax": softmax, "--io": io, "--input-range": input_range, "--samples": samples}
-    others |= {"--dense-per-channel": dense_per_channel, "--data": data}
+    others |= {"--dense-per-channel": dense_per_channel, "--keep-slices": keep_slices}
+    others |= {"--data": data}
     if format:
         unused = given | others | {"--softmax": False, "--c": c, "--compress": compress}
         export_formats.write(path, out, format, softmax=softmax, unused=unused)
@@ -112,13 +121,12 @@ def export(  # noqa: PLR0913 - one argument a flag
             return
     start_tensorflow()
     from kcnn import models
-    from kcnn.errors import unknown
     from kcnn.export import QUANTIZATIONS, export_tflite
     from kcnn.export.checks import check_model
     from kcnn.model_places import MANIFEST
 
-    if quantization not in QUANTIZATIONS:
-        raise unknown("--quantization", quantization, QUANTIZATIONS)
+    of_int8 = {"--dense-per-channel": dense_per_channel, "--keep-slices": keep_slices}
+    _check_quantization(quantization, of_int8)
     file = model_file(path)
     stem = file.parent.name if file.name == MANIFEST else file.stem
     out = out or Path(f"{stem}_{quantization}.tflite")
@@ -154,8 +162,20 @@ def export(  # noqa: PLR0913 - one argument a flag
             labels=labels or None,
             input_range=said,
             dense_per_channel=dense_per_channel,
+            keep_slices=keep_slices,
         )
         _print_result(result, model, loaded, kept=for_chip is None)
+
+
+def _check_quantization(quantization: str, of_int8: Mapping[str, bool]) -> None:
+    from kcnn.errors import unknown
+    from kcnn.export import QUANTIZATIONS
+
+    if quantization not in QUANTIZATIONS:
+        raise unknown("--quantization", quantization, QUANTIZATIONS)
+    if quantization != "int8":
+        reason = f"--quantization {quantization} has no integer operators"
+        export_for_chips.refuse_unused(reason, of_int8)
 
 
 def _print_result(

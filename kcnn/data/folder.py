@@ -14,6 +14,7 @@ from kcnn.data.folder_layout import (
     Layout,
     class_folders,
     find_layout,
+    hint_of_inner,
     image_files,
     name_left_out,
     name_unused,
@@ -76,6 +77,7 @@ class Folder:
             raise ValueError(
                 f"Image folder {str(train_dir)!r} has {len(classes)} class folders; at least 2 "
                 "are needed, each named after its class and holding its images."
+                f"{hint_of_inner(train_dir)}"
             )
         if layout.train:
             name_unused(layout.others, layout.root)

@@ -75,6 +75,19 @@ def find_layout(root: Path) -> Layout:
     return Layout(root, train, validation, test, (*others, *flat))
 
 
+def hint_of_inner(folder: Path) -> str:
+    """Return a sentence that names a data set inside a folder; none if there is none.
+
+    Archives often hold a single folder, and the parts or the classes in it.
+    """
+    inner = _folders(folder)
+    deeper = _folders(inner[0]) if len(inner) == 1 else []
+    parts = any(each.name.casefold() in _PARTS for each in deeper)
+    if not parts and sum(map(_has_images, deeper)) < 2:
+        return ""
+    return f" Did you mean {str(inner[0])!r}?"
+
+
 def name_unused(folders: Iterable[Path], root: Path) -> None:
     """Log which folders of an image folder are not read."""
     names = [folder.name for folder in folders]

@@ -23,6 +23,7 @@ from kcnn.data.operations import (
     Step,
     chain,
 )
+from kcnn.data.rand_augment import rand_augment
 
 Augmentation = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 """(images uint8 [B, H, W, C], labels int32 [B], key, turned bool [B]) -> images and targets."""
@@ -137,6 +138,10 @@ def _resized_crop(images: jax.Array, draw: _Draw) -> jax.Array:
     return resample(images, start, seen)
 
 
+def _rand_augment(images: jax.Array, draw: _Draw) -> jax.Array:
+    return rand_augment(images, jax.random.fold_in(draw.key, MORE + 1))
+
+
 def _cutout(images: jax.Array, draw: _Draw) -> jax.Array:
     return cutout(images, centers(images, _keys(draw.key)[2]))
 
@@ -148,6 +153,7 @@ _OPERATIONS: dict[str, Callable[[jax.Array, _Draw], jax.Array]] = {
     "alternating": _alternating,
     "zoom": _zoom,
     "resized_crop": _resized_crop,
+    "rand_augment": _rand_augment,
     "cutout": _cutout,
 }
 

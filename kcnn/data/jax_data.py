@@ -46,9 +46,9 @@ class JaxData:
         arrays: What `kcnn.data.load_arrays` or `load_streams` returns.
         batch_size: Images a batch.
         augment: As in `kcnn.data.load`, but of the operations that run on JAX: all but
-            "rotate_color", and so "strong", and "rand_augment". A function of your own is traced
-            inside the compiled step: it is called with uint8 images [batch_size, H, W, C] and a key
-            for `jax.random`, and returns uint8 images of the same shape.
+            "rotate_color", and so "strong". A function of your own is traced inside the compiled
+            step: it is called with uint8 images [batch_size, H, W, C] and a key for `jax.random`,
+            and returns uint8 images of the same shape.
         seed: Decides the order and every random change.
         sampling: As in `kcnn.data.load`.
 

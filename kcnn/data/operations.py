@@ -86,7 +86,6 @@ OPERATIONS = {
         "two of fourteen changes of geometry and color, drawn for each image",
         "rand_augment",
         "Cubuk et al., RandAugment (2019), https://arxiv.org/abs/1909.13719",
-        backends=("tensorflow",),
     ),
     "cutout": Operation(
         "a black square of half the shorter side somewhere in each image",

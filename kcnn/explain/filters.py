@@ -20,14 +20,18 @@ VERTICAL_EDGE: tuple[tuple[int, ...], ...] = ((1, 0, -1),) * 3
 _SIGNED = "RdBu_r"  # equally light on both sides of its white zero
 _COLUMNS = 8
 
+_PLAIN = (keras.layers.Conv2D, keras.layers.Conv1D)
+_DEPTHWISE = (keras.layers.DepthwiseConv2D, keras.layers.DepthwiseConv1D)
+
 
 @dataclass(frozen=True, eq=False)
 class Filters:
     """The filters of one convolution.
 
     Attributes:
-        kernels: float32 [kh, kw, in, out], the layout of a Keras `Conv2D`. For a grouped
-            convolution `in` counts the channels of one group, for a depthwise one it is 1.
+        kernels: float32 [kh, kw, in, out], the layout of a Keras `Conv2D`; of series
+            [steps, in, out], that of a `Conv1D`. For a grouped convolution `in` counts the channels
+            of one group, for a depthwise one it is 1.
         layer: the name of the convolution.
 
     >>> kernels = np.zeros((3, 3, 3, 16), "float32")
@@ -40,8 +44,8 @@ class Filters:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether each filter has three input channels, so that it can be drawn in color."""
-        return self.kernels.shape[2] == 3
+        """Whether each filter sees three channels of images, so that it can be drawn in color."""
+        return self.kernels.ndim == 4 and self.kernels.shape[2] == 3
 
     def plot(self, *, filters: int = 32, channels: int = 16) -> Figure:
         """Draw the filters, from the first on.
@@ -61,9 +65,9 @@ class Filters:
         check_count("filters", filters)
         check_count("channels", channels)
         figure = self._pictures(filters) if self.is_rgb else self._columns(filters, channels)
-        height, width, depth, count = self.kernels.shape
+        *size, count = self.kernels.shape
         shown = f", the first {filters} of them" if count > filters else ""
-        title = f"{self.layer}: {count} filters of {height} x {width} x {depth}{shown}"
+        title = f"{self.layer}: {count} filters of {' x '.join(map(str, size))}{shown}"
         figure.suptitle(title, fontsize=10, parse_math=False)
         return figure
 
@@ -89,7 +93,9 @@ class Filters:
         return figure
 
     def _columns(self, filters: int, channels: int) -> Figure:
-        kernels = self.kernels[:, :, :channels, :filters]
+        # The steps of a series are the pixels of a row.
+        kernels = self.kernels if self.kernels.ndim == 4 else self.kernels[None]
+        kernels = kernels[:, :, :channels, :filters]
         height, width, depth, count = kernels.shape
         # One pixel without a value, and so without a color, between two kernels.
         mosaic = np.full((depth, height + 1, count, width + 1), np.nan, "float32")
@@ -104,7 +110,7 @@ class Filters:
         cell.set_yticks((height - 1) / 2 + (height + 1) * np.arange(depth), _numbers(depth))
         cell.tick_params(labelsize=6, length=0)
         cell.set_xlabel("filter", fontsize=8)
-        total = self.kernels.shape[2]
+        total = self.kernels.shape[-2]
         of = f" (of {total})" if total > depth else ""
         cell.set_ylabel(f"input channel{of}", fontsize=8)
         cell.set_frame_on(False)
@@ -123,9 +129,10 @@ def filters(model: keras.Model, *, layer: str | None = None) -> Filters:
     themselves; look at `feature_maps` there.
 
     Args:
-        model: a built model with one image input. It is not changed.
-        layer: the name of a `Conv2D` or `DepthwiseConv2D`; "backbone/conv" for one inside a nested
-            model. Defaults to the first convolution.
+        model: a built model of images or series. It is not changed.
+        layer: the name of a `Conv2D` or `DepthwiseConv2D`, of series a `Conv1D` or
+            `DepthwiseConv1D`; "backbone/conv" for one inside a nested model. Defaults to the first
+            convolution.
 
     Raises:
         ValueError: the model has no convolution, or none of this name.
@@ -136,19 +143,19 @@ def filters(model: keras.Model, *, layer: str | None = None) -> Filters:
     >>> seen.layer, seen.kernels.shape
     ('conv', (5, 5, 3, 16))
     """
-    check_model(model)
-    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-    found = {n: o for n, o in operations(model).items() if isinstance(o, kinds)}
+    check_model(model, ranks=(1, 2))
+    found = {n: o for n, o in operations(model).items() if isinstance(o, (*_PLAIN, *_DEPTHWISE))}
     name = _named(layer, found, model)
     kernel = np.asarray(keras.ops.convert_to_numpy(found[name].kernel), "float32")
-    if isinstance(found[name], keras.layers.DepthwiseConv2D):
-        kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # each filter has one input channel
+    if isinstance(found[name], _DEPTHWISE):
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)  # each filter has one input channel
     return Filters(kernel, name)
 
 
 def _named(layer: str | None, found: Mapping[str, keras.Operation], model: keras.Model) -> str:
     if not found:
-        raise ValueError(f"Model {model.name!r} has no Conv2D or DepthwiseConv2D layer.")
+        known = ", ".join(kind.__name__ for kind in (*_PLAIN, *_DEPTHWISE))
+        raise ValueError(f"Model {model.name!r} has none of the layers {known}.")
     if layer is None:
         return next(iter(found))
     return full_name(layer, found, "convolution", found)

@@ -49,6 +49,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     feature_map: bool = False,
     input_range: InputRange | None = None,
     dense_per_channel: bool = False,
+    keep_slices: bool = False,
 ) -> ExportResult:
     """Write a model as a `.tflite` file for phones and microcontrollers.
 
@@ -102,6 +103,10 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             scale for all, the default, costs 0 to 0.3 points and runs everywhere; with more, older
             TensorFlow Lite Micro, NNAPI and others refuse the file or answer wrongly, see
             `kcnn.litert.requirements`.
+        keep_slices: leave the groups of `kcnn.models.blocks.grouped_conv` convolutions of slices.
+            An int8 file has one convolution with groups otherwise, which gives the same answers and
+            takes about half the time. TensorFlow Lite before 2.9 refuses it, and ESP-NN, the
+            kernels for Espressif's chips, computes it wrongly.
 
     Returns:
         The size of the file, its input and output, and its operators.
@@ -124,13 +129,14 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
     mode, dtype = QUANTIZATIONS[quantization], _io(io, quantization)
+    _check_of_int8(quantization, dense_per_channel=dense_per_channel, keep_slices=keep_slices)
     image_shape, classes = check_model(model, any_rank=True)
     names = check_labels(labels, classes)
     ready = _prepare(model, mode, calibration, samples, input_range, dense_per_channel)
     probabilities = returns_probabilities(ready.model, ready.images)
     whole = with_probabilities(ready.model) if softmax and not probabilities else ready.model
     output = "probabilities" if softmax or probabilities else "logits"
-    target = Target(mode, dtype, output, dense_per_channel)
+    target = Target(mode, dtype, output, dense_per_channel, keep_slices)
     data = convert(whole, image_shape, target, ready.images, ready.floats)
     if output == "logits" and final_activation(data) in ("softmax", "sigmoid"):
         data = add_signature(data, "probabilities")  # of a layer that the model's graph hides
@@ -196,6 +202,16 @@ def _tflite_path(path: str | os.PathLike) -> Path:
     if path.suffix != ".tflite":
         raise ValueError(f"The file to write must end in .tflite. Received: {path}.")
     return path
+
+
+def _check_of_int8(quantization: str, **options: bool) -> None:
+    """Refuse options that would have no effect."""
+    for name, given in options.items():
+        if given and not QUANTIZATIONS[quantization].calibrated:
+            raise ValueError(
+                f"{name}=True changes int8 files only: leave it out. "
+                f"Received: quantization={quantization!r}"
+            )
 
 
 def _io(io: str | None, quantization: str) -> str:

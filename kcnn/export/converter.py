@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kcnn.errors import one_line
 from kcnn.export.dense_scales import with_one_dense_scale
+from kcnn.export.merge_groups import merge_groups
 from kcnn.export.modes import QUANTIZATIONS, Target
 from kcnn.export.private_converter import calibrate, quantize
 from kcnn.export.ranges import check_ranges, widen_ranges
@@ -47,13 +48,16 @@ def convert(
         dtype = tf.as_dtype(target.io)
         converter.inference_input_type = converter.inference_output_type = dtype
     if images is not None:
-        return add_signature(_quantized(converter, images, target), target.output)
-    with _quiet_converter():
-        data = converter.convert()
-        if learned and floats is not None and not target.dense_per_channel:
-            plain = Target(QUANTIZATIONS["none"], "float32", target.output)
-            source = _make_converter(floats, image_shape, plain).convert()
-            data = with_one_dense_scale(data, source)
+        data = _quantized(converter, images, target)
+    else:
+        with _quiet_converter():
+            data = converter.convert()
+            if learned and floats is not None and not target.dense_per_channel:
+                plain = Target(QUANTIZATIONS["none"], "float32", target.output)
+                source = _make_converter(floats, image_shape, plain).convert()
+                data = with_one_dense_scale(data, source)
+    if target.mode.calibrated and not target.keep_slices:
+        data = merge_groups(data)
     return add_signature(data, target.output)
 
 

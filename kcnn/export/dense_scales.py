@@ -14,13 +14,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from kcnn.litert.constants import constant, scales_of
 from kcnn.litert.schema import (
     Graph,
     Model,
     Operator,
-    Ranges,
-    Tensor,
-    dtype_name,
     new_buffer,
     numbers,
     operator_name,
@@ -74,11 +72,11 @@ def _kernels_with_many_scales(model: Model) -> Iterator[_Dense]:
     for graph, operator in _dense_operators(model):
         places = numbers(operator.inputs)
         kernel, source = tensor_at(graph, places[1]), tensor_at(graph, places[0])
-        scales, stored = _scales(kernel), _constant(model, kernel, "int8")
-        if len(scales) < 2 or stored is None or len(_scales(source)) != 1:
+        scales, stored = scales_of(kernel), constant(model, kernel, "int8")
+        if len(scales) < 2 or stored is None or len(scales_of(source)) != 1:
             continue
-        bias = _constant(model, tensor_at(graph, places[2]), "int32") if _has_bias(places) else None
-        input_scale = float(_scales(source)[0])
+        bias = constant(model, tensor_at(graph, places[2]), "int32") if _has_bias(places) else None
+        input_scale = float(scales_of(source)[0])
         real = None if bias is None else bias * (input_scale * scales)
         yield _Dense(graph, operator, stored, scales, input_scale, real)
 
@@ -86,9 +84,9 @@ def _kernels_with_many_scales(model: Model) -> Iterator[_Dense]:
 def _float_weights(model: Model) -> Iterator[Weights]:
     for graph, operator in _dense_operators(model):
         places = numbers(operator.inputs)
-        kernel = _constant(model, tensor_at(graph, places[1]), "float32")
+        kernel = constant(model, tensor_at(graph, places[1]), "float32")
         if kernel is not None:
-            bias = _has_bias(places) and _constant(model, tensor_at(graph, places[2]), "float32")
+            bias = _has_bias(places) and constant(model, tensor_at(graph, places[2]), "float32")
             yield kernel, bias if isinstance(bias, np.ndarray) else None
 
 
@@ -158,17 +156,3 @@ def _count_readers(graph: Graph) -> Counter[int]:
     return Counter(
         place for operator in tables(graph.operators) for place in numbers(operator.inputs)
     )
-
-
-def _scales(tensor: Tensor) -> np.ndarray:
-    ranges: Ranges | None = tensor.quantization
-    return np.asarray(numbers(ranges.scale) if ranges else [], np.float64)
-
-
-def _constant(model: Model, tensor: Tensor, dtype: str) -> np.ndarray | None:
-    """Return the numbers of a constant of this dtype; None for any other tensor."""
-    content = tables(model.buffers)[tensor.buffer].data
-    if content is None or dtype_name(tensor) != dtype or not len(content):
-        return None
-    values = np.frombuffer(bytes(bytearray(content)), np.dtype(dtype).newbyteorder("<"))
-    return values.reshape(numbers(tensor.shape))

@@ -36,12 +36,14 @@ class Target:
         output: the name of its output.
         dense_per_channel: whether the int8 kernel of a dense layer has a scale for each output, or
             one for all.
+        keep_slices: whether the groups of a grouped convolution stay convolutions of slices.
     """
 
     mode: Quantization
     io: str
     output: str
     dense_per_channel: bool = False
+    keep_slices: bool = False
 
 
 QUANTIZATIONS: Mapping[str, Quantization] = MappingProxyType(

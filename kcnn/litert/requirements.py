@@ -25,6 +25,7 @@ _NOTED = "min_runtime_version"
 # The first versions that read the scales of such a dense kernel: TensorFlow 2.17's release notes;
 # tflite-micro pull requests 2602 (refused since 2024-05-28) and 2673 (read since 2024-09-24).
 _DENSE_LITE, _DENSE_MICRO = (2, 17, 0), "2024-09-24"
+_GROUPS_LITE = (2, 9, 0)  # the first version that reads groups, as TensorFlow's converter notes
 OLDEST_MICRO = "2024-05-07"
 """The oldest TensorFlow Lite Micro that is tested."""
 
@@ -78,7 +79,9 @@ def read_requirements(data: bytes) -> Requirements:
     """
     model = parse(data)
     noted, by_output = _noted_version(model), _has_dense_scale_by_output(model)
-    lite = max(noted, _DENSE_LITE) if noted and by_output else noted
+    grouped = _has_groups(model)
+    known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped
+    lite = max(noted, *known) if noted and known else noted
     used = {
         operator_name(model, operator)
         for graph in tables(model.subgraphs)
@@ -86,6 +89,15 @@ def read_requirements(data: bytes) -> Requirements:
     }
     lacks = tuple(sorted(used - MICRO_OPERATORS))
     micro = _DENSE_MICRO if by_output else OLDEST_MICRO
+    return Requirements(
+        tensorflow_lite=".".join(map(str, lite)) if lite else None,
+        micro=None if lacks else micro,
+        micro_lacks=lacks,
+        refused_by=_refusals(by_output=by_output, grouped=grouped),
+    )
+
+
+def _refusals(*, by_output: bool, grouped: bool) -> dict[str, str]:
     refused_by = {}
     if by_output:
         reason = (
@@ -93,12 +105,12 @@ def read_requirements(data: bytes) -> Requirements:
             "quantization dynamic always has them)"
         )
         refused_by = {"NNAPI": reason, "ESP-NN on the ESP32-S3": reason}
-    return Requirements(
-        tensorflow_lite=".".join(map(str, lite)) if lite else None,
-        micro=None if lacks else micro,
-        micro_lacks=lacks,
-        refused_by=refused_by,
-    )
+    if grouped:
+        refused_by["ESP-NN"] = (
+            "a convolution has groups, which it computes wrongly (--keep-slices leaves those of "
+            "kcnn.models.blocks.grouped_conv as slices)"
+        )
+    return refused_by
 
 
 def _noted_version(model: Model) -> tuple[int, ...] | None:
@@ -109,6 +121,16 @@ def _noted_version(model: Model) -> tuple[int, ...] | None:
             parts = noted.partition(b"\0")[0].decode(errors="replace").split(".")
             return tuple(map(int, parts)) if all(map(str.isdecimal, parts)) else None
     return None
+
+
+def _has_groups(model: Model) -> bool:
+    for graph in tables(model.subgraphs):
+        for operator in tables(graph.operators):
+            if operator_name(model, operator) == "CONV_2D":
+                source, kernel = (tensor_at(graph, each) for each in numbers(operator.inputs)[:2])
+                if numbers(source.shape)[-1:] != numbers(kernel.shape)[-1:]:
+                    return True
+    return False
 
 
 def _has_dense_scale_by_output(model: Model) -> bool:

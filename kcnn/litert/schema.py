@@ -50,6 +50,7 @@ class Operator(Protocol):
     inputs: Numbers | None
     outputs: Numbers | None
     builtinOptions: Any  # noqa: N815 - of another class for each kind of operator
+    builtinOptionsType: int  # noqa: N815
 
 
 class OperatorCode(Protocol):
@@ -57,6 +58,7 @@ class OperatorCode(Protocol):
 
     builtinCode: int  # noqa: N815
     deprecatedBuiltinCode: int  # noqa: N815
+    version: int
     customCode: Text | None  # noqa: N815
 
 

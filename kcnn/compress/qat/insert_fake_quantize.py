@@ -27,6 +27,7 @@ from kcnn.models.fold_normalization import find_foldable, scale_and_shift
 from kcnn.models.rewrite import call_copy, fast_layer_class, rewrite
 
 PIXELS = (0.0, 255.0)
+_RANK_OF_IMAGES = 4  # the range of other inputs is learned
 
 
 def fake_quantize_name(name: str) -> str:
@@ -94,7 +95,8 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
         return FakeQuantize(fixed_bounds(layer), name=fake_quantize_name(name))(output)
 
     def start(image: keras.KerasTensor) -> keras.KerasTensor:
-        return FakeQuantize(PIXELS, name=fake_quantize_name(image.name))(image)
+        bounds = PIXELS if len(image.shape) == _RANK_OF_IMAGES else None
+        return FakeQuantize(bounds, name=fake_quantize_name(image.name))(image)
 
     return rewrite(found, step, start, model.name)
 

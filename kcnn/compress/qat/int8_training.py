@@ -14,6 +14,7 @@ from kcnn.compress.call_checks import open_up
 from kcnn.compress.finetune import check_budget, check_data
 from kcnn.compress.keep_zeros import keep_zeros
 from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize, training_class_and_options
+from kcnn.compress.qat.series import series_as_maps
 from kcnn.compress.qat.tfmot_engine import check_tfmot_layers, train_with_tfmot
 from kcnn.data import Data
 from kcnn.data.checks import check_is_data
@@ -95,7 +96,8 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
 
     Args:
         model: a trained Keras 3 model from `data.image_shape` to one logit a class, Sequential or
-            functional, from kcnn or your own. It is not changed.
+            functional, from kcnn or your own. It is not changed. A model of series becomes one
+            whose layers see maps of a single row, and learns the range of its input.
         data: what `kcnn.data.load` returns; its test images are not read.
         epochs: passes over the training images.
         learning_rate: at the start; about a tenth of what the model was trained with.
@@ -189,7 +191,7 @@ def _prepare(
     check_budget(epochs, learning_rate)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    aware = insert_fake_quantize(model)
+    aware = insert_fake_quantize(series_as_maps(model))
     check_data(model, data)
     if engine == "tfmot":
         check_tfmot_layers(model)

@@ -26,8 +26,7 @@ def alexnet(
     and fifth have two groups, because the paper's authors split the network over two graphics
     cards. ReLU, local response normalization and 3x3 max pooling with strides of 2 follow the first
     and the second convolution in this order; such a pooling also follows the fifth. A grouped
-    convolution is built as a split, one convolution per group and a concatenation, because
-    TensorFlow has none on a CPU.
+    convolution is `kcnn.models.blocks.grouped_conv`, which trains faster than that of Keras.
 
     "paper" is for 227x227 pixels (the paper says 224, but its own numbers only fit 227): a first
     convolution of 11x11 with strides of 4 and no padding, dense layers of 4,096 units; 60,965,224
