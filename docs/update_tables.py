@@ -3,13 +3,15 @@
     python docs/update_tables.py
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
-`<!-- comparison FILE -->`, `<!-- models FOLDER -->` or `<!-- cards FOLDER -->` and `<!-- end -->`;
-`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables
-that this script writes.
+`<!-- comparison FILE -->`, `<!-- models FOLDER -->`, `<!-- cards FOLDER -->` or
+`<!-- dense_scales FILE -->` and `<!-- end -->`; `<!-- report.ko FILE -->` explains it in Korean. A
+test checks that the documents have the tables that this script writes.
 """
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from kcnn.model_places import MANIFEST
 from kcnn.models import FAMILIES, facts
@@ -26,8 +28,9 @@ def documents() -> list[Path]:
 
 def update_tables(text: str) -> str:
     """Return a document's text with every table written from its report."""
+    kinds = "|".join(map(re.escape, _SECTIONS))
     return re.sub(
-        r"(<!-- (report|report\.ko|comparison|models|cards) (\S+) -->\n).*?(<!-- end -->)",
+        rf"(<!-- ({kinds}) (\S+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{_SECTIONS[match[2]](match[3])}{match[4]}",
         text,
         flags=re.DOTALL,
@@ -120,7 +123,38 @@ def _cards(folder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _dense_scales(file: str) -> str:
+    """Return a table of published files before and after their dense kernels got one scale."""
+    receipt = json.loads((ROOT / file).read_text())
+    rows, dates = receipt["rows"], [*receipt["rows"][0]["one scale"]["TFLite Micro"]]
+    titles = [f"TFLite Micro, {date}" for date in dates]
+    lines = [
+        f"| file | many scales | one scale | same class | {' | '.join(titles)} |",
+        f"| --- | ---: | ---: | ---: | {' | '.join(['---:'] * len(dates))} |",
+    ]
+    for row in rows:
+        many, one = row["many scales"], row["one scale"]
+        cells = [row["file"], *(f"{each['accuracy']:.2%}" for each in (many, one))]
+        cells.append(f"{row['same class']:.2%}")
+        cells += [
+            " → ".join(_steps(each["TFLite Micro"][date]) for each in (many, one)) for date in dates
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    count = receipt["images for TFLite Micro"]
+    return "\n".join(lines) + (
+        "\n\nAccuracy, and the share of images for which both files predict the same class, on all "
+        f"{rows[0]['images']:,} test images of CIFAR-10. The last columns say by how many steps of "
+        "its stored outputs each version departs from LiteRT's reference kernels on "
+        f"{count} of them, for the file with many scales → with one.\n"
+    )
+
+
+def _steps(found: Any) -> str:
+    return "refused" if isinstance(found, str) else str(found["largest difference in steps"])
+
+
 _SECTIONS = {
+    "dense_scales": _dense_scales,
     "report": _run,
     "report.ko": _run_in_korean,
     "comparison": _comparison,

@@ -123,7 +123,7 @@ def test_other_layers_are_refused_by_name(tmp_path):
     with pytest.raises(NotForThisModel, match="TRANSPOSE_CONV"):
         plain_c.run(file.read_bytes(), images)
     export_tflite(model, file, quantization="none")
-    with pytest.raises(ValueError, match="Export it with quantization int8"):
+    with pytest.raises(ValueError, match="Export the model with quantization int8"):
         write_c(file, tmp_path / "model.c")
     for name, reason in (("model.h", "must end in .c"), ('a"b.c', "letters, digits")):
         with pytest.raises(ValueError, match=reason):

@@ -1,6 +1,8 @@
+from .arithmetic import Arithmetic as Arithmetic
 from .manifest import Manifest as Manifest
 from .manifest import Score as Score
 from .manifest import read as read
+from .reading import Reading as Reading
 from .result import Result as Result
 from .result import Verification as Verification
 from .verification import verify as verify

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from kcnn.bundle.reading import Reading, reading_of
 from kcnn.errors import invalid
 from kcnn.litert import TensorSummary
 from kcnn.notebook import html_facts, html_table
@@ -90,6 +91,8 @@ class Manifest:
         machine: the kind of processor on which LiteRT computed the golden answers, as
             `platform.machine()` names it.
         created: date and time.
+        threshold: the probability from which a class is predicted, of a model with a single output
+            or with a sigmoid for each class; None for one that predicts its most probable class.
         format: of this file; 1 had no digest.
         digest: SHA-256 of all of this.
     """
@@ -109,6 +112,7 @@ class Manifest:
     versions: dict[str, str]
     machine: str
     created: str
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     format: Literal[1, 2] = 2
     digest: str = field(default="", compare=False)
 
@@ -116,11 +120,18 @@ class Manifest:
         facts = {"classes": self.labels, "golden images": self.golden.count}
         for name, tensor in (("input", self.input), ("output", self.output)):
             facts[name] = f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
+        if self.threshold is not None:
+            facts["threshold"] = f"{self.threshold:g}"
         if self.test_accuracy is not None:
             facts["accuracy"] = f"{self.test_accuracy:.2%} of {self.test_images:,} test images"
         files = [[name, digest[:12]] for name, digest in self.sha256.items()]
         table = html_facts(f"{self.name}: a bundle", facts)
         return table + html_table(["file", "SHA-256"], files)
+
+    @property
+    def reading(self) -> Reading:
+        """How an app reads the model's outputs."""
+        return reading_of(self.output, self.threshold)
 
     def save(self, folder: Path) -> None:
         """Write `bundle.json`, with its digest."""
@@ -135,6 +146,8 @@ def _digest(manifest: Manifest) -> str:
     values = _MANIFEST.dump_python(manifest, mode="json")
     if manifest.golden.photographs is None:  # as bundles without them were signed
         del values["golden"]["photographs"]
+    if manifest.threshold is None:
+        del values["threshold"]
     return sha256_of_json({name: values[name] for name in values if name != "digest"})
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kcnn.color import LUMA
+from kcnn.data.images import read_image
 
 TOLERANCE = 6
 """Levels of 0-255 by which a pixel may differ: JPEG decoders round differently, by up to three."""
@@ -57,10 +58,9 @@ def pixels_of(files: Sequence[Path], shape: Sequence[int]) -> np.ndarray:
     height, width, channels = shape
     pixels = np.empty((len(files), height, width, 3), np.uint8)
     for place, file in enumerate(files):
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
-            pixels[place] = np.asarray(fitted)
+        upright = Image.fromarray(read_image(file))
+        fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
+        pixels[place] = np.asarray(fitted)
     if channels == 1:
         return np.rint(pixels @ np.array(LUMA, "float32")[:, None]).astype(np.uint8)
     return pixels

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from kcnn.bundle.arithmetic import Arithmetic
 from kcnn.bundle.manifest import Manifest
 from kcnn.notebook import html_table
 from kcnn.provenance import timestamp
@@ -34,6 +35,8 @@ class Result:
         failed: how it refused the model, or crashed on it.
         golden_equal: how many golden images have exactly the golden answers.
         golden_difference: largest difference from the golden answers.
+        photographs_difference: largest difference from the answers to the pixels of the golden
+            photographs.
         images: how many test images were classified.
         accuracy: of the test images, between 0 and 1.
         agreement: fraction of the test images for which it predicts the same class as LiteRT with
@@ -53,6 +56,7 @@ class Result:
     failed: str | None = None
     golden_equal: int | None = None
     golden_difference: int | None = None
+    photographs_difference: int | None = None
     images: int = 0
     accuracy: float | None = None
     agreement: float | None = None
@@ -93,6 +97,9 @@ class Verification:
         runtimes: the runtimes by their names.
         extra_files: what lies in the bundle's folder without a digest in its manifest: files,
             links, folders.
+        arithmetic: how its README, snippets and page read the outputs.
+        pixels: by how many levels the pixels of the golden photographs differ, by the name of what
+            scaled them; empty for a bundle without photographs.
     """
 
     manifest: Manifest
@@ -100,6 +107,8 @@ class Verification:
     required: tuple[str, ...] = ()
     runtimes: Mapping[str, Runtime] = dataclasses.field(default_factory=lambda: RUNTIMES)
     extra_files: tuple[str, ...] = ()
+    arithmetic: Arithmetic | None = None
+    pixels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def failures(self) -> list[str]:
@@ -111,6 +120,15 @@ class Verification:
         lines = [line for result in self.results for line in self._complaints(result)]
         if all(result.skipped is not None for result in self.results):
             lines.append("No runtime ran the bundle.")
+        if self.arithmetic is not None:
+            lines += self.arithmetic.complaints
+        pictures = self.manifest.golden.photographs
+        for name, difference in self.pixels.items():
+            if pictures is not None and difference > pictures.tolerance:
+                lines.append(
+                    f"The golden photographs, scaled by {name}, differ by {difference} levels from "
+                    f"the golden pixels; {pictures.tolerance} are allowed."
+                )
         return lines
 
     def _repr_html_(self) -> str:
@@ -136,6 +154,8 @@ class Verification:
             "versions": self.manifest.versions,
             "failures": self.failures,
             "extra_files": self.extra_files,
+            "arithmetic": self.arithmetic and dataclasses.asdict(self.arithmetic),
+            "pixels": self.pixels,
             "results": [dataclasses.asdict(result) for result in self.results],
         }
         with atomic(path) as temporary:
@@ -162,6 +182,11 @@ class Verification:
             yield (
                 f"{result.title} returns other answers for {count - equal} of {count} golden "
                 "images."
+            )
+        elif result.photographs_difference and machine == platform.machine():
+            yield (
+                f"{result.title} returns other answers for the golden photographs, by up to "
+                f"{result.photographs_difference} steps."
             )
         elif difference > ROUNDING:
             yield (

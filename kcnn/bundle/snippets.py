@@ -30,7 +30,12 @@ _MICRO_NAMES = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}
 
 
 def write_snippets(
-    summary: TFLiteSummary, folder: Path, *, arena_bytes: int, arena_note: str
+    summary: TFLiteSummary,
+    folder: Path,
+    *,
+    arena_bytes: int,
+    arena_note: str,
+    threshold: float | None = None,
 ) -> list[Path]:
     """Write the files and return their paths.
 
@@ -39,8 +44,9 @@ def write_snippets(
         folder: where the files are written.
         arena_bytes: memory that TensorFlow Lite Micro gets for the model's activations.
         arena_note: one line that says how that number is known.
+        threshold: the probability from which a class is predicted; None for the most probable one.
     """
-    values = _facts(summary) | {
+    values = facts_of(summary, threshold) | {
         "operators": micro_operators(tuple(summary.operators)),
         "arena_bytes": arena_bytes,
         "arena_note": arena_note,
@@ -56,6 +62,7 @@ def write_readme(
     golden: int,
     score: Score | None,
     no_plain_c: str | None = None,
+    threshold: float | None = None,
 ) -> Path:
     """Write the README: what each file is, and how to check a port. Return its path.
 
@@ -66,6 +73,7 @@ def write_readme(
         golden: how many golden images there are.
         score: of the model on test images; None if it was not measured.
         no_plain_c: why the bundle has no plain C; None if it has.
+        threshold: the probability from which a class is predicted; None for the most probable one.
     """
     values = {
         "name": name,
@@ -78,18 +86,24 @@ def write_readme(
         "no_plain_c": no_plain_c,
         "runs_on": read_requirements(summary.path.read_bytes()).lines(),
     }
-    return write_template(folder / "README.md", _facts(summary) | values)
+    return write_template(folder / "README.md", facts_of(summary, threshold) | values)
 
 
-def _facts(summary: TFLiteSummary) -> dict[str, Any]:
+def facts_of(summary: TFLiteSummary, threshold: float | None) -> dict[str, Any]:
+    """Return what the templates say of a model."""
     source, target = summary.inputs[0], summary.outputs[0]
     _, height, width, channels = source.shape
-    labels = summary.labels or tuple(map(str, range(target.shape[1])))
+    outputs = target.shape[1]
+    labels = summary.labels or tuple(map(str, range(max(outputs, 2))))
     return {
         "height": height,
         "width": width,
         "channels": channels,
         "labels": labels,
+        "outputs": outputs,
+        "binary": outputs == 1,
+        "several": threshold is not None and outputs > 1,
+        "threshold": None if threshold is None else repr(float(threshold)),
         "nul_in_labels": any("\0" in label for label in labels),
         "scale": repr(target.scale),
         "zero_point": target.zero_point,

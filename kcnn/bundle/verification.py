@@ -7,19 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
+from kcnn.bundle.arithmetic import check_arithmetic
 from kcnn.bundle.extra_files import extra_files
+from kcnn.bundle.golden import GoldenVectors, read_golden
 from kcnn.bundle.manifest import WEB_MODEL, Manifest, inside, read
+from kcnn.bundle.reading import decided, threshold_of
 from kcnn.bundle.result import Result, Verification
+from kcnn.bundle.shrunk import pixel_differences
 from kcnn.errors import one_line
-from kcnn.evaluation import predictor
 from kcnn.litert import summarize
 from kcnn.litert.loaded import check_classifier
+from kcnn.prediction.classes import open_classifier
 from kcnn.progress import Progress
 from kcnn.runtimes import RUNTIMES, Run, Runtime, find_runtime
 from kcnn.runtimes.runtime import TIMEOUT, NotForThisModel
 
 _XNNPACK = "litert"  # the runtime that all others are compared with on the test images
-_BATCH = 256
+_PAGE = "litert-js"  # the runtime that is driven by the bundle's page
 
 
 def verify(
@@ -38,10 +42,15 @@ def verify(
     model of the page in a real browser. For a runtime that is not installed, `Result.skipped` says
     why; for one that refuses the model, `Result.failed`.
 
+    The formulas in the README and the snippets are applied to the golden answers, and the
+    probabilities compared with those of the file and of the Keras model. The golden photographs are
+    scaled by kcnn and, where LiteRT.js runs, by the code of the page.
+
     Args:
         folder: of a bundle.
         images: uint8 test images `(count, height, width, channels)`; None for the golden ones only.
-        labels: their classes, integers `(count,)`.
+        labels: their classes, integers `(count,)`; for a model that predicts several classes at
+            once, 0 and 1 `(count, classes)`. An image is then right if all its classes are.
         runtimes: names from `kcnn.runtimes.RUNTIMES`, `Runtime` objects of your own, or
             "module:name" of them; all of kcnn's by default.
         timeout: seconds after which a runtime is ended, each.
@@ -62,22 +71,24 @@ def verify(
     ):
         raise ValueError("Test images need one label each.")
     _check_model(folder, manifest)
-    golden, answers = _golden(folder, manifest)
-    shown = golden if images is None else np.concatenate([golden, images])
+    _check_labels(manifest, labels)
+    golden = read_golden(folder, manifest)
+    parts = [golden.images, golden.pixels, *([] if images is None else [images])]
     needed = [find_runtime(each.held_to) for each in chosen if each.held_to is not None]
     known = {each.name: each for each in (*needed, *chosen)}
-    progress, runs = Progress("running the bundle", len(known)), {}
-    for name, each in known.items():
-        runs[name] = _run(folder, manifest, each, shown, timeout)
-        progress.add()
-    by_source = None if images is None else _predicted_by_source(folder, manifest, images)
-    compared = _Compared(answers, labels, runs, by_source)
+    runs = _run_all(folder, manifest, known, np.concatenate(parts), timeout)
+    source = open_classifier(inside(folder, manifest.source)).probabilities
+    by_source = None if images is None else _decided(manifest, source(images))
+    compared = _Compared(manifest, golden, labels, runs, by_source)
+    browser = isinstance(runs.get(_PAGE), Run)
     return Verification(
         manifest,
         tuple(compared.result(runtime) for runtime in chosen),
         required=tuple(each.name for each in chosen) if runtimes else (),
         runtimes=known,
         extra_files=extra_files(folder, manifest),
+        arithmetic=check_arithmetic(folder, manifest, golden.levels, source(golden.images)),
+        pixels=pixel_differences(folder, manifest, golden.pixels, browser=browser),
     )
 
 
@@ -93,21 +104,26 @@ def _check_model(folder: Path, manifest: Manifest) -> None:
             f"The manifest of {str(folder)!r} does not fit its model: it names {manifest.input} "
             f"and {manifest.output}, the model has {found[0]} and {found[1]}."
         )
+    needed = threshold_of(summary.path.read_bytes(), manifest.output.shape[1], None)
+    if (needed is None) != (manifest.threshold is None):
+        raise ValueError(
+            f"The manifest of {str(folder)!r} does not fit its model, which "
+            f"{'has no use for' if needed is None else 'needs'} a threshold."
+        )
 
 
-def _golden(folder: Path, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:
-    """Return the golden images, and the golden answers without their zero point."""
-    golden = manifest.golden
-    shape = (golden.count, *manifest.input.shape[1:])
-    pixels = np.fromfile(inside(folder, golden.images), np.uint8)
-    outputs = np.fromfile(inside(folder, golden.outputs), manifest.output.dtype)
-    classes, zero_point = manifest.output.shape[1], manifest.output.zero_point
-    if pixels.size != np.prod(shape) or outputs.size != golden.count * classes:
-        raise ValueError(f"The golden vectors of {str(folder)!r} are not {golden.count} images.")
-    if zero_point is None:
-        raise ValueError(f"The output of the model in {str(folder)!r} has no zero point.")
-    levels = outputs.reshape(golden.count, classes).astype(np.int32) - zero_point
-    return pixels.reshape(shape), levels
+def _run_all(
+    folder: Path,
+    manifest: Manifest,
+    known: Mapping[str, Runtime],
+    images: np.ndarray,
+    timeout: float,
+) -> dict[str, Run | Result]:
+    progress, runs = Progress("running the bundle", len(known)), {}
+    for name, each in known.items():
+        runs[name] = _run(folder, manifest, each, images, timeout)
+        progress.add()
+    return runs
 
 
 def _run(
@@ -126,18 +142,33 @@ def _run(
         return Result(runtime.name, runtime.title, failed=one_line(error))
 
 
-def _predicted_by_source(folder: Path, manifest: Manifest, images: np.ndarray) -> np.ndarray:
-    """Return the class that the float32 Keras model predicts for each image."""
-    predict = predictor(inside(folder, manifest.source))
-    parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
-    return np.concatenate([np.argmax(predict(part), axis=-1) for part in parts])
+def _check_labels(manifest: Manifest, labels: np.ndarray | None) -> None:
+    if labels is None:
+        return
+    classes = manifest.output.shape[1]
+    several = manifest.threshold is not None and classes > 1
+    wanted = (len(labels), classes) if several else (len(labels),)
+    if np.shape(labels) != wanted:
+        kind = "several classes at once: its labels are 0 and 1" if several else "one class"
+        raise ValueError(
+            f"{manifest.name!r} predicts {kind}, shape {wanted}. Received: labels of shape "
+            f"{np.shape(labels)}."
+        )
+
+
+def _decided(manifest: Manifest, probabilities: np.ndarray) -> np.ndarray:
+    """Return what the probabilities [N, classes] of the Keras model predict."""
+    if manifest.threshold is None:
+        return probabilities.argmax(axis=1)
+    return decided(probabilities, manifest.threshold, manifest.output.shape[1])
 
 
 @dataclass(frozen=True)
 class _Compared:
     """Everything that the outputs of a runtime are compared with."""
 
-    golden: np.ndarray
+    manifest: Manifest
+    golden: GoldenVectors
     labels: np.ndarray | None
     runs: Mapping[str, Run | Result]
     by_source: np.ndarray | None
@@ -147,19 +178,21 @@ class _Compared:
         run = self.runs[runtime.name]
         if isinstance(run, Result):
             return run
-        count = len(self.golden)
-        golden = np.abs(run.levels[:count] - self.golden)
+        count, last = len(self.golden.images), len(self.golden.images) + len(self.golden.pixels)
+        golden = np.abs(run.levels[:count] - self.golden.levels)
+        pictures = np.abs(run.levels[count:last] - self.golden.pixel_levels)
         held_to = runtime.held_to
         result = Result(
             runtime.name,
             runtime.title,
             golden_equal=int((golden == 0).all(axis=1).sum()),
             golden_difference=int(golden.max()),
+            photographs_difference=int(pictures.max()) if len(pictures) else None,
             held_difference=None if held_to is None else self._difference(run, held_to),
             milliseconds_per_image=run.milliseconds_per_image,
             arena_bytes=run.details.arena_bytes,
         )
-        return self._with_test_images(result, run, count)
+        return self._with_test_images(result, run, last)
 
     def _difference(self, run: Run, other: str, skip: int = 0) -> int | None:
         """Return the largest difference from another runtime, None if that one did not run."""
@@ -171,16 +204,23 @@ class _Compared:
     def _with_test_images(self, result: Result, run: Run, skip: int) -> Result:
         if self.labels is None or not len(self.labels):
             return result
-        predicted = run.levels[skip:].argmax(axis=1)
+        read = self.manifest.reading.predicted
+        predicted = read(run.levels[skip:])
         reference = self.runs.get(_XNNPACK)
         agreement = None
         if isinstance(reference, Run):
-            agreement = float(np.mean(predicted == reference.levels[skip:].argmax(axis=1)))
+            agreement = _share_of_equal(predicted, read(reference.levels[skip:]))
         return replace(
             result,
             images=len(predicted),
-            accuracy=float(np.mean(predicted == self.labels)),
-            float_agreement=float(np.mean(predicted == self.by_source)),
+            accuracy=_share_of_equal(predicted, self.labels),
+            float_agreement=_share_of_equal(predicted, self.by_source),
             difference=self._difference(run, _XNNPACK, skip),
             agreement=agreement,
         )
+
+
+def _share_of_equal(predicted: np.ndarray, other: np.ndarray | None) -> float:
+    """Return the share of images with the same class, or with the same classes."""
+    equal = predicted == other
+    return float(np.mean(equal if equal.ndim == 1 else equal.all(axis=1)))

@@ -4,7 +4,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn import models
+from kcnn.answers import as_probabilities
 from kcnn.bundle.c_array import write_c_array
 from kcnn.bundle.golden import write_golden
 from kcnn.bundle.manifest import MODELS, SOURCE, WEB_MODEL, Golden, Manifest, Score
 from kcnn.bundle.projects import write_projects
+from kcnn.bundle.reading import check_threshold, decided, threshold_of
 from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.data import Data
 from kcnn.errors import one_line, unknown
@@ -26,7 +28,6 @@ from kcnn.export.checks import check_model
 from kcnn.litert import TFLiteSummary, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.models.files import in_float32
-from kcnn.models.final_activation import final_activation
 from kcnn.pixel_scaling import InputRange
 from kcnn.provenance import sha256, timestamp
 from kcnn.runtimes import micro, write_page
@@ -48,6 +49,7 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     samples: int = 300,
     io: str = "int8",
     input_range: InputRange | None = None,
+    threshold: float | None = None,
 ) -> Manifest:
     """Write everything that an app needs to run a model, and to prove that it runs it correctly.
 
@@ -57,31 +59,38 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     and the Keras model that all of it was made from. `kcnn.bundle.verify` runs the files on real
     runtimes and compares their outputs with the golden answers.
 
+    The model may predict one of its classes, decide between two with a single output, or end in a
+    sigmoid for each of several classes, which then do not exclude each other.
+
     Args:
         model: as for `kcnn.export_tflite`.
         folder: a new or empty folder.
         data: calibration images, the first ten test images as golden images and class names come
             from here, unless they are passed; the int8 file is scored on all test images. Without
-            `data` the bundle has no score.
+            `data`, or for a model that predicts several classes at once, the bundle has no score.
         calibration: training images, as for `kcnn.export_tflite`.
         golden: uint8 `(count, height, width, channels)`, test images, best ten.
-        labels: the class names.
+        labels: the class names; those of both classes for a model with a single output.
         samples: how many calibration images are used.
         io: dtype of the model's input and output. `"uint8"` for MediaPipe and for cameras.
         input_range: what the model was trained on, as for `kcnn.export_tflite`.
+        threshold: the probability from which a class is predicted, of a model with a single output
+            (whose probability is that of the second class) or with a sigmoid for each class; 0.5
+            by default. Other models take none.
 
     Returns:
         What is in the folder, as `bundle.json` says it.
 
     Raises:
         ValueError: the folder is not empty, `calibration` or `golden` images are missing, the model
-            takes images that are neither gray nor RGB, or the model or the images cannot be
-            exported.
+            takes images that are neither gray nor RGB, or has no use for the threshold, or the
+            model or the images cannot be exported.
         RuntimeError: the model has operations that TensorFlow Lite lacks.
     """
     folder = Path(folder).resolve()
     check_free(folder)
-    _check_ends(model)
+    _check_channels(model)
+    check_threshold(threshold)
     if data is not None:
         calibration = data.calibration if calibration is None else calibration
         golden = _first_test_images(data) if golden is None else golden
@@ -93,7 +102,7 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     if input_range is not None:
         model = models.take_raw_pixels(model, input_range)
     said = input_range is not None
-    exported = _Exported(model, calibration, labels, samples, io, said)
+    exported = _Exported(model, calibration, labels, samples, io, said, threshold)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         made = Path(name) / "bundle"
@@ -118,19 +127,8 @@ def check_free(folder: Path) -> None:
         raise ValueError(f"{str(folder)!r} exists: name a new folder for the bundle.")
 
 
-def _check_ends(model: keras.Model) -> None:
-    (*_, channels), outputs = check_model(model)
-    if outputs == 1:
-        raise ValueError(
-            "A bundle's code and page read one output a class. Received: a model with a single "
-            "output: give it one for each of its two classes, or export it with kcnn.export_tflite."
-        )
-    if final_activation(model) == "sigmoid":
-        raise ValueError(
-            "A bundle's code and page choose one class. Received: a model that ends in sigmoids, "
-            "whose classes do not exclude each other: export it with kcnn.export_tflite, and "
-            "compare each output with a threshold."
-        )
+def _check_channels(model: keras.Model) -> None:
+    (*_, channels), _ = check_model(model)
     if channels not in (1, 3):
         raise ValueError(
             "A bundle's code and page read gray and RGB pictures: the model must take 1 or 3 "
@@ -142,10 +140,15 @@ def _first_test_images(data: Data) -> np.ndarray:
     return next(data.test.unbatch().batch(_GOLDEN).as_numpy_iterator())[0]
 
 
-def _score(file: Path, data: Data) -> Score:
-    """Return the accuracy of a file on all test images."""
+def _score(file: Path, data: Data, threshold: float | None, outputs: int) -> Score | None:
+    """Return the accuracy of a file on all test images; None if it predicts several classes."""
+    if threshold is not None and outputs > 1:
+        return None  # the test images have one class each
     scored = evaluate(file, data.test, expected_count=data.num_test)
-    return Score(scored.accuracy, scored.count)
+    if threshold is None:
+        return Score(scored.accuracy, scored.count)
+    predicted = decided(as_probabilities(scored.logits, None), threshold, outputs)
+    return Score(float(np.mean(predicted == scored.labels)), scored.count)
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ class _Exported:
     samples: int
     io: str
     said: bool  # that the model takes raw pixels
+    threshold: float | None  # as the caller asked for it
 
     def write(self, path: Path, io: str) -> None:
         export_tflite(
@@ -175,16 +179,20 @@ def _write(exported: _Exported, folder: Path, golden: np.ndarray, data: Data | N
     """Write all files but the manifest, which is returned."""
     name, path = exported.model.name, folder / MODELS[exported.io]
     summary = _write_model(exported, folder)
+    classes = summary.outputs[0].shape[1]
+    threshold = threshold_of(path.read_bytes(), classes, exported.threshold)
     facts, outputs = write_golden(path.read_bytes(), folder, golden)
     write_c_array(path.read_bytes(), folder)
     (folder / "snippets").mkdir()
     arena_bytes, note = _arena(path)
-    write_snippets(summary, folder / "snippets", arena_bytes=arena_bytes, arena_note=note)
-    _write_web(exported, folder / WEB_MODEL, golden, outputs)
-    score = None if data is None else _score(path, data)
+    arena = {"arena_bytes": arena_bytes, "arena_note": note}
+    write_snippets(summary, folder / "snippets", threshold=threshold, **arena)
+    _write_web(exported, folder / WEB_MODEL, golden, outputs, threshold)
+    score = None if data is None else _score(path, data, threshold, classes)
     no_plain_c = write_projects(path, folder, golden)
-    write_readme(summary, folder, name=name, golden=len(golden), score=score, no_plain_c=no_plain_c)
-    return _manifest(name, folder, summary, facts, score)
+    said = {"score": score, "no_plain_c": no_plain_c, "threshold": threshold}
+    write_readme(summary, folder, name=name, golden=len(golden), **said)
+    return replace(_manifest(name, folder, summary, facts, score), threshold=threshold)
 
 
 def _write_model(exported: _Exported, folder: Path) -> TFLiteSummary:
@@ -194,7 +202,13 @@ def _write_model(exported: _Exported, folder: Path) -> TFLiteSummary:
     return summarize(path)
 
 
-def _write_web(exported: _Exported, path: Path, golden: np.ndarray, outputs: np.ndarray) -> None:
+def _write_web(
+    exported: _Exported,
+    path: Path,
+    golden: np.ndarray,
+    outputs: np.ndarray,
+    threshold: float | None,
+) -> None:
     """Write the page. Its runtime takes uint8 only: its stored outputs are those of int8 + 128."""
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / path.name
@@ -202,7 +216,8 @@ def _write_web(exported: _Exported, path: Path, golden: np.ndarray, outputs: np.
         raised = outputs
         if outputs.dtype == np.int8:
             raised = (outputs.astype(np.int16) + 128).astype(np.uint8)
-        write_page(path.parent, file.read_bytes(), golden, raised, title=exported.model.name)
+        said = {"title": exported.model.name, "threshold": threshold}
+        write_page(path.parent, file.read_bytes(), golden, raised, **said)
 
 
 def _arena(path: Path) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -89,6 +89,10 @@ def export(  # noqa: PLR0913 - one argument a flag
         Path | None,
         typer.Option(help="A new folder: int8 model, golden vectors, app code, web page."),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Of a bundle: the probability from which a class is predicted."),
+    ] = None,
     data: DataName = None,
     data_dir: DataDir = None,
     skip_damaged: SkipDamaged = False,
@@ -98,11 +102,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     A bundle has the int8 model, golden vectors and pictures, and projects that build.
     """
     changed = out or softmax or io == "float32" or feature_map or dense_per_channel or keep_slices
-    if bundle and (changed or quantization != "int8"):
-        raise ValueError(
-            "A bundle holds an int8 model with logits: of the options that change the file, "
-            "--bundle takes --samples, --input-range and --io uint8 only."
-        )
+    _check_bundle(bundle, threshold, changed=bool(changed or quantization != "int8"))
     for_chip = export_for_chips.writer(c=c, compress=compress)
     given = {"--bundle": bundle, "--feature-map": feature_map, "--io float32": io == "float32"}
     given |= {"--quantization": quantization != "int8"}
@@ -147,7 +147,8 @@ def export(  # noqa: PLR0913 - one argument a flag
         loaded = load_data(file, data, data_dir, image_shape, skip_damaged=skip_damaged)
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
     if bundle and loaded:
-        _write_bundle(model, bundle, loaded, samples, io or "int8", said)
+        settings = {"samples": samples, "io": io or "int8", "input_range": said}
+        _write_bundle(model, bundle, loaded, settings | {"threshold": threshold})
         return
     with for_chip.instead_of(out) if for_chip else nullcontext(out) as target:
         result = export_tflite(
@@ -176,6 +177,16 @@ def _check_quantization(quantization: str, of_int8: Mapping[str, bool]) -> None:
     if quantization != "int8":
         reason = f"--quantization {quantization} has no integer operators"
         export_for_chips.refuse_unused(reason, of_int8)
+
+
+def _check_bundle(bundle: Path | None, threshold: float | None, *, changed: bool) -> None:
+    if bundle and changed:
+        raise ValueError(
+            "A bundle holds an int8 model with logits: of the options that change the file, "
+            "--bundle takes --samples, --input-range and --io uint8 only."
+        )
+    if threshold is not None and not bundle:
+        raise ValueError("--threshold is a part of a bundle: add --bundle DIR, or leave it out.")
 
 
 def _print_result(
@@ -208,17 +219,24 @@ def _samples(run: "Recipe | None") -> int:
 
 
 def _write_bundle(
-    model: "keras.Model", folder: Path, data: "Data", samples: int, io: str, said: str | None
+    model: "keras.Model", folder: Path, data: "Data", settings: Mapping[str, Any]
 ) -> None:
     from kcnn.bundle import write_bundle
 
-    manifest = write_bundle(model, folder, data=data, samples=samples, io=io, input_range=said)
+    manifest = write_bundle(model, folder, data=data, **settings)
+    score = ""
+    if manifest.test_accuracy is not None:
+        score = (
+            f", int8 accuracy {manifest.test_accuracy:.2%} on {manifest.test_images:,} test images"
+        )
     console.print(
-        f"{folder}: {len(manifest.sha256) + 1} files, int8 accuracy {manifest.test_accuracy:.2%} "
-        f"on {manifest.test_images:,} test images. `kcnn verify {folder}` compares it with "
-        "its golden answers.",
+        f"{folder}: {len(manifest.sha256) + 1} files{score}. `kcnn verify {folder}` compares it "
+        "with its golden answers.",
     )
-    _print_agreement(model, folder / manifest.model, data)
+    if manifest.threshold is not None:
+        console.print(f"a class is predicted from a probability of {manifest.threshold:g} on")
+    if score:
+        _print_agreement(model, folder / manifest.model, data)
     show.inputs_and_outputs([manifest.input], [manifest.output])
 
 

@@ -13,7 +13,7 @@ from kcnn.cli.show import print_wide
 if TYPE_CHECKING:
     import numpy as np
 
-    from kcnn.bundle import Result
+    from kcnn.bundle import Result, Verification
     from kcnn.data import Data, HeldOut
 
 _NAMED = 20  # extra files that are named
@@ -59,6 +59,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
     verification = bundles.verify(bundle, tested, labels, runtimes=runtime or None, timeout=timeout)
     _print(verification.results, manifest.golden.count)
     _print_extra(verification.extra_files)
+    _print_checks(verification)
     if out:
         verification.save(out, data=data)
     if verification.failures:
@@ -98,6 +99,19 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
     for result in results:
         if result.skipped is not None:
             console.print(f"skipped {result.title}: {result.skipped}")
+
+
+def _print_checks(verification: "Verification") -> None:
+    """Say how README, snippets and page read the outputs, and what becomes of photographs."""
+    arithmetic, pixels = verification.arithmetic, verification.pixels
+    if arithmetic and arithmetic.differences:
+        console.print(
+            f"{', '.join(arithmetic.differences)} read the outputs within "
+            f"{max(arithmetic.differences.values()):.1g} of the model's probabilities, which are "
+            f"{arithmetic.from_source:.4f} from the Keras model's on average"
+        )
+    for name, levels in pixels.items():
+        console.print(f"golden photographs, scaled by {name}: within {levels} levels of 0-255")
 
 
 def _print_extra(files: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import flatbuffers
 
+from kcnn.litert.final_activation import final_activation
 from kcnn.litert.packed import pack, unpack_all
 from kcnn.litert.schema import new_buffer, new_metadata, parse, serialize, tables, text
 from kcnn.litert.tflite_file import TFLiteSummary
@@ -42,7 +43,9 @@ def with_metadata(data: bytes, summary: TFLiteSummary, *, name: str, description
         return data
     model = parse(data)
     buffers = tables(model.buffers)
-    model.buffers = [*buffers, new_buffer(_metadata(summary, name, description))]
+    several = final_activation(data) == "sigmoid"
+    written = _metadata(summary, name, description, several=several)
+    model.buffers = [*buffers, new_buffer(written)]
     kept = [each for each in tables(model.metadata) if text(each.name) != NAME]
     model.metadata = [*kept, new_metadata(NAME, len(buffers))]
     described = serialize(model)
@@ -66,7 +69,7 @@ def read_metadata(data: bytes) -> bytes | None:
     return None
 
 
-def _metadata(summary: TFLiteSummary, name: str, description: str) -> bytes:
+def _metadata(summary: TFLiteSummary, name: str, description: str, *, several: bool) -> bytes:
     """Return the `ModelMetadata` flatbuffer. Slots have the order of the schema's fields."""
     build = _Builder()
     source, target, *more = summary.inputs + summary.outputs
@@ -78,11 +81,12 @@ def _metadata(summary: TFLiteSummary, name: str, description: str) -> bytes:
     # Readers expect a name for each output, and a single output stands for two classes.
     named = len(summary.labels) == target.shape[-1]
     files = [build.axis_labels("labels.txt")] if named else []
-    scores = build.tensor(
-        target.name,
-        "One number per class; the largest is the predicted class.",
-        {6: build.vector(files)},
-    )
+    meaning = "One number per class; the largest is the predicted class."
+    if target.shape[-1] == 1:
+        meaning = f"One number, of the second of two classes: {target.name}."
+    elif several:
+        meaning = "The probability of each class; the classes do not exclude each other."
+    scores = build.tensor(target.name, meaning, {6: build.vector(files)})
     # Readers expect an entry for each output.
     others = [build.tensor(each.name, "The last feature map.", {}) for each in more]
     graph = build.table(10, {2: build.vector([image]), 3: build.vector([scores, *others])})

@@ -109,10 +109,11 @@ def read_network(data: bytes, path: Path) -> Network:
     model = parse(data)
     graph = tables(model.subgraphs)[0]
     inputs, outputs = numbers(graph.inputs), numbers(graph.outputs)
-    if len(tables(model.subgraphs)) != 1 or len(inputs) != 1 or len(outputs) != 1:
+    graphs = len(tables(model.subgraphs))
+    if graphs != 1 or len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
-            f"Plain C takes a file with one input and one output. Received: {path} with "
-            f"{len(inputs)} and {len(outputs)}."
+            f"Plain C takes a file with one graph, one input and one output. Received: {path} with "
+            f"{graphs} graph(s), {len(inputs)} input(s) and {len(outputs)} output(s)."
         )
     values = {place: _value(model, graph, place) for place in range(len(tables(graph.tensors)))}
     steps = tuple(
@@ -161,8 +162,7 @@ def _check(network: Network, path: Path) -> None:
         if not known or written.dtype not in _STORED or len(written.scales) != 1:
             raise ValueError(
                 f"Plain C computes with int8 from input to output. Received: {path}, whose "
-                f"{step.operator} writes {written.dtype} {written.name[:60]!r}. Export it with "
-                "quantization int8."
+                f"{step.operator} writes {written.dtype} {written.name[:60]!r}. {_remedy(written)}"
             )
     for value in (network.source, network.target):
         if value.dtype not in _STORED or len(value.scales) != 1:
@@ -172,3 +172,9 @@ def _check(network: Network, path: Path) -> None:
             )
         if not value.shape or value.shape[0] != 1:
             raise ValueError(f"Plain C computes one image at a time. Received: {value.shape}.")
+
+
+def _remedy(written: Value) -> str:
+    if written.dtype == "float32":
+        return "Export the model with quantization int8."
+    return "Plain C has no code for it: run the .tflite file in an interpreter."

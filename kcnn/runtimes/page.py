@@ -31,6 +31,7 @@ def write_page(
     outputs: np.ndarray | None = None,
     *,
     title: str = "Classify a picture",
+    threshold: float | None = None,
 ) -> None:
     """Write a page that classifies the golden images, and pictures that a visitor drops on it.
 
@@ -44,6 +45,8 @@ def write_page(
         outputs: the model's stored outputs for them in LiteRT, `(count, classes)`; the page shows
             whether it computes the same. None shows no golden images.
         title: of the page.
+        threshold: the probability from which the page calls a class predicted; None where it is the
+            most probable one.
 
     Raises:
         ValueError: the model is damaged, is no classifier of these images, or takes int8.
@@ -62,8 +65,9 @@ def write_page(
         "output": {
             "scale": target.scale,
             "zero_point": target.zero_point,
-            "softmax": final_activation(model) not in ("softmax", "sigmoid"),
+            "activation": _left_to_apply(model, target.shape[1]),
         },
+        "threshold": threshold,
         "about": f"{_MODEL}, {len(model):,} bytes, run by LiteRT.js {LITERT_JS_VERSION}.",
         "golden": outputs is not None
         and {"images": _GOLDEN, "outputs": np.asarray(outputs).tolist()},
@@ -76,3 +80,10 @@ def write_page(
         contents[_GOLDEN] = np.asarray(images).tobytes()
     for name, content in contents.items():
         (folder / name).write_bytes(content)
+
+
+def _left_to_apply(model: bytes, outputs: int) -> str | None:
+    """Return what turns a file's outputs into probabilities; None if they are probabilities."""
+    if final_activation(model) in ("softmax", "sigmoid"):
+        return None
+    return "sigmoid" if outputs == 1 else "softmax"

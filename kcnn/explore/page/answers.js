@@ -13,7 +13,7 @@ export function sharesOf(network) {
   const sigmoids = Array.from(logits, ACTIVATIONS.logistic);
   if (logits.length === 1) return [1 - sigmoids[0], sigmoids[0]];
   if (network.layers.at(-1).kind === "LOGISTIC") return sigmoids;
-  return probabilities(logits, { scale: null, softmax: true });
+  return probabilities(logits, { scale: null, activation: "softmax" });
 }
 
 /** Return a difference in percentage points. */

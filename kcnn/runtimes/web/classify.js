@@ -4,7 +4,7 @@
 // outputs, or the error, to `result`.
 
 import { Camera } from "./camera.js";
-import { percent, probabilities, ranked } from "./classes.js";
+import { percent, read } from "./classes.js";
 import { bar, draw, element, listen } from "./elements.js";
 import { learn, say } from "./language.js";
 import { Model } from "./litert.js";
@@ -71,15 +71,15 @@ const post = (result) => fetch("result", { method: "POST", body: JSON.stringify(
 
 // ---- with a visitor
 
-const answers = (stored, page) => ranked(probabilities(stored, page.output), page.labels);
-
 /** Classify a file or the camera's video; `timed` also measures how long that takes. */
 async function show(classifier, page, source, timed) {
   const picture = await pixelsOf(source, page.image);
-  const classes = answers(await classifier.run(picture), page);
+  const { classes, predicted } = read(await classifier.run(picture), page);
   draw($("seen"), picture, page.image);
   say($("size"), "size", { height: page.image[0], width: page.image[1] });
-  $("best").textContent = classes[0].label;
+  say($("best"), predicted.length ? "best" : "none", {
+    labels: predicted.map(({ label }) => label).join(", "),
+  });
   $("classes").replaceChildren(...classes.slice(0, SHOWN_CLASSES).map(bar));
   $("time").hidden = !timed;
   if (timed) {
@@ -100,13 +100,14 @@ async function showGolden(classifier, page) {
     const expected = page.golden.outputs[index];
     const same = stored.every((each, place) => each === expected[place]);
     exact += same;
-    const [{ label, share }] = answers(stored, page);
+    const { predicted } = read(stored, page);
     const tile = element("li");
     const canvas = element("canvas");
     draw(canvas, picture, page.image);
     const mark = element("span", "✓", same ? "good" : "bad");
     if (!same) say(mark, "differs");
-    const caption = element("p", `${label} ${percent(share)}\u00a0`);
+    const named = predicted.map(({ label, share }) => `${label} ${percent(share)}`).join(", ");
+    const caption = element("p", `${named || "–"}\u00a0`);
     caption.append(mark);
     tile.append(canvas, caption);
     $("tiles").append(tile);
