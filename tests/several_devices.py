@@ -48,11 +48,11 @@ def train(epochs=3, model=None, *, streams=False, **options):
     return {"history": result.history, "weights": [float(each) for each in weights]}
 
 
-def said(call):
+def said(call, kind=ValueError):
     """Return the message of the error that a call raises."""
     try:
         call()
-    except ValueError as error:
+    except kind as error:
         return str(error)
     return ""
 

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from kcnn.data import Tfds, array_file, cache, labelled, load, load_arrays, tfds_reader
+from kcnn.data import (
+    Tfds,
+    array_file,
+    cache,
+    labelled,
+    load,
+    load_arrays,
+    load_streams,
+    tfds_index,
+    tfds_reader,
+)
 
 NAMES = ("ant", "bee", "cat")
 SET = "kcnn_kept/plain"
@@ -90,13 +100,43 @@ def test_a_second_start_reads_what_was_kept_and_gives_the_same(
     monkeypatch.setenv("KCNN_DATA_CACHE", str(tmp_path / "empty"))
     assert_same(again, kept_arrays(prepared))
     assert len(decodings) == 1
-    monkeypatch.setattr(labelled, "RAM_LIMIT", 0)  # nothing is decoded ahead, nothing is kept
-    monkeypatch.setenv("KCNN_DATA_CACHE", str(tmp_path / "never"))
+    monkeypatch.setattr(labelled, "RAM_LIMIT", 0)  # nothing is decoded ahead
+    monkeypatch.setenv("KCNN_DATA_CACHE", str(tmp_path / "no_images"))
     streams.append(list(load(SET, batch_size=8, data_dir=prepared).train.as_numpy_iterator()))
     for (images, labels), (other_images, other_labels) in zip(*streams, strict=True):
         np.testing.assert_array_equal(images, other_images)
         np.testing.assert_array_equal(labels, other_labels)
-    assert not (tmp_path / "never").exists()
+    places = {each.name for each in (tmp_path / "no_images").iterdir()}
+    assert places == {f"kcnn_kept--plain--1.0.0-{part}-index.npz" for part in ("train", "test")}
+
+
+def test_the_files_of_a_large_set_are_read_once_until_they_change(
+    kept, prepared, monkeypatch, tmp_path
+):
+    """Then only where each record lies is read, and a record when its image is needed."""
+    held = kept_arrays(prepared).train.images
+    monkeypatch.setattr(labelled, "RAM_LIMIT", 0)
+    monkeypatch.setenv("KCNN_DATA_CACHE", str(tmp_path / "places"))
+    scans, scan = [], tfds_index.scan
+    monkeypatch.setattr(tfds_index, "scan", lambda path: scans.append(path) or scan(path))
+
+    def images():
+        data = load(SET, batch_size=8, data_dir=prepared, augment="none")
+        return np.concatenate([each for each, _ in data.calibration.as_numpy_iterator()])
+
+    first = images()
+    assert len(scans) == 2  # train and test
+    streams = load_streams(SET, data_dir=prepared)
+    np.testing.assert_array_equal(streams.train.read(np.arange(len(held))), held)
+    assert len(scans) == 2
+    index = tmp_path / "places/kcnn_kept--plain--1.0.0-train-index.npz"
+    index.write_bytes(index.read_bytes()[:200])
+    np.testing.assert_array_equal(images(), first)
+    assert len(scans) == 3  # of a damaged index
+    (record_file,) = prepared.glob("**/*-train.tfrecord-*")
+    os.utime(record_file)
+    np.testing.assert_array_equal(images(), first)
+    assert len(scans) == 4
 
 
 IMAGES, LABELS = np.zeros((1, 6, 8, 3), np.uint8), np.zeros(1, np.int32)

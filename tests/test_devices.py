@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +69,40 @@ def test_a_stop_a_change_of_devices_and_images_from_the_disk_change_nothing(foun
     if backend == "jax":
         alike(done["streamed"], done["one"])
         alike(done["streamed on four, resumed"], done["one"])
+
+
+def together(program, others=None):
+    """Start two processes that find each other on the loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    return [
+        process(
+            others if others and number else program,
+            backend="jax",
+            KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
+            KERAS_DISTRIBUTION_NUM_PROCESSES=2,
+            KERAS_DISTRIBUTION_PROCESS_ID=number,
+        )
+        for number in range(2)
+    ]
+
+
+def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(found, tmp_path):
+    """They ask each other after every second step; what they go on with is what one would do."""
+    backend, one = found
+    if backend != "jax":
+        return
+    for each in together(["-m", "tests.two_processes", str(tmp_path)]):
+        end(each)
+    first, second = (json.loads((tmp_path / f"done-{n}.json").read_text()) for n in range(2))
+    assert first["stopped"] == second["stopped"] == [signal.SIGTERM, 0, 4]
+    for each in (first, second):
+        alike(each["gone on"], one["one"])
+        assert "those of process 2 of 2 differ" in each["other seed"]
+        assert "Received: process 2 of 2" in each["number"]
+        assert "pass --devices all" in each["devices"]
+    assert "Process 2 of 2 cannot take part" in first["absent"]
 
 
 def test_each_device_does_its_share(found):

@@ -19,6 +19,7 @@ from kcnn.run_digests import read_journal
 from kcnn.run_dir import RunDir
 from kcnn.sweep import Sweep
 from kcnn.tune import Goal, search
+from kcnn.tune.processes import run_workers
 from kcnn.tune.space import check_space, for_goal, recipe_for
 from kcnn.tune.storage import open_storage
 from kcnn.tune.study import open_study, sampler_for
@@ -151,6 +152,12 @@ def test_trials_that_fail_are_named_and_end_the_search_after_three(tmp_path):
         worker.work()
     assert {each.state for each in opened.report().trials} == {"failed"}
     assert "batch_size=4000" in opened.report().trials[0].reason
+
+
+def test_workers_that_end_without_a_word_before_the_study_has_enough_are_named(tmp_path):
+    opened = open_search(sweep_over(RATES), tmp_path / "study", trials=2)
+    with pytest.raises(RuntimeError, match=r"ended after 0 of 2 trials: .*worker-1\.log"):
+        run_workers(opened, ["--version"], 1)
 
 
 def test_a_search_for_int8_files_draws_its_front_and_trains_no_network_that_is_too_large(tmp_path):

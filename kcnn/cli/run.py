@@ -115,8 +115,7 @@ def _run(
     from kcnn import pipeline
     from kcnn.pipeline import several_processes
 
-    several_processes.join_processes()
-    several_processes.check_flags(flags["devices"], control=flags["control"])
+    several_processes.join_processes(flags["devices"], control=flags["control"])
     if isinstance(content, Recipe) and several_processes.is_helper():
         several_processes.help_training(content, data_dir)
         raise typer.Exit

@@ -177,7 +177,12 @@ def _as_reader(part: "Part") -> ImageReader | LabelledImages:
     if isinstance(part, ImageReader | LabelledImages):
         return part
 
+    import tensorflow as tf  # which has opened the part, so that it is installed
+
+    places = [tf.TensorSpec([None], tf.int64)]
+    fetch = tf.function(part.fetch, input_signature=places, autograph=False)
+
     def read(indices: np.ndarray) -> np.ndarray:
-        return np.asarray(part.fetch(cast("Any", np.asarray(indices, np.int64))))
+        return np.asarray(fetch(cast("Any", np.asarray(indices, np.int64))))
 
     return ImageReader(part.labels, part.image_shape, read)

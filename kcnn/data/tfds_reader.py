@@ -6,14 +6,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from google.protobuf.message import DecodeError
 
-from kcnn.data import tfds_builder
-from kcnn.data.checks import check_labels, check_record_count
+from kcnn.data import labelled, tfds_builder, tfds_index
 from kcnn.data.examples import Examples
 from kcnn.data.opened import Opened
-from kcnn.data.records import RecordIndex, damaged, scan
-from kcnn.errors import naming
 
 ImageSize = tuple[int, int] | None
 
@@ -75,9 +71,10 @@ def _shape(
 
 
 def _examples(builder: tfds.core.DatasetBuilder, split: str, image_size: ImageSize) -> Examples:
-    image_key, _, label_key, _ = _features(builder)
+    image_key, _, label_key, label = _features(builder)
     shape = cast("tuple[int, int, int]", _shape(builder, image_size))  # as `prepared` checked
-    index, labels = _index(builder, split, label_key)
+    large = _is_large(builder, shape)
+    index, labels = tfds_index.index(builder, split, label_key, label.num_classes, keep=large)
     features = {image_key: tf.io.FixedLenFeature([], tf.string)}
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
@@ -111,38 +108,7 @@ def _features(builder: tfds.core.DatasetBuilder) -> _Features:
     )
 
 
-def _index(
-    builder: tfds.core.DatasetBuilder, split: str, label_key: str
-) -> tuple[RecordIndex, np.ndarray]:
-    """Return where the records of a split lie and their labels, int32."""
-    file_format = builder.info.file_format
-    if file_format is not tfds.core.FileFormat.TFRECORD:
-        raise RuntimeError(
-            f"Data set {builder.name!r} was prepared as {getattr(file_format, 'value', None)} in "
-            f"{str(builder.data_path)!r}; TFRecord files can be read. Prepare it again."
-        )
-    with naming(builder.data_path):
-        paths = tuple(os.fspath(path) for path in builder.info.splits[split].filepaths)
-    places, labels = [], []
-    for file, path in enumerate(paths):
-        for offset, record in scan(path):
-            labels.append(_label(record, label_key, path, offset))
-            places.append((file, offset, len(record)))
-    said = builder.info.splits[split].num_examples
-    check_record_count(split, len(places), said, builder.data_path)
-    files, offsets, lengths = np.array(places, np.int64).reshape(-1, 3).T
-    checked = check_labels(
-        f"{split} labels of data set {builder.name!r}",
-        np.array(labels, np.int64),
-        len(labels),
-        _features(builder).label.num_classes,
-        lowest=-1 if split != "train" else 0,
-    )
-    return RecordIndex(paths, files, offsets, lengths), checked
-
-
-def _label(record: bytes, key: str, path: str, offset: int) -> int:
-    try:
-        return tf.train.Example.FromString(record).features.feature[key].int64_list.value[0]
-    except (DecodeError, IndexError):
-        raise damaged(path, offset) from None
+def _is_large(builder: tfds.core.DatasetBuilder, shape: tuple[int, int, int]) -> bool:
+    """Return whether the images take more memory than kcnn holds in RAM."""
+    count = sum(split.num_examples or 0 for split in builder.info.splits.values())
+    return count * int(np.prod(shape)) > labelled.RAM_LIMIT

@@ -6,6 +6,7 @@ folder, and when the training is done it goes on alone. The others keep what the
 training write in a temporary folder, so that all decide alike.
 """
 
+import dataclasses
 import logging
 import os
 import tempfile
@@ -13,35 +14,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import keras
-import numpy as np
 
-from kcnn.callbacks.checkpoints import Checkpoints
+from kcnn.data.jax_data import JaxData
 from kcnn.errors import one_line
 from kcnn.pipeline.backend import check_backend, on_jax
 from kcnn.pipeline.prepare import prepare
 from kcnn.pipeline.setup import load_for_jax, with_absolute_data
+from kcnn.pipeline.shared_training import meet, part, share
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir
+from kcnn.training import Interrupted
 from kcnn.training.devices import Devices
-from kcnn.training.precision import known_precision
 
+if TYPE_CHECKING:
+    from kcnn.data import Data
+
+_NAMES = ("NUM_PROCESSES", "PROCESS_ID")
 _COUNTS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS")
 
 logger = logging.getLogger("kcnn")
 
 
-def join_processes() -> None:
+def join_processes(devices: Devices | None = "all", *, control: bool = False) -> None:
     """Connect with the other processes, where the environment says that there are any.
 
     They are those of `keras.distribution.initialize` (KERAS_DISTRIBUTION_JOB_ADDRESSES,
     ..._NUM_PROCESSES and ..._PROCESS_ID), or the tasks of a SLURM job.
 
+    Args:
+        devices: What the training is to compute on.
+        control: Whether a control is to be trained.
+
     Raises:
-        ValueError: The backend is not JAX, or the variables of the environment contradict each
-            other.
+        ValueError: The backend is not JAX, the processes are not to use all devices, are to train a
+            control, or the variables of the environment contradict each other.
         RuntimeError: The other processes cannot be reached.
     """
     counts = [os.environ[name] for name in _COUNTS if os.environ.get(name, "1") != "1"]
@@ -53,6 +63,11 @@ def join_processes() -> None:
             "MultiWorkerMirroredStrategy (https://github.com/keras-team/keras/issues/20585): set "
             f"KERAS_BACKEND=jax. Received: {counts[0]} processes"
         )
+    if devices != "all":
+        raise ValueError("Several processes train on all of their devices: pass --devices all.")
+    if control:
+        raise ValueError("--control is another training, which one process does alone.")
+    _check_number()
     try:
         keras.distribution.initialize()
     except (TypeError, ValueError) as error:
@@ -74,18 +89,18 @@ def join_processes() -> None:
     )
 
 
-def check_flags(devices: Devices | None, *, control: bool) -> None:
-    """Refuse what several processes cannot do together.
-
-    Raises:
-        ValueError: They are not to use all devices, or are to train a control.
-    """
-    if _count() == 1:
+def _check_number() -> None:
+    """Refuse a process that is none of those that are announced; JAX would wait for minutes."""
+    count, number = (os.environ.get(f"KERAS_DISTRIBUTION_{name}") for name in _NAMES)
+    if count is None or number is None:
         return
-    if devices != "all":
-        raise ValueError("Several processes train on all of their devices: pass --devices all.")
-    if control:
-        raise ValueError("--control is another training, which one process does alone.")
+    numbers = count.isdecimal() and number.isdecimal()
+    if not numbers or int(number) >= int(count):
+        raise ValueError(
+            "KERAS_DISTRIBUTION_PROCESS_ID numbers the processes from 0, and "
+            "KERAS_DISTRIBUTION_NUM_PROCESSES is how many there are. "
+            f"Received: process {number} of {count}"
+        )
 
 
 def _count() -> int:
@@ -108,23 +123,49 @@ def is_helper() -> bool:
 def help_training(recipe: Recipe, data_dir: str | None = None) -> None:
     """Take part in the training of a run that the first process makes.
 
+    The images are those that this process finds by its own recipe. All else, the precision of the
+    training included, follows the recipe of the first process.
+
     Raises:
-        ValueError: The recipe cannot be trained.
-        RuntimeError: The data cannot be had, or training diverged.
+        ValueError: The recipe cannot be trained, or the processes have different images.
+        RuntimeError: The data cannot be had, a process cannot take part, or training diverged.
     """
     recipe = with_absolute_data(recipe)
-    check_backend(recipe)
-    data = load_for_jax(recipe, data_dir)
-    prepared = prepare(_in_known_precision(recipe), data, "all")
+    try:
+        check_backend(recipe)
+        data = load_for_jax(recipe, data_dir)
+    except (ValueError, RuntimeError):
+        if share(None) is not None:
+            meet(None)
+        part()
+        raise
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
         run_dir = RunDir(Path(folder))
-        if _share(run_dir, wanted=True):
-            prepared.training(
-                callbacks=callbacks_for(recipe.train, data, run_dir.path),
-                resume=run_dir.state,
-                checkpoint_steps=recipe.train.checkpoint_steps,
-            )
-    _part()
+        try:
+            if (common := share(run_dir)) is not None:
+                _train_along(dataclasses.replace(common, data=recipe.data), data, run_dir)
+        except (ValueError, RuntimeError):
+            part()
+            raise
+    part()
+
+
+def _train_along(recipe: Recipe, data: JaxData, run_dir: RunDir) -> None:
+    try:
+        prepared = prepare(recipe, data, "all")
+    except (ValueError, RuntimeError):
+        meet(None)
+        raise
+    meet(data)
+    try:
+        prepared.training(
+            callbacks=callbacks_for(recipe.train, data, run_dir.path),
+            resume=run_dir.state,
+            checkpoint_steps=recipe.train.checkpoint_steps,
+        )
+    except Interrupted:  # all processes, after the same step
+        part()
+        raise
 
 
 @dataclass
@@ -133,24 +174,35 @@ class Helpers:
 
     Attributes:
         count: How many.
-        begun: Whether they train.
+        begun: Whether they know what to do.
     """
 
     count: int
     begun: bool = False
 
-    def begin(self, run_dir: RunDir) -> None:
-        """Let them train from the kept state of the run, if there is one."""
-        if self.count:
-            self.begun = True
-            _share(run_dir, wanted=True)
+    def begin(self, run_dir: RunDir, recipe: Recipe, data: "Data | JaxData") -> None:
+        """Let them train from the kept state of the run, if there is one.
+
+        Raises:
+            ValueError: They have other images.
+            RuntimeError: One of them cannot take part.
+        """
+        if not self.count:
+            return
+        self.begun = True
+        share(run_dir, recipe)
+        try:
+            meet(cast("JaxData", data))
+        except (ValueError, RuntimeError):
+            self.end()
+            raise
 
     def end(self) -> None:
         """Let them go: from here on this process is alone."""
         if self.count and not self.begun:
-            _share(RunDir(Path()), wanted=False)
+            share(None)
         if self.count:
-            _part()
+            part()
         self.count = 0
 
 
@@ -160,47 +212,9 @@ def helpers() -> Iterator[Helpers]:
     found = Helpers(_count() - 1)
     try:
         yield found
+    except KeyboardInterrupt:
+        found.count = 0  # they notice that this process is gone; waiting for them takes minutes
+        raise
     finally:
         if not found.begun:
             found.end()
-
-
-def _share(run_dir: RunDir, *, wanted: bool) -> bool:
-    """Give the kept states of the first process to all; each process calls this at once.
-
-    Returns:
-        Whether the first process wants to train.
-    """
-    from jax.experimental.multihost_utils import broadcast_one_to_all
-
-    if not int(broadcast_one_to_all(np.int32(wanted))):
-        return False
-    for part_of_training in ("", "head"):
-        checkpoints = Checkpoints(run_dir.state / part_of_training)
-        kept = b""
-        if not is_helper() and checkpoints.load() is not None:
-            file = checkpoints.last if checkpoints.last.is_file() else checkpoints.previous
-            kept = file.read_bytes()
-        size = int(broadcast_one_to_all(np.int32(len(kept))))
-        if not size:
-            continue
-        content = np.frombuffer(kept or bytes(size), np.uint8)
-        received = np.asarray(broadcast_one_to_all(content)).tobytes()
-        if is_helper():
-            checkpoints.folder.mkdir(parents=True, exist_ok=True)
-            checkpoints.last.write_bytes(received)
-    return True
-
-
-def _part() -> None:
-    import jax
-
-    jax.distributed.shutdown()
-
-
-def _in_known_precision(recipe: Recipe) -> Recipe:
-    from kcnn.pipeline.precision import with_precision
-
-    if recipe.transfer:
-        return with_precision(recipe, "float32")
-    return with_precision(recipe, known_precision() or "float32")

@@ -37,7 +37,7 @@ def train_once(
         return _result(models.load(run_dir.model), facts)
     journal.stop_reason = ""
     warn_of_lost_state(journal)
-    helpers.begin(run_dir)
+    helpers.begin(run_dir, recipe, prepared.data)
     try:
         with track(recipe.train.all_loggers, run_dir.path) as trackers:
             trained = prepared.training(
@@ -52,6 +52,7 @@ def train_once(
             )
     except (Interrupted, TrainingDiverged) as error:
         journal.note_stop("interrupted" if isinstance(error, Interrupted) else "diverged")
+        helpers.end()  # which have ended for the same reason
         raise
     helpers.end()
     model, history = in_float32(trained.model), trained.history

@@ -74,6 +74,8 @@ def _train(training: Training, start: TrainingState | None) -> Logs:
     logs = {}
     while training.epoch < training.epochs and not (start and start.stopped):
         logs = _epoch(training, start if training.step else None)
+        if not training.interrupted:
+            training.notice_signal(training.step)  # which came while the epoch was validated
         if training.interrupted:
             _leave(training)
         if training.model.stop_training:
@@ -106,7 +108,7 @@ def _epoch(training: Training, within: TrainingState | None) -> Logs:
 def _leave(training: Training) -> NoReturn:
     """End an interrupted training."""
     _end(training)
-    raise Interrupted(training.request.signal or signal.SIGINT)
+    raise Interrupted(training.signal or signal.SIGINT)
 
 
 def _end(training: Training) -> None:

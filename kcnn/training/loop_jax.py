@@ -32,7 +32,6 @@ from kcnn.training.objective import Objective
 from kcnn.training.placement import Placement
 from kcnn.training.running import Logs, Training
 
-_LOOK_AFTER = 50  # steps, after which a signal is noticed
 _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
 
@@ -48,6 +47,8 @@ class JaxSteps:
         ValueError: the model has a training step or a loss of its own, or the optimizer scales
             the loss, which these steps would leave out.
     """
+
+    look_after = 50  # steps, after which a signal is noticed
 
     def __init__(
         self,
@@ -112,6 +113,14 @@ class JaxSteps:
         callbacks.on_test_end(logs)
         return logs
 
+    def agree(self, signal: int | None, step: int) -> int | None:
+        """Return the signal of this process, or from time to time that of any process."""
+        if self._placement.processes == 1:
+            return signal
+        if step % self.look_after and step < self.per_epoch:
+            return None  # no step at which the processes ask each other
+        return self._placement.highest(signal or 0) or None
+
     def sums(self) -> list[np.ndarray]:
         """Return the sums of the running epoch."""
         return [np.array(value) for value in self._sums.values()]
@@ -137,7 +146,7 @@ class JaxSteps:
 
     def _next_stop(self, training: Training, every: int, start: int) -> int:
         """Return the step after which a callback or the saver looks at the model again."""
-        stops = [self.per_epoch, start + _LOOK_AFTER]
+        stops = [self.per_epoch, start + self.look_after - start % self.look_after]
         if every:  # in steps since the training began
             done = (training.epoch - training.first_epoch) * self.per_epoch + start
             stops.append(start + every - done % every)

@@ -29,6 +29,8 @@ class StreamedSteps(JaxSteps):
     processes each reads the images of its own devices, so that together they read each image once.
     """
 
+    look_after = 10  # in several processes: steps of large images take long
+
     def _hold(self, data: JaxData) -> None:
         """Hold the labels; the images are read when they are needed."""
         everywhere = self._placement.everywhere

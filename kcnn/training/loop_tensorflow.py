@@ -95,6 +95,10 @@ class TensorFlowSteps:
             verbose=0,  # pyright: ignore[reportArgumentType] - Keras annotates its default alone
         )
 
+    def agree(self, signal: int | None, step: int) -> int | None:
+        """Return the signal of this process: the training has no other one."""
+        return signal
+
     def sums(self) -> list[np.ndarray]:
         """Return the values of Keras's metrics."""
         return [np.array(each) for each in self._model.metrics_variables]

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import keras
 import numpy as np
+from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
@@ -35,6 +36,18 @@ class Placement:
     def count(self) -> int:
         """How many devices there are, in all processes together."""
         return 1 if self.mesh is None else self.mesh.devices.size
+
+    @property
+    def processes(self) -> int:
+        """How many processes the devices belong to."""
+        devices = () if self.mesh is None else self.mesh.devices.flat
+        return max(1, len({device.process_index for device in devices}))
+
+    def highest(self, value: int) -> int:
+        """Return the highest of the values that the processes have; each has to call this."""
+        if self.processes == 1:
+            return value
+        return int(process_allgather(np.int32(value)).max())
 
     def everywhere(self, value: Any) -> jax.Array:
         """Return a value as an array that every device has whole.

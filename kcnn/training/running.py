@@ -48,6 +48,16 @@ class Steps(Protocol):
         """Return loss and metrics on the validation images; calls the callbacks for tests."""
         ...
 
+    def agree(self, signal: int | None, step: int) -> int | None:
+        """Return the signal that stops the training after this step of the epoch.
+
+        Args:
+            signal: what this process has received. A training in several processes stops where all
+                of them know of a signal that one of them has received.
+            step: how many steps of the epoch are done.
+        """
+        ...
+
     def sums(self) -> list[np.ndarray]:
         """Return the sums of the running epoch."""
         ...
@@ -79,7 +89,8 @@ class Training:
         settings: what the training is, as plain JSON.
         rollbacks: how often it diverged and went back, in order.
         stopped_by: the class of the callback that ended the training, by its name.
-        request: whether a signal asked the training to stop.
+        request: the signal that this process has received, if any.
+        signal: the signal that stops the training, in all of its processes after the same step.
     """
 
     model: keras.Model
@@ -100,6 +111,7 @@ class Training:
     stopped_by: str = ""
     started: float = field(default_factory=time.perf_counter)
     request: StopRequest = field(default_factory=StopRequest)
+    signal: int | None = None
 
     def each_callback(self) -> Iterator[keras.callbacks.Callback]:
         """Yield the callbacks in the order in which they are called."""
@@ -112,8 +124,12 @@ class Training:
 
     @property
     def interrupted(self) -> bool:
-        """Whether a signal asked the training to stop."""
-        return self.request.signal is not None
+        """Whether a signal stops the training here."""
+        return self.signal is not None
+
+    def notice_signal(self, step: int) -> None:
+        """Look whether a signal stops the training, so many steps of an epoch being done."""
+        self.signal = self.steps.agree(self.request.signal, step)
 
     def count(self, step: int) -> bool:
         """Note that so many steps of the epoch are done; keep the state if it is time.
@@ -122,6 +138,7 @@ class Training:
             Whether to stop here.
         """
         self.step = step
+        self.notice_signal(step)
         if self.interrupted or (self.checkpoints and self.checkpoints.due(step)):
             self.save()
         return self.interrupted or bool(self.model.stop_training)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kcnn.child_process import die_with_parent
 from kcnn.provenance import hardware
+from kcnn.tune.results import trials_of
 from kcnn.tune.study_search import Search
 
 _POLL = 1.0  # seconds between two looks at the workers
@@ -63,9 +64,10 @@ def run_workers(opened: Search, command: Sequence[str], workers: int) -> None:
         _log_done(opened, shown)
     failed = [log for each, log in zip(running, logs, strict=True) if each.returncode]
     if opened.done() < opened.trials:
+        log = (failed or logs)[0]
         raise RuntimeError(
             f"All workers have ended after {opened.done()} of {opened.trials} trials: "
-            f"{_last_line(failed[0])} The same command goes on; {failed[0]} is the log."
+            f"{_last_line(log)} The same command goes on; {log} is the log."
         )
     for log in failed:
         logger.warning("a worker has failed: %s", _last_line(log))
@@ -90,7 +92,7 @@ def _start(command: Sequence[str], log: Path, workers: int) -> subprocess.Popen:
 
 
 def _log_done(opened: Search, shown: set[int]) -> None:
-    for trial in opened.report().trials:
+    for trial in trials_of(opened.study, opened.goal):
         if trial.state == "running" or trial.number in shown:
             continue
         shown.add(trial.number)

@@ -1,5 +1,6 @@
 """What a study has found so far, as `study.json`, a page and a picture."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,35 +44,54 @@ def write_results(study: optuna.Study, sweep: Sweep, goal: Goal, folder: Path) -
 
 
 def report_of(study: optuna.Study, sweep: Sweep, goal: Goal, folder: Path) -> StudyReport:
-    """Return the trials of a study, each once, however many workers have worked on it."""
-    frozen = study.get_trials(deepcopy=False)
-    attempts: dict[int, list[FrozenTrial]] = {}
-    for trial in frozen:
-        if "double" not in trial.user_attrs and trial.state != TrialState.WAITING:
-            attempts.setdefault(Place.of(trial).number, []).append(trial)
-    last = [(each, tries) for tries in attempts.values() if _is_shown(each := tries[-1])]
+    """Return the trials of a study, with what is in their folders."""
     return StudyReport(
         name=study.study_name,
         model=sweep.recipe.model.builder,
         dataset=short(sweep.recipe.data.name),
         space={} if not sweep.space else {key: _text(each) for key, each in sweep.space.items()},
-        trials=tuple(_row(trial, tries, goal, folder) for trial, tries in last),
+        trials=tuple(
+            _with_run(_row(tries, goal), tries[-1].user_attrs.get("file"), folder)
+            for tries in _attempts(study)
+        ),
         max_bytes=goal.max_bytes,
         max_ms=goal.max_ms,
     )
+
+
+def trials_of(study: optuna.Study, goal: Goal) -> list[Trial]:
+    """Return the trials of a study without what is in their folders: no file is read."""
+    return [_row(tries, goal) for tries in _attempts(study)]
+
+
+def _attempts(study: optuna.Study) -> list[list[FrozenTrial]]:
+    """Return the attempts at each trial, however many workers have worked on it."""
+    attempts: dict[int, list[FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if "double" not in trial.user_attrs and trial.state != TrialState.WAITING:
+            attempts.setdefault(Place.of(trial).number, []).append(trial)
+    return [tries for tries in attempts.values() if _is_shown(tries[-1])]
 
 
 def _is_shown(trial: FrozenTrial) -> bool:
     return counts(trial) or trial.state == TrialState.RUNNING
 
 
-def _row(trial: FrozenTrial, tries: Sequence[FrozenTrial], goal: Goal, folder: Path) -> Trial:
+def _with_run(trial: Trial, file: str | None, folder: Path) -> Trial:
+    """Return the trial with what its run says, where that is on this machine."""
+    if not (folder / trial.folder).is_dir():
+        return dataclasses.replace(trial, folder="")
+    accuracy = _test_accuracy(folder / trial.folder, file) if file else None
+    return dataclasses.replace(trial, test_accuracy=accuracy)
+
+
+def _row(tries: Sequence[FrozenTrial], goal: Goal) -> Trial:
+    trial = tries[-1]
     place, attrs = Place.of(trial), trial.user_attrs
     accuracy = trial.values[0] if trial.values else None
     begun = tries[0].datetime_start
     took = (trial.datetime_complete - begun) if trial.datetime_complete and begun else None
     size, milliseconds = attrs.get("bytes"), attrs.get("ms")
-    file = attrs.get("file")
     died = "its workers died" if trial.state == TrialState.FAIL else ""
     return Trial(
         number=place.number,
@@ -81,11 +101,10 @@ def _row(trial: FrozenTrial, tries: Sequence[FrozenTrial], goal: Goal, folder: P
         bytes=size,
         ms=milliseconds,
         within=size is None or goal.is_met(size, milliseconds),
-        test_accuracy=_test_accuracy(folder / place.folder, file) if file else None,
         epochs=len(trial.intermediate_values),
         attempts=place.attempt,
         seconds=round(took.total_seconds(), 1) if took else None,
-        folder=place.folder if (folder / place.folder).is_dir() else "",
+        folder=place.folder,
         reason=attrs.get("failed") or attrs.get("reason") or died,
     )
 

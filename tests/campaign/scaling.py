@@ -6,37 +6,30 @@ They take minutes on two cores, so they are no part of the tests.
 """
 
 import csv
-import socket
+import json
+import signal
 
 import pytest
 
 from kcnn.report.study_report import load
 from tests import postgres
-from tests.test_devices import end, process
+from tests.test_devices import end, process, together
 from tests.test_shared_study import end as end_worker
-from tests.test_shared_study import worker, written
+from tests.test_shared_study import wait_for, worker, written
+
+
+def run(settings):
+    words = ["run", "quickstart", *[word for each in settings for word in ("--set", each)]]
+    return ["-c", "from kcnn.cli import main; main()", *words]
 
 
 def test_two_processes_make_one_run(tmp_path):
     """Two real processes on the loopback: one folder, the losses of a process alone."""
     pytest.importorskip("jax")
     settings = ["data.name=digits", "data.limit=200", "data.batch_size=24", "train.epochs=2"]
-    words = ["run", "quickstart", *[word for each in settings for word in ("--set", each)]]
-    program = ["-c", "from kcnn.cli import main; main()", *words]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    together = [
-        process(
-            [*program, "--devices", "all", "--out", str(tmp_path / "together")],
-            backend="jax",
-            KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
-            KERAS_DISTRIBUTION_NUM_PROCESSES=2,
-            KERAS_DISTRIBUTION_PROCESS_ID=number,
-        )
-        for number in range(2)
-    ]
-    texts = [end(each) for each in together]
+    program = run(settings)
+    both = together([*program, "--devices", "all", "--out", str(tmp_path / "together")])
+    texts = [end(each) for each in both]
     end(process([*program, "--out", str(tmp_path / "alone")], backend="jax"))
     assert "process 2 of 2, with 1 of 2 devices" in texts[1]
     histories = []
@@ -49,6 +42,39 @@ def test_two_processes_make_one_run(tmp_path):
         assert one == pytest.approx(other, rel=2e-3, abs=1e-3)
     assert (tmp_path / "together" / "report.html").is_file()
     assert {each.name for each in tmp_path.iterdir()} == {"together", "alone"}
+
+
+def test_a_signal_to_one_process_stops_the_run_which_goes_on_as_it_began(tmp_path):
+    """With the precision of its beginning, which another machine would not choose."""
+    pytest.importorskip("jax")
+    folder = tmp_path / "run"
+    settings = ["data.name=digits", "data.limit=200", "data.batch_size=24", "train.epochs=40"]
+    settings += ["prune=none", "quantize=none", "explain=none"]
+    words = ["--devices", "all", "--out", str(folder)]
+    both = together([*run([*settings, "train.precision=mixed_bfloat16"]), *words])
+    wait_for(folder / "history.csv", both[0])
+    both[1].send_signal(signal.SIGTERM)
+    for each in both:
+        text = each.communicate(timeout=300)[0]
+        assert each.returncode == 128 + signal.SIGTERM, text[-3000:]
+        assert "Stopped." in text and "Traceback" not in text
+    journal = json.loads((folder / "run.json").read_text())
+    assert not journal["finished"] and len((folder / "history.csv").read_text().splitlines()) < 41
+    for each in together([*run([*settings, "train.precision=auto"]), *words]):
+        end(each)
+    assert len((folder / "history.csv").read_text().splitlines()) == 41
+
+
+def test_processes_with_other_images_are_refused_before_the_first_step(tmp_path):
+    pytest.importorskip("jax")
+    settings = ["data.name=digits", "data.batch_size=24", "train.epochs=2"]
+    words = ["--devices", "all", "--out", str(tmp_path / "run")]
+    limits = ["data.limit=200", "data.limit=220"]
+    programs = [[*run([*settings, limit]), *words] for limit in limits]
+    for each in together(programs[0], others=programs[1]):
+        text = each.communicate(timeout=300)[0]
+        assert each.returncode == 1 and "process 2 of 2 differ from the first one's" in text
+        assert "Traceback" not in text
 
 
 def test_two_machines_share_a_study_in_postgresql(tmp_path):
