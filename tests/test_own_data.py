@@ -150,12 +150,46 @@ def test_arrays_are_split_like_any_source():
         (IMAGES, LABELS[:-1], "must be 60 class numbers"),
         (IMAGES, ONE_HOT / 2, "shares of several classes"),
         (IMAGES, LABELS * 50, "must count from 0. Received: 0, 50, 100, 150, 200"),
+        (IMAGES, LABELS + 0.5, r"class numbers, as integers. Received: float64, .*= 0\.5"),
+        (IMAGES, LABELS * 0, "at least 2 classes. Received: '0' alone"),
+        (IMAGES, ["cat", None] * 30, r"train labels\[1\] is missing. Received: None"),
+        (IMAGES, np.array(["cat", np.nan] * 30, object), r"labels\[1\] is missing. Received: nan"),
+        ([IMAGES[0], IMAGES[1, :6]], [0, 1], r"one shape. Received: \(12, 12, 3\), \(6, 12, 3\)"),
     ],
 )
 def test_arrays_that_cannot_be_meant_are_refused(images, labels, message):
     with pytest.raises(ValueError, match=message) as caught:
         from_arrays(images, labels)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "labels", [LABELS.astype("float32"), LABELS.astype(object), LABELS.tolist()]
+)
+def test_whole_numbers_of_any_type_are_class_numbers(labels):
+    data, expected = (from_arrays(IMAGES, each, batch_size=10) for each in (labels, LABELS))
+    assert data.class_names == expected.class_names
+    for one, other in zip(data.batches().take(2), expected.batches().take(2), strict=True):
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_true_and_false_are_two_classes():
+    data = from_arrays(IMAGES, LABELS == 1, batch_size=10)
+    assert data.class_names == ("0", "1")
+
+
+def test_the_names_of_another_librarys_classes_are_kept(tmp_path):
+    for name in ("oak", "ash"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.fromarray(IMAGES[number]).save(tmp_path / name / f"{number}.png")
+    options = {"image_size": (12, 12), "validation_split": 0.5, "subset": "both", "seed": 0}
+    train, validation = keras.utils.image_dataset_from_directory(tmp_path, **options)
+    assert from_dataset(train, validation).class_names == ("ash", "oak")
+    assert from_dataset(train, validation, class_names=["a", "b"]).class_names == ("a", "b")
+    loader = torch_loader()
+    loader.dataset.classes = list("abcde")
+    assert from_dataset(loader, (IMAGES, LABELS)).class_names == tuple("abcde")
 
 
 def generator():
@@ -169,8 +203,8 @@ def generator():
         (generator(), "Received: generator"),
         (slices(IMAGES).batch(20), "must be .images, labels. or .images, labels, weights"),
         (
-            slices({"image": IMAGES, "label": LABELS}).batch(20),
-            "Received: |must be .images, labels",
+            tf.data.Dataset.from_tensor_slices({"image": IMAGES, "label": LABELS}).batch(20),
+            "of a tf.data.Dataset must be .* Received: a dict of 'image', 'label': map it",
         ),
         (slices(IMAGES, LABELS).batch(20).repeat(), "never end"),
         (slices(IMAGES, LABELS).take(0), "are empty"),

@@ -139,12 +139,27 @@ def test_a_share_of_validation_images_is_refused_where_a_folder_has_its_own(tmp_
             r"\(set_test, set_train\) hold no images but the same folders \(blue, green, red\)",
         ),
         ({"test/red": 3, "test/blue": 3}, "has test/ but no train/.*kcnn evaluate MODEL --data"),
+        ({"train/red": 5}, "has 1 class folder; at least 2 are needed"),
+        ({"set/train/red": 3, "set/train/blue": 3}, "Did you mean '.*set'?"),
+        ({"set/red": 3, "set/blue": 3}, "Did you mean '.*set'?"),
     ],
 )
 def test_a_layout_that_could_mean_anything_is_refused(tmp_path, counts, message):
     with pytest.raises(ValueError, match=message) as caught:
         read(write(tmp_path, counts))
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_and_a_name_are_the_same_folder_in_any_size(tmp_path):
+    write(tmp_path, dict.fromkeys(COLORS, 10))
+    by_name = load(f"folder:{tmp_path}", image_size=(8, 6), batch_size=4)
+    by_path = load(tmp_path, image_size=(8, 6), batch_size=4)
+    assert by_name.image_shape == by_path.image_shape == (8, 6, 3)
+    assert load_held_out(tmp_path, image_size=(8, 6)).image_shape == (8, 6, 3)
+    with pytest.raises(ValueError, match="give it to the source itself, as in Folder"):
+        load(Folder(tmp_path), image_size=(8, 6))
+    with pytest.raises(ValueError, match="Unknown data set 'cifar-10'. Did you mean 'cifar10'"):
+        load("cifar-10")
 
 
 def test_a_class_may_be_called_train(tmp_path):

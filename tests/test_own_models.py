@@ -120,6 +120,8 @@ def test_a_chosen_output_trains_the_layers_of_the_whole(digits):
         np.testing.assert_array_equal(now, then)
     with pytest.raises(ValueError, match="Unknown output 'kinds'. Did you mean 'kind'"):
         select_output(whole, "kinds")
+    with pytest.raises(ValueError, match="has no outputs to choose from: use it as it is"):
+        select_output(keras.Sequential([keras.Input((4,)), L.Dense(2)]), "kind")
 
 
 def doors(model, digits, folder):
@@ -160,6 +162,10 @@ def test_several_inputs_are_refused_by_name(door, digits, tmp_path):
         (lambda: Own(L.Dense(7)), "has 7 outputs, the data has 10 classes"),
         (lambda: keras.Sequential([L.Flatten(), L.Conv2D(3, 3)]), "cannot be called on images"),
         (lambda: keras.Sequential([L.Flatten(), L.Dense(7)]), "has 7 outputs"),
+        (
+            lambda: keras.Sequential([keras.Input((32, 32, 3)), L.Conv2D(10, 3)]),
+            r"one logit for each class.* end it with Flatten .* \(None, 30, 30, 10\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(make, message, digits):

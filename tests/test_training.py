@@ -109,6 +109,38 @@ def test_a_plateau_and_a_schedule_are_refused_together(digits):
         )
 
 
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        (
+            keras.callbacks.EarlyStopping(),
+            "must be a list of Keras callbacks.*EarlyStopping object",
+        ),
+        ([keras.callbacks.EarlyStopping], "must be a list of Keras callbacks.*class"),
+        (
+            [keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)],
+            "LearningRateScheduler cannot change a learning rate that a schedule sets",
+        ),
+    ],
+)
+def test_what_is_no_list_of_callbacks_or_clashes_is_refused(digits, callbacks, message):
+    rate = cosine(0.1, epochs=1, steps_per_epoch=9)
+    with pytest.raises(ValueError, match=message):
+        kcnn.train(linear(), digits, epochs=1, learning_rate=rate, callbacks=callbacks)
+
+
+def test_a_compile_of_ones_own_that_is_not_used_is_said(digits, caplog):
+    model = linear()
+    model.compile(keras.optimizers.RMSprop(0.1), "mse")
+    own = model.optimizer
+    kcnn.train(model, digits, epochs=1, callbacks=[])
+    assert "is compiled with RMSprop" in caplog.text
+    caplog.clear()
+    kcnn.train(model, digits, epochs=1, callbacks=[])
+    kcnn.train(linear(), digits, epochs=1, optimizer=own, callbacks=[])
+    assert "is compiled with" not in caplog.text
+
+
 def test_a_monitor_that_is_not_measured_is_refused_before_training(digits):
     with pytest.raises(ValueError, match="'val_acc', which is not measured. Known: accuracy, .*"):
         kcnn.train(linear(), digits, epochs=1, callbacks=[MonitorGuard("val_acc")])

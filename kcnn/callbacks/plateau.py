@@ -4,10 +4,7 @@ from typing import Any
 
 import keras
 
-_CLASH = (
-    "ReduceLROnPlateau cannot change a learning rate that a schedule sets: leave one of the two "
-    "out, e.g. kcnn.callbacks.standard(plateau=False)."
-)
+_ADVICE = {"ReduceLROnPlateau": ", e.g. kcnn.callbacks.standard(plateau=False)"}
 
 
 class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
@@ -31,10 +28,13 @@ class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
         super().on_train_begin(logs)
 
 
-def check_no_schedule(optimizer: Any) -> None:
+def check_no_schedule(optimizer: Any, callback: str = "ReduceLROnPlateau") -> None:
     """Raise ValueError if a schedule sets the optimizer's rate, so that no callback can."""
     if is_scheduled(optimizer):
-        raise ValueError(_CLASH)
+        raise ValueError(
+            f"{callback} cannot change a learning rate that a schedule sets: leave one of the two "
+            f"out{_ADVICE.get(callback, '')}."
+        )
 
 
 def is_scheduled(optimizer: Any) -> bool:

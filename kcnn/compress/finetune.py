@@ -101,8 +101,9 @@ def finetune(  # noqa: PLR0913 - one argument for each part of a training
     specs = cast("tuple[tf.TensorSpec, ...]", data.train.element_spec)
     if len(specs) != 2:
         raise ValueError(
-            "TF-MOT trains on (images, labels) only: pass engine='keras', which takes weights of "
-            f"images too, or leave them out. Received: batches of {len(specs)} parts."
+            "TF-MOT trains on (images, labels) only: leave the weights of images out. kcnn.prune "
+            "and kcnn.quantize_aware take them with engine='keras'. "
+            f"Received: batches of {len(specs)} parts."
         )
     training = Training(
         epochs=int(epochs),

@@ -11,7 +11,7 @@ from kcnn.data.folds import Share
 from kcnn.data.labelled import ImageReader, LabelledImages
 from kcnn.data.opened import Source
 from kcnn.data.reading import read_parts
-from kcnn.data.sources import source
+from kcnn.data.sources import as_source
 from kcnn.data.splits import VALIDATION, check_arguments, split
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ class Streams:
 
 
 def load_arrays(
-    name: str | Source = "cifar10",
+    name: str | os.PathLike | Source = "cifar10",
     *,
+    image_size: tuple[int, int] | None = None,
     validation: Share = VALIDATION,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
@@ -82,6 +83,7 @@ def load_arrays(
 
     Args:
         name: As in `load`; "arrays:FILE.npz" for a file of `np.savez`, see `ArrayFile`.
+        image_size: As in `load`.
         validation: As in `load`.
         seed: Decides the validation set.
         data_dir: As in `load`.
@@ -96,7 +98,7 @@ def load_arrays(
     >>> arrays.train.images.shape, arrays.train.images.dtype, len(arrays.validation)
     ((1294, 32, 32, 3), dtype('uint8'), 144)
     """
-    loaded = _load(name, validation, seed, data_dir, limit)
+    loaded = _load(as_source(name, image_size), validation, seed, data_dir, limit)
     if loaded.size > labelled.RAM_LIMIT:
         raise ValueError(
             f"The images are {loaded.size / 1e9:.1f} GB decoded, and arrays may have "
@@ -107,8 +109,9 @@ def load_arrays(
 
 
 def load_streams(
-    name: str | Source = "cifar10",
+    name: str | os.PathLike | Source = "cifar10",
     *,
+    image_size: tuple[int, int] | None = None,
     validation: Share = VALIDATION,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
@@ -121,6 +124,7 @@ def load_streams(
 
     Args:
         name: As in `load`.
+        image_size: As in `load`.
         validation: As in `load`.
         seed: Decides the validation set.
         data_dir: As in `load`.
@@ -134,7 +138,7 @@ def load_streams(
     >>> type(load_streams("digits")).__name__
     'Arrays'
     """
-    loaded = _load(name, validation, seed, data_dir, limit)
+    loaded = _load(as_source(name, image_size), validation, seed, data_dir, limit)
     return loaded.held() if loaded.size <= labelled.RAM_LIMIT else loaded.left()
 
 
@@ -161,14 +165,13 @@ class _Loaded:
 
 
 def _load(
-    name: str | Source,
+    origin: Source,
     validation: Share,
     seed: int,
     data_dir: str | os.PathLike | None,
     limit: int | None,
 ) -> _Loaded:
     check_arguments(validation=validation, seed=seed, limit=limit)
-    origin = name if isinstance(name, Source) else source(name)
     opened = origin.open(data_dir)
     return _Loaded(split(opened, validation, seed, limit), opened.class_names, origin.mirror)
 

@@ -59,6 +59,18 @@ def check_names(class_names: Sequence[str]) -> None:
         )
 
 
+def check_several(class_names: Sequence[str]) -> None:
+    """Raise a ValueError unless there are two classes or more to tell apart.
+
+    >>> check_several(["cat"])
+    Traceback (most recent call last):
+    ValueError: A classifier needs at least 2 classes. Received: 'cat' alone.
+    """
+    if len(class_names) < 2:
+        received = f"{class_names[0]!r} alone" if class_names else "none"
+        raise ValueError(f"A classifier needs at least 2 classes. Received: {received}.")
+
+
 def warn_of_missing(class_names: Sequence[str], **parts: "Part") -> None:
     """Log the classes without an image in a part, before something is trained or scored."""
     for kind, part in parts.items():

@@ -75,8 +75,9 @@ class Folder:
         classes = class_folders(train_dir)
         if len(classes) < 2:
             raise ValueError(
-                f"Image folder {str(train_dir)!r} has {len(classes)} class folders; at least 2 "
-                "are needed, each named after its class and holding its images."
+                f"Image folder {str(train_dir)!r} has {len(classes)} "
+                f"{'class folder' if len(classes) == 1 else 'class folders'}; at least 2 are "
+                "needed, each named after its class and holding its images."
                 f"{hint_of_inner(train_dir)}"
             )
         if layout.train:
@@ -216,6 +217,6 @@ def _check_size(path: str, received: Size, expected: Size) -> None:
         raise ValueError(
             f"Images differ in size: {path!r} is {received[0]} x {received[1]} (height x width), "
             f"others are {expected[0]} x {expected[1]}. Give all one size: "
-            f"kcnn.data.load(kcnn.data.Folder(path, image_size={expected})), or to kcnn run "
+            f"image_size={expected} in kcnn.data.load, or to kcnn run "
             f"--set data.image_size='{list(expected)}'."
         )

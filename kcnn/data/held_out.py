@@ -17,7 +17,7 @@ from kcnn.data.feed import in_order
 from kcnn.data.folder import Folder
 from kcnn.data.opened import Source
 from kcnn.data.reading import read_parts
-from kcnn.data.sources import source
+from kcnn.data.sources import as_source
 from kcnn.data.splits import cut_test
 
 if TYPE_CHECKING:
@@ -46,9 +46,10 @@ class HeldOut:
 
 
 def load_held_out(
-    name: str | Source,
+    name: str | os.PathLike | Source,
     class_names: Sequence[str] = (),
     *,
+    image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> HeldOut:
     """Load images to score a trained model on, numbered as the model numbers its classes.
@@ -59,6 +60,7 @@ def load_held_out(
     Args:
         name: As in `load`.
         class_names: The model's classes, in its order; empty for the order of the source.
+        image_size: As in `load`.
         data_dir: As in `load`.
 
     Raises:
@@ -69,7 +71,7 @@ def load_held_out(
     >>> held_out.num_test, held_out.image_shape
     (359, (32, 32, 3))
     """
-    origin = name if isinstance(name, Source) else source(name)
+    origin = as_source(name, image_size)
     part, names = _test_part(origin, data_dir)
     check_names(names)
     check_part("test labels", part, len(names))

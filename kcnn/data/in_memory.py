@@ -11,6 +11,7 @@ from kcnn.data.checks import check_labels, number_classes
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Opened
 from kcnn.data.own_batches import class_numbers
+from kcnn.errors import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +61,11 @@ class InMemory:
         given = {"train": train, "validation": validation, "test": test}
         pairs = {name: pair for name, pair in given.items() if pair is not None}
         read = _pixels if pixels else _values
-        images = {name: read(name, pair[0]) for name, pair in pairs.items()}
+        images = {name: read(name, _array(name, pair[0])) for name, pair in pairs.items()}
         shapes = {name: each.shape[1:] for name, each in images.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(f"Images of all parts must have one shape. Received: {shapes}.")
-        labels, named = _numbers({name: np.asarray(pair[1]) for name, pair in pairs.items()})
+        labels, named = _numbers({name: _labels(name, pair[1]) for name, pair in pairs.items()})
         names = tuple(map(str, class_names)) if class_names is not None else named
         parts = {
             name: _part(name, images[name], labels[name], len(names) if names else None)
@@ -83,9 +84,31 @@ class InMemory:
         return cls(opened, mirror, pixels)
 
 
-def _pixels(name: str, images: Any) -> np.ndarray:
+def _array(name: str, images: Any) -> np.ndarray:
+    try:
+        return np.asarray(images)
+    except ValueError as error:  # NumPy's text says nothing of images
+        shapes = list(dict.fromkeys(np.shape(each) for each in images))
+        raise ValueError(
+            f"The {name} images must have one shape. Received: {listed(map(str, shapes))}."
+        ) from error
+
+
+def _labels(name: str, labels: Any) -> np.ndarray:
+    """Return labels as an array; missing ones are refused, which would become a class."""
+    labels = np.asarray(labels)
+    if labels.dtype != object:
+        return labels
+    flat = labels.ravel().tolist()
+    missing = [place for place, each in enumerate(flat) if each is None or each != each]
+    if missing:
+        raise ValueError(f"{name} labels[{missing[0]}] is missing. Received: {flat[missing[0]]}.")
+    numbers = all(isinstance(each, int | float | np.number) for each in flat)
+    return np.array(labels.tolist()) if numbers else labels
+
+
+def _pixels(name: str, images: np.ndarray) -> np.ndarray:
     """Return images as uint8 [N, H, W, C]; nothing is cast that would change."""
-    images = np.asarray(images)
     images = images[..., None] if images.ndim == 3 else images
     if images.ndim != 4 or not images.size:
         raise ValueError(
@@ -114,9 +137,8 @@ def _pixels(name: str, images: Any) -> np.ndarray:
     return images.astype(np.uint8)
 
 
-def _values(name: str, values: Any) -> np.ndarray:
+def _values(name: str, values: np.ndarray) -> np.ndarray:
     """Return numbers that are no pixels as float32 [N, ..., channels]."""
-    values = np.asarray(values)
     if values.dtype.kind not in "uif" or values.ndim < 3 or not values.size:
         raise ValueError(
             f"The {name} data must be numbers: series [N, steps, channels], images [N, H, W, C] or "
@@ -162,8 +184,8 @@ def _numbers(
         return numbers, tuple(map(str, names))
     names = ()
     widths = {each.shape[1] for each in labels.values() if each.ndim == 2}
+    labels = {name: class_numbers(each) for name, each in labels.items()}
     if widths:
-        labels = {name: class_numbers(each) for name, each in labels.items()}
         names = tuple(map(str, range(max(widths))))
     return labels, names
 

@@ -22,7 +22,7 @@ from kcnn.data.opened import Source
 from kcnn.data.operations import Augment
 from kcnn.data.reading import read_parts
 from kcnn.data.sampling import Sampling, check_sampling
-from kcnn.data.sources import source
+from kcnn.data.sources import as_source
 from kcnn.data.splits import VALIDATION, check_arguments, check_batch_size, split
 
 DEFAULT_BATCH = 128
@@ -144,8 +144,9 @@ class Data:
 
 
 def load(  # noqa: PLR0913 - what an epoch is made of
-    name: str | Source = "cifar10",
+    name: str | os.PathLike | Source = "cifar10",
     *,
+    image_size: tuple[int, int] | None = None,
     batch_size: int | None = DEFAULT_BATCH,
     augment: Augment = "standard",
     sampling: Sampling = "uniform",
@@ -163,8 +164,9 @@ def load(  # noqa: PLR0913 - what an epoch is made of
     Args:
         name: One of `kcnn.data.names()`, any other image-classification set of TensorFlow
             Datasets, "folder:PATH" for your own images, or a source: `kcnn.data.Digits`,
-            `kcnn.data.Tfds`, `kcnn.data.Folder`. Images of different sizes need one of the last
-            two, or `kcnn.data.source(name, image_size=(height, width))`.
+            `kcnn.data.Tfds`, `kcnn.data.Folder`. A `Path` is that of an image folder.
+        image_size: (height, width) that images of a name are scaled and cropped to; needed where
+            they differ in size.
         batch_size: Number of images in a batch; None for 128, or all training images if there are
             fewer.
         augment: One of `kcnn.data.AUGMENTATIONS`; a function of your own, or its place as
@@ -205,7 +207,7 @@ def load(  # noqa: PLR0913 - what an epoch is made of
         check_batch_size(batch_size)
     check_arguments(validation=validation, seed=seed, limit=limit)
     check_sampling(sampling)
-    origin = name if isinstance(name, Source) else source(name)
+    origin = as_source(name, image_size)
     change = augmentation(augment, mirror=origin.mirror)  # raises before anything is read
     opened = origin.open(data_dir)
     if isinstance(opened.train, labelled.LabelledImages) and getattr(origin, "pixels", True):

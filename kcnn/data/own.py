@@ -9,10 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.data.checks import check_labels, number_classes
-from kcnn.data.classes import check_names, warn_of_missing
+from kcnn.data.classes import check_names, check_several, warn_of_missing
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.loading import Data
-from kcnn.data.own_batches import Batch, class_numbers, in_batches, is_one_hot, read_batches
+from kcnn.data.own_batches import (
+    Batch,
+    class_numbers,
+    in_batches,
+    is_one_hot,
+    own_names,
+    read_batches,
+)
 
 logger = logging.getLogger("kcnn")
 
@@ -38,7 +45,8 @@ def from_dataset(
             images in the loss.
         validation: Validation batches; everything is chosen on them.
         test: Test batches, to be scored once; None for no test images.
-        class_names: One name a class; by default the numbers.
+        class_names: One name a class; by default those that `train` has, as Keras's
+            `image_dataset_from_directory` and PyTorch's `ImageFolder` do, else the numbers.
 
     Raises:
         ValueError: If a part is something else, has no batch, does not end, or its images or labels
@@ -52,7 +60,7 @@ def from_dataset(
     """
     given = {"train": train, "validation": validation, "test": test}
     facts = {name: _Facts.of(part, name) for name, part in given.items() if part is not None}
-    names = _class_names(facts, class_names)
+    names = _class_names(facts, own_names(train) if class_names is None else class_names)
     shapes = {name: each.image_shape for name, each in facts.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(f"Images of all parts must have one shape. Received: {shapes}.")
@@ -143,6 +151,7 @@ def _class_names(facts: dict[str, _Facts], given: Sequence[str] | None) -> tuple
             raise ValueError(
                 f"The labels are of {most} classes. Received: {len(names)} class_names."
             )
+    check_several(names)
     for name, each in facts.items():
         if name != "train" and each.soft:
             raise ValueError(f"The {name} labels must be class numbers or one-hot.")

@@ -72,12 +72,15 @@ def in_batches(dataset: Any) -> Any:
 def class_numbers(labels: np.ndarray) -> np.ndarray:
     """Return class numbers [B] of labels that are these, or one-hot [B, classes].
 
+    Whole numbers stored as floats are class numbers, and so are False and True. What is neither is
+    returned as it is.
+
     Raises:
         ValueError: If labels are shares of several classes.
     """
-    if labels.ndim == 1:
+    if labels.ndim != 2:
         whole = labels.dtype.kind == "f" and (labels % 1 == 0).all()
-        return labels.astype(np.int64) if whole else labels
+        return labels.astype(np.int64) if whole or labels.dtype.kind == "b" else labels
     if not is_one_hot(labels):
         raise ValueError(
             "Labels must be class numbers [B] or one-hot [B, classes]; these are shares of several "
@@ -118,15 +121,17 @@ def _batch(element: Any, source: Any) -> Batch:
     parts = list(element) if isinstance(element, tuple | list) else []
     if len(parts) not in (2, 3) or any(isinstance(part, dict | tuple | list) for part in parts):
         received = f"{len(parts)} parts" if parts else type(element).__name__
+        if isinstance(element, dict):
+            received = f"a dict of {', '.join(map(repr, element))}: map it to such a tuple"
         raise ValueError(
-            f"Each element of a {type(source).__name__} must be (images, labels) or (images, "
-            f"labels, weights). Received: {received}."
+            f"Each element of {_kind(source)} must be (images, labels) or (images, labels, "
+            f"weights). Received: {received}."
         )
     torch = type(parts[0]).__module__.startswith("torch")
     images, labels, *weights = (np.asarray(part) for part in parts)
     if labels.ndim == 0:
         raise ValueError(
-            f"A {type(source).__name__} must give batches: images [B, H, W, C] and labels [B]. "
+            f"{_kind(source)} must give batches: images [B, H, W, C] and labels [B]. "
             f"Received: one image {images.shape} at a time."
         )
     if torch and images.ndim == 4 and images.shape[1] in (1, 3):
@@ -139,3 +144,25 @@ def _batch(element: Any, source: Any) -> Batch:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     return Batch(images, labels, weights[0] if weights else None)
+
+
+def _kind(source: Any) -> str:
+    is_dataset = hasattr(source, "as_numpy_iterator")  # of a class with a private name
+    return "a tf.data.Dataset" if is_dataset else f"a {type(source).__name__}"
+
+
+def own_names(source: Any) -> list[str] | None:
+    """Return the class names that a data set of another library has, None if it has none.
+
+    Keras's `image_dataset_from_directory` keeps them as `class_names` and its older generators as
+    `class_indices`, PyTorch's `ImageFolder` as `classes`.
+    """
+    holder = source
+    while holder is not None:
+        for attribute in ("class_names", "class_indices", "classes"):
+            names = getattr(holder, attribute, None)
+            listed = isinstance(names, list | tuple | dict)
+            if listed and names and all(isinstance(each, str) for each in names):
+                return list(names)
+        holder = getattr(holder, "dataset", None)  # of a DataLoader, or of a Subset
+    return None

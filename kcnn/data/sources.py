@@ -57,6 +57,26 @@ def source(
     return Selected(whole, tuple(classes or ()), per_class)
 
 
+def as_source(
+    name: str | os.PathLike | Source, image_size: tuple[int, int] | None = None
+) -> Source:
+    """Return a source as it is, and that of a name; a path is that of an image folder.
+
+    Raises:
+        ValueError: If a size is given for a source, which has its own, or `source` refuses.
+    """
+    if isinstance(name, os.PathLike):
+        name = f"{FOLDER_PREFIX}{os.fspath(name)}"
+    if not isinstance(name, Source):
+        return source(name, image_size=image_size)
+    if image_size is not None:
+        raise ValueError(
+            "image_size goes with a name such as 'folder:PATH': give it to the source itself, as "
+            f"in Folder(path, image_size={image_size!r}). Received: {name!r}."
+        )
+    return name
+
+
 def _whole(
     name: str,
     image_size: tuple[int, int] | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from kcnn.checks import check_count
-from kcnn.data.classes import check_opened, warn_of_missing
+from kcnn.data.classes import check_opened, check_several, warn_of_missing
 from kcnn.data.folds import Fold, Share, held_out_places, stratified_order
 from kcnn.data.opened import Opened
 from kcnn.errors import Advised
@@ -37,10 +37,12 @@ def split(
             them, and this many test images. Which ones does not depend on the seed.
 
     Raises:
-        ValueError: If a label is of no class, two classes have one name, a set would be empty, a
-            class would have no training image, or `validation` would have no effect.
+        ValueError: If a label is of no class, two classes have one name, there is only one class,
+            a set would be empty, a class would have no training image, or `validation` would have
+            no effect.
     """
     check_opened(opened)
+    check_several(opened.class_names)
     held_out, test, train = opened.validation, opened.test, _Pool(opened.train, opened.groups)
     if held_out is not None:
         _check_own(held_out, validation)

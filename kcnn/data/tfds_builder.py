@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ _ADVICE = (
     "Pass data_dir (--data-dir) or set TFDS_DATA_DIR to the folder of a prepared copy, or use "
     "'digits', which needs no download."
 )
+
+# Of a set, a configuration and a version: tfds says of other names that they cannot be parsed.
+_NAME = re.compile(r"\w+([/:][\w./:+=-]*)*")
 
 logger = logging.getLogger("kcnn")
 
@@ -50,13 +54,19 @@ def find(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuil
         data_dir = None if data_dir is None else os.path.expanduser(data_dir)
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
-        known = tfds.list_builders(with_community_datasets=False)
-        close = get_close_matches(name, known, n=3)
-        raise unknown("data set", name, {*SOURCES, *close}) from None
+        raise _not_found(name) from None
     except Exception as error:  # every set has code of its own, and its files may be damaged
+        if not _NAME.fullmatch(name):
+            raise _not_found(name) from None
         raise ValueError(
             f"TensorFlow Datasets cannot build data set {name!r}: {_first_line(error)}"
         ) from error
+
+
+def _not_found(name: str) -> ValueError:
+    known = tfds.list_builders(with_community_datasets=False)
+    close = get_close_matches(name.replace("-", "_"), [*known, *SOURCES], n=3)
+    return unknown("data set", name, {*SOURCES, *close})
 
 
 @_quiet()

@@ -22,7 +22,7 @@ def prepared(
     if None in _shape(builder, image_size):  # before hours of downloading
         raise ValueError(
             f"Images of data set {name!r} differ in size. Give all one size: "
-            f"kcnn.data.load(kcnn.data.Tfds({name!r}, image_size=(64, 64))), or to kcnn run --set "
+            f"kcnn.data.load({name!r}, image_size=(64, 64)), or to kcnn run --set "
             "data.image_size='[64, 64]'."
         )
     tfds_builder.prepare(builder)

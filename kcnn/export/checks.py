@@ -54,11 +54,13 @@ def check_model(model: keras.Model, *, any_rank: bool = False) -> tuple[tuple[in
     )
     ranks = [len(shape) for shape in inputs], [len(shape) for shape in outputs]
     known = _RANKS if any_rank else {_RANK_OF_IMAGES: _RANKS[_RANK_OF_IMAGES]}
-    if ranks not in [([rank], [2]) for rank in known] or None in (*inputs[0][1:], outputs[0][1]):
+    fits = ranks in [([rank], [2]) for rank in known]
+    if not fits or None in (*inputs[0][1:], outputs[0][1]):
+        advice = " Build it with a size, keras.Input((height, width, channels)), and set_weights."
         raise ValueError(
             "model must be a built Sequential or Functional model from "
             f"{' or '.join(known.values())} to logits (None, classes). "
-            f"Received: {inputs} to {outputs}."
+            f"Received: {inputs} to {outputs}.{advice * fits}"
         )
     for layer in model.layers:
         mixed = layer.dtype_policy.name.startswith("mixed_")  # its weights are float32

@@ -102,7 +102,13 @@ def _outputs(model: Any, wanted: tuple[int, ...], called: str) -> int | None:
             f"The {called} takes images of shape {shape}, the data has {wanted}: "
             f"build it with input_shape={wanted}."
         )
-    return model.outputs[0].shape[-1]
+    shape = tuple(model.outputs[0].shape)
+    if len(shape) != 2:
+        raise ValueError(
+            f"The {called} must return one logit for each class, [N, classes]: end it with Flatten "
+            f"or a global pooling, and Dense. Received: {model.name!r} with {shape}."
+        )
+    return shape[-1]
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def select_output(model: keras.Model, name: str) -> keras.Model:
             or operation that computes it.
 
     Raises:
-        ValueError: there is no such output.
+        ValueError: there is no such output, or only one.
 
     >>> image = keras.Input((8,))
     >>> ends = [keras.layers.Dense(count, name=name)(image) for name, count in
@@ -47,6 +47,8 @@ def select_output(model: keras.Model, name: str) -> keras.Model:
     (None, 10)
     """
     outputs = _outputs(model)
+    if not any(outputs):  # a Sequential has no names for its single one
+        raise ValueError(f"{model.name!r} has no outputs to choose from: use it as it is.")
     if name not in outputs:
         raise unknown("output", name, outputs)
     return keras.Model(model.input, outputs[name], name=model.name)

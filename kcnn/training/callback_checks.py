@@ -1,5 +1,6 @@
 """Callbacks and optimizers that belong together, and those that cannot work together."""
 
+import logging
 from collections.abc import Sequence
 
 import keras
@@ -7,6 +8,8 @@ import keras
 from kcnn.callbacks import AveragedStatistics, LearningRateLog
 from kcnn.callbacks.plateau import check_no_schedule
 from kcnn.layers.fast import moving_statistics
+
+logger = logging.getLogger("kcnn")
 
 Callbacks = Sequence[keras.callbacks.Callback]
 
@@ -28,22 +31,45 @@ def averaging(
 
 
 def check_callbacks(callbacks: Callbacks, optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuse callbacks that clash with the optimizer.
+    """Refuse what is no list of callbacks, and callbacks that clash with the optimizer.
 
     Keras itself reports a plateau callback beside a schedule only when the plateau is reached,
     which can take hours. It never reports early stopping with averaged weights: on an early stop it
     swaps plain and averaged weights once too often, and only restored weights are averaged ones.
 
     Raises:
-        ValueError: there is such a clash.
+        ValueError: there is such a clash, or something is no callback.
     """
-    if any(isinstance(each, keras.callbacks.ReduceLROnPlateau) for each in callbacks):
-        check_no_schedule(optimizer)
+    wrong = [callbacks]
+    if isinstance(callbacks, list | tuple):
+        wrong = [each for each in callbacks if not isinstance(each, keras.callbacks.Callback)]
+    if wrong:
+        raise ValueError(
+            "callbacks must be a list of Keras callbacks, as in [keras.callbacks.EarlyStopping()]. "
+            f"Received: {wrong[0]!r}"
+        )
+    for kind in (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler):
+        if any(isinstance(each, kind) for each in callbacks):
+            check_no_schedule(optimizer, kind.__name__)
     early = (each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping))
     if optimizer.use_ema and not all(each.restore_best_weights for each in early):
         raise ValueError(
             "EarlyStopping with averaged weights (ema) needs restore_best_weights=True: Keras "
             "would end with the plain weights."
+        )
+
+
+def warn_of_compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Log that what the user's own `compile` has set is not used, if it was never trained with."""
+    own = getattr(model, "optimizer", None)
+    if own is None or own is optimizer or not type(own).__module__.startswith("keras."):
+        return
+    if not int(own.iterations):
+        logger.warning(
+            "Model %r is compiled with %s, and kcnn compiles it with an optimizer, loss and metric "
+            "of its own. To train with yours: optimizer=model.optimizer, or model.fit.",
+            model.name,
+            type(own).__name__,
         )
 
 

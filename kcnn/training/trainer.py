@@ -19,7 +19,13 @@ from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
 from kcnn.progress import writes_lines
-from kcnn.training.callback_checks import Callbacks, averaging, check_callbacks, check_monitors
+from kcnn.training.callback_checks import (
+    Callbacks,
+    averaging,
+    check_callbacks,
+    check_monitors,
+    warn_of_compiled,
+)
 from kcnn.training.devices import check_devices, check_optimizer, scope_of
 from kcnn.training.divergence import OnDivergence, check_policy
 from kcnn.training.first_batch import check_first_batch
@@ -70,6 +76,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     check_first_batch(model, data, teacher)
     check_devices(model, data)
     check_optimizer(model, optimizer)
+    warn_of_compiled(model, optimizer)
     if callbacks is None:
         callbacks = standard(run_dir, plateau=not is_scheduled(optimizer))
     elif run_dir is not None:
