@@ -29,6 +29,15 @@ def cover(figure: Figure) -> None:
                 text.set_fontfamily([*text.get_fontfamily(), family])
 
 
+def can_draw(characters: str) -> bool:
+    """Return whether an installed font has all these characters.
+
+    >>> can_draw("abc")
+    True
+    """
+    return _family_with(frozenset(characters)) is not None
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence matplotlib's warning for each glyph that is missing, of which `cover` says enough."""

@@ -14,9 +14,11 @@ of a cell says what becomes of it:
     # %% solution          the completed code, executed, and shown folded under the exercise
 
 A lesson is executed once, from top to bottom in a new kernel; its outputs go into both notebooks.
+Figures are drawn twice, with labels in English and in Korean: see `figures.py`.
 """
 
 import base64
+import copy
 import io
 import os
 import sys
@@ -33,6 +35,10 @@ from kcnn.run_dir import atomic
 
 FOLDER = Path(__file__).resolve().parent
 SOLUTION = {"en": "Solution", "ko": "풀이"}
+
+# What is executed before a lesson, in the folder of its English notebook.
+_DRAW_BOTH = "import sys\nsys.path.append('..')\nfrom figures import draw_both\ndraw_both({})"
+_KOREAN_PICTURE = "application/vnd.kcnn.korean+json"  # as figures.py names it
 
 # The largest invisible difference of a pixel value, of 255.
 _INVISIBLE = 16
@@ -88,33 +94,58 @@ _METADATA = {
 }
 
 
-def outputs(source: Path) -> list[list[nbformat.NotebookNode]]:
-    """Execute a lesson in a new kernel; return the outputs of each "code" cell.
+def outputs(source: Path, *, pictures: bool = True) -> list[dict[str, list[nbformat.NotebookNode]]]:
+    """Execute a lesson in a new kernel; return the outputs of each "code" cell, by language.
+
+    Args:
+        source: the lesson.
+        pictures: draw the pictures in Korean, too; otherwise their labels are only checked.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed, an assertion for example.
+        RuntimeError: an exercise or the labels of a figure are wrong.
     """
     code = [(role, text) for role, text in cells(source) if role in _CODE]
+    texts = [_DRAW_BOTH.format(pictures), *(text for _, text in code)]
     made = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(text) for _, text in code], metadata=_METADATA
+        cells=[nbformat.v4.new_code_cell(text) for text in texts], metadata=_METADATA
     )
     # Without times, which differ between two builds.
     done = NotebookClient(
         made, record_timing=False, resources={"metadata": {"path": str(FOLDER / "en")}}
     ).execute()
-    _check_solutions(source, code, done.cells)
+    executed = done.cells[1:]
+    _check_solutions(source, code, executed)
     shown = []
-    for (role, _), cell in zip(code, done.cells, strict=True):
+    for (role, _), cell in zip(code, executed, strict=True):
         if role == "code":
             # TensorFlow prints facts about the processor there, which no reader needs.
-            shown.append([each for each in cell.outputs if each.get("name") != "stderr"])
-    for output in (each for several in shown for each in several):
-        output.pop("execution_count", None)
-        if output.output_type == "execute_result":
-            output.output_type = "display_data"
-        if "image/png" in output.get("data", {}):
-            output.data["image/png"] = _smaller(output.data["image/png"])
+            kept = [each for each in cell.outputs if each.get("name") != "stderr"]
+            both = [_in_both(source, each) for each in kept]
+            shown.append({language: [each[language] for each in both] for language in SOLUTION})
     return shown
+
+
+def _in_both(source: Path, output: nbformat.NotebookNode) -> dict[str, nbformat.NotebookNode]:
+    """Return an output by language; what differs are the labels of figures.
+
+    In Korean a picture is None where it was not drawn.
+    """
+    output.pop("execution_count", None)
+    if output.output_type == "execute_result":
+        output.output_type = "display_data"
+    data = output.get("data", {})
+    if "image/png" not in data:
+        return {"en": output, "ko": output}
+    if _KOREAN_PICTURE not in data:
+        raise RuntimeError(f"{source.name} shows a picture that is no matplotlib figure.")
+    korean = data.pop(_KOREAN_PICTURE)
+    if korean["unknown"]:
+        raise RuntimeError(f"{source.name}: figure_words.py lacks {korean['unknown']}.")
+    other = copy.deepcopy(output)
+    data["image/png"] = _smaller(data["image/png"])
+    other.data["image/png"] = korean["png"] and _smaller(korean["png"])
+    return {"en": output, "ko": other}
 
 
 def _check_solutions(source: Path, code: list, executed: list) -> None:
@@ -139,15 +170,22 @@ def _smaller(picture: str) -> str:
     return picture if visible or len(shorter) > len(picture) else shorter
 
 
-def write(source: Path, shown: list[list[nbformat.NotebookNode]]) -> None:
-    """Write the notebooks of a lesson in both languages, with the outputs of its code cells."""
+def write(source: Path, shown: list[dict[str, list[nbformat.NotebookNode]]]) -> None:
+    """Write the notebooks of a lesson in both languages, with the outputs of its code cells.
+
+    Raises:
+        RuntimeError: no installed font has Korean letters.
+    """
+    korean = [output.get("data", {}) for cell in shown for output in cell["ko"]]
+    if any(data.get("image/png", "") is None for data in korean):
+        raise RuntimeError("No installed font has Korean letters. Install fonts-nanum.")
     for language in SOLUTION:
         made = notebook(source, language)
         roles = [role for role, _ in cells(source) if role in ("code", "exercise")]
         code = [cell for cell in made.cells if cell.cell_type == "code"]
         with_output = [c for c, role in zip(code, roles, strict=True) if role == "code"]
         for number, (cell, several) in enumerate(zip(with_output, shown, strict=True), start=1):
-            cell.execution_count, cell.outputs = number, several
+            cell.execution_count, cell.outputs = number, several[language]
         with atomic(FOLDER / language / f"{source.stem}.ipynb") as temporary:
             nbformat.write(made, temporary)
 
@@ -163,8 +201,9 @@ def main(arguments: list[str]) -> None:
         if names and source.stem not in names:
             continue
         started = time.monotonic()
-        shown = outputs(source)
-        if "--check" not in arguments:
+        checked = "--check" in arguments
+        shown = outputs(source, pictures=not checked)
+        if not checked:
             write(source, shown)
         print(f"{source.stem}: {time.monotonic() - started:.0f} s", flush=True)
 

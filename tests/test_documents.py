@@ -74,6 +74,18 @@ def test_every_link_leads_somewhere(name):
             assert anchor in anchors(found), f"{name} links to {target}"
 
 
+def test_the_links_that_lead_out_are_written_well():
+    links = script("check_links")
+    text = "(https://a.org/b_(c)), https://a.org/d. <https://a.org/e> [x](https://f.gh) **https://i.jk**"
+    expected = ["https://a.org/b_(c)", "https://a.org/d", "https://a.org/e", "https://f.gh"]
+    assert list(links.links(text)) == [*expected, "https://i.jk"]
+    wrong = ("http://a.org", "https://a/b", "https://a.org/b-", "https://arxiv.org/pdf/1512.03385")
+    assert all(map(links.fault, wrong))
+    found = links.outside()
+    assert len(found) > 50
+    assert not {link: links.fault(link) for link in found if links.fault(link)}
+
+
 def commands(page):
     """Return the kcnn commands of a page: words, and whether it says that they are refused."""
     text = page.read_text().replace("\\\n", " ")

@@ -17,8 +17,9 @@ from small_models import flatten_model, gap_model, images, randomize, stem
 
 import kcnn
 from kcnn.explore import find_networks, write, write_page
+from kcnn.explore import networks as explore_networks
 from kcnn.export import export_tflite
-from kcnn.litert.every_map import with_every_map
+from kcnn.litert.every_map import with_every_map, with_last_maps
 from kcnn.runtimes import installation
 
 LAYERS = keras.layers
@@ -105,6 +106,28 @@ def test_every_map_is_that_of_the_model_itself(name, form):
         expected = stored if not scale else (stored - zero) * np.float32(scale)
         assert found[f"map{layer.output}"].shape == layer.shape
         np.testing.assert_allclose(found[f"map{layer.output}"], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("gap", ["CONV_2D", "MEAN", "FULLY_CONNECTED"]),
+        ("flatten", ["CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "FULLY_CONNECTED"]),
+    ],
+)
+@pytest.mark.parametrize("form", ["float", "int8"])
+def test_a_heat_map_needs_the_last_map_and_what_is_behind_it(name, kinds, form):
+    model, networks = networks_of(name)
+    opened = with_last_maps(networks.files[form], Path("model.tflite"))
+    every = with_every_map(networks.files[form], Path("model.tflite"))
+    assert [layer.kind for layer in opened.layers] == kinds
+    shapes = [(layer.name, layer.shape) for layer in every.layers]
+    assert [(layer.name, layer.shape) for layer in opened.layers] == shapes[-len(kinds) :]
+    found, expected = (outputs_of(each.data, image_of(model)) for each in (opened, every))
+    assert len(found) == len(kinds)
+    for layer, same in zip(opened.layers, every.layers[-len(kinds) :], strict=True):
+        ours, theirs = found[f"map{layer.output}"], expected[f"map{same.output}"]
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("mode", ["none", "float16", "int8"])
@@ -323,7 +346,8 @@ def test_the_page_speaks_english_and_korean(shown, page):
     assert names == {key: set(re.findall(r"\{(\w+)\}", each)) for key, each in texts["ko"].items()}
     called = r'\b(?:t|say|complain)\((?:\$\("\w+"\), )?"([\w.]+)"'
     used = set()
-    for module in (*write._OWN.glob("*.js"), *write._OWN.glob("*.j2")):
+    shared = [installation.PAGE / name for name in write.SHARED]
+    for module in (*write._OWN.glob("*.js"), *write._OWN.glob("*.j2"), *shared):
         used |= set(re.findall(called + r'|data-(?:text|label)="([\w.]+)"', module.read_text()))
     assert {one or other for one, other in used} <= texts["en"].keys()
     shown.run("document.querySelector('[data-language=ko]').click()")
@@ -333,14 +357,40 @@ def test_the_page_speaks_english_and_korean(shown, page):
 
 
 def test_modules_import_only_those_before_them():
-    seen = set(write.SHARED)
-    for name in write._MODULES:
-        imported = set(re.findall(r'from "\./([\w.]+)"', (write._OWN / name).read_text()))
+    seen = set()
+    for name in (*write.SHARED, *write._MODULES):
+        folder = installation.PAGE if name in write.SHARED else write._OWN
+        imported = set(re.findall(r'from "\./([\w.]+)"', (folder / name).read_text()))
         assert imported <= seen, name
         seen.add(name)
     assert seen - set(write.SHARED) | {"start.js"} == {
         each.name for each in write._OWN.glob("*.js")
     }
+
+
+def test_the_page_of_a_large_network_is_smaller_and_says_so(shown, tmp_path, monkeypatch):
+    wide = [LAYERS.Conv2D(32, 3, activation="relu"), LAYERS.Flatten(), LAYERS.Dense(5, name="last")]
+    model = randomize(keras.Sequential([keras.Input((8, 8, 3)), *wide]), seed=5)
+    calibration = images(16, size=8, seed=1)
+    whole = find_networks(model)
+    assert whole.saved is None
+    monkeypatch.setattr(explore_networks, "_LARGE", len(whole.files["float"]) - 1)
+    half = find_networks(model, calibration=calibration)
+    assert half.saved == "half" and [*half.files] == ["float", "int8"]
+    kernel = model.get_layer("last").kernel.numpy()
+    assert len(whole.files["float"]) - len(half.files["float"]) > kernel.nbytes / 3
+    image = image_of(model)
+    visit(shown, write_page(half, tmp_path / "explore.html", {"noise": image}))
+    assert "float16" in text(shown, "header")
+    shares = kcnn.predict(model, image).probabilities[0]
+    np.testing.assert_allclose(shown.run("return explorer.shares[0]"), shares, atol=5e-3)
+
+    monkeypatch.setattr(explore_networks, "_LARGEST", 1)
+    alone = find_networks(model, calibration=calibration)
+    assert alone.saved == "int8" and [*alone.files] == ["int8"]
+    assert [*find_networks(model).files] == ["float"]  # without an int8 form, as small as can be
+    visit(shown, write_page(alone, tmp_path / "explore.html", {"noise": image}))
+    assert "int8 form alone" in text(shown, "header")
 
 
 def test_the_forms_of_a_model_are_found_by_name(tmp_path):

@@ -13,6 +13,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+
+from kcnn.fonts import quiet
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted((FOLDER / "lessons").glob("[0-9]*.py"))
@@ -40,14 +43,22 @@ def build():
     return module
 
 
-@pytest.fixture(scope="module")
-def exercises():
+def imported(name):
     sys.path.insert(0, str(FOLDER))
     try:
-        import exercises
+        return importlib.import_module(name)
     finally:
         sys.path.remove(str(FOLDER))
-    return exercises
+
+
+@pytest.fixture(scope="module")
+def exercises():
+    return imported("exercises")
+
+
+@pytest.fixture
+def figures():
+    return imported("figures")
 
 
 def sections(cells):
@@ -169,6 +180,13 @@ def test_both_languages_say_the_same_numbers_and_formulas(build, source):
             assert count[0] == count[1], where
 
 
+def said(output):
+    """Return an output without its picture, whose labels are in the notebook's language."""
+    data = output.get("data", {})
+    assert {*data} <= {"image/png", "text/plain"}
+    return output | {"data": {**data, "image/png": "image/png" in data}} if data else output
+
+
 @each_lesson
 def test_the_notebooks_are_their_source_executed(build, source):
     roles = [role for role, _ in build.cells(source) if role in ("code", "exercise")]
@@ -185,7 +203,8 @@ def test_the_notebooks_are_their_source_executed(build, source):
         assert file.stat().st_size < 450_000
         assert "/tmp/" not in file.read_text() and "/home/" not in file.read_text()
     for english, korean in zip(*executed.values(), strict=True):
-        assert (english.source, english.outputs) == (korean.source, korean.outputs)
+        assert english.source == korean.source
+        assert [*map(said, english.outputs)] == [*map(said, korean.outputs)]
     shown = [c for c, role in zip(executed["en"], roles, strict=True) if role == "code"]
     assert [cell.execution_count for cell in shown] == [*range(1, len(shown) + 1)]
     for cell in shown:
@@ -306,6 +325,62 @@ def test_a_filter_mask_by_anything_but_magnitudes_is_refused(exercises, importan
     exercise = exercises.EXERCISES["filter mask"]
     assert exercise.fault(lambda k, count: masked(np.abs(k).sum((0, 1, 2)), count)) is None
     assert exercise.fault(lambda k, count: masked(importance(k, axis=(0, 1, 2)), count))
+
+
+def test_a_label_is_written_in_korean(figures):
+    korean = {
+        "epoch": "에포크",
+        "frame 4": "프레임 4",
+        "frame 5 minus frame 4": "프레임 5 − 프레임 4",
+        "conv: 32 x 32 x 16; 2 of 16 channels all zero: 3, 5": (
+            "conv: 32 x 32 x 16; 채널 16개 중 2개가 모두 0: 3, 5"
+        ),
+        "ship, predicted cat": "ship, 예측: cat",
+        "ReLU": "ReLU",
+        "stage1_block3_relu: 32 x 32 x 16": "stage1_block3_relu: 32 x 32 x 16",
+        "block1\nconv\n32x32x16": "block1\nconv\n32x32x16",
+        "−0.5": "−0.5",
+        "$\\mathdefault{10^{2}}$": "$\\mathdefault{10^{2}}$",
+        "손실": "손실",
+        "epochs": None,
+        "A ship": None,
+    }
+    assert {label: figures.in_korean(label) for label in korean} == korean
+    for english, translated in figures.KOREAN.items():
+        holes = len(set(re.findall(r"\{\d\}", translated))) or translated.count("{}")
+        assert english.count("{}") == holes, english
+
+
+@pytest.mark.parametrize("font", [True, False])
+def test_every_label_of_a_figure_is_exchanged_if_a_font_has_korean(
+    figures, font, monkeypatch, caplog
+):
+    monkeypatch.setattr(figures, "can_draw", lambda _: font)
+    figures._advise.cache_clear()
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([0, 1], [1, 10], label="training loss")
+    axes.set_yscale("log")
+    axes.set_title("frame 4")
+    axes.set_xticks([0, 1], ["SGD, momentum 0.9", "Adam"])
+    axes.set_ylabel("nobody translated this")
+    axes.legend()
+    for _ in range(2):  # what is translated once stays
+        assert figures.translate(figure) == ["nobody translated this"]
+    with quiet():
+        figure.draw_without_rendering()
+    shown = [
+        axes.get_title(),
+        axes.get_xticklabels()[0].get_text(),
+        axes.get_legend().get_texts()[0].get_text(),
+    ]
+    words = {
+        True: ["프레임 4", "SGD, 모멘텀 0.9", "학습 손실"],
+        False: ["frame 4", "SGD, momentum 0.9", "training loss"],
+    }
+    assert shown == words[font]
+    advice = [each.getMessage() for each in caplog.records if "나눔고딕" in each.getMessage()]
+    assert len(advice) == (not font)
 
 
 def test_a_cell_with_another_title_is_refused(build, tmp_path):

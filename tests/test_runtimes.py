@@ -20,6 +20,7 @@ from ai_edge_litert.tools.flatbuffer_utils import (
 from browser import Browser
 from PIL import Image
 
+import kcnn
 from kcnn.cli.export import export
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
@@ -444,8 +445,19 @@ def test_a_visitor_drops_a_picture_and_sees_the_models_answer(files, tmp_path, s
         best = int(expected.logits[4].argmax())
         share = np.exp(expected.logits[4] - np.logaddexp.reduce(expected.logits[4]))[best]
         assert text(shown, "#best") == LABELS[best]
-        assert f"{100 * share:.1f}" in text(shown, "#classes li")
+        assert f"{100 * share:.1f}" in text(shown, "#answers td")
         assert " ms" in text(shown, "#time")
+        assert LABELS[best] in text(shown, "#heat-note")
+        for chosen in (best, 1 - min(best, 1)):  # the prediction, then the class of a button
+            heat = kcnn.explain.tflite_cam(files["uint8"], images[4], chosen).raw[0]
+            peak = heat.max() or 1
+            found = np.reshape(shown.run("return [...answer.heat.values]"), heat.shape)
+            np.testing.assert_allclose(found / peak, heat / peak, atol=1e-3)
+            shown.run(
+                "[...document.querySelectorAll('#answers button')]"
+                ".find((each) => each.textContent === arguments[0]).click()",
+                LABELS[1 - min(best, 1)],
+            )
 
         broken = tmp_path / "broken.png"
         broken.write_bytes(b"no picture")

@@ -147,6 +147,10 @@ def _say(page: Path, networks: "Networks", pictures: int) -> None:
     console.print(f"{page}: {forms}, {count} and 3 drawings, {size:.1f} MB", markup=False)
     if not pictures:
         console.print("Drawings alone: name image files, or the data of test images with --data.")
-    if len(networks.files) == 1:
+    if networks.saved == "half":
+        console.print("The float weights are float16 in the page, because the network is large.")
+    if networks.saved == "int8":
+        console.print("The float form is left out, because the network is so large.")
+    elif len(networks.files) == 1:
         other = "int8" if "float" in networks.files else "float"
         console.print(f"No {other} form is shown: there is no file of it beside the model.")

@@ -125,8 +125,8 @@ def filters(model: keras.Model, *, layer: str | None = None) -> Filters:
 
     Use it on the first layer, whose filters are small color pictures: edges, bars and patches of
     color in a trained network, noise in an untrained one (Krizhevsky et al. 2012, figure 3,
-    https://papers.nips.cc/paper/4824). Deeper filters see channels, not colors, and say little by
-    themselves; look at `feature_maps` there.
+    https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html). Deeper
+    filters see channels, not colors, and say little by themselves; look at `feature_maps` there.
 
     Args:
         model: a built model of images or series. It is not changed.

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _INT8 = "_int8"
+_LARGE = 2**24  # bytes of a float form, above which its weights are halved
+_LARGEST = 2**26  # bytes of both forms, above which the int8 form is shown alone
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,15 @@ class Networks:
         files: the bytes of `.tflite` files, "float" before "int8"; one of them or both.
         labels: the class names; empty if they are not known.
         image_shape: (height, width, channels) of an image.
+        saved: what makes the page of a large network smaller: "half" if the weights of the float
+            form are float16, "int8" if it is left out; None for the whole network.
     """
 
     title: str
     files: Mapping[str, bytes]
     labels: tuple[str, ...]
     image_shape: tuple[int, ...]
+    saved: Literal["half", "int8"] | None = None
 
 
 def find_networks(
@@ -46,6 +51,9 @@ def find_networks(
     labels: Sequence[str] | None = None,
 ) -> Networks:
     """Return the float and the int8 form of a model.
+
+    Of a large Keras model the weights of the float form are stored as float16, which changes its
+    numbers by about a thousandth; of a very large one with an int8 form, that is the only form.
 
     Args:
         model: a Keras model; a run's folder; or a `.keras` or `.tflite` file. Of a file
@@ -78,7 +86,9 @@ def find_networks(
         first = next(iter(files))
         files, shapes = {first: files[first]}, {first: shapes[first]}
     image_shape, outputs = next(iter(shapes.values()))
-    return Networks(title, files, _labels(labels, files, beside, max(outputs, 2)), image_shape)
+    names = _labels(labels, files, beside, max(outputs, 2))
+    files, saved = _smaller(files)
+    return Networks(title, files, names, image_shape, saved)
 
 
 def _of_file(file: Path, calibration: "tf.data.Dataset | np.ndarray | None") -> dict[str, bytes]:
@@ -108,6 +118,8 @@ def _of_keras(
     check_tensorflow("The page is made")
     check_range(model, np.full((1, 1, 1, 3), 255, np.uint8), called="The page's pictures")
     files = {"float": _export(model, "none", None)}
+    if len(files["float"]) > _LARGE:
+        files = {"half": _export(model, "float16", None)}
     if int8 is not None and int8.is_file():
         check_unchanged(int8)
         files["int8"] = _read(int8)
@@ -125,6 +137,18 @@ def _export(
         path = Path(folder) / "model.tflite"
         export_tflite(model, path, quantization=quantization, calibration=calibration)
         return path.read_bytes()
+
+
+def _smaller(forms: dict[str, bytes]) -> tuple[dict[str, bytes], Literal["half", "int8"] | None]:
+    """Return the forms that a page holds, and what was saved, as `Networks` says it.
+
+    Args:
+        forms: "half" in place of "float" if its weights are float16.
+    """
+    if len(forms) > 1 and sum(map(len, forms.values())) > _LARGEST:
+        return {"int8": forms["int8"]}, "int8"
+    half = forms.pop("half", None)
+    return (forms, None) if half is None else ({"float": half, **forms}, "half")
 
 
 def _read(file: Path) -> bytes:

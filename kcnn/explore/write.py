@@ -21,18 +21,8 @@ from kcnn.templates import policy_hash, templates
 _OWN = Path(__file__).with_name("page")
 # Each after those that it imports.
 _MODULES = (
-    *(
-        "texts.js",
-        "keys.js",
-        "colors.js",
-        "compute.js",
-        "network.js",
-        "view.js",
-        "numbers.js",
-        "player.js",
-    ),
-    *("sums.js", "layers.js", "detail.js", "heat.js", "offline.js", "softmax.js", "stage.js"),
-    *("answers.js", "explore.js"),
+    *("texts.js", "view.js", "numbers.js", "player.js", "sums.js", "layers.js", "detail.js"),
+    *("offline.js", "softmax.js", "explore.js"),
 )
 _LARGEST = 2**28  # bytes of models; a browser refuses a page with much more
 
@@ -86,6 +76,7 @@ def _render(networks: Networks, images: Mapping[str, np.ndarray]) -> str:
     facts = {
         "image": networks.image_shape,
         "labels": networks.labels,
+        "saved": networks.saved,
         "samples": [_sample(name, image, networks.image_shape) for name, image in images.items()],
         "networks": [
             {"id": name, "source": each.source, "layers": [asdict(layer) for layer in each.layers]}

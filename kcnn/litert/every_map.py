@@ -6,7 +6,7 @@ outputs are float32.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ from kcnn.litert.tflite_file import summarize_bytes
 # Operators that change how numbers are stored, not the numbers.
 _STORING = ("QUANTIZE", "DEQUANTIZE")
 _CONSTANTS = ("float32", "float16", "int8", "uint8", "int32", "int64")
+# Operators that move or pool activations; the map before them shows the same, finer.
+_PASSIVE = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2", "RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 _ABSENT = -1  # stands for an optional input that is not there
 _QUANTIZE_VERSION, _DEQUANTIZE_VERSION = 1, 2  # the first ones with int8
 
@@ -87,13 +89,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class EveryMap:
-    """A model whose layers are all outputs.
+    """A model whose layers are outputs.
 
     Attributes:
         data: its bytes: float32 images of raw pixels in, the outputs `map{output}` of all layers
             out, float32.
         source: the number that stands for the image among the inputs of layers.
-        layers: in the order in which they are computed; the last one's output is the model's.
+        layers: those that are outputs, in the order in which they are computed; the last one's
+            output is the model's.
     """
 
     data: bytes
@@ -112,9 +115,25 @@ def with_every_map(data: bytes, path: Path) -> EveryMap:
         ValueError: the bytes are damaged, hold no classifier of raw images, or weights of a dtype
             that is not read here.
     """
+    return _opened(data, path, lambda editor: editor.operators)
+
+
+def with_last_maps(data: bytes, path: Path) -> EveryMap:
+    """Return a classifier with what a heat map needs as outputs, and in `layers`.
+
+    That is the last feature map and the layers behind it, or every layer if there is no such map.
+    A phone then keeps and copies little more than the answer.
+
+    Args and errors as `with_every_map`.
+    """
+    return _opened(data, path, _Editor.last_operators)
+
+
+def _opened(data: bytes, path: Path, choose: Callable[["_Editor"], Sequence[Operator]]) -> EveryMap:
     check_classifier(summarize_bytes(data, path))
     try:
-        return _Editor(parse(data)).result(path)
+        editor = _Editor(parse(data))
+        return editor.result(choose(editor), path)
     except (IndexError, TypeError) as error:
         raise damaged(path, error) from error
 
@@ -125,20 +144,35 @@ class _Editor:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._graph: Graph = tables(model.subgraphs)[0]
-        self._operators = tables(self._graph.operators)
+        self.operators = tables(self._graph.operators)
         self._makers = {
-            place: operator for operator in self._operators for place in numbers(operator.outputs)
+            place: operator for operator in self.operators for place in numbers(operator.outputs)
         }
         self._source = numbers(self._graph.inputs)[0]
 
-    def result(self, path: Path) -> EveryMap:
-        """Change the model and describe it."""
-        shown = [each for each in self._operators if self._name(each) not in _STORING]
+    def last_operators(self) -> list[Operator]:
+        """Return the operator of the last feature map, and those behind it."""
+        found: set[int] = set()
+        waiting = [*numbers(self._graph.outputs)]
+        while waiting:
+            place = waiting.pop()
+            if place not in self._makers or place in found:
+                continue
+            found.add(place)
+            operator, shape = self._makers[place], numbers(tensor_at(self._graph, place).shape)
+            is_map = len(shape) == 4 and shape[1] * shape[2] > 1
+            if not is_map or self._name(operator) in (*_PASSIVE, *_STORING):
+                waiting += numbers(operator.inputs)
+        return [each for each in self.operators if _output(each) in found]
+
+    def result(self, operators: Sequence[Operator], path: Path) -> EveryMap:
+        """Change the model and describe it, with these operators' outputs as its outputs."""
+        shown = [each for each in operators if self._name(each) not in _STORING]
         if not shown:
             raise ValueError(f"{path} computes nothing.")
         targets = {place: self._as_float(place) for place in map(_output, shown)}
         entry = self._float_input()
-        self._graph.operators = self._operators
+        self._graph.operators = self.operators
         self._graph.inputs, self._graph.outputs = [entry], [*targets.values()]
         outputs = [new_tensor_map(f"map{place}", index) for place, index in targets.items()]
         self._model.signatureDefs = [
@@ -160,7 +194,7 @@ class _Editor:
         if dtype_name(tensor) == "float32":
             return place
         target = self._add(new_tensor(f"map{place}", numbers(tensor.shape)))
-        self._operators.append(
+        self.operators.append(
             new_operator(self._model, "DEQUANTIZE", _DEQUANTIZE_VERSION, place, target)
         )
         return target
@@ -171,7 +205,7 @@ class _Editor:
             return self._source
         entry = self._add(new_tensor("image", numbers(tensor.shape)))
         reading = new_operator(self._model, "QUANTIZE", _QUANTIZE_VERSION, entry, self._source)
-        self._operators.insert(0, reading)
+        self.operators.insert(0, reading)
         return entry
 
     def _layer(self, operator: Operator, data: bytes, path: Path) -> Layer:

@@ -38,8 +38,7 @@ FAMILIES: dict[str, Family] = {
     "alexnet": Family(
         ("alexnet",),
         "Krizhevsky et al. 2012",
-        "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-"
-        "neural-networks",
+        "https://papers.nips.cc/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html",
     ),
     "nin": Family(("nin",), "Lin et al. 2013", "https://arxiv.org/abs/1312.4400"),
     "vgg": Family(

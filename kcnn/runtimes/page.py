@@ -2,26 +2,31 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kcnn.litert.every_map import with_last_maps
 from kcnn.litert.final_activation import final_activation
 from kcnn.litert.labels import read_labels
 from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE
 from kcnn.runtimes.runtime import prepare
 
 MODULES = (
-    *("language.js", "litert.js", "picture.js"),
-    *("classes.js", "elements.js", "camera.js"),
+    *("words.js", "language.js", "litert.js", "picture.js"),
+    *("classes.js", "elements.js", "camera.js", "keys.js", "colors.js"),
+    *("compute.js", "network.js", "heat.js", "answers.js", "stage.js"),
 )
-"""What `classify.js` shares with the page of `kcnn explore`."""
+"""What `classify.js` shares with the page of `kcnn explore`, each after those that it imports."""
 
 FILES = (
-    *("index.html", "style.css", "classify.js", "words.js", *MODULES),
+    *("index.html", "style.css", "classify.js", *MODULES),
     *("package.json", "package-lock.json"),
 )
 _MODEL, _FACTS, _GOLDEN = "model.tflite", "page.json", "golden_images.bin"
+_NETWORK = "heat_map.tflite"
 
 
 def write_page(
@@ -32,8 +37,11 @@ def write_page(
     *,
     title: str = "Classify a picture",
     threshold: float | None = None,
+    heat_map: bool = True,
 ) -> None:
     """Write a page that classifies the golden images, and pictures that a visitor drops on it.
+
+    It is the small form of the page of `kcnn explore`, and draws the same heat maps.
 
     `npm ci` and `npm start` in the folder serve it; so does any server of static files.
 
@@ -47,6 +55,8 @@ def write_page(
         title: of the page.
         threshold: the probability from which the page calls a class predicted; None where it is the
             most probable one.
+        heat_map: write what the page's heat maps need, too: a second file of the model, of about
+            the same size.
 
     Raises:
         ValueError: the model is damaged, is no classifier of these images, or takes int8.
@@ -75,7 +85,10 @@ def write_page(
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(PAGE / name, folder / name)
-    contents = {_MODEL: model, _FACTS: json.dumps(facts, indent=1).encode()}
+    contents = {_MODEL: model}
+    if heat_map:
+        facts["network"], contents[_NETWORK] = _network(model)
+    contents[_FACTS] = json.dumps(facts, indent=1).encode()
     if outputs is not None:
         contents[_GOLDEN] = np.asarray(images).tobytes()
     for name, content in contents.items():
@@ -87,3 +100,10 @@ def _left_to_apply(model: bytes, outputs: int) -> str | None:
     if final_activation(model) in ("softmax", "sigmoid"):
         return None
     return "sigmoid" if outputs == 1 else "softmax"
+
+
+def _network(model: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the model with the outputs that a heat map needs: what describes it, and its bytes."""
+    opened = with_last_maps(model, Path(_NETWORK))
+    layers = [asdict(layer) for layer in opened.layers]
+    return {"model": _NETWORK, "source": opened.source, "layers": layers}, opened.data

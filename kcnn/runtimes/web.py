@@ -36,7 +36,7 @@ def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
         RuntimeError: LiteRT.js is not installed, refuses the file, crashes on it or takes too long.
     """
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
-        write_page(Path(folder), model, images)
+        write_page(Path(folder), model, images, heat_map=False)
         return run_page(Path(folder), images, timeout=timeout)
 
 
@@ -78,7 +78,7 @@ def shrink(model: bytes, photographs: Sequence[bytes], *, timeout: float = TIMEO
     shape = task.source.shape[1:]
     none = np.empty((0, *shape), np.uint8)
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
-        write_page(Path(folder), model, np.zeros((1, *shape), np.uint8))
+        write_page(Path(folder), model, np.zeros((1, *shape), np.uint8), heat_map=False)
         result = _open(_finder(Path(folder), none, photographs), timeout)
     return np.array(result["pixels"], np.uint8).reshape(len(photographs), *shape)
 

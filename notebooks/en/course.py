@@ -1,4 +1,4 @@
-"""What the lessons in this folder import: pictures, saved results, and checks in English."""
+"""What the lessons in this folder import: pictures and checks in English, and saved results."""
 
 import sys
 from functools import partial
@@ -7,8 +7,10 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from exercises import check as _check
+from figures import speak
 from lesson_tools import DATA, SAVED, images_of, outcomes, photographs, show
 
 __all__ = ["DATA", "SAVED", "check", "images_of", "outcomes", "photographs", "show"]
 
 check = partial(_check, "en")
+speak("en")

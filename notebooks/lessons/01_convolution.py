@@ -41,7 +41,7 @@
 # * 신호, 이미지, 볼륨 데이터: 1차원, 2차원, 3차원 합성곱
 # * 창의 가중치를 학습으로 찾을 수 있다는 사실
 #
-# 배열과 약간의 미분만 알면 된다. 아무것도 내려받지 않으며 노트북 컴퓨터로 충분하다. 사진은 작은 컬러 사진을 열 개의 클래스로 나눈 데이터 세트인 CIFAR-10에서 클래스마다 처음 나오는 테스트 이미지 네 장이다. 테스트 이미지는 어떤 신경망도 학습에 쓰지 않는 이미지이다. 그림 속의 글자와 코드의 출력은 영어로 되어 있다.
+# 배열과 약간의 미분만 알면 된다. 아무것도 내려받지 않으며 노트북 컴퓨터로 충분하다. 사진은 작은 컬러 사진을 열 개의 클래스로 나눈 데이터 세트인 CIFAR-10에서 클래스마다 처음 나오는 테스트 이미지 네 장이다. 테스트 이미지는 어떤 신경망도 학습에 쓰지 않는 이미지이다. 코드와 그 출력은 영어로 되어 있다.
 
 # %% [markdown]
 # ## A sliding window
@@ -113,10 +113,12 @@ assert (response[:, 4:6] == 0).all()
 assert (convolve(image + 100, edge) == response).all()  # more brightness changes nothing
 
 # %% [markdown]
-# Here is the same kernel on a photograph, and its transpose, which finds horizontal edges.
+# Here is the same kernel on a photograph, and its transpose, which finds horizontal edges. To watch
+# such sums being added up in a trained network, pixel by pixel, type
+# `kcnn explore saved_models/resnet20 --install` in a terminal and open the page that it writes.
 
 # %% ko [markdown]
-# 같은 커널을 사진에 적용해 보자. 커널을 전치(transpose)하면 가로 방향의 경계를 찾는다.
+# 같은 커널을 사진에 적용해 보자. 커널을 전치(transpose)하면 가로 방향의 경계를 찾는다. 학습된 신경망에서 이런 합이 픽셀마다 더해지는 모습을 보고 싶으면 터미널에서 `kcnn explore saved_models/resnet20 --install`을 실행하고, 만들어진 페이지를 열어 보라.
 
 # %%
 horse = images_of("horse")[1]

@@ -258,17 +258,15 @@ assert np.mean(upsampled == distinct) == 1 / 4
 # So pooling gives *some* invariance to small shifts, and pays with the exact place.
 #
 # At the end of a network this goes further. Let three maps say where the left eye, the right eye
-# and the mouth are. After a **global** maximum, a face and the same parts in disorder are equal: the network
-# knows *that* they are there, not *how they are arranged*. Capsules (Sabour, Frosst and Hinton,
-# 2017) keep a vector with the pose of each part, so that the parts must agree on a whole. They are
-# slow, and have not replaced CNNs; the question they asked is still a good one.
+# and the mouth are. After a **global** maximum, a face and the same parts in disorder are equal:
+# the network knows *that* they are there, not *how they are arranged*.
 
 # %% ko [markdown]
 # ## 잃는 것과 캡슐이 원한 것
 #
 # 밝은 픽셀 하나는 2x2 창의 4곳 중 어디에 있어도 출력이 같다. 한 픽셀 움직이면 절반은 같은 창에 남고 절반은 다음 창으로 넘어간다. 그러므로 풀링은 작은 이동에 대한 불변성을 *조금* 주는 대신 정확한 위치를 버린다.
 #
-# 신경망의 끝에서는 더 많은 것을 버린다. 특성 맵 세 개가 왼쪽 눈, 오른쪽 눈, 입이 어디 있는지 나타낸다고 하자. **전역** 최댓값을 구하고 나면 얼굴과, 같은 부분들을 뒤섞어 놓은 그림이 같아진다. 신경망은 그것들이 *있다는 것*만 알고 *어떻게 놓여 있는지*는 모른다. 캡슐(capsule, Sabour, Frosst, Hinton, 2017)은 부분마다 자세를 나타내는 벡터를 간직해, 부분들이 하나의 전체로 들어맞는지를 본다. 캡슐 네트워크는 느려서 CNN을 대신하지 못했지만, 그것이 던진 물음은 여전히 유효하다.
+# 신경망의 끝에서는 더 많은 것을 버린다. 특성 맵 세 개가 왼쪽 눈, 오른쪽 눈, 입이 어디 있는지 나타낸다고 하자. **전역** 최댓값을 구하고 나면 얼굴과, 같은 부분들을 뒤섞어 놓은 그림이 같아진다. 신경망은 그것들이 *있다는 것*만 알고 *어떻게 놓여 있는지*는 모른다.
 
 # %%
 outputs = set()
@@ -284,10 +282,6 @@ for part, (place, other) in enumerate((((2, 2), (7, 6)), ((2, 6), (4, 1)), ((6, 
     face[part][place], scrambled[part][other] = 1, 1
 print("face:     ", face.max(axis=(1, 2)))
 print("scrambled:", scrambled.max(axis=(1, 2)))
-figure, axes = plt.subplots(1, 2, figsize=(4.4, 2.3), layout="constrained")
-show(axes[0], np.moveaxis(face, 0, -1), "face")
-show(axes[1], np.moveaxis(scrambled, 0, -1), "scrambled: the same after pooling")
-plt.show()
 
 # %% assert
 assert len(outputs) == 1 and 2 * 2 == 4
@@ -299,6 +293,59 @@ for column in range(8):
     stays += np.array_equal(*pooled_pair)
 assert stays == 8 / 2
 assert np.array_equal(face.max(axis=(1, 2)), scrambled.max(axis=(1, 2)))
+
+# %% [markdown]
+# What would notice the difference? Let each part know its own place in a face, seen from the middle
+# of the face: the left eye is above it on the left, the mouth below. Then each part can **vote**
+# for the middle: its place in the image minus its place in a face. Below, the eyes are red and
+# green, the mouth is blue, and an orange line leads from each to its vote. In the face the votes of
+# all parts coincide. In the scrambled picture they are up to 11.3 pixels apart. When the face
+# moves, its votes move along and still coincide: they are equivariant, not invariant.
+#
+# That is what **capsules** wanted (Sabour, Frosst and Hinton, 2017). A capsule is not a number but
+# a vector: that a part is there, and its *pose* (place, size, angle). Trained matrices turn the
+# pose of each part into a vote for the pose of the whole, and *routing by agreement* makes the
+# whole active only if the votes agree. Capsules are slow, and have not replaced CNNs; the question
+# they asked is still a good one.
+
+# %% ko [markdown]
+# 무엇이 있어야 그 차이를 알아차릴까? 부분마다 얼굴의 한가운데에서 본 자기 자리를 안다고 하자. 왼쪽 눈은 왼쪽 위, 입은 아래이다. 그러면 각 부분은 얼굴의 한가운데가 어디인지 **투표**할 수 있다. 이미지에서의 위치에서 얼굴 속 자기 자리를 빼면 된다. 아래 그림에서 눈은 빨강과 초록, 입은 파랑이고, 주황색 선은 각 부분에서 그 표로 이어진다. 얼굴에서는 모든 부분의 표가 한 점에 모인다. 뒤섞은 그림에서는 표가 최대 11.3픽셀까지 떨어져 있다. 얼굴이 움직이면 표도 함께 움직이고 여전히 한 점에 모인다. 불변이 아니라 등변이다.
+#
+# **캡슐**(capsule, Sabour, Frosst, Hinton, 2017)이 원한 것이 바로 이것이다. 캡슐은 숫자 하나가 아니라 벡터이다. 부분이 있다는 것과 그 *자세*(pose, 곧 위치, 크기, 각도)를 함께 나타낸다. 학습된 행렬이 각 부분의 자세를 전체의 자세에 대한 표로 바꾸고, *합의에 의한 라우팅*(routing by agreement)은 표가 일치할 때에만 전체를 활성화한다. 캡슐 네트워크는 느려서 CNN을 대신하지 못했지만, 그것이 던진 물음은 여전히 유효하다.
+
+# %%
+IN_A_FACE = np.array([[-2, -2], [-2, 2], [2, 0]])  # the eyes and the mouth, from the middle
+
+
+def places(maps):
+    return np.array([np.unravel_index(part.argmax(), part.shape) for part in maps])
+
+
+def votes(maps):
+    return places(maps) - IN_A_FACE
+
+
+def apart(points):
+    return max(float(np.linalg.norm(one - other)) for one in points for other in points)
+
+
+moved_face = np.roll(face, (1, 2), axis=(1, 2))
+pictures = {"face": face, "moved face": moved_face, "scrambled": scrambled}
+figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
+for cell, (name, maps) in zip(axes, pictures.items(), strict=True):
+    found = votes(maps)
+    show(cell, np.moveaxis(maps, 0, -1), f"{name}: the votes are {apart(found):.1f} pixels apart")
+    for (row, column), (to_row, to_column) in zip(places(maps), found, strict=True):
+        cell.plot([column, to_column], [row, to_row], "o-", color="#E69F00", markevery=[1])
+    cell.set_xlim(-2.5, 9.5)
+    cell.set_ylim(10, -2.5)
+    print(f"{name:10} votes {found.tolist()}")
+plt.show()
+
+# %% assert
+assert apart(votes(face)) == apart(votes(moved_face)) == 0
+assert np.array_equal(votes(moved_face), votes(face) + (1, 2))
+assert round(apart(votes(scrambled)), 1) == 11.3
 
 # %% [markdown]
 # ## Exercises

@@ -54,7 +54,9 @@
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from course import check, outcomes
+from course import check, outcomes, photographs
+
+import kcnn
 
 rng = np.random.default_rng(0)
 first, second = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
@@ -126,7 +128,8 @@ for cell, name in zip(axes.flat, functions, strict=True):
     cell.grid(alpha=0.3)
 axes[0, 0].legend(frameon=False, fontsize=8)
 plt.show()
-print({name: f"steepest {slope.max():.2f}" for name, slope in slopes.items()})
+for name, slope in slopes.items():
+    print(f"{name:10} steepest slope {slope.max():.2f}, lowest value {values[name].min():5.2f}")
 
 # %% assert
 assert (values["sigmoid"] > 0).all() and (values["sigmoid"] < 1).all()
@@ -174,7 +177,7 @@ leaky, _ = train_from_dead(keras.layers.LeakyReLU(negative_slope=0.1))
 figure, axes = plt.subplots(figsize=(5.5, 2.6), layout="constrained")
 axes.semilogy(dead, color="#D55E00", label="ReLU, dead")
 axes.semilogy(leaky, "--", color="#0072B2", label="leaky ReLU")
-axes.set_xlabel("step")
+axes.set_xlabel("training step")
 axes.set_ylabel("loss")
 axes.legend(frameon=False)
 plt.show()
@@ -221,12 +224,8 @@ for cell, title in zip(axes, ("mean", "standard deviation"), strict=True):
     cell.grid(alpha=0.3)
 axes[0].legend(frameon=False, fontsize=8)
 plt.show()
-print(
-    {
-        name: f"mean {m:.3f}, deviation {s:.3f}"
-        for name, (m, s) in ((k, v[-1]) for k, v in signals.items())
-    }
-)
+for name, sizes in signals.items():
+    print(f"{name:5} after 32 layers: mean {sizes[-1, 0]:6.3f}, deviation {sizes[-1, 1]:.3f}")
 
 # %% [markdown]
 # After 32 layers the SELU signal has a mean within 0.1 of 0 and a deviation within 0.1 of 1. With
@@ -323,8 +322,11 @@ assert np.abs(norm(one, training=False) - norm(batch, training=False)[:1]).max()
 #
 # In training, **dropout** sets a random share of the values to zero and multiplies the others so
 # that the mean stays: with a rate of 0.5, by 2. In inference it does nothing. **Spatial** dropout
-# removes whole maps: neighboring pixels of a map are so similar that a single missing one is no
-# loss. So spatial dropout stands after convolutions, and dropout between dense layers.
+# removes whole maps. So spatial dropout stands after convolutions, and dropout between dense
+# layers. The reason: neighboring pixels of a map are similar, and what dropout has removed can be
+# guessed from the neighbors that are left. Below, in the first maps of a trained ResNet, the mean of
+# the neighbors explains more than half of the variance of the missing pixels, so the network can do
+# without them; one layer on it is less. Of a map that is gone nothing is left to guess from.
 #
 # Do not put dropout **before** a batch norm. With a rate of 0.5 a signal with mean 0 has twice its
 # variance in training, and the batch norm remembers that; in inference the dropout is gone, and the
@@ -333,7 +335,7 @@ assert np.abs(norm(one, training=False) - norm(batch, training=False)[:1]).max()
 # %% ko [markdown]
 # ## 드롭아웃
 #
-# **드롭아웃**은 학습할 때 값의 일부를 무작위로 골라 0으로 만들고, 나머지는 평균이 유지되도록 키운다. 비율이 0.5이면 2배로 키운다. 추론할 때에는 아무 일도 하지 않는다. **공간 드롭아웃**(spatial dropout)은 특성 맵을 통째로 없앤다. 특성 맵에서 이웃한 픽셀은 서로 매우 비슷해서 하나쯤 없어도 손실이 아니기 때문이다. 그래서 합성곱 뒤에는 공간 드롭아웃을, 완전 연결층 사이에는 드롭아웃을 놓는다.
+# **드롭아웃**은 학습할 때 값의 일부를 무작위로 골라 0으로 만들고, 나머지는 평균이 유지되도록 키운다. 비율이 0.5이면 2배로 키운다. 추론할 때에는 아무 일도 하지 않는다. **공간 드롭아웃**(spatial dropout)은 특성 맵을 통째로 없앤다. 합성곱 뒤에는 공간 드롭아웃을, 완전 연결층 사이에는 드롭아웃을 놓는다. 까닭은 이렇다. 특성 맵에서 이웃한 픽셀은 서로 비슷하므로, 드롭아웃이 없앤 값은 남아 있는 이웃에서 짐작할 수 있다. 아래에서 학습된 ResNet의 첫 특성 맵을 보면, 이웃의 평균이 없어진 픽셀의 분산을 절반 넘게 설명한다. 그만큼 신경망은 그 픽셀이 없어도 견딜 수 있다. 한 층 더 들어가면 설명하는 몫이 줄어든다. 통째로 사라진 특성 맵에는 짐작할 근거가 남지 않는다.
 #
 # 드롭아웃을 배치 정규화 **앞에** 놓지 말아야 한다. 비율이 0.5이면 평균이 0인 신호의 분산이 학습할 때 두 배가 되고 배치 정규화는 이것을 기억한다. 추론할 때에는 드롭아웃이 없으므로 배치 정규화가 나누는 분산이 2배만큼 틀린다.
 
@@ -353,6 +355,20 @@ for cell, maps, title in zip(axes, (single, whole), ("Dropout", "SpatialDropout2
     cell.axis("off")
 plt.show()
 
+resnet = kcnn.models.pretrained("resnet20")
+relus = [layer for layer in resnet.layers if layer.name.endswith("relu")][:2]
+sides = [(shift, axis) for shift in (1, -1) for axis in (1, 2)]
+explained = []
+for maps in keras.Model(resnet.inputs, [layer.output for layer in relus])(photographs()[0]):
+    maps = maps - np.mean(maps, axis=(0, 1, 2))  # of each channel
+    left = rng.random(maps.shape) < 0.5  # what dropout leaves
+    count = sum(np.roll(left, *side).astype(int) for side in sides)  # of the neighbors left
+    guess = sum(np.roll(maps * left, *side) for side in sides) / np.maximum(count, 1)
+    missing = ~left & (count > 0)
+    explained.append(1 - np.mean((maps - guess)[missing] ** 2) / np.mean(maps[missing] ** 2))
+for number, share in enumerate(explained, start=1):
+    print(f"after ReLU {number}, the neighbors explain {share:.0%} of a missing pixel's variance")
+
 noise = rng.normal(size=(4000, 64)).astype("float32")
 dropped = np.asarray(keras.layers.Dropout(0.5)(noise, training=True))
 print(f"variance in training {dropped.var():.2f}, in inference {noise.var():.2f}")
@@ -362,6 +378,7 @@ assert abs(np.mean(single == 0) - 0.5) < 0.01 and single.max() == 2
 assert abs(single.mean() - 1) < 0.02
 per_map = (whole == 0).mean(axis=(1, 2))
 assert set(np.unique(per_map)) == {0.0, 1.0}  # a map is there or not
+assert explained[0] > 1 / 2 and explained[1] < explained[0]
 assert abs(dropped.var() / noise.var() - 2) < 0.05
 assert np.array_equal(keras.layers.Dropout(0.5)(noise, training=False), noise)
 

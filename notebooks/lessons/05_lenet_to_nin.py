@@ -121,15 +121,32 @@ assert 60 * 25 + 16 == 1_516
 # %% [markdown]
 # **Subsampling and scaled tanh.** S2 averages 2x2 pixels (the paper adds them: only the coefficient
 # differs), multiplies by its coefficient, adds its bias, and applies $1.7159 \tanh(\tfrac23 x)$.
-# The constants make $f(1) = 1$ and $f(-1) = -1$ and keep the slope large between them. Today's
+# The constants make $f(1) = 1$ and $f(-1) = -1$ and keep the slope large between them. Below, the
+# coefficient and the bias of the first map are set to 2 and 0.5 and S2 is computed by hand. Today's
 # variant, max pooling, ReLU and a C3 that sees all maps, has 62,006 parameters for color images.
 # Both learn the digits of scikit-learn in seconds. (kcnn makes color images of these, so C1 has 300
 # more weights than above.)
 
 # %% ko [markdown]
-# **서브샘플링과 크기를 조정한 tanh.** S2는 2x2 픽셀을 평균하고(논문에서는 더하지만 계수만 달라진다), 계수를 곱하고, 편향을 더한 다음 $1.7159 \tanh(\tfrac23 x)$를 적용한다. 이 상수들 덕분에 $f(1) = 1$, $f(-1) = -1$이 되고 그 사이에서 기울기가 크다. 오늘날의 변형은 최대 풀링과 ReLU를 쓰고 C3이 모든 특성 맵을 보며, 컬러 이미지일 때 파라미터가 62,006개이다. 둘 다 scikit-learn의 숫자 이미지를 몇 초 만에 배운다. (kcnn은 숫자를 컬러 이미지로 만들므로 C1의 가중치가 위보다 300개 많다.)
+# **서브샘플링과 크기를 조정한 tanh.** S2는 2x2 픽셀을 평균하고(논문에서는 더하지만 계수만 달라진다), 계수를 곱하고, 편향을 더한 다음 $1.7159 \tanh(\tfrac23 x)$를 적용한다. 이 상수들 덕분에 $f(1) = 1$, $f(-1) = -1$이 되고 그 사이에서 기울기가 크다. 아래에서는 첫 번째 특성 맵의 계수와 편향을 2와 0.5로 두고 S2를 손으로 계산해 본다. 오늘날의 변형은 최대 풀링과 ReLU를 쓰고 C3이 모든 특성 맵을 보며, 컬러 이미지일 때 파라미터가 62,006개이다. 둘 다 scikit-learn의 숫자 이미지를 몇 초 만에 배운다. (kcnn은 숫자를 컬러 이미지로 만들므로 C1의 가중치가 위보다 300개 많다.)
+
 
 # %%
+def scaled_tanh(x):
+    return 1.7159 * np.tanh(2 / 3 * x)
+
+
+s2 = lenet.get_layer("s2")
+coefficients, biases = np.ones(6, "float32"), np.zeros(6, "float32")
+coefficients[0], biases[0] = 2, 0.5
+s2.set_weights([coefficients.reshape(s2.kernel.shape), biases])
+ends = [lenet.get_layer(name).output for name in ("c1_amplitude", "s2_amplitude")]
+gray = photographs()[0].mean(axis=-1, keepdims=True)
+maps, found = (np.asarray(each) for each in keras.Model(lenet.inputs, ends)(gray))
+means = maps.reshape(len(maps), 14, 2, 14, 2, 6).mean(axis=(2, 4))
+by_hand = scaled_tanh(means * coefficients + biases)
+print("S2 by hand, the largest difference:", np.abs(by_hand - found).max().round(5))
+
 data = kcnn.data.load("digits", batch_size=64, augment="none")
 scores = {}
 for variant in ("paper", "modern"):
@@ -140,13 +157,15 @@ for variant in ("paper", "modern"):
     print(
         f"{variant:7} {model.count_params():,} parameters, {scores[variant]:.1%} of the test digits"
     )
-print("scaled tanh of 1:", round(1.7159 * np.tanh(2 / 3), 4))
+print("scaled tanh of 1:", round(scaled_tanh(1), 4))
 
 # %% assert
 assert kcnn.models.lenet5(variant="modern").count_params() == 62_006
 assert kcnn.models.lenet5().count_params() - lenet.count_params() == 300 == 6 * 25 * 2
 assert min(scores.values()) > 0.85
 assert round(1.7159 * np.tanh(2 / 3), 4) == 1
+assert np.allclose(by_hand, found, atol=1e-4) and np.ptp(found[..., 0]) > 0.1
+assert (coefficients[0], biases[0]) == (2, 0.5)
 
 # %% [markdown]
 # ## AlexNet

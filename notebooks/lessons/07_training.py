@@ -222,24 +222,46 @@ plt.show()
 assert len(VAL_LOSS) == 12
 
 # %% [markdown]
-# **EarlyStopping** stops after `patience` epochs without improvement. Each row changes one
-# parameter of the first.
+# **EarlyStopping** stops after `patience` epochs without improvement. The first line of the output
+# has the settings of `base`; each other line changes one parameter.
+#
+# | parameter | what it does, and what the change does here |
+# | --- | --- |
+# | `monitor` | the number that it watches. The training loss always falls, so the training never stops |
+# | `patience` | epochs without improvement that it waits for. With more patience it sees the second fall |
+# | `min_delta` | an improvement by less does not count. The steps near the first minimum are too small |
+# | `restore_best_weights` | puts the weights of the best epoch back. Without it the last ones stay |
+# | `start_from_epoch` | looks away before this epoch, so that a rough beginning does not end the training |
+# | `baseline` | only an epoch that is better than this resets the waiting. It stops while the loss still falls |
+# | `mode` | whether less or more is better. `max` is wrong for a loss: it takes a rising one for better |
+# | `verbose` | says so when it acts |
 
 # %% ko [markdown]
-# **EarlyStopping**은 `patience`에포크 동안 나아지지 않으면 학습을 멈춘다. 각 행은 첫 행에서 매개변수 하나를 바꾼 것이다.
+# **EarlyStopping**은 `patience`에포크 동안 나아지지 않으면 학습을 멈춘다. 출력의 첫 줄은 `base`의 설정이고, 나머지 줄은 매개변수를 하나씩 바꾼 것이다.
+#
+# | 매개변수 | 하는 일, 그리고 여기서 바꾼 결과 |
+# | --- | --- |
+# | `monitor` | 지켜볼 수치. 학습 손실은 계속 내려가므로 학습이 멈추지 않는다 |
+# | `patience` | 나아지지 않아도 기다리는 에포크 수. 더 기다리면 두 번째 하강을 본다 |
+# | `min_delta` | 이보다 적게 나아진 것은 치지 않는다. 첫 번째 최솟값 근처의 하강은 너무 작다 |
+# | `restore_best_weights` | 가장 좋았던 에포크의 가중치를 되돌려 놓는다. 쓰지 않으면 마지막 가중치가 남는다 |
+# | `start_from_epoch` | 이 에포크 전에는 보지 않는다. 처음에 흔들린다고 학습이 끝나 버리지 않게 한다 |
+# | `baseline` | 이보다 좋은 에포크만 기다림을 처음부터 다시 세게 한다. 손실이 아직 내려가는데도 멈춘다 |
+# | `mode` | 작은 것이 좋은지 큰 것이 좋은지. 손실에 `max`를 쓰면 오르는 것을 나아진다고 여긴다 |
+# | `verbose` | 작동할 때 알려 준다 |
 
 # %%
 base = {"monitor": "val_loss", "patience": 3, "restore_best_weights": True}
 changes = [
     {},
-    {"patience": 5},  # waits longer, and sees the second fall
-    {"min_delta": 0.05},  # an improvement by less does not count
-    {"restore_best_weights": False},  # keeps the last weights
-    {"start_from_epoch": 6},  # looks away at the beginning
-    {"baseline": 0.65},  # only what is better than this resets the waiting
-    {"mode": "max"},  # wrong here: takes a rising loss for better
-    {"monitor": "loss"},  # the training loss always falls: it never stops
-    {"verbose": 1},  # says so when it acts
+    {"patience": 5},
+    {"min_delta": 0.05},
+    {"restore_best_weights": False},
+    {"start_from_epoch": 6},
+    {"baseline": 0.65},
+    {"mode": "max"},
+    {"monitor": "loss"},
+    {"verbose": 1},
 ]
 stopped = []
 for change in changes:
@@ -252,23 +274,46 @@ assert stopped == [(7, 4), (12, 8), (6, 3), (7, 7), (11, 8), (5, 4), (4, 1), (12
 
 # %% [markdown]
 # **ReduceLROnPlateau** multiplies the learning rate by `factor` after `patience` epochs without
-# improvement. Steps that are right for approaching a minimum are too large to come close to it.
+# improvement. Steps that are right for approaching a minimum are too large to come close to it. The
+# numbers are the rates of the 12 epochs.
+#
+# | parameter | what it does, and what the change does here |
+# | --- | --- |
+# | `monitor` | the number that it watches. The training loss always falls, so the rate is never cut |
+# | `factor` | what the rate is multiplied by |
+# | `patience` | epochs without improvement that it waits for |
+# | `min_delta` | an improvement by less does not count, so it cuts earlier |
+# | `cooldown` | epochs after a cut that do not count |
+# | `min_lr` | the rate never falls below this |
+# | `mode` | `max` is wrong for a loss: it cuts while the loss falls |
+# | `verbose` | says so when it acts |
 
 # %% ko [markdown]
-# **ReduceLROnPlateau**는 `patience`에포크 동안 나아지지 않으면 학습률에 `factor`를 곱한다. 최솟값에 다가갈 때 알맞은 걸음은 바로 곁까지 가기에는 너무 크기 때문이다.
+# **ReduceLROnPlateau**는 `patience`에포크 동안 나아지지 않으면 학습률에 `factor`를 곱한다. 최솟값에 다가갈 때 알맞은 걸음은 바로 곁까지 가기에는 너무 크기 때문이다. 출력의 숫자는 12에포크의 학습률이다.
+#
+# | 매개변수 | 하는 일, 그리고 여기서 바꾼 결과 |
+# | --- | --- |
+# | `monitor` | 지켜볼 수치. 학습 손실은 계속 내려가므로 학습률이 줄지 않는다 |
+# | `factor` | 학습률에 곱하는 수 |
+# | `patience` | 나아지지 않아도 기다리는 에포크 수 |
+# | `min_delta` | 이보다 적게 나아진 것은 치지 않으므로 더 일찍 줄인다 |
+# | `cooldown` | 줄인 뒤에 세지 않고 넘기는 에포크 수 |
+# | `min_lr` | 학습률은 이 아래로 내려가지 않는다 |
+# | `mode` | 손실에 `max`를 쓰면 손실이 내려가는 동안 학습률을 줄인다 |
+# | `verbose` | 작동할 때 알려 준다 |
 
 # %%
 base = {"monitor": "val_loss", "factor": 0.1, "patience": 2, "min_delta": 0, "min_lr": 0}
 changes = [
     {},
-    {"factor": 0.5},  # smaller cuts
-    {"patience": 3},  # waits longer
-    {"min_delta": 0.05},  # an improvement by less does not count
-    {"cooldown": 4},  # after a cut, epochs that do not count
-    {"min_lr": 0.05},  # never below
-    {"mode": "max"},  # wrong here: cuts while the loss falls
-    {"monitor": "loss"},  # the training loss always falls: it never cuts
-    {"verbose": 1},  # says so when it acts
+    {"factor": 0.5},
+    {"patience": 3},
+    {"min_delta": 0.05},
+    {"cooldown": 4},
+    {"min_lr": 0.05},
+    {"mode": "max"},
+    {"monitor": "loss"},
+    {"verbose": 1},
 ]
 cut = []
 for change in changes:
@@ -283,26 +328,49 @@ assert cut[2] == ["1"] * 7 + ["0.1"] * 4 + ["0.01"]
 assert set(cut[5]) == {"1", "0.1", "0.05"}
 assert cut[7] == ["1"] * 12 and cut[8] == cut[0]
 assert cut[4] == ["1"] * 6 + ["0.1"] * 5 + ["0.01"]
-assert cut[3] != cut[0] and cut[6] != cut[0]
+assert cut[3] == ["1"] * 5 + ["0.1"] * 2 + ["0.01"] * 3 + ["0.001"] * 2
+assert cut[6][:6] == ["1", "1", "1", "0.1", "0.1", "0.01"] and len(cut[6]) == 12
 
 # %% [markdown]
-# **ModelCheckpoint** writes files. The name can contain the epoch and the logs. `verbose` acts as
-# above.
+# **ModelCheckpoint** writes files. Below each change are the files that it leaves.
+#
+# | parameter | what it does, and what the change does here |
+# | --- | --- |
+# | `filepath` | where it writes; the name can hold the epoch and what is watched |
+# | `monitor` | the number that it watches. The training loss improves in every epoch |
+# | `save_best_only` | writes only what is better than all before. Without it, every epoch |
+# | `initial_value_threshold` | what the first file must be better than |
+# | `save_weights_only` | writes the weights without the network and the optimizer |
+# | `mode` | `max` is wrong for a loss: nothing is better than the first epoch |
+# | `save_freq` | after how many steps it writes, instead of after each epoch |
+# | `verbose` | says so when it acts |
 
 # %% ko [markdown]
-# **ModelCheckpoint**는 파일을 쓴다. 이름에 에포크와 기록을 넣을 수 있다. `verbose`는 위와 같다.
+# **ModelCheckpoint**는 파일을 저장한다. 바꾼 매개변수 아래에 남은 파일의 이름이 있다.
+#
+# | 매개변수 | 하는 일, 그리고 여기서 바꾼 결과 |
+# | --- | --- |
+# | `filepath` | 저장할 곳. 이름에 에포크와 지켜보는 수치를 넣을 수 있다 |
+# | `monitor` | 지켜볼 수치. 학습 손실은 모든 에포크에서 나아진다 |
+# | `save_best_only` | 이전의 모든 것보다 나을 때에만 저장한다. 쓰지 않으면 에포크마다 저장한다 |
+# | `initial_value_threshold` | 첫 번째 파일이 넘어야 하는 값 |
+# | `save_weights_only` | 신경망의 구조와 옵티마이저는 빼고 가중치만 저장한다 |
+# | `mode` | 손실에 `max`를 쓰면 첫 에포크보다 나은 것이 없다 |
+# | `save_freq` | 에포크가 끝날 때 대신 몇 단계마다 저장할지 |
+# | `verbose` | 작동할 때 알려 준다 |
 
 # %%
 base = {"filepath": "{epoch:02d}.keras", "monitor": "val_loss", "save_best_only": True}
 changes = [
     {},
-    {"save_best_only": False},  # every epoch
-    {"initial_value_threshold": 0.65},  # only what is better than this
+    {"save_best_only": False},
+    {"initial_value_threshold": 0.65},
     {"save_weights_only": True, "filepath": "{epoch:02d}.weights.h5"},
-    {"mode": "max"},  # wrong here: takes a rising loss for better
-    {"monitor": "loss"},  # the training loss always falls: every epoch
+    {"mode": "max"},
+    {"monitor": "loss"},
     {"filepath": "best-{val_loss:.2f}.keras"},
-    {"save_freq": 10, "save_best_only": False, "filepath": "{epoch:02d}-{batch}.keras"},  # in steps
+    {"save_freq": 10, "save_best_only": False, "filepath": "{epoch:02d}-{batch}.keras"},
+    {"verbose": 1, "initial_value_threshold": 0.65},
 ]
 written = []
 for change in changes:
@@ -320,6 +388,7 @@ assert written[4] == ["01.keras"]
 assert len(written[5]) == 12
 assert written[6] == [f"best-{loss}.keras" for loss in ("0.60", "0.69", "0.70", "0.80", "1.00")]
 assert len(written[7]) == 24 // 10
+assert written[8] == written[2]
 
 # %% [markdown]
 # ## A real training
@@ -477,13 +546,13 @@ assert scored.accuracy > 0.85
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1.** With `patience=2` and all else as in the first row: after which epoch does
-# EarlyStopping stop on `VAL_LOSS`?
+# **Exercise 1.** With `patience=2` and all else as in the first line of the output: after which
+# epoch does EarlyStopping stop on `VAL_LOSS`?
 
 # %% ko [markdown]
 # ## 연습 문제
 #
-# **문제 1.** `patience=2`이고 나머지는 첫 행과 같을 때, `VAL_LOSS`에서 EarlyStopping은 몇 번째 에포크 뒤에 멈추는가?
+# **문제 1.** `patience=2`이고 나머지는 출력의 첫 줄과 같을 때, `VAL_LOSS`에서 EarlyStopping은 몇 번째 에포크 뒤에 멈추는가?
 
 # %% exercise
 epoch = ...

@@ -208,12 +208,13 @@ assert 2 == STEEPNESS.size
 #
 # Change the training images a little at random, in each epoch differently, and the network cannot
 # learn them by heart. The change must leave the label true. All of these are operations of
-# `kcnn.data.load(augment=...)`; "mixup" and "cutmix" mix two images *and their labels*.
+# `kcnn.data.load(augment=[...])`; "mixup" and "cutmix" mix two images *and their labels*. A list
+# names exactly the operations that are done; the name "cutmix" alone means shift, mirror and cutmix.
 
 # %% ko [markdown]
 # ## 데이터 증강
 #
-# 학습 이미지를 에포크마다 다르게, 무작위로 조금씩 바꾸면 신경망이 통째로 외우지 못한다. 바꾼 뒤에도 레이블은 옳아야 한다. 아래는 모두 `kcnn.data.load(augment=...)`의 연산이다. "mixup"과 "cutmix"는 이미지 두 장과 *그 레이블까지* 섞는다.
+# 학습 이미지를 에포크마다 다르게, 무작위로 조금씩 바꾸면 신경망이 통째로 외우지 못한다. 바꾼 뒤에도 레이블은 옳아야 한다. 아래는 모두 `kcnn.data.load(augment=[...])`의 연산이다. "mixup"과 "cutmix"는 이미지 두 장과 *그 레이블까지* 섞는다. 리스트를 주면 거기 적은 연산만 한다. 리스트 없이 "cutmix"라고만 쓰면 이동과 좌우 반전도 함께 한다.
 
 # %%
 images, labels, names = photographs()
@@ -231,7 +232,8 @@ KINDS = (
 figure, axes = plt.subplots(3, len(KINDS), figsize=(9.5, 3.4), layout="constrained")
 batches = {}
 for column, kind in enumerate(KINDS):
-    own = kcnn.data.from_arrays(images, labels, batch_size=20, augment=kind)
+    augment = kind if kind == "none" else [kind]
+    own = kcnn.data.from_arrays(images, labels, batch_size=20, augment=augment)
     batches[kind] = next(own.train.as_numpy_iterator())
     for row in range(3):
         show(axes[row, column], batches[kind][0][row], kind if row == 0 else "")
@@ -245,6 +247,51 @@ assert all(
 assert batches["mixup"][1].shape == (20, 10)
 assert np.allclose(batches["cutmix"][1].sum(axis=1), 1, atol=1e-5)
 assert not np.array_equal(batches["shift"][0], batches["none"][0])
+
+# %% [markdown]
+# **Mixed labels, by hand.** *Mixup* blends two images: 70 % of a ship and 30 % of a frog, with the
+# label 0.7 ship and 0.3 frog. *Cutmix* pastes a part of one image into the other; the label is the
+# share of the pixels, here 0.75 and 0.25. The cross-entropy of a mixed label is the mix of the two
+# cross-entropies, $-0.7 \log p_\text{ship} - 0.3 \log p_\text{frog}$: the network is asked to be as
+# sure as the picture allows, and not surer. Between the classes its answer then changes gradually,
+# and it memorizes less. For a person the pictures are odd; that does not matter, since nobody is
+# asked to classify them.
+
+# %% ko [markdown]
+# **섞은 레이블을 손으로.** *Mixup*은 이미지 두 장을 겹친다. 배 70 %와 개구리 30 %를 섞으면 레이블은 배 0.7, 개구리 0.3이다. *Cutmix*는 한 이미지의 일부를 다른 이미지에 붙인다. 레이블은 픽셀의 비율로, 여기서는 0.75와 0.25이다. 섞은 레이블의 교차 엔트로피는 두 교차 엔트로피를 같은 비율로 섞은 것, $-0.7 \log p_\text{ship} - 0.3 \log p_\text{frog}$이다. 신경망은 그림이 허락하는 만큼만, 그보다 더 확신하지는 않게 답하도록 학습된다. 그러면 클래스 사이에서 답이 서서히 바뀌고, 덜 외운다. 사람 눈에는 이상한 그림이지만, 사람에게 분류하라는 것이 아니므로 상관없다.
+
+# %%
+ship, frog = images[labels == names.index("ship")][1], images[labels == names.index("frog")][0]
+one_ship, one_frog = (np.eye(10)[names.index(name)] for name in ("ship", "frog"))
+blended, blended_label = 0.7 * ship + 0.3 * frog, 0.7 * one_ship + 0.3 * one_frog
+pasted = ship.copy()
+pasted[:16, 16:] = frog[:16, 16:]
+from_frog = np.zeros((32, 32))
+from_frog[:16, 16:] = 1
+pasted_label = (1 - from_frog.mean()) * one_ship + from_frog.mean() * one_frog
+
+figure, axes = plt.subplots(1, 4, figsize=(8, 2.3), layout="constrained")
+show(axes[0], ship, "ship")
+show(axes[1], frog, "frog")
+show(axes[2], blended.astype("uint8"), "mixup: 70 % ship, 30 % frog")
+show(axes[3], pasted, "cutmix: 75 % ship, 25 % frog")
+plt.show()
+
+logits = np.asarray(kcnn.models.pretrained("resnet20")(blended[None]), float)[0]
+losses = np.logaddexp.reduce(logits) - logits  # the cross-entropy for each class
+print("cross-entropy of the mixed label:", (blended_label * losses).sum().round(4))
+mix = 0.7 * losses[names.index("ship")] + 0.3 * losses[names.index("frog")]
+print("mix of the two cross-entropies:  ", mix.round(4))
+print("the label of cutmix:", pasted_label[[names.index("ship"), names.index("frog")]])
+
+# %% assert
+assert np.isclose((blended_label * losses).sum(), mix)
+assert 100 * 0.7 == 70 and round(100 * 0.3) == 30
+assert pasted_label[names.index("ship")] == 0.75 and pasted_label[names.index("frog")] == 0.25
+assert np.isclose(blended_label.sum(), 1) and np.isclose(pasted_label.sum(), 1)
+by_kcnn = kcnn.data.from_arrays(images, labels, batch_size=20, augment="mixup")
+mixed, soft = next(by_kcnn.train.as_numpy_iterator())
+assert ((soft > 0).sum(axis=1) <= 2).all() and np.allclose(soft.sum(axis=1), 1, atol=1e-5)
 
 # %% [markdown]
 # A mirrored ship is a ship. A mirrored 2 is no digit, and a 6 that is turned upside down is a 9. So

@@ -95,14 +95,14 @@ assert model.get_layer("dense").count_params() / model.count_params() > 0.97
 # ## Pruning weights
 #
 # A weight that is nearly zero can be replaced by zero: sort the magnitudes, and cut off the
-# smallest 30 %. That is all that PyTorch's `prune.l1_unstructured(module, "weight", 0.3)` does. The
-# file has a kernel of 1,152 weights and the mask that PyTorch made for it; ours is the same at
-# every place, 346 zeros.
+# smallest 30 %. That is all that PyTorch's `prune.l1_unstructured(module, "weight", 0.3)` does.
+# `l1_unstructured.npz` has a kernel of 1,152 weights and the mask that PyTorch made for it; ours is
+# the same at every place, 346 zeros.
 
 # %% ko [markdown]
 # ## 가중치 가지치기
 #
-# 0에 가까운 가중치는 0으로 바꿀 수 있다. 크기순으로 늘어놓고 가장 작은 30 %를 잘라 내면 된다. PyTorch의 `prune.l1_unstructured(module, "weight", 0.3)`이 하는 일이 바로 이것이다. 파일에는 가중치 1,152개짜리 커널과 PyTorch가 만든 마스크가 들어 있다. 우리의 마스크는 모든 자리에서 그것과 같고, 0이 346개이다.
+# 0에 가까운 가중치는 0으로 바꿀 수 있다. 크기순으로 늘어놓고 가장 작은 30 %를 잘라 내면 된다. PyTorch의 `prune.l1_unstructured(module, "weight", 0.3)`이 하는 일이 바로 이것이다. `l1_unstructured.npz`에는 가중치 1,152개짜리 커널과 PyTorch가 그 커널에 만든 마스크가 들어 있다. 우리의 마스크는 모든 자리에서 그것과 같고, 0이 346개이다.
 
 
 # %%

@@ -70,8 +70,8 @@ logits = np.asarray(model(images))
 predicted = logits.argmax(axis=1)
 
 
-def smaller(figure):
-    figure.set_dpi(70)
+def smaller(figure, dpi=70):
+    figure.set_dpi(dpi)
     return figure
 
 
@@ -379,7 +379,7 @@ print(checked)
 # 이 수치들은 구간과 함께 읽어야 한다. 이미지가 적어서 구간이 넓다. Grad-CAM은 붙여 넣은 조각과 올바른 타일을 무작위 맵보다 훨씬 자주 찾아내고, 가중치가 무작위이면 맵이 달라진다. 그러나 삭제 시험에서는 무작위 맵과 0.15 이내로 비슷하다. 이미지의 *어느* 부분이든 회색이 되면 신경망이 흔들리기 때문이다. 맵은 없는 것보다 낫지만 증거는 아니다.
 
 # %%
-smaller(checked.plot())
+smaller(checked.plot(), dpi=100)
 
 # %% assert
 for score in (checked.insertion.score, checked.planted_patch.peak, checked.mosaic.peak):

@@ -349,23 +349,39 @@ print(
 
 # %% assert
 assert like_keras.tolist() == [1, 3, 5, 7] and like_torch.tolist() == [0, 2, 4, 6]
-keras.layers.Conv2D(
-    16,
-    3,
-    strides=1,
-    padding="same",
-    dilation_rate=1,
-    groups=1,
-    use_bias=False,
-    kernel_initializer="he_normal",
-)
-keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
-keras.layers.LeakyReLU(negative_slope=0.01)
-keras.layers.SpatialDropout2D(0.1)
-keras.optimizers.schedules.CosineDecay(0.1, decay_steps=90 * 10)
-keras.callbacks.ReduceLROnPlateau(min_delta=0.1)
-kcnn.training.make_optimizer("sgd", 0.1, weight_decay=5e-4, decay="coupled")
-kcnn.training.schedules.step(0.1, steps_per_epoch=10, step_epochs=30, factor=0.1)
+# Each row of the table, by PyTorch's formula.
+options = {"strides": 1, "padding": "same", "dilation_rate": 1, "groups": 1, "use_bias": False}
+conv = keras.layers.Conv2D(16, 3, kernel_initializer="he_normal", **options)
+assert conv(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 32, 32, 16)  # padding=1
+assert conv.kernel.shape == (3, 3, 3, 16)
+assert abs(np.std(conv.kernel) / np.sqrt(2 / 27) - 1) < 0.15  # kaiming_normal_, fan_in
+border = keras.ops.pad(np.arange(3.0), [[1, 1]], mode="reflect")
+assert np.asarray(border).tolist() == [1, 0, 1, 2, 1]
+assert keras.layers.MaxPooling2D(2)(ramp).shape == (1, 16, 16, 1)
+assert np.isclose(np.ravel(keras.layers.GlobalAveragePooling2D()(ramp))[0], ramp.mean())
+norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+norm(ramp, training=True)
+assert np.allclose(norm.moving_mean, 0.1 * ramp.mean())  # 0.9 of the old value, which was 0
+assert np.isclose(np.ravel(keras.layers.LeakyReLU(negative_slope=0.01)(np.array([-1.0])))[0], -0.01)
+dropped = keras.layers.SpatialDropout2D(0.1, seed=0)(np.ones((99, 4, 4, 8)), training=True)
+per_map = np.asarray(dropped).mean(axis=(1, 2))
+assert (np.isclose(per_map, 0) | np.isclose(per_map, 1 / 0.9, atol=1e-5)).all()
+dense = keras.layers.Dense(10)
+assert dense(np.zeros((1, 128), "float32")).shape == (1, 10) and dense.kernel.shape == (128, 10)
+scores = np.random.default_rng(0).normal(size=(4, 10))
+by_formula = np.mean(np.logaddexp.reduce(scores, axis=1) - scores[np.arange(4), [1, 2, 3, 4]])
+cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+assert np.isclose(float(cross_entropy(np.array([1, 2, 3, 4]), scores)), by_formula)
+step = kcnn.training.schedules.step(0.1, steps_per_epoch=10, step_epochs=30, factor=0.1)
+assert np.allclose([float(step(10 * e)) for e in (0, 29, 30, 60)], [0.1, 0.1, 0.01, 0.001])
+annealed = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=90 * 10)
+assert np.isclose(float(annealed(30 * 10)), 0.1 * (1 + np.cos(np.pi * 30 / 90)) / 2)
+assert keras.callbacks.ReduceLROnPlateau(min_delta=0.1).min_delta == 0.1
+sgd = kcnn.training.make_optimizer("sgd", 0.1, momentum=0, weight_decay=5e-4, decay="coupled")
+weight = keras.Variable(np.full((2, 2), 3.0, "float32"), name="kernel")
+sgd.build([weight])
+sgd.apply([np.full((2, 2), 0.5, "float32")], [weight])
+assert np.allclose(weight, 3 - 0.1 * (0.5 + 5e-4 * 3))
 assert ramp.shape[2] == 32 and keras_same.strides == (2, 2)
 
 # %% [markdown]

@@ -5,7 +5,7 @@ import { Camera } from "./camera.js";
 import { percent } from "./classes.js";
 import { Detail } from "./detail.js";
 import { draw, element, listen } from "./elements.js";
-import { headOf, heatMap } from "./heat.js";
+import { headOf, heatMap, noteOf } from "./heat.js";
 import { learn, say, t } from "./language.js";
 import { buildCards, drawCards } from "./layers.js";
 import { Network } from "./network.js";
@@ -61,9 +61,8 @@ class Explorer {
       this.wanted = index === this.wanted ? undefined : index;
       this.draw();
     });
-    const label = labels[chosen];
-    $("heat-note").textContent = !heat ? t("no.heat") : t(heat.peak ? "heat" : "heat.empty", { label });
-    $("heat-choice").hidden = !heat;
+    $("heat-note").textContent = noteOf(heat, labels[chosen]);
+    $("heated").hidden = !heat;
     $("cover-note").textContent = this.stage.patch && this.uncovered
       ? t("covered", {
         label: labels[this.uncovered.index], before: percent(this.uncovered.share),

@@ -1,26 +1,22 @@
-// Every word of the page, in English and in Korean.
+// Every word of the page, in English and in Korean, beside those that it shares.
+
+import { WORDS as SHARED } from "./words.js";
 
 const en = {
   intro: "Everything is computed in this page; no picture leaves the device.",
   loading: "Loading the network …",
   failed: "The network cannot be loaded: {reason}",
-  unreadable: "{name} cannot be read as a picture ({reason}).",
-  "no.camera": "The camera cannot be used ({reason}).",
+  "saved.half": "The weights of this large network are stored with half precision (float16), so that the page is smaller. Its numbers differ from the model's by about a thousandth.",
+  "saved.int8": "This network is so large that the page has its int8 form alone.",
   picture: "The picture",
-  drop: "Drop a picture here, paste one, or choose a file",
-  camera: "Use the camera", "camera.stop": "Stop the camera",
   "seen.label": "The picture as the network sees it. While a patch covers it, arrow keys move the patch.",
   "seen.size": "What the network sees: {width} × {height} pixels",
   samples: "Pictures in this page",
-  heat: "Heat map: where is the evidence for “{label}”?",
-  "no.heat": "This network has no heat map here: between its last feature map and its classes are layers whose gradient the page does not compute, or there is no feature map.",
-  "heat.empty": "Nothing in this picture speaks for “{label}”: its heat map is empty.",
   cover: "Cover a part",
   "cover.help": "Move the patch with the mouse, a finger or the arrow keys, and see what the network needs.",
   covered: "{label}: {before} uncovered, {after} with the patch",
-  class: "class", float: "float", int8: "int8", difference: "difference",
+  float: "float", int8: "int8", difference: "difference",
   "difference.help": "difference in percentage points: int8 minus float",
-  "explain.class": "Show the heat map of this class",
   network: "The network, layer by layer",
   "network.help": "Each picture is a feature map: what one filter of the layer finds. Choose one to see how its numbers are computed. Arrow keys go from map to map.",
   view: "Show", "no.partner": "The two networks do not share this layer: one of them has joined it with another.",
@@ -73,23 +69,17 @@ const ko = {
   intro: "모든 계산은 이 페이지 안에서 이루어지며, 사진은 기기 밖으로 나가지 않습니다.",
   loading: "신경망을 불러오는 중입니다 …",
   failed: "신경망을 불러올 수 없습니다: {reason}",
-  unreadable: "{name}: 사진으로 읽을 수 없습니다 ({reason}).",
-  "no.camera": "카메라를 사용할 수 없습니다 ({reason}).",
+  "saved.half": "신경망이 커서 페이지를 줄이려고 가중치를 절반의 정밀도(float16)로 저장했습니다. 값이 원래 모델과 천분의 일쯤 다를 수 있습니다.",
+  "saved.int8": "신경망이 매우 커서 이 페이지에는 int8 모델만 들어 있습니다.",
   picture: "입력 사진",
-  drop: "사진을 여기에 끌어다 놓거나 붙여 넣거나, 파일을 선택하세요",
-  camera: "카메라 사용", "camera.stop": "카메라 끄기",
   "seen.label": "신경망이 보는 사진입니다. 일부를 가리는 동안에는 화살표 키로 가림막을 옮길 수 있습니다.",
   "seen.size": "신경망이 보는 사진: {width} × {height} 픽셀",
   samples: "이 페이지에 들어 있는 사진",
-  heat: "히트맵: ‘{label}’의 근거는 어디에 있을까요?",
-  "no.heat": "이 신경망의 히트맵은 여기서 볼 수 없습니다. 마지막 특성 맵과 클래스 사이에 이 페이지가 기울기를 계산하지 못하는 층이 있거나, 특성 맵이 없습니다.",
-  "heat.empty": "이 사진에는 ‘{label}’의 근거가 없어 히트맵이 비어 있습니다.",
   cover: "일부 가리기",
   "cover.help": "마우스, 손가락 또는 화살표 키로 가림막을 옮기면서 신경망에 필요한 부분이 어디인지 알아보세요.",
   covered: "{label}: 가리기 전 {before}, 가린 후 {after}",
-  class: "클래스", float: "실수(float)", int8: "int8", difference: "차이",
+  float: "실수(float)", int8: "int8", difference: "차이",
   "difference.help": "차이는 int8에서 float를 뺀 값(퍼센트포인트)입니다",
-  "explain.class": "이 클래스의 히트맵 보기",
   network: "층별로 보는 신경망",
   "network.help": "각 그림은 그 층의 필터 하나가 찾아낸 특성 맵입니다. 하나를 고르면 값이 어떻게 계산되는지 볼 수 있습니다. 화살표 키로 맵 사이를 옮겨 다닐 수 있습니다.",
   view: "보기", "no.partner": "두 신경망에 공통된 층이 아닙니다. 한쪽에서는 이 층이 다른 층과 합쳐졌습니다.",
@@ -138,4 +128,4 @@ const ko = {
   "act.gelu": "GELU", "act.elu": "ELU", "act.leaky_relu": "leaky ReLU", "act.hard_swish": "hard swish",
 };
 
-export const WORDS = { en, ko };
+export const WORDS = { en: { ...SHARED.en, ...en }, ko: { ...SHARED.ko, ...ko } };

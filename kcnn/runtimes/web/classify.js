@@ -1,17 +1,21 @@
-// Classifies pictures with LiteRT.js. `page.json` describes the model's input and output.
+// Classifies pictures with LiteRT.js, and draws where the evidence is: the small form of the page of
+// `kcnn explore`. `page.json` describes the model's input and output.
 //
 // With `?verify` the page needs no visitor: it fetches images, classifies them, and posts the
 // outputs, or the error, to `result`.
 
+import { fillAnswers } from "./answers.js";
 import { Camera } from "./camera.js";
 import { percent, read } from "./classes.js";
-import { bar, draw, element, listen } from "./elements.js";
+import { draw, element, listen } from "./elements.js";
+import { headOf, heatMap, noteOf } from "./heat.js";
 import { learn, say } from "./language.js";
 import { Model } from "./litert.js";
+import { Network } from "./network.js";
 import { pixelsOf } from "./picture.js";
+import { Stage } from "./stage.js";
 import { WORDS } from "./words.js";
 
-const SHOWN_CLASSES = 5;
 const WARM_UPS = 3;
 const TIMED_RUNS = 20;  // many, because browsers round their clock
 
@@ -23,7 +27,7 @@ async function open(page) {
   const model = await Model.open(litert, page.model);
   // A model may have a feature map as second output.
   const place = model.outputs.findIndex((each) => each.shape.length === 2);
-  return { run: async (picture) => (await model.run(picture, [place]))[0] };
+  return { litert, run: async (picture) => (await model.run(picture, [place]))[0] };
 }
 
 async function get(url) {
@@ -71,24 +75,55 @@ const post = (result) => fetch("result", { method: "POST", body: JSON.stringify(
 
 // ---- with a visitor
 
-/** Classify a file or the camera's video; `timed` also measures how long that takes. */
-async function show(classifier, page, source, timed) {
-  const picture = await pixelsOf(source, page.image);
-  const { classes, predicted } = read(await classifier.run(picture), page);
-  draw($("seen"), picture, page.image);
-  say($("size"), "size", { height: page.image[0], width: page.image[1] });
-  say($("best"), predicted.length ? "best" : "none", {
-    labels: predicted.map(({ label }) => label).join(", "),
-  });
-  $("classes").replaceChildren(...classes.slice(0, SHOWN_CLASSES).map(bar));
-  $("time").hidden = !timed;
-  if (timed) {
-    const started = performance.now();
-    for (let i = 0; i < TIMED_RUNS; i++) await classifier.run(picture);
-    const milliseconds = ((performance.now() - started) / TIMED_RUNS).toFixed(2);
-    say($("time"), "speed", { milliseconds, runs: TIMED_RUNS });
+/** What a visitor sees of a picture: the answer, and where the evidence for a class is. */
+class Answer {
+  /** `network` computes the last feature map and what is behind it, or is undefined. */
+  constructor(classifier, page, network) {
+    [this.classifier, this.page, this.network] = [classifier, page, network];
+    this.head = network && headOf(network);
+    this.stage = new Stage($("stage"), page.image, () => {});
+    $("heated").addEventListener("change", () => this.draw());
   }
-  $("answer").hidden = false;
+
+  /** Classify a file or the camera's video; `timed` also measures how long that takes. */
+  async show(source, timed) {
+    const { page, classifier } = this;
+    const picture = await pixelsOf(source, page.image);
+    const { classes, predicted } = read(await classifier.run(picture), page);
+    [this.classes, this.predicted] = [classes, predicted];
+    if (this.head) await this.network.run(picture);
+    [this.picture, this.wanted] = [picture, undefined];
+    this.draw();
+    $("time").hidden = !timed;
+    if (timed) {
+      const started = performance.now();
+      for (let i = 0; i < TIMED_RUNS; i++) await classifier.run(picture);
+      const milliseconds = ((performance.now() - started) / TIMED_RUNS).toFixed(2);
+      say($("time"), "speed", { milliseconds, runs: TIMED_RUNS });
+    }
+    $("answer").hidden = false;
+  }
+
+  /** Draw the latest answer, in the page's language. */
+  draw() {
+    if (!this.picture) return;
+    const { classes, predicted, page: { image } } = this;
+    const chosen = this.wanted ?? classes[0].index;
+    const [labels, shares] = [[], []];
+    for (const { index, label, share } of classes) [labels[index], shares[index]] = [label, share];
+    const heat = this.heat = this.head && heatMap(this.network, this.head, chosen);
+    this.stage.show(this.picture, $("heated").checked ? heat : null);
+    say($("size"), "size", { height: image[0], width: image[1] });
+    say($("best"), predicted.length ? "best" : "none", {
+      labels: predicted.map(({ label }) => label).join(", "),
+    });
+    fillAnswers($("answers"), { shares: [shares], labels, ids: ["probability"], chosen }, (index) => {
+      this.wanted = index === this.wanted ? undefined : index;
+      this.draw();
+    });
+    $("heat-note").textContent = noteOf(heat, labels[chosen]);
+    $("heated").hidden = !heat;
+  }
 }
 
 async function showGolden(classifier, page) {
@@ -118,9 +153,9 @@ async function showGolden(classifier, page) {
   $("golden").hidden = false;
 }
 
-function watch(classifier, page) {
+function watch(answer) {
   const button = $("camera");
-  const camera = new Camera($("video"), (video) => show(classifier, page, video, false), (on) => {
+  const camera = new Camera($("video"), (video) => answer.show(video, false), (on) => {
     say(button, on ? "camera.stop" : "camera");
     button.setAttribute("aria-pressed", on);
   });
@@ -129,7 +164,7 @@ function watch(classifier, page) {
   listen($("file"), $("drop"), async (file) => {
     camera.stop();
     try {
-      await show(classifier, page, file, true);
+      await answer.show(file, true);
       $("status").hidden = true;
     } catch (error) {
       complain("unreadable", { name: file.name, reason: error.message });
@@ -145,7 +180,8 @@ function complain(key, values) {
 
 async function main() {
   const driven = new URLSearchParams(location.search).has("verify");
-  learn(WORDS);
+  let answer;
+  learn(WORDS, () => answer?.draw());
   say($("status"), "loading");
   try {
     const page = await json("page.json");
@@ -153,9 +189,13 @@ async function main() {
     const classifier = await open(page);
     if (driven) return await post(await verify(classifier, page));
     $("about").textContent = page.about;
+    const network = page.network && await Network.open(
+      classifier.litert, { ...page.network, image: page.image }, await bytes(page.network.model));
+    answer = new Answer(classifier, page, network);
+    self.answer = answer;  // for a look from the console
+    watch(answer);
     $("status").hidden = true;
     $("main").hidden = false;
-    watch(classifier, page);
     if (page.golden) await showGolden(classifier, page);
   } catch (error) {
     const reason = error?.message ?? String(error);

@@ -1,20 +1,10 @@
 // Parts of a page: elements, pictures on a canvas, and how a visitor gives a picture.
 
-import { percent } from "./classes.js";
-
 export function element(name, text, style) {
   const made = document.createElement(name);
   if (text !== undefined) made.textContent = text;
   if (style) made.className = style;
   return made;
-}
-
-/** Return a row of a list: a class, its probability, and a bar of that length. */
-export function bar({ label, share }) {
-  const row = element("li");
-  row.style.setProperty("--share", `${100 * share}%`);
-  row.append(element("span", label), element("span", percent(share)));
-  return row;
 }
 
 /** Draw the pixels that a model takes, gray or RGB. */

@@ -1,4 +1,4 @@
-// Every word of the page, in English and in Korean.
+// The words of the page, in English and in Korean.
 
 export const WORDS = {
   en: {
@@ -12,6 +12,10 @@ export const WORDS = {
     failed: "{reason}", missing: "{reason}. Run npm ci in this folder first.",
     size: "What the model sees: {width} × {height} pixels",
     speed: "{milliseconds} ms, the mean of {runs} runs",
+    class: "class", probability: "probability", "explain.class": "Show the heat map of this class",
+    heat: "Heat map: where is the evidence for “{label}”?",
+    "heat.empty": "Nothing in this picture speaks for “{label}”: its heat map is empty.",
+    "no.heat": "This network has no heat map here: between its last feature map and its classes are layers whose gradient the page does not compute, or there is no feature map.",
     golden: "Golden images", differs: "✗ differs",
     same: "All {count} answers equal LiteRT's on a computer, bit for bit.",
     unlike: "{exact} of {count} answers equal LiteRT's on a computer, bit for bit; the others differ.",
@@ -27,6 +31,10 @@ export const WORDS = {
     failed: "{reason}", missing: "{reason}. 먼저 이 폴더에서 npm ci를 실행하세요.",
     size: "모델이 보는 사진: {width} × {height} 픽셀",
     speed: "{milliseconds} ms, {runs}회 실행의 평균",
+    class: "클래스", probability: "확률", "explain.class": "이 클래스의 히트맵 보기",
+    heat: "히트맵: ‘{label}’의 근거는 어디에 있을까요?",
+    "heat.empty": "이 사진에는 ‘{label}’의 근거가 없어 히트맵이 비어 있습니다.",
+    "no.heat": "이 신경망의 히트맵은 여기서 볼 수 없습니다. 마지막 특성 맵과 클래스 사이에 이 페이지가 기울기를 계산하지 못하는 층이 있거나, 특성 맵이 없습니다.",
     golden: "기준 이미지", differs: "✗ 다름",
     same: "{count}개의 답이 모두 컴퓨터에서 실행한 LiteRT의 답과 비트까지 같습니다.",
     unlike: "{count}개의 답 중 {exact}개가 컴퓨터에서 실행한 LiteRT의 답과 비트까지 같고, 나머지는 다릅니다.",

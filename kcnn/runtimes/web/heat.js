@@ -3,6 +3,7 @@
 // layer's row of weights, and the map is the class activation map.
 
 import { ACTIVATIONS, fused, windowOf } from "./compute.js";
+import { t } from "./language.js";
 
 /** Layers that only rename the axes of a map. */
 const RESHAPING = ["RESHAPE", "SQUEEZE", "EXPAND_DIMS"];
@@ -71,6 +72,10 @@ export function heatMap(network, head, chosen) {
   }
   return { values, height, width, peak: values.reduce((all, each) => Math.max(all, each), 0) };
 }
+
+/** Return what the page says about a heat map, which may be null. */
+export const noteOf = (heat, label) =>
+  (heat ? t(heat.peak ? "heat" : "heat.empty", { label }) : t("no.heat"));
 
 /** Return the gradient of a class's logit for every number of the feature map. */
 function gradientOf(network, { map, behind }, chosen) {
