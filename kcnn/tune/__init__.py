@@ -2,7 +2,7 @@
 
 It needs Optuna: `pip install 'kcnn[tune]'`. `search` is the front door, `goal` and `space` say what
 is searched, `study`, `trials` and `worker` share it among processes, and `trial_run` is one trial,
-without any engine.
+without any engine. `on_ray` lets Ray start the same trials, or the processes of one training.
 """
 
 import lazy_loader
