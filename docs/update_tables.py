@@ -3,9 +3,10 @@
     python docs/update_tables.py
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
-`<!-- comparison FILE -->`, `<!-- models FOLDER -->`, `<!-- cards FOLDER -->` or
-`<!-- dense_scales FILE -->` and `<!-- end -->`; `<!-- report.ko FILE -->` explains it in Korean. A
-test checks that the documents have the tables that this script writes.
+`<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
+`<!-- cards FOLDER -->` or `<!-- dense_scales FILE -->` and `<!-- end -->`;
+`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables
+that this script writes.
 """
 
 import json
@@ -69,6 +70,27 @@ def _run_in_korean(file: str) -> str:
 def _comparison(file: str) -> str:
     report = comparison_report.load(ROOT / file)
     return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
+
+
+def _engines(file: str) -> str:
+    receipt = json.loads((ROOT / file).read_text())
+    lines = [
+        "| network | engine | bytes | accuracy | agrees with float | logit error | seconds |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in receipt["rows"]:
+        lines.append(
+            f"| {row['network']} | {row['engine']} | {row['bytes']:,} | {row['accuracy']:.2%} | "
+            f"{row['agreement']:.2%} | {row['logit_error']:.3f} | {row['seconds']:.1f} |"
+        )
+    versions = ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
+    count = receipt["rows"][0]["images"]
+    return (
+        "\n".join(lines)
+        + f"\n\nOn {count:,} test images; {receipt['calibration_images']} training "
+        "images calibrate both. The logit error is the root of the mean square, against the float "
+        f"Keras model. {versions}.\n"
+    )
 
 
 def _models(folder: str) -> str:
@@ -158,6 +180,7 @@ _SECTIONS = {
     "report": _run,
     "report.ko": _run_in_korean,
     "comparison": _comparison,
+    "engines": _engines,
     "models": _models,
     "cards": _cards,
 }

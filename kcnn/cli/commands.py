@@ -15,6 +15,7 @@ from kcnn.cli.console import console
 from kcnn.cli.explain import explain
 from kcnn.cli.explore import explore
 from kcnn.cli.export import export
+from kcnn.cli.inspect import inspect
 from kcnn.cli.lr_find import lr_find
 from kcnn.cli.models import list_models
 from kcnn.cli.predict import predict
@@ -101,52 +102,6 @@ def evaluate(
             f"{len(loaded.class_names)}: it was trained on other data."
         )
     show.evaluation(evaluation, loaded.class_names)
-
-
-def inspect(
-    path: Annotated[
-        Path, typer.Argument(help="A run's folder, .keras or .tflite file, or a published model.")
-    ],
-) -> None:
-    """Show what a run, a model or an exported file holds."""
-    if (path / "results.json").is_file():
-        from kcnn.report.comparison_report import load as load_comparison
-
-        show.comparison(load_comparison(path / "results.json"))
-    elif (path / "study.json").is_file():
-        from kcnn.report.study_report import load as load_study
-
-        show.study(load_study(path / "study.json"))
-    elif path.is_dir():
-        _inspect_run(path)
-    elif path.suffix == ".tflite":
-        from kcnn.litert import read_requirements, summarize
-
-        file = model_file(path)
-        show.tflite(summarize(file), read_requirements(file.read_bytes()))
-    else:
-        file = model_file(path)
-        start_tensorflow()
-        from kcnn import models
-
-        models.load(file).summary(print_fn=console.print)
-
-
-def _inspect_run(folder: Path) -> None:
-    """Print the receipts of a run, or what of an unfinished one is done."""
-    from kcnn.report.receipts import load
-    from kcnn.report.unfinished import progress_lines
-    from kcnn.run_digests import check_unchanged, read_journal
-    from kcnn.run_dir import RunDir
-
-    run_dir = RunDir(folder)
-    journal = read_journal(run_dir)
-    if journal and not journal["finished"]:
-        for line in progress_lines(run_dir, journal):
-            console.print(line, markup=False, soft_wrap=True)
-    check_unchanged(run_dir.report)
-    if run_dir.report.is_file() or journal is None:
-        show.receipts(load(run_dir.report))
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kcnn.cli import export_for_chips, export_formats, show
+from kcnn.cli.agreement import print_agreement
 from kcnn.cli.console import console
+from kcnn.cli.raw_pixels import of_raw_pixels
 from kcnn.cli.shared import (
     DataDir,
     DataName,
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from kcnn.data import Data
     from kcnn.export import ExportResult
     from kcnn.recipe import Recipe
-
-_COMPARED = 1000
 
 
 def export(  # noqa: PLR0913 - one argument a flag
@@ -55,10 +55,12 @@ def export(  # noqa: PLR0913 - one argument a flag
         typer.Option(help="Write float32 for other runtimes: saved_model or onnx."),
     ] = None,
     quantization: Annotated[
-        str, typer.Option(help="How numbers are stored: int8, dynamic, float16 or none.")
+        str,
+        typer.Option(help="How numbers are stored: int8, int4, int16x8, dynamic, float16 or none."),
     ] = "int8",
     io: Annotated[
-        str | None, typer.Option(help="Input and output of an int8 file: int8, uint8 or float32.")
+        str | None,
+        typer.Option(help="Input and output of an integer file: int8, uint8, int16 or float32."),
     ] = None,
     softmax: Annotated[
         bool, typer.Option("--softmax", help="Return probabilities in place of logits.")
@@ -81,6 +83,13 @@ def export(  # noqa: PLR0913 - one argument a flag
             help="Keep a grouped convolution in slices, for TensorFlow Lite before 2.9 and ESP-NN.",
         ),
     ] = False,
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER[,LAYER]",
+            help="Layers that compute in float32; kcnn inspect --against finds the worst.",
+        ),
+    ] = None,
     samples: Annotated[
         int | None,
         typer.Option(help="Training images that calibrate int8; as in the run's recipe, or 300."),
@@ -102,10 +111,11 @@ def export(  # noqa: PLR0913 - one argument a flag
     A bundle has the int8 model, golden vectors and pictures, and projects that build.
     """
     changed = out or softmax or io == "float32" or feature_map or dense_per_channel or keep_slices
-    _check_bundle(bundle, threshold, changed=bool(changed or quantization != "int8"))
+    changed = bool(changed or exclude or quantization != "int8")
+    _check_bundle(bundle, threshold, changed=changed)
     for_chip = export_for_chips.writer(c=c, compress=compress)
     given = {"--bundle": bundle, "--feature-map": feature_map, "--io float32": io == "float32"}
-    given |= {"--quantization": quantization != "int8"}
+    given |= {"--quantization": quantization != "int8", "--exclude": exclude}
     others = {"--softmax": softmax, "--io": io, "--input-range": input_range, "--samples": samples}
     others |= {"--dense-per-channel": dense_per_channel, "--keep-slices": keep_slices}
     others |= {"--data": data}
@@ -138,7 +148,7 @@ def export(  # noqa: PLR0913 - one argument a flag
         check_new(out, "--out")
     model = models.load(file)
     image_shape, _ = check_model(model)
-    model, said = _of_raw_pixels(model, file, input_range)
+    model, said = of_raw_pixels(model, file, input_range)
     labels, calibration, loaded = labels_of(file), None, None
     calibrated = QUANTIZATIONS[quantization].calibrated
     if samples is None:
@@ -164,6 +174,7 @@ def export(  # noqa: PLR0913 - one argument a flag
             input_range=said,
             dense_per_channel=dense_per_channel,
             keep_slices=keep_slices,
+            exclude=[name.strip() for name in exclude.split(",")] if exclude else (),
         )
         _print_result(result, model, loaded, kept=for_chip is None)
 
@@ -196,19 +207,9 @@ def _print_result(
     if kept:
         console.print(f"{result.path}: {result.bytes:,} bytes, {result.gzip_bytes:,} gzipped")
     if data:
-        _print_agreement(model, result.path, data)
+        print_agreement(model, result.path, data)
     show.inputs_and_outputs([result.input], [result.output])
-
-
-def _of_raw_pixels(
-    model: "keras.Model", file: Path, input_range: str | None
-) -> tuple["keras.Model", str | None]:
-    """Return a model that takes raw pixels, and the range to tell export; None if nobody said."""
-    from kcnn import models
-
-    if input_range is not None:
-        return models.take_raw_pixels(model, input_range), "0..255"
-    return model, None if recipe_of(file) is None else "0..255"  # what kcnn trains on
+    show.float_layers(result.float_layers)
 
 
 def _samples(run: "Recipe | None") -> int:
@@ -236,27 +237,5 @@ def _write_bundle(
     if manifest.threshold is not None:
         console.print(f"a class is predicted from a probability of {manifest.threshold:g} on")
     if score:
-        _print_agreement(model, folder / manifest.model, data)
+        print_agreement(model, folder / manifest.model, data)
     show.inputs_and_outputs([manifest.input], [manifest.output])
-
-
-def _print_agreement(model: "keras.Model", file: Path, data: "Data") -> None:
-    """Print how often file and model agree, on images that neither of them was made from."""
-    from kcnn.answers import Logits
-    from kcnn.evaluation import agreement
-    from kcnn.models.final_activation import final_activation
-
-    keras_model = Logits(model.predict_on_batch, final_activation(model))  # looked at already
-    images = data.validation.unbatch().take(_COMPARED).batch(100)
-    found = agreement(file, keras_model, images)
-    console.print(
-        f"accuracy {found.first_accuracy:.2%}, the Keras model {found.second_accuracy:.2%}; both "
-        f"predict the same class for {found.share:.2%} of {found.count:,} validation images"
-    )
-    chance = 1 / len(data.class_names)
-    if found.second_accuracy < min(1.5 * chance, chance + 0.05):
-        console.print(
-            f"warning: the Keras model itself predicts {found.second_accuracy:.2%}, as much as "
-            "guessing. If its pixels were scaled before it got them, say how: "
-            "--input-range 0..1, -1..1 or mean,std."
-        )

@@ -9,6 +9,7 @@ from kcnn.cli.console import TextConsole, console
 
 if TYPE_CHECKING:
     from kcnn.evaluation import Evaluation
+    from kcnn.export import LayerErrors
     from kcnn.litert import Requirements, TensorSummary, TFLiteSummary
     from kcnn.report.comparison_report import ComparisonReport
     from kcnn.report.receipts import Report
@@ -85,15 +86,22 @@ def evaluation(score: "Evaluation", class_names: Sequence[str]) -> None:
     console.print(table)
 
 
-def tflite(summary: "TFLiteSummary", needs: "Requirements") -> None:
-    """Print the contents of a `.tflite` file, and which runtimes run it."""
+def tflite(summary: "TFLiteSummary", needs: "Requirements", floats: Sequence[str]) -> None:
+    """Print the contents of a `.tflite` file, its layers in floats, and which runtimes run it."""
     console.print(f"{summary.path}: {summary.bytes:,} bytes, quantization {summary.quantization}")
     inputs_and_outputs(summary.inputs, summary.outputs)
     operators = ", ".join(f"{count} {name}" for name, count in summary.operators.items())
     console.print(f"operators  {operators}")
+    float_layers(floats)
     console.print(f"labels     {', '.join(summary.labels) or 'none'}")
     for line in needs.lines():
         console.print(f"runs on    {line}" if not line.startswith("not ") else f"           {line}")
+
+
+def float_layers(names: Sequence[str]) -> None:
+    """Print the layers of an integer file that compute in floats, if there are any."""
+    if names:
+        console.print(f"in float32 {', '.join(names)}")
 
 
 def inputs_and_outputs(
@@ -107,3 +115,22 @@ def inputs_and_outputs(
                 f"scale {tensor.scale:g}, zero point {tensor.zero_point}" if tensor.scale else ""
             )
             console.print(f"{end:<11}{tensor.name} {tensor.dtype} {shape} {scale}".rstrip())
+
+
+def layer_errors(errors: "LayerErrors") -> None:
+    """Print how far each layer of a quantized file is from the float model, and the worst."""
+    table = Table("layer", "operator", box=None)
+    for title in ("SNR, dB", "its own, dB", "relative error"):
+        table.add_column(title, justify="right")
+    for each in errors.layers:
+        numbers = (f"{each.snr:.1f}", f"{each.own_snr:.1f}", f"{each.relative_error:.2%}")
+        table.add_row(each.name, each.kind, *numbers)
+    print_wide(table)
+    worst = errors.worst()
+    console.print(
+        f"on {errors.images:,} images; of their own, these layers add the largest errors: "
+        f"{', '.join(each.name for each in worst)}. `kcnn export MODEL --exclude {worst[0].name}` "
+        "keeps a layer in float32."
+    )
+    if errors.unmatched:
+        console.print(f"not in the float model: {', '.join(errors.unmatched)}")

@@ -100,7 +100,13 @@ def _of_file(file: Path, calibration: "tf.data.Dataset | np.ndarray | None") -> 
             models.load(file), file.with_name(f"{file.stem}{_INT8}.tflite"), calibration
         )
     data = _read(file)
-    if summarize_bytes(data, file).quantization != "int8":
+    summary = summarize_bytes(data, file)
+    if not summary.tensor_dtypes.keys().isdisjoint(("int4", "int16")):
+        raise ValueError(
+            f"The page shows files with int8 or floats. Received: {str(file)!r} with "
+            f"{summary.quantization}."
+        )
+    if summary.quantization != "int8":
         return {"float": data}
     source = file.with_name(f"{file.stem.removesuffix(_INT8)}.keras")
     if not file.stem.endswith(_INT8) or not source.is_file():

@@ -1,5 +1,8 @@
 from .convert import export_tflite as export_tflite
 from .convert import fold_normalization as fold_normalization
+from .layer_report import LayerError as LayerError
+from .layer_report import LayerErrors as LayerErrors
+from .layer_report import layer_errors as layer_errors
 from .modes import QUANTIZATIONS as QUANTIZATIONS
 from .other_formats import FORMATS as FORMATS
 from .other_formats import OtherFormat as OtherFormat

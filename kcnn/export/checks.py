@@ -1,6 +1,5 @@
 """Check a model on its way to a phone: before, during and after conversion."""
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,15 +7,13 @@ import keras
 import numpy as np
 
 from kcnn.errors import one_line
-from kcnn.export.modes import Quantization
+from kcnn.export.modes import Target
+from kcnn.litert.layer_names import named_operators
 from kcnn.litert.loaded import LoadedModel, takes_pixels
-from kcnn.litert.tflite_file import Kernels, TFLiteSummary, operators
+from kcnn.litert.tflite_file import Kernels, TFLiteSummary
 from kcnn.models.fits import check_graph
 from kcnn.pixel_scaling import NAMED
 from kcnn.tensorflow_only import check_tensorflow
-
-# The converter puts them around an operator that computes in floats.
-_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 
 # By LiteRT's kernels, how many images are run; the reference kernels are slow.
 _RUN: Mapping[Kernels, int] = {"xnnpack": 3, "reference": 1}
@@ -25,6 +22,7 @@ _RUN: Mapping[Kernels, int] = {"xnnpack": 3, "reference": 1}
 _INPUTS = {
     "int8": ("int8", 1.0, -128),
     "uint8": ("uint8", 1.0, 0),
+    "int16": ("int16", 1 / 128, 0),
     "float32": ("float32", None, None),
 }
 
@@ -74,7 +72,7 @@ def check_model(model: keras.Model, *, any_rank: bool = False) -> tuple[tuple[in
     return inputs[0][1:], outputs[0][1]
 
 
-def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: str) -> None:
+def check_exported(data: bytes, summary: TFLiteSummary, target: Target) -> None:
     """Check that a converted model is what `export_tflite` promises.
 
     Raises:
@@ -83,24 +81,30 @@ def check_exported(data: bytes, summary: TFLiteSummary, mode: Quantization, io: 
     custom = [name for name in summary.operators if name.startswith("CUSTOM")]
     if custom:
         raise RuntimeError(f"The converted model needs operators phones lack: {', '.join(custom)}.")
-    if not mode.calibrated:
+    if not target.mode.calibrated:
         return
-    dtypes = Counter(summary.tensor_dtypes)
-    if io != "int8":  # the input and the output
-        dtypes -= Counter([each.dtype for each in (summary.inputs[0], summary.outputs[0])])
-    wrong = set(dtypes) - {"int8", "int32"}
-    if wrong:
-        culprits = sorted({name for name, used in operators(data) if used & wrong} - _CONVERSIONS)
-        raise RuntimeError(
-            f"The converted model is not all integers: {', '.join(culprits)} would compute in "
-            f"{', '.join(sorted(wrong))}. Replace the layers they come from, or export with "
-            'quantization="none".'
-        )
+    _check_integers(data, target)
     image = summary.inputs[0]
     if len(image.shape) != _RANK_OF_IMAGES:
         return  # the input of series and voxels has the range of their numbers
-    if (image.dtype, image.scale, image.zero_point) != _INPUTS[io]:
+    if (image.dtype, image.scale, image.zero_point) != _INPUTS[target.io]:
         raise RuntimeError(f"The converted model's input does not take raw pixels, but {image}.")
+
+
+def _check_integers(data: bytes, target: Target) -> None:
+    """Check that all layers but the excluded ones compute in integers."""
+    integers = {"int8", "int32", f"int{target.mode.weight_bits}"}
+    integers |= {"int16", "int64"} if target.mode.activation_bits == 16 else set()
+    wrong: dict[str, frozenset[str]] = {}
+    for each in named_operators(data):
+        if each.dtypes - integers and {*each.layers}.isdisjoint(target.exclude):
+            wrong[each.kind] = each.dtypes - integers
+    if wrong:
+        raise RuntimeError(
+            f"The converted model is not all integers: {', '.join(sorted(wrong))} would compute in "
+            f"{', '.join(sorted(set().union(*wrong.values())))}. Replace the layers they come "
+            'from, or export with quantization="none".'
+        )
 
 
 def check_runs(data: bytes, path: Path, images: np.ndarray) -> None:

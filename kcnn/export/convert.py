@@ -14,8 +14,9 @@ from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images, noise
 from kcnn.export.checks import check_exported, check_model, check_runs
 from kcnn.export.converter import convert
+from kcnn.export.exclude import check_exclude
 from kcnn.export.fold_pixels import fold_pixels
-from kcnn.export.modes import IO, QUANTIZATIONS, Quantization, Target
+from kcnn.export.modes import QUANTIZATIONS, Quantization, Target
 from kcnn.export.probabilities import returns_probabilities, with_probabilities
 from kcnn.export.result import ExportResult, describe
 from kcnn.export.signature import add_signature
@@ -50,6 +51,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     input_range: InputRange | None = None,
     dense_per_channel: bool = False,
     keep_slices: bool = False,
+    exclude: Sequence[str] = (),
 ) -> ExportResult:
     """Write a model as a `.tflite` file for phones and microcontrollers.
 
@@ -61,6 +63,11 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     * `"int8"`: the file stores every number as an integer. It has a quarter of the size, is two to
       four times as fast, and is the only kind for microcontrollers. Ranges are measured on
       `calibration` images.
+    * `"int4"`: as `"int8"`, but most kernels are stored in 4 bits. The file has little more than
+      half of the size. Train the model for it, see `weight_bits` of `kcnn.quantize_aware`: else it
+      costs many points of accuracy.
+    * `"int16x8"`: activations are stored as int16, kernels as int8, for models whose activations
+      lose too much as int8. LiteRT has slow kernels for it only.
     * `"dynamic"`: weights are stored as int8, activations are computed in float32. Needs no images.
     * `"float16"`: weights are stored as float16, for GPUs. The file has half of the size; on a CPU
       it is as fast as float32.
@@ -80,7 +87,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             of their numbers, and so the scale of an integer input, is that of `calibration`.
         path: the `.tflite` file to write, whole or not at all.
         quantization: one of the above.
-        io: dtype of the input and the output of an int8 file. `"int8"`, the default: the app
+        io: dtype of the input and the output of an integer file. `"int8"`, the default: the app
             feeds exactly `pixel - 128`, as the input has scale 1.0 and zero point -128 for any
             calibration images. `"uint8"`: raw bytes, for LiteRT.js and cameras. `"float32"`: raw
             pixels as floats, and real logits. The other kinds of files always have float32.
@@ -107,6 +114,9 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             An int8 file has one convolution with groups otherwise, which gives the same answers and
             takes about half the time. TensorFlow Lite before 2.9 refuses it, and ESP-NN, the
             kernels for Espressif's chips, computes it wrongly.
+        exclude: names of layers that compute in float32 in an int8 or int4 file, for those that
+            lose most as integers; `kcnn.export.layer_errors` finds them. The file becomes larger,
+            and is none for chips that know integers only.
 
     Returns:
         The size of the file, its input and output, and its operators.
@@ -132,11 +142,14 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     _check_of_int8(quantization, dense_per_channel=dense_per_channel, keep_slices=keep_slices)
     image_shape, classes = check_model(model, any_rank=True)
     names = check_labels(labels, classes)
+    excluded = check_exclude(exclude, mode, learned=is_quantize_aware(model))
     ready = _prepare(model, mode, calibration, samples, input_range, dense_per_channel)
     probabilities = returns_probabilities(ready.model, ready.images)
     whole = with_probabilities(ready.model) if softmax and not probabilities else ready.model
     output = "probabilities" if softmax or probabilities else "logits"
-    target = Target(mode, dtype, output, dense_per_channel, keep_slices)
+    last = whole.outputs[0]._keras_history.operation.name  # the file calls it as its output
+    excluded = tuple(output if name == last else name for name in excluded)
+    target = Target(mode, dtype, output, dense_per_channel, keep_slices, excluded)
     data = convert(whole, image_shape, target, ready.images, ready.floats)
     if output == "logits" and final_activation(data) in ("softmax", "sigmoid"):
         data = add_signature(data, "probabilities")  # of a layer that the model's graph hides
@@ -146,7 +159,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     summary = summarize_bytes(data, path)
     about = description_of(summary)
     data = with_metadata(data, summary, name=model.name, description=about)
-    check_exported(data, summary, mode, dtype)
+    check_exported(data, summary, target)
     check_runs(data, path, ready.shown)
     trust(data)
     with atomic(path) as temporary:
@@ -183,7 +196,9 @@ def _prepare(  # noqa: PLR0913 - the arguments of `export_tflite` that change th
     shape = model.inputs[0].shape[1:]
     if input_range is not None:
         model = take_raw_pixels(model, input_range)
-    if is_quantize_aware(model):
+    if is_quantize_aware(model) and mode.activation_bits == 16:  # the ranges were for 8 bits
+        model = strip_fake_quant(model, keep_ranges=False, dense_per_channel=dense_per_channel)
+    elif is_quantize_aware(model):
         floats, ranged = (
             strip_fake_quant(model, keep_ranges=keep, dense_per_channel=dense_per_channel)
             for keep in (False, mode.calibrated)
@@ -216,15 +231,14 @@ def _check_of_int8(quantization: str, **options: bool) -> None:
 
 def _io(io: str | None, quantization: str) -> str:
     """Return the dtype of the file's input and output."""
-    if not QUANTIZATIONS[quantization].calibrated:
-        if io not in (None, "float32"):
-            raise ValueError(
-                f'A file with quantization="{quantization}" has a float32 input and output. '
-                f"Received: io={io!r}"
-            )
-        return "float32"
+    known = QUANTIZATIONS[quantization].io
     if io is None:
-        return "int8"
-    if io not in IO:
-        raise unknown("io", io, IO)
+        return known[0]
+    if known == ("float32",) and io not in known:
+        raise ValueError(
+            f'A file with quantization="{quantization}" has a float32 input and output. '
+            f"Received: io={io!r}"
+        )
+    if io not in known:
+        raise unknown(f"io of {quantization}", io, known)
     return io

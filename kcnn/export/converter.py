@@ -12,12 +12,18 @@ import tensorflow as tf
 
 from kcnn.errors import one_line
 from kcnn.export.dense_scales import with_one_dense_scale
+from kcnn.export.exclude import float_tensors
+from kcnn.export.int4_kernels import with_int4_kernels
 from kcnn.export.merge_groups import merge_groups
 from kcnn.export.modes import QUANTIZATIONS, Target
-from kcnn.export.private_converter import calibrate, quantize
+from kcnn.export.private_converter import calibrate, quantize, quantize_int16
 from kcnn.export.ranges import check_ranges, widen_ranges
 from kcnn.export.signature import add_signature
 from kcnn.litert.native_log import native_log
+from kcnn.litert.short_names import with_short_names
+
+_IMAGES = 4  # axes
+_LARGEST_INT16 = 32767 / 128
 
 
 def convert(
@@ -41,21 +47,13 @@ def convert(
         RuntimeError: the converter cannot do it; one line says why.
     """
     converter = _make_converter(model, image_shape, target)
-    learned = target.mode.calibrated and images is None
-    if learned:
-        # If only integer operators were allowed, the converter would insist on images.
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        dtype = tf.as_dtype(target.io)
-        converter.inference_input_type = converter.inference_output_type = dtype
     if images is not None:
         data = _quantized(converter, images, target)
+    elif floats is not None and target.mode.calibrated:
+        data = _with_learned_ranges(converter, floats, image_shape, target)
     else:
         with _quiet_converter():
             data = converter.convert()
-            if learned and floats is not None and not target.dense_per_channel:
-                plain = Target(QUANTIZATIONS["none"], "float32", target.output)
-                source = _make_converter(floats, image_shape, plain).convert()
-                data = with_one_dense_scale(data, source)
     if target.mode.calibrated and not target.keep_slices:
         data = merge_groups(data)
     return add_signature(data, target.output)
@@ -80,17 +78,58 @@ def _make_converter(
     return converter
 
 
+def _with_learned_ranges(
+    converter: tf.lite.TFLiteConverter,
+    floats: keras.Model,
+    image_shape: tuple[int, ...],
+    target: Target,
+) -> bytes:
+    """Convert a model that has learned the ranges of its activations."""
+    # If only integer operators were allowed, the converter would insist on images.
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    dtype = tf.as_dtype(target.io)
+    converter.inference_input_type = converter.inference_output_type = dtype
+    plain = Target(QUANTIZATIONS["none"], "float32", target.output)
+    with _quiet_converter():
+        data = converter.convert()
+        source = _make_converter(floats, image_shape, plain).convert()
+    return _other_kernels(data, source, target, trained=True)
+
+
 def _quantized(converter: tf.lite.TFLiteConverter, images: np.ndarray, target: Target) -> bytes:
     """Convert, measure the range of every tensor on the images, and quantize."""
     # In two steps, with a look in between: an infinite range would not fail the quantizer but
     # crash the process.
+    if target.mode.activation_bits == 16 and images.ndim == _IMAGES:
+        images = images.copy()
+        images.flat[images.argmax()] = _LARGEST_INT16  # so that a pixel is stored as 128 times it
     with _quiet_converter():
         calibrated = calibrate(converter, images)
     check_ranges(calibrated)
     ready = widen_ranges(calibrated)
+    excluded = float_tensors(ready, target.exclude, target.output)
     with _quiet_converter():
-        data = quantize(ready, target.io)
-        return data if target.dense_per_channel else with_one_dense_scale(data, calibrated)
+        if target.mode.activation_bits == 16:
+            data = quantize_int16(ready, target.io)
+        else:
+            data = quantize(ready, target.io, excluded)
+    return _other_kernels(data, calibrated, target)
+
+
+def _other_kernels(data: bytes, source: bytes, target: Target, *, trained: bool = False) -> bytes:
+    """Return an integer model with kernels of 4 bits, or one scale for dense ones, if so wanted.
+
+    Args:
+        data: the model, as the converter writes it.
+        source: the same in floats.
+        target: the file that is made.
+        trained: whether the model was trained for its kernels.
+    """
+    by_output = target.dense_per_channel
+    if target.mode.weight_bits == 4:
+        data = with_int4_kernels(data, source, dense_per_channel=by_output, trained=trained)
+        data = data if target.exclude else with_short_names(data)  # which would hide layers
+    return data if by_output else with_one_dense_scale(data, source)
 
 
 @contextmanager

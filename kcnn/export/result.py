@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kcnn.litert.layer_names import float_layers
 from kcnn.litert.tflite_file import TensorSummary, TFLiteSummary
 from kcnn.notebook import html_facts
 
@@ -24,6 +25,7 @@ class ExportResult:
         input: of the file.
         output: of the file.
         operators: the count of each operator by name.
+        float_layers: those that compute in float32 in an integer file.
         calibration_count: how many images ranges were measured on.
         seconds: how long the export took.
     """
@@ -35,6 +37,7 @@ class ExportResult:
     input: TensorSummary
     output: TensorSummary
     operators: Mapping[str, int]
+    float_layers: tuple[str, ...]
     calibration_count: int
     seconds: float
 
@@ -43,6 +46,8 @@ class ExportResult:
         facts |= {"gzip bytes": self.gzip_bytes}
         for name, tensor in (("input", self.input), ("output", self.output)):
             facts[name] = f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
+        if self.float_layers:
+            facts["layers in float32"] = self.float_layers
         facts["operators"] = ", ".join(f"{n} {name}" for name, n in self.operators.items())
         facts |= {"calibration images": self.calibration_count, "seconds": round(self.seconds, 1)}
         return html_facts(str(self.path), facts)
@@ -60,6 +65,7 @@ def describe(
         input=summary.inputs[0],
         output=summary.outputs[0],
         operators=summary.operators,
+        float_layers=float_layers(data),
         calibration_count=images,
         seconds=seconds,
     )

@@ -9,7 +9,6 @@ import numpy as np
 
 from kcnn.arithmetic.layer_calls import Call, Tensor, calls
 from kcnn.layers import FakeQuantize
-from kcnn.layers.fake_quantize import fake_quantized_kernel
 from kcnn.layers.qat_layers import QuantizeAwareDense
 from kcnn.models.fold_normalization import scale_and_shift
 from kcnn.models.rewrite import call_copy, rewrite
@@ -25,9 +24,9 @@ def strip_fake_quant(
 ) -> keras.Model:
     """Replace the layers of quantization-aware training by Keras's own, with rounded kernels.
 
-    Every kernel is rounded to its int8 grid. The converter derives a kernel's scale from its
-    largest magnitude, so it reproduces kernels that are already on that grid exactly, also after it
-    has folded batch norms into them. The kernels' ranges are therefore not written as fake
+    Every kernel is rounded to its int8 or int4 grid. The converter derives a kernel's scale from
+    its largest magnitude, so it reproduces kernels that are already on that grid exactly, also
+    after it has folded batch norms into them. The kernels' ranges are therefore not written as fake
     quantization, which the converter rejects for dense layers.
 
     Args:
@@ -72,7 +71,7 @@ def strip_fake_quant(
 
 def _rounded(layer: Any, dense_per_channel: bool) -> Any:
     if isinstance(layer, QuantizeAwareDense):
-        return fake_quantized_kernel(layer.kernel, layer.input_scale, per_channel=dense_per_channel)
+        return layer.quantized_kernel(per_channel=dense_per_channel)
     return layer.quantized_kernel()
 
 
@@ -103,7 +102,7 @@ def _call_stock(
 ) -> keras.KerasTensor:
     """Call the layer that a layer for quantization-aware training was made from."""
     config = layer.get_config()
-    for own in ("input_scale", "per_channel"):
+    for own in ("input_scale", "per_channel", "weight_bits"):
         config.pop(own, None)
     stock = layer.stock.from_config(config)
     output = stock(inputs[0])

@@ -19,11 +19,13 @@ def fake_quantized_kernel(
     input_scale: Sequence[float] | None = None,
     *,
     per_channel: bool = True,
+    bits: int = 8,
 ) -> keras.KerasTensor:
-    """Return the kernel rounded as in an int8 model.
+    """Return the kernel rounded as in an int8 model, or in one with kernels of fewer bits.
 
-    Each output channel has 255 values, evenly spaced from minus to plus its largest magnitude:
-    LiteRT's scheme, in which 0 stays 0. The gradient passes unchanged, as if nothing were rounded.
+    Each output channel has 255 values, or 15 of 4 bits, evenly spaced from minus to plus its
+    largest magnitude: LiteRT's scheme, in which 0 stays 0. The gradient passes unchanged, as if
+    nothing were rounded.
 
     Args:
         kernel: float32 with 2 or 4 axes (..., inputs, outputs).
@@ -32,6 +34,7 @@ def fake_quantized_kernel(
             the product, so this function does the same.
         per_channel: whether each output channel has values of its own, as in a convolution, or all
             of them share those of the largest, as in a dense layer.
+        bits: of a stored number.
 
     Returns:
         The rounded kernel, float32 in the same shape.
@@ -44,14 +47,14 @@ def fake_quantized_kernel(
     if input_scale is not None:
         scale: Any = np.resize(np.asarray(input_scale, "float32"), kernel.shape[-2])[:, None]
         scaled: Any = kernel * scale
-        rounded: Any = fake_quantized_kernel(scaled, per_channel=per_channel)
+        rounded: Any = fake_quantized_kernel(scaled, per_channel=per_channel, bits=bits)
         return rounded / scale
     # No stop_gradient on the limits: rounding may move the weights that define them outside, where
     # only the limits pass a gradient on.
     axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
     limits = ops.maximum(ops.max(ops.abs(kernel), axis=axes), _SMALLEST)
     axis = -1 if per_channel else None
-    return _fake_quantize(kernel, -limits, limits, num_bits=8, narrow_range=True, axis=axis)
+    return _fake_quantize(kernel, -limits, limits, num_bits=bits, narrow_range=True, axis=axis)
 
 
 @keras.saving.register_keras_serializable(package="kcnn")

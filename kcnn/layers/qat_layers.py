@@ -1,7 +1,8 @@
 """Layers for quantization-aware training (QAT): they train float weights and compute with int8.
 
 Each is its `stock` layer with one change: the kernel is rounded before it is used. The weights have
-the same names, shapes and order as those of the stock layer.
+the same names, shapes and order as those of the stock layer. A convolution and a dense layer can
+have kernels of 4 bits, for an int4 model.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ class QuantizeAwareConv2D(keras.layers.Conv2D):
     Args:
         *args: as for `keras.layers.Conv2D`.
         input_scale: see `kcnn.layers.fake_quantized_kernel`.
+        weight_bits: of a number of the kernel, 8 or 4.
         **options: as for `keras.layers.Conv2D`.
 
     >>> QuantizeAwareConv2D(2, 3)(ops.ones((1, 8, 8, 3))).shape
@@ -35,14 +37,18 @@ class QuantizeAwareConv2D(keras.layers.Conv2D):
     stock = keras.layers.Conv2D
 
     def __init__(
-        self, *args: Any, input_scale: Sequence[float] | None = None, **options: Any
+        self,
+        *args: Any,
+        input_scale: Sequence[float] | None = None,
+        weight_bits: int = 8,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        self.input_scale = input_scale
+        self.input_scale, self.weight_bits = input_scale, weight_bits
 
     def quantized_kernel(self) -> keras.KerasTensor:
         """Return the rounded kernel."""
-        return fake_quantized_kernel(self.kernel, self.input_scale)
+        return fake_quantized_kernel(self.kernel, self.input_scale, bits=self.weight_bits)
 
     def convolution_op(
         self, inputs: keras.KerasTensor, kernel: keras.KerasTensor
@@ -53,7 +59,8 @@ class QuantizeAwareConv2D(keras.layers.Conv2D):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of a copy of this layer."""
-        return super().get_config() | {"input_scale": self.input_scale}
+        own = {"input_scale": self.input_scale, "weight_bits": self.weight_bits}
+        return super().get_config() | own
 
 
 @_register
@@ -65,6 +72,7 @@ class QuantizeAwareDense(keras.layers.Dense):
         input_scale: see `kcnn.layers.fake_quantized_kernel`.
         per_channel: whether each unit has a scale of its own, or the kernel one for all units, as
             in the files that `kcnn.export_tflite` writes unless it is told otherwise.
+        weight_bits: of a number of the kernel, 8 or 4.
         **options: as for `keras.layers.Dense`.
 
     >>> QuantizeAwareDense(2)(ops.ones((1, 8))).shape
@@ -78,14 +86,21 @@ class QuantizeAwareDense(keras.layers.Dense):
         *args: Any,
         input_scale: Sequence[float] | None = None,
         per_channel: bool = True,
+        weight_bits: int = 8,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.input_scale, self.per_channel = input_scale, per_channel
+        self.weight_bits = weight_bits
 
-    def quantized_kernel(self) -> keras.KerasTensor:
-        """Return the rounded kernel."""
-        return fake_quantized_kernel(self.kernel, self.input_scale, per_channel=self.per_channel)
+    def quantized_kernel(self, *, per_channel: bool | None = None) -> keras.KerasTensor:
+        """Return the rounded kernel, with the scales of the layer or with others."""
+        return fake_quantized_kernel(
+            self.kernel,
+            self.input_scale,
+            per_channel=self.per_channel if per_channel is None else per_channel,
+            bits=self.weight_bits,
+        )
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Multiply `inputs` by the rounded kernel."""
@@ -95,7 +110,7 @@ class QuantizeAwareDense(keras.layers.Dense):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of a copy of this layer."""
         own = {"input_scale": self.input_scale, "per_channel": self.per_channel}
-        return super().get_config() | own
+        return super().get_config() | own | {"weight_bits": self.weight_bits}
 
 
 @_register
@@ -137,13 +152,21 @@ class QuantizeAwarePartiallyConnectedConv2D(PartiallyConnectedConv2D):
 
     stock = PartiallyConnectedConv2D
 
+    def __init__(self, *args: Any, weight_bits: int = 8, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.weight_bits = weight_bits
+
     def full_kernel(self) -> keras.KerasTensor:
         """Return the rounded kernel with zeros where there is no connection."""
-        return fake_quantized_kernel(super().full_kernel())
+        return fake_quantized_kernel(super().full_kernel(), bits=self.weight_bits)
 
     def quantized_kernel(self) -> keras.KerasTensor:
         """Return the rounded weights, in the layout of `kernel`."""
         return self.of_links(self.full_kernel())
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of a copy of this layer."""
+        return super().get_config() | {"weight_bits": self.weight_bits}
 
 
 @_register

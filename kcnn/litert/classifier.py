@@ -32,13 +32,13 @@ class TFLiteClassifier:
         path: the file.
         labels: the class names in the file, empty if it has none.
         input_shape: `(height, width, channels)` of an image; `(steps, channels)` of a series.
-        input_dtype: of the file's own input: `"int8"`, `"uint8"` or `"float32"`.
-        output_dtype: of the file's own output: `"int8"`, `"uint8"` or `"float32"`.
+        input_dtype: of the file's own input: `"int8"`, `"uint8"`, `"int16"` or `"float32"`.
+        output_dtype: of the file's own output: as `input_dtype`.
         output_scale: the distance between two neighboring outputs; 0 for float32.
         final_activation: `"softmax"`, `"log_softmax"` or `"sigmoid"` if the file ends in one of
             them; None if it returns logits; `"unknown"` if its last operator does not tell.
         num_classes: how many classes the file predicts.
-        quantization: `"int8"`, `"none"` or `"mixed"`, see `TFLiteSummary`.
+        quantization: `"int8"`, `"int4"`, `"none"`, ..., see `TFLiteSummary`.
         feature_map_shape: `(height, width, channels)` of the second output, None without one.
         class_weights: float32 `(channels, classes)`: a logit is a bias plus the mean of
             `feature_map @ class_weights` over the map; None without a second output.

@@ -5,11 +5,11 @@ store integers are given a DEQUANTIZE each, and an integer input a QUANTIZE, so 
 outputs are float32.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kcnn.litert.layer_names import STORING, layer_names
 from kcnn.litert.loaded import check_classifier
 from kcnn.litert.schema import (
     Graph,
@@ -32,13 +32,13 @@ from kcnn.litert.schema import (
 from kcnn.litert.structure import damaged
 from kcnn.litert.tflite_file import summarize_bytes
 
-# Operators that change how numbers are stored, not the numbers.
-_STORING = ("QUANTIZE", "DEQUANTIZE")
-_CONSTANTS = ("float32", "float16", "int8", "uint8", "int32", "int64")
+QUANTIZE, DEQUANTIZE = ("QUANTIZE", 1), ("DEQUANTIZE", 2)
+"""The operators that change how numbers are stored, with the first version that knows int8."""
+
+_CONSTANTS = ("float32", "float16", "int8", "uint8", "int32", "int64", "int4")
 # Operators that move or pool activations; the map before them shows the same, finer.
 _PASSIVE = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "PADV2", "RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 _ABSENT = -1  # stands for an optional input that is not there
-_QUANTIZE_VERSION, _DEQUANTIZE_VERSION = 1, 2  # the first ones with int8
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Constant:
     Attributes:
         offset: of the stored numbers in the model's bytes.
         bytes: how many.
-        dtype: of the stored numbers, little-endian.
+        dtype: of the stored numbers, little-endian; two of int4 are in a byte.
         shape: of the tensor.
         scales: one, one for each index of `axis`, or none for numbers that are not quantized.
         zeros: the zero points, as many as `scales`, or none if all are 0.
@@ -161,13 +161,13 @@ class _Editor:
             found.add(place)
             operator, shape = self._makers[place], numbers(tensor_at(self._graph, place).shape)
             is_map = len(shape) == 4 and shape[1] * shape[2] > 1
-            if not is_map or self._name(operator) in (*_PASSIVE, *_STORING):
+            if not is_map or self._name(operator) in (*_PASSIVE, *STORING):
                 waiting += numbers(operator.inputs)
         return [each for each in self.operators if _output(each) in found]
 
     def result(self, operators: Sequence[Operator], path: Path) -> EveryMap:
         """Change the model and describe it, with these operators' outputs as its outputs."""
-        shown = [each for each in operators if self._name(each) not in _STORING]
+        shown = [each for each in operators if self._name(each) not in STORING]
         if not shown:
             raise ValueError(f"{path} computes nothing.")
         targets = {place: self._as_float(place) for place in map(_output, shown)}
@@ -194,9 +194,7 @@ class _Editor:
         if dtype_name(tensor) == "float32":
             return place
         target = self._add(new_tensor(f"map{place}", numbers(tensor.shape)))
-        self.operators.append(
-            new_operator(self._model, "DEQUANTIZE", _DEQUANTIZE_VERSION, place, target)
-        )
+        self.operators.append(new_operator(self._model, *DEQUANTIZE, place, target))
         return target
 
     def _float_input(self) -> int:
@@ -204,7 +202,7 @@ class _Editor:
         if dtype_name(tensor) == "float32":
             return self._source
         entry = self._add(new_tensor("image", numbers(tensor.shape)))
-        reading = new_operator(self._model, "QUANTIZE", _QUANTIZE_VERSION, entry, self._source)
+        reading = new_operator(self._model, *QUANTIZE, entry, self._source)
         self.operators.insert(0, reading)
         return entry
 
@@ -217,7 +215,7 @@ class _Editor:
         given = [each for each in numbers(operator.inputs) if each != _ABSENT]
         return Layer(
             kind=self._name(operator),
-            name=_layer_name(text(tensor.name)),
+            name=layer_names(text(tensor.name))[0],
             inputs=tuple(self._input(each, data, path) for each in given),
             output=place,
             shape=tuple(numbers(tensor.shape)),
@@ -229,7 +227,7 @@ class _Editor:
         """Return what an operator reads, behind operators that only change how it is stored."""
         while place in self._makers and place != self._source:
             maker = self._makers[place]
-            if self._name(maker) not in _STORING:
+            if self._name(maker) not in STORING:
                 return place
             place = numbers(maker.inputs)[0]
         return place if place == self._source else self._constant(place, data, path)
@@ -260,16 +258,3 @@ def _options(operator: Operator) -> Iterator[tuple[str, int | float]]:
     for name, value in ({} if (known := operator.builtinOptions) is None else vars(known)).items():
         if isinstance(value, int | float):
             yield name, value
-
-
-def _layer_name(tensor: str) -> str:
-    """Return the Keras layer in a tensor's name, `model_1/layer_1/Relu;model_1/...`.
-
-    >>> _layer_name("resnet20_1/stem_conv_relu_1/Relu;resnet20_1/stem_conv_1/Squeeze")
-    'stem_conv_relu'
-    >>> _layer_name("outer_1/inner_1/gelu_1/Gelu/mul_2"), _layer_name("logits")
-    ('gelu', 'logits')
-    """
-    first, *inner = tensor.partition(";")[0].split("/")
-    numbered = [each for each in inner[:-1] if re.search(r"_\d+$", each)]  # Keras's own numbers
-    return re.sub(r"_\d+$", "", [first, *inner[:1], *numbered][-1])

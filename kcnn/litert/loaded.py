@@ -139,7 +139,7 @@ def check_classifier(summary: TFLiteSummary) -> None:
             f"{summary.path} names {len(summary.labels)} classes, but predicts {target.shape[1]}."
         )
     for tensor in (*inputs, *outputs):
-        known = ("float32",) if tensor.scale is None else ("int8", "uint8")
+        known = ("float32",) if tensor.scale is None else ("int8", "uint8", "int16")
         if tensor.dtype not in known:
             raise ValueError(f"{summary.path}: cannot feed or read {tensor.dtype} {tensor.name}.")
 
@@ -223,7 +223,8 @@ def _scaling_of(path: Path, source: TensorSummary) -> PixelScaling:
         return NAMED["0..255"]
     limits = np.iinfo(source.dtype)
     low, high = (source.scale * (end - source.zero_point) for end in (limits.min, limits.max))
-    if low > -2 and high >= 128:  # calibration images need not have the brightest pixel
+    symmetric = source.dtype == "int16"
+    if (low > -2 or symmetric) and high >= 128:  # calibration images need not have the brightest
         return NAMED["0..255"]
     if -0.02 < low < 0.02 and 0.5 < high < 1.02:
         return NAMED["0..1"]

@@ -26,6 +26,8 @@ _NOTED = "min_runtime_version"
 # tflite-micro pull requests 2602 (refused since 2024-05-28) and 2673 (read since 2024-09-24).
 _DENSE_LITE, _DENSE_MICRO = (2, 17, 0), "2024-09-24"
 _GROUPS_LITE = (2, 9, 0)  # the first version that reads groups, as TensorFlow's converter notes
+# The first version whose operators take kernels of 4 bits: the converter's own table.
+_INT4_LITE = (2, 11, 0)
 OLDEST_MICRO = "2024-05-07"
 """The oldest TensorFlow Lite Micro that is tested."""
 
@@ -79,8 +81,8 @@ def read_requirements(data: bytes) -> Requirements:
     """
     model = parse(data)
     noted, by_output = _noted_version(model), _has_dense_scale_by_output(model)
-    grouped = _has_groups(model)
-    known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped
+    grouped, narrow = _has_groups(model), _has_int4_kernels(model)
+    known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped + [_INT4_LITE] * narrow
     lite = max(noted, *known) if noted and known else noted
     used = {
         operator_name(model, operator)
@@ -93,11 +95,11 @@ def read_requirements(data: bytes) -> Requirements:
         tensorflow_lite=".".join(map(str, lite)) if lite else None,
         micro=None if lacks else micro,
         micro_lacks=lacks,
-        refused_by=_refusals(by_output=by_output, grouped=grouped),
+        refused_by=_refusals(by_output=by_output, grouped=grouped, narrow=narrow),
     )
 
 
-def _refusals(*, by_output: bool, grouped: bool) -> dict[str, str]:
+def _refusals(*, by_output: bool, grouped: bool, narrow: bool) -> dict[str, str]:
     refused_by = {}
     if by_output:
         reason = (
@@ -110,6 +112,8 @@ def _refusals(*, by_output: bool, grouped: bool) -> dict[str, str]:
             "a convolution has groups, which it computes wrongly (--keep-slices leaves those of "
             "kcnn.models.blocks.grouped_conv as slices)"
         )
+    if narrow:
+        refused_by["NNAPI and GPUs"] = "kernels have 4 bits"
     return refused_by
 
 
@@ -135,6 +139,11 @@ def _has_groups(model: Model) -> bool:
 
 def _has_dense_scale_by_output(model: Model) -> bool:
     return any(count > 1 for count in _dense_scales(model))
+
+
+def _has_int4_kernels(model: Model) -> bool:
+    found = (tensor for graph in tables(model.subgraphs) for tensor in tables(graph.tensors))
+    return any(dtype_name(tensor) == "int4" for tensor in found)
 
 
 def _dense_scales(model: Model) -> Iterator[int]:

@@ -18,6 +18,9 @@ from ai_edge_litert.tools.flatbuffer_utils import (
 ALIGNMENT = 16
 """Bytes. The schema asks for it, and kernels that read constants in place rely on it."""
 
+INT4 = generated.TensorType.INT4
+"""The type of a tensor whose numbers have 4 bits, two in each byte."""
+
 Numbers: TypeAlias = Sequence[int] | Sequence[float] | np.ndarray
 Text: TypeAlias = str | bytes
 Table = TypeVar("Table")

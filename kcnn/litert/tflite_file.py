@@ -57,8 +57,9 @@ class TFLiteSummary:
     Attributes:
         path: the file.
         bytes: its size.
-        quantization: `"int8"` if no tensor holds floats, `"none"` if no number is stored in
-            fewer than 32 bits, `"mixed"` for anything between.
+        quantization: `"int8"` if no tensor holds floats, and then `"int16x8"` if activations have
+            16 bits, `"int4"` if kernels have 4; `"none"` if no number is stored in fewer than 32
+            bits; `"mixed"` for anything else.
         inputs: of the model; kcnn's int8 images have `scale` 1.0 and `zero_point` -128.
         outputs: of the model.
         operators: the count of each operator, such as `CONV_2D`; the name of one that is not
@@ -163,24 +164,16 @@ def _summary(model: Model, path: Path, size: int, labels: tuple[str, ...]) -> TF
         quantization=_quantization(set(dtypes)),
         inputs=tuple(_tensor(main, place, names) for place in numbers(main.inputs)),
         outputs=tuple(_tensor(main, place, names) for place in numbers(main.outputs)),
-        operators=dict(Counter(name for name, _ in _operators(model))),
+        operators=dict(Counter(_operators(model))),
         tensor_dtypes=dict(dtypes),
         labels=labels,
     )
 
 
-def operators(data: bytes) -> Iterator[tuple[str, set[str]]]:
-    """Yield the name of every operator of a verified model, and the dtypes it reads and writes."""
-    return _operators(parse(data))
-
-
-def _operators(model: Model) -> Iterator[tuple[str, set[str]]]:
+def _operators(model: Model) -> Iterator[str]:
     for graph in tables(model.subgraphs):
         for operator in tables(graph.operators):
-            used = [*numbers(operator.inputs), *numbers(operator.outputs)]
-            # -1 stands for an optional input that is not there.
-            dtypes = {dtype_name(tensor_at(graph, place)) for place in used if place >= 0}
-            yield operator_name(model, operator), dtypes
+            yield operator_name(model, operator)
 
 
 def _tensors(model: Model) -> Iterator[Tensor]:
@@ -190,6 +183,8 @@ def _tensors(model: Model) -> Iterator[Tensor]:
 
 def _quantization(dtypes: set[str]) -> str:
     if not any("float" in dtype for dtype in dtypes):
+        if "int4" in dtypes or "int16" in dtypes:
+            return "int4" if "int16" not in dtypes else "int16x8"
         return "int8" if "int8" in dtypes else "mixed"
     return "none" if dtypes <= {"float32", "int32", "int64", "bool"} else "mixed"
 

@@ -109,11 +109,23 @@ class QuantizeAware:
         epochs: Epochs of this training.
         learning_rate: The learning rate at the start.
         engine: "keras" trains in this process, "tfmot" by TF-MOT in another one.
+        weight_bits: Bits of a number in a kernel; with 4 the stage writes int4 files.
+        distill: Whether both models also learn from the trained one.
     """
 
     epochs: Count = 2
     learning_rate: Positive = 1e-4
     engine: Literal["keras", "tfmot"] = "keras"
+    weight_bits: Literal[4, 8] = 8
+    distill: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what TF-MOT cannot do."""
+        if self.engine == "tfmot" and (self.weight_bits != 8 or self.distill):
+            raise ValueError(
+                "engine='tfmot' trains for int8 and without a teacher: leave weight_bits and "
+                "distill out, or take engine='keras'."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)

@@ -11,6 +11,7 @@ from kcnn.compress.call_checks import check_calls
 from kcnn.compress.qat.layer_kinds import (
     ACTIVATIONS,
     AWARE,
+    NARROW,
     RELUS,
     SAME_SCALE,
     SUMS,
@@ -49,7 +50,7 @@ def training_class_and_options(
     return fast_layer_class(layer), seed
 
 
-def insert_fake_quantize(model: keras.Model) -> keras.Model:
+def insert_fake_quantize(model: keras.Model, weight_bits: int = 8) -> keras.Model:
     """Return a copy of `model` that rounds weights and activations as its int8 file will.
 
     An int8 model rounds the output of every operator. TensorFlow Lite fuses layers into one
@@ -58,8 +59,13 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
     behind it. The normalization of the pixels stays, and the kernel behind it is rounded after the
     scaling that export folds into it.
 
+    Args:
+        model: the model. It is not changed.
+        weight_bits: 8, or 4 for an int4 file, of whose kernels some have 8 bits.
+
     Raises:
-        ValueError: a layer cannot be trained for int8; the message names it.
+        ValueError: a layer cannot be trained for int8, or no kernel can have 4 bits; the message
+            names it.
     """
     found = calls(model)
     graph = keras.Model(model.inputs[0], model.outputs[0])
@@ -68,17 +74,12 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
     producers = {call.outputs[0]: call for call in found}
     scalings = {reader: graph.get_layer(name) for name, reader in folded.items()}
     _check(found, readers, producers, folded)
+    own = _kernel_options(found, scalings, weight_bits)
 
     def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         layer, name = call.layer, call.name.replace("/", "_")
         kind, options = training_class_and_options(layer)
-        if call.name in scalings:
-            scaling: Any = scalings[call.name]
-            affine = scale_and_shift(scaling, scaling.output.shape[-1])
-            if affine is not None:  # always, for what can be folded
-                options["input_scale"] = affine[0].tolist()
-        if kind is L.Dense:
-            options["per_channel"] = False  # as in the file that export writes
+        options |= own.get(call.name, {})
         activation = activation_name(layer)
         apart = layer.__class__ in WEIGHTED and activation not in ("linear", *RELUS)
         if apart:  # another operator, with a rounding in between
@@ -99,6 +100,45 @@ def insert_fake_quantize(model: keras.Model) -> keras.Model:
         return FakeQuantize(bounds, name=fake_quantize_name(image.name))(image)
 
     return rewrite(found, step, start, model.name)
+
+
+def _kernel_options(
+    found: list[Call], scalings: dict[str, Any], weight_bits: int
+) -> dict[str, dict[str, Any]]:
+    """Return the options of the layers that round their kernels, by the layers' names.
+
+    Args:
+        found: all calls.
+        scalings: the layers that export folds into kernels, by the names of the kernels' layers.
+        weight_bits: as for `insert_fake_quantize`.
+    """
+    own: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, scaling in scalings.items():
+        affine = scale_and_shift(scaling, scaling.output.shape[-1])
+        if affine is not None:  # always, for what can be folded
+            own[name]["input_scale"] = affine[0].tolist()
+    for call in found:
+        if call.layer.__class__ is L.Dense:
+            own[call.name]["per_channel"] = False  # as in the file that export writes
+    for name in _narrow(found) if weight_bits == 4 else ():
+        own[name]["weight_bits"] = 4
+    return own
+
+
+def _narrow(found: list[Call]) -> set[str]:
+    """Return the names of the layers whose kernels an int4 file stores in 4 bits.
+
+    The first and the last kernel hold few weights and lose most; depthwise kernels do, too.
+    """
+    kernels = [call.name for call in found if call.layer.__class__ in WEIGHTED]
+    wide = {kernels[0], kernels[-1]} if kernels else set()
+    narrow = {call.name for call in found if call.layer.__class__ in NARROW} - wide
+    if not narrow:
+        raise ValueError(
+            "An int4 file keeps the first and the last kernel, and depthwise ones, in 8 bits, and "
+            "this model has no others: train it with weight_bits=8."
+        )
+    return narrow
 
 
 def is_fused(call: Call, readers: list[Call]) -> bool:

@@ -4,33 +4,28 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import keras
-import numpy as np
 
-from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.call_checks import open_up
 from kcnn.compress.finetune import check_budget, check_data
-from kcnn.compress.keep_zeros import keep_zeros
-from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize, training_class_and_options
+from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize
 from kcnn.compress.qat.series import series_as_maps
 from kcnn.compress.qat.tfmot_engine import check_tfmot_layers, train_with_tfmot
+from kcnn.compress.qat.train import copy_for_training, train
 from kcnn.data import Data
 from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
-from kcnn.models.rewrite import call_copy, rewrite
+from kcnn.models.fits import check_fit
 from kcnn.notebook import html_table
 from kcnn.tensorflow_only import check_tensorflow
-from kcnn.training.objective import Objective
-from kcnn.training.optimizers import make_optimizer
-from kcnn.training.schedules import cosine
-from kcnn.training.trainer import run_training
 
 logger = logging.getLogger("kcnn")
 
 ENGINES = ("keras", "tfmot")
+WEIGHT_BITS = (8, 4)
 
 
 @dataclass(frozen=True)
@@ -75,6 +70,8 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     engine: str = "keras",
     control: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    weight_bits: int = 8,
+    teacher: keras.Model | None = None,
 ) -> QuantizeAwareResult:
     """Train a trained model further while it rounds as its int8 file will.
 
@@ -87,6 +84,10 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     that are learned during training, wherever TensorFlow Lite will round them. Batch norms keep
     training. The zeros of a pruned model stay zero. Adam starts at `learning_rate` and follows a
     cosine down to zero. `kcnn.export_tflite` exports the result without calibration images.
+
+    With `weight_bits=4`, all kernels but the first, the last and depthwise ones are rounded to 15
+    values, for a file of `quantization="int4"`. That takes more epochs and a higher learning rate;
+    a teacher helps.
 
     Saved to a `.keras` file, the model loads with `kcnn.models.load`, or in Keras after
     `import kcnn.layers`.
@@ -106,6 +107,9 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
         control: whether to train the float control too, which takes about half as long again.
         callbacks: of engine "keras": Keras callbacks for the training for int8. The control trains
             all epochs without them.
+        weight_bits: of a number in a kernel: 8, or 4 with engine "keras".
+        teacher: a model from whose logits both trainings learn too, with engine "keras": the given
+            model itself, or a larger one.
 
     Raises:
         ValueError: an argument is out of its range, the model does not fit the data, or one of its
@@ -123,23 +127,20 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     started = time.perf_counter()
     check_tensorflow("Models are trained for int8")
     model = in_float32(open_up(model, "Training for int8"))
-    aware = _prepare(model, data, epochs, learning_rate, engine)
-    if callbacks and engine != "keras":
-        raise ValueError(
-            "callbacks needs engine='keras': TF-MOT trains in a process of its own. "
-            f"Received: engine={engine!r}"
-        )
+    aware = _prepare(model, data, epochs, learning_rate, engine, weight_bits, teacher)
+    if callbacks:
+        _check_keras("callbacks", engine)
     budget: dict[str, Any] = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
     logger.info("quantize_aware: training for int8")
     if engine == "keras":
-        history = _train(aware, data, callbacks=callbacks, **budget)
+        history = train(aware, data, callbacks=callbacks, teacher=teacher, **budget)
     else:
         aware, history = train_with_tfmot(model, data, **budget)
     plain = control_history = None
     if control:
         logger.info("quantize_aware: training the float control")
-        plain = _copy(model)
-        control_history = _train(plain, data, **budget)
+        plain = copy_for_training(model)
+        control_history = train(plain, data, teacher=teacher, **budget)
     return QuantizeAwareResult(
         model=aware,
         history=history,
@@ -150,7 +151,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     )
 
 
-def check_quantize_aware(
+def check_quantize_aware(  # noqa: PLR0913 - the arguments of `quantize_aware`
     model: keras.Model,
     data: Data,
     *,
@@ -158,6 +159,8 @@ def check_quantize_aware(
     learning_rate: float = 1e-4,
     engine: str = "keras",
     control: bool = True,
+    weight_bits: int = 8,
+    teacher: keras.Model | None = None,
 ) -> None:
     """Check that `quantize_aware` accepts these arguments, without training.
 
@@ -168,6 +171,8 @@ def check_quantize_aware(
         learning_rate: at the start.
         engine: "keras" or "tfmot".
         control: ignored; accepted so that both functions take the same arguments.
+        weight_bits: of a number in a kernel.
+        teacher: a model from whose logits it learns too.
 
     Raises:
         ValueError: `quantize_aware` would raise the same.
@@ -180,66 +185,41 @@ def check_quantize_aware(
     """
     check_tensorflow("Models are trained for int8")
     model = in_float32(open_up(model, "Training for int8"))
-    _prepare(model, data, epochs, learning_rate, engine)
+    _prepare(model, data, epochs, learning_rate, engine, weight_bits, teacher)
 
 
-def _prepare(
-    model: keras.Model, data: Data, epochs: int, learning_rate: float, engine: str
+def _check_keras(argument: str, engine: str) -> None:
+    if engine != "keras":
+        raise ValueError(
+            f"{argument} needs engine='keras': TF-MOT trains in a process of its own. "
+            f"Received: engine={engine!r}"
+        )
+
+
+def _prepare(  # noqa: PLR0913 - what a training is made of
+    model: keras.Model,
+    data: Data,
+    epochs: int,
+    learning_rate: float,
+    engine: str,
+    weight_bits: int,
+    teacher: keras.Model | None,
 ) -> keras.Model:
     """Check all arguments of `quantize_aware`; return the model that it trains."""
     check_is_data(data)
     check_budget(epochs, learning_rate)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    aware = insert_fake_quantize(series_as_maps(model))
+    if weight_bits not in WEIGHT_BITS:
+        raise ValueError(f"weight_bits must be 8 or 4. Received: weight_bits={weight_bits!r}")
+    if weight_bits == 4:
+        _check_keras("weight_bits=4", engine)
+    if teacher is not None:
+        _check_keras("teacher", engine)
+    aware = insert_fake_quantize(series_as_maps(model), weight_bits)
     check_data(model, data)
+    if teacher is not None:
+        check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
     if engine == "tfmot":
         check_tfmot_layers(model)
     return aware
-
-
-def _train(
-    model: keras.Model,
-    data: Data,
-    *,
-    epochs: int,
-    learning_rate: float,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> dict[str, list[float]]:
-    """Train `model` in place and return the history. Its zeros stay zero; it is not compiled."""
-    # The same layers in a model of its own, which is the one that is compiled.
-    trainee = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    rate = cosine(learning_rate, epochs=epochs, steps_per_epoch=data.steps_per_epoch)
-    with keep_zeros(model):
-        result = run_training(
-            trainee,
-            data,
-            Objective(),
-            epochs=epochs,
-            optimizer=make_optimizer("adam", rate),
-            callbacks=[_DivergenceGuard(), *callbacks],
-        )
-    return result.history
-
-
-class _DivergenceGuard(keras.callbacks.Callback):
-    """Stops a training whose weights are no longer finite.
-
-    A rounding clips NaN to a number, so the loss can stay finite.
-    """
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        weights = cast(keras.Model, self.model).get_weights()
-        if not all(np.isfinite(value).all() for value in weights):
-            raise RuntimeError(
-                f"a weight is not finite after epoch {epoch + 1}: training diverged. Lower the "
-                "learning rate."
-            )
-
-
-def _copy(model: keras.Model) -> keras.Model:
-    def step(call: Call, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
-        kind, options = training_class_and_options(call.layer)
-        return call_copy(call.layer, inputs, kind, **options)
-
-    return rewrite(calls(model), step, name=model.name)

@@ -23,6 +23,9 @@ AWARE = {
 # TensorFlow Lite fuses these with a batch norm or a `Rescaling` right behind them.
 WEIGHTED = (L.Conv2D, L.Dense, L.DepthwiseConv2D, own.PartiallyConnectedConv2D)
 
+# An int4 file stores the kernels of these in 4 bits.
+NARROW = (L.Conv2D, L.Dense, own.PartiallyConnectedConv2D)
+
 # It fuses these with a ReLU right behind them.
 SUMS = (*WEIGHTED, L.BatchNormalization, L.Rescaling, L.Add, L.Subtract, L.Multiply)
 

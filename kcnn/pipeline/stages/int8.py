@@ -10,20 +10,31 @@ from kcnn.recipe import Quantize
 def make(section: Quantize, context: RunContext) -> list[Variant]:
     """Export the trained model and what earlier stages made of it."""
     return [
-        export_int8(variant, _name(variant, context), section, context)
+        export_integers(variant, _name(variant, context), section, context)
         for variant in context.variants
         if variant.int8
     ]
 
 
-def export_int8(variant: Variant, name: str, section: Quantize, context: RunContext) -> Variant:
-    """Write a variant as an int8 file beside its own and return that as a variant called `name`."""
+def export_integers(
+    variant: Variant, name: str, section: Quantize, context: RunContext, kind: str = "int8"
+) -> Variant:
+    """Write a variant as an integer file beside its own; return that as a variant called `name`.
+
+    Args:
+        variant: The variant.
+        name: What reports call the file.
+        section: How it is calibrated.
+        context: The run.
+        kind: "int8" or "int4".
+    """
     from kcnn import export
 
-    logger.info("writing the int8 file: %s", name)
+    logger.info("writing the %s file: %s", kind, name)
     result = export.export_tflite(
         variant.model,
-        variant.file.with_name(f"{variant.file.stem}_int8.tflite"),
+        variant.file.with_name(f"{variant.file.stem}_{kind}.tflite"),
+        quantization=kind,
         calibration=context.data.calibration,
         samples=section.samples,
         labels=context.data.class_names,
