@@ -354,3 +354,10 @@ def test_images_are_needed_where_only_they_make_sense(shape):
     with pytest.raises(ValueError, match=f"{shape[0]}, {shape[1]}") as caught:
         kcnn.predict(model, batch)
     assert "\n" not in str(caught.value)
+
+
+def test_images_of_another_size_are_not_scored():
+    model = keras.Sequential([keras.Input((16, 16, 3)), L.GlobalAveragePooling2D(), L.Dense(2)])
+    images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"of shape \(16, 16, 3\).*image_size=\(16, 16"):
+        kcnn.evaluate(model, (images, labels))

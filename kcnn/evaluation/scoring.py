@@ -15,7 +15,7 @@ from kcnn.evaluation.score import Evaluation, score_logits
 from kcnn.evaluation.views import UNSURE, PredictFn, average_unsure, averaged
 from kcnn.models.final_activation import final_activation
 from kcnn.models.input_range import check_range
-from kcnn.models.interface import check_single
+from kcnn.models.interface import check_single, check_size
 from kcnn.progress import Progress
 
 
@@ -121,6 +121,7 @@ def _looking_once(model: keras.Model) -> PredictFn:
         nonlocal looked
         if not looked:
             looked = True
+            check_size(model, images)
             check_range(model, images)
         return model.predict_on_batch(images)
 

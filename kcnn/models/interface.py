@@ -19,6 +19,22 @@ def image_shape(model: keras.Model) -> tuple[int | None, ...]:
     return tuple(inputs[0].shape[1:]) if inputs else (None, None, None)
 
 
+def check_size(model: keras.Model, images: Any) -> None:
+    """Refuse images of another size than a model takes, which Keras may compute all the same.
+
+    Raises:
+        ValueError: the message says which size the model takes.
+    """
+    wanted, received = image_shape(model), tuple(images.shape[1:])
+    if len(wanted) == len(received) and any(
+        size not in (None, given) for size, given in zip(wanted, received, strict=True)
+    ):
+        raise ValueError(
+            f"Model {model.name!r} takes images of shape {wanted}, the data has {received}. Of a "
+            f"folder, kcnn.data.load and load_held_out take image_size={wanted[:2]}."
+        )
+
+
 def as_declared(model: keras.Model, images: Any) -> Any:
     """Return `images` in the structure of a functional model's input: a tensor, list or dict."""
     if not isinstance(model, keras.Function):
