@@ -76,13 +76,6 @@ def export(  # noqa: PLR0913 - one argument a flag
             help="A scale for each output of a dense layer; older runtimes answer wrongly.",
         ),
     ] = False,
-    keep_slices: Annotated[
-        bool,
-        typer.Option(
-            "--keep-slices",
-            help="Keep a grouped convolution in slices, for TensorFlow Lite before 2.9 and ESP-NN.",
-        ),
-    ] = False,
     exclude: Annotated[
         str | None,
         typer.Option(
@@ -110,15 +103,14 @@ def export(  # noqa: PLR0913 - one argument a flag
 
     A bundle has the int8 model, golden vectors and pictures, and projects that build.
     """
-    changed = out or softmax or io == "float32" or feature_map or dense_per_channel or keep_slices
+    changed = out or softmax or io == "float32" or feature_map or dense_per_channel
     changed = bool(changed or exclude or quantization != "int8")
     _check_bundle(bundle, threshold, changed=changed)
     for_chip = export_for_chips.writer(c=c, compress=compress)
     given = {"--bundle": bundle, "--feature-map": feature_map, "--io float32": io == "float32"}
     given |= {"--quantization": quantization != "int8", "--exclude": exclude}
     others = {"--softmax": softmax, "--io": io, "--input-range": input_range, "--samples": samples}
-    others |= {"--dense-per-channel": dense_per_channel, "--keep-slices": keep_slices}
-    others |= {"--data": data}
+    others |= {"--dense-per-channel": dense_per_channel, "--data": data}
     if format:
         unused = given | others | {"--softmax": False, "--c": c, "--compress": compress}
         export_formats.write(path, out, format, softmax=softmax, unused=unused)
@@ -135,8 +127,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     from kcnn.export.checks import check_model
     from kcnn.model_places import MANIFEST
 
-    of_int8 = {"--dense-per-channel": dense_per_channel, "--keep-slices": keep_slices}
-    _check_quantization(quantization, of_int8)
+    _check_quantization(quantization, {"--dense-per-channel": dense_per_channel})
     file = model_file(path)
     stem = file.parent.name if file.name == MANIFEST else file.stem
     out = out or Path(f"{stem}_{quantization}.tflite")
@@ -173,7 +164,6 @@ def export(  # noqa: PLR0913 - one argument a flag
             labels=labels or None,
             input_range=said,
             dense_per_channel=dense_per_channel,
-            keep_slices=keep_slices,
             exclude=[name.strip() for name in exclude.split(",")] if exclude else (),
         )
         _print_result(result, model, loaded, kept=for_chip is None)
@@ -185,7 +175,7 @@ def _check_quantization(quantization: str, of_int8: Mapping[str, bool]) -> None:
 
     if quantization not in QUANTIZATIONS:
         raise unknown("--quantization", quantization, QUANTIZATIONS)
-    if quantization != "int8":
+    if not QUANTIZATIONS[quantization].calibrated:
         reason = f"--quantization {quantization} has no integer operators"
         export_for_chips.refuse_unused(reason, of_int8)
 

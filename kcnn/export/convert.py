@@ -30,6 +30,7 @@ from kcnn.litert.trial import trust
 from kcnn.models.files import in_float32
 from kcnn.models.fold_normalization import fold_normalization
 from kcnn.models.raw_pixels import check_trained_on_raw, take_raw_pixels
+from kcnn.models.relu_first import relu_first
 from kcnn.pixel_scaling import InputRange
 from kcnn.run_dir import atomic
 
@@ -50,7 +51,6 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     feature_map: bool = False,
     input_range: InputRange | None = None,
     dense_per_channel: bool = False,
-    keep_slices: bool = False,
     exclude: Sequence[str] = (),
 ) -> ExportResult:
     """Write a model as a `.tflite` file for phones and microcontrollers.
@@ -110,10 +110,6 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             scale for all, the default, costs 0 to 0.3 points and runs everywhere; with more, older
             TensorFlow Lite Micro, NNAPI and others refuse the file or answer wrongly, see
             `kcnn.litert.requirements`.
-        keep_slices: leave the groups of `kcnn.models.blocks.grouped_conv` convolutions of slices.
-            An int8 file has one convolution with groups otherwise, which gives the same answers and
-            takes about half the time. TensorFlow Lite before 2.9 refuses it, and ESP-NN, the
-            kernels for Espressif's chips, computes it wrongly.
         exclude: names of layers that compute in float32 in an int8 or int4 file, for those that
             lose most as integers; `kcnn.export.layer_errors` finds them. The file becomes larger,
             and is none for chips that know integers only.
@@ -139,7 +135,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
     mode, dtype = QUANTIZATIONS[quantization], _io(io, quantization)
-    _check_of_int8(quantization, dense_per_channel=dense_per_channel, keep_slices=keep_slices)
+    _check_of_int8(quantization, dense_per_channel=dense_per_channel)
     image_shape, classes = check_model(model, any_rank=True)
     names = check_labels(labels, classes)
     excluded = check_exclude(exclude, mode, learned=is_quantize_aware(model))
@@ -149,7 +145,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     output = "probabilities" if softmax or probabilities else "logits"
     last = whole.outputs[0]._keras_history.operation.name  # the file calls it as its output
     excluded = tuple(output if name == last else name for name in excluded)
-    target = Target(mode, dtype, output, dense_per_channel, keep_slices, excluded)
+    target = Target(mode, dtype, output, dense_per_channel, excluded)
     data = convert(whole, image_shape, target, ready.images, ready.floats)
     if output == "logits" and final_activation(data) in ("softmax", "sigmoid"):
         data = add_signature(data, "probabilities")  # of a layer that the model's graph hides
@@ -209,7 +205,7 @@ def _prepare(  # noqa: PLR0913 - the arguments of `export_tflite` that change th
     shown = noise(shape) if images is None else images
     if input_range is None and len(shape) == _AXES_OF_IMAGES:
         check_trained_on_raw(model, shown[:_SHOWN])
-    return _Ready(fold_pixels(in_float32(model)), None, images, shown)
+    return _Ready(relu_first(fold_pixels(in_float32(model))), None, images, shown)
 
 
 def _tflite_path(path: str | os.PathLike) -> Path:

@@ -14,7 +14,6 @@ from kcnn.errors import one_line
 from kcnn.export.dense_scales import with_one_dense_scale
 from kcnn.export.exclude import float_tensors
 from kcnn.export.int4_kernels import with_int4_kernels
-from kcnn.export.merge_groups import merge_groups
 from kcnn.export.modes import QUANTIZATIONS, Target
 from kcnn.export.private_converter import calibrate, quantize, quantize_int16
 from kcnn.export.ranges import check_ranges, widen_ranges
@@ -54,8 +53,6 @@ def convert(
     else:
         with _quiet_converter():
             data = converter.convert()
-    if target.mode.calibrated and not target.keep_slices:
-        data = merge_groups(data)
     return add_signature(data, target.output)
 
 

@@ -39,7 +39,6 @@ class Target:
         output: the name of its output.
         dense_per_channel: whether the int8 kernel of a dense layer has a scale for each output, or
             one for all.
-        keep_slices: whether the groups of a grouped convolution stay convolutions of slices.
         exclude: names of layers that compute in float32.
     """
 
@@ -47,7 +46,6 @@ class Target:
     io: str
     output: str
     dense_per_channel: bool = False
-    keep_slices: bool = False
     exclude: tuple[str, ...] = ()
 
 

@@ -109,8 +109,8 @@ def _refusals(*, by_output: bool, grouped: bool, narrow: bool) -> dict[str, str]
         refused_by = {"NNAPI": reason, "ESP-NN on the ESP32-S3": reason}
     if grouped:
         refused_by["ESP-NN"] = (
-            "a convolution has groups, which it computes wrongly (--keep-slices leaves those of "
-            "kcnn.models.blocks.grouped_conv as slices)"
+            "a convolution has groups, which it computes wrongly "
+            "(kcnn.models.blocks.grouped_conv convolves slices instead)"
         )
     if narrow:
         refused_by["NNAPI and GPUs"] = "kernels have 4 bits"

@@ -53,7 +53,6 @@ class Operator(Protocol):
     inputs: Numbers | None
     outputs: Numbers | None
     builtinOptions: Any  # noqa: N815 - of another class for each kind of operator
-    builtinOptionsType: int  # noqa: N815
 
 
 class OperatorCode(Protocol):

@@ -19,6 +19,7 @@ from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
 from kcnn.models.fits import check_fit
+from kcnn.models.relu_first import relu_first
 from kcnn.notebook import html_table
 from kcnn.tensorflow_only import check_tensorflow
 
@@ -216,7 +217,7 @@ def _prepare(  # noqa: PLR0913 - what a training is made of
         _check_keras("weight_bits=4", engine)
     if teacher is not None:
         _check_keras("teacher", engine)
-    aware = insert_fake_quantize(series_as_maps(model), weight_bits)
+    aware = insert_fake_quantize(relu_first(series_as_maps(model)), weight_bits)
     check_data(model, data)
     if teacher is not None:
         check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")

@@ -164,8 +164,8 @@ def grouped_conv(
 
     It computes the same as `keras.layers.Conv2D(groups=groups)` and trains 5 to 30 times as fast on
     a CPU, where TensorFlow 2.21 has a slow kernel for groups: 0.3 s in place of 3.3 s a step for
-    AlexNet's fifth layer and 32 images. In LiteRT it is as fast or faster in floats. In int8 it
-    would take up to twice as long, so that `kcnn.export_tflite` makes a single operator of it.
+    AlexNet's fifth layer and 32 images. In LiteRT it is as fast, and runs also on kernels of chips
+    that do not know of groups.
 
     Args:
         x: maps [N, H, W, C].
