@@ -39,9 +39,16 @@ def locked(folder: Path, if_busy: Callable[[], object]) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX)
         except OSError as error:  # such as a folder in the network
             logger.warning("%s cannot be locked against another process: %s", folder, error)
+        if not _has_name(handle, folder):  # another process has just put one in its place
+            if_busy()
         yield
     finally:
         os.close(handle)
+
+
+def _has_name(handle: int, folder: Path) -> bool:
+    """Return whether an open folder is the one that has the name now."""
+    return folder.is_dir() and os.path.samestat(os.fstat(handle), os.stat(folder))
 
 
 def is_locked(folder: Path) -> bool:

@@ -19,18 +19,20 @@ def read_journal(run_dir: RunDir) -> dict[str, Any] | None:
     Raises:
         ValueError: the file is no journal, such as one of another program, or has changed.
     """
-    file = run_dir.journal
+    file, whole = run_dir.journal, False
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         digest = values.pop("sha256", None)  # the first journals had none
-        if _is_journal(values) and (digest is None or digest == sha256_of_json(values)):
+        whole = digest == sha256_of_json(values)
+        if _is_journal(values) and (digest is None or whole):
             return values
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, AttributeError, TypeError, RecursionError):
         pass
+    what = "is of another version of kcnn" if whole else "is damaged"
     raise ValueError(
-        f"{str(file)!r} is damaged: pass --overwrite to begin again, or remove it to use the "
+        f"{str(file)!r} {what}: pass --overwrite to begin again, or remove it to use the "
         "folder's files as they are."
     )
 
@@ -57,7 +59,7 @@ def _is_step(step: Any) -> bool:
 
 
 def check_unchanged(*files: Path) -> None:
-    """Refuse files of a finished run that are not as the run wrote them.
+    """Refuse files of a run that are not as the run wrote them.
 
     Files that the run's journal does not know pass, as do those of a run without a journal.
 
@@ -68,14 +70,14 @@ def check_unchanged(*files: Path) -> None:
         if not file.is_file() or RunDir.of(file).path != file.parent:
             continue
         run_dir = RunDir(file.parent)
-        values = read_journal(run_dir) or {}
-        if not values.get("finished"):
+        values = read_journal(run_dir)
+        if values is None:
             continue
         digests: dict[str, str] = {}
         for step in values["steps"].values():  # of a file written twice, the last one
             digests |= step["files"]
         if file.name in digests and digests[file.name] != sha256(file):
-            raise ValueError(
-                f"{str(file)!r} has changed since the run wrote it: restore it, or remove "
-                f"{run_dir.journal.name} to use it as it is."
-            )
+            advice = f"restore it, or remove {run_dir.journal.name} to use it as it is"
+            if not values["finished"]:
+                advice = "continue the run, which makes it again"
+            raise ValueError(f"{str(file)!r} has changed since the run wrote it: {advice}.")

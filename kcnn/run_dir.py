@@ -164,7 +164,7 @@ class RunDir:
         if not self.labels.is_file():
             return ()
         with naming(self.labels):
-            return tuple(self.labels.read_text(encoding="utf-8").splitlines())
+            return tuple(self.labels.read_text(encoding="utf-8-sig").splitlines())
 
     @property
     def report(self) -> Path:

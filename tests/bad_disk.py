@@ -19,6 +19,7 @@ import keras
 from kcnn import provenance
 from kcnn.cli import main as kcnn
 from kcnn.recipe import Data, Model, Recipe, Train, to_json
+from tests.test_lock import HOLD
 
 RECIPE = Recipe(
     data=Data(name="digits", limit=60, batch_size=16, validation=0.2),
@@ -30,14 +31,6 @@ RECIPE = Recipe(
 )
 # Bytes of which no more fit into a file: of a recipe, of a state.
 FULL = (200, 20_000)
-HOLD = """
-import sys
-from pathlib import Path
-from kcnn.pipeline.lock import lock
-with lock(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 def command(*arguments):

@@ -1,12 +1,14 @@
 """A `.keras` file that unpacks to far more than a model needs is refused before Keras reads it."""
 
 import json
+import re
 import zipfile
 
 import pytest
 
 from kcnn import models
 from kcnn.models.archive import check_archive
+from kcnn.provenance import sha256_of_json
 
 
 @pytest.fixture
@@ -56,3 +58,24 @@ def test_a_thousand_members_are_refused(model_file):
 def test_a_model_that_was_compressed_is_accepted(model_file):
     check_archive(rewritten(model_file))
     assert models.load(model_file).count_params() == models.lenet5().count_params()
+
+
+def test_weights_that_fill_the_memory_are_refused(model_file, tmp_path):
+    """Terabytes of them, of which the files have nothing: a layer, or a network of kcnn."""
+
+    def with_units(members):
+        config = members["config.json"].decode()
+        assert '"units": 120,' in config
+        return config.replace('"units": 120,', '"units": 1200000000,')
+
+    rewritten(model_file, config_json=with_units)
+    assert re.search(r"it describes [\d,]{17,} bytes of weights, and there", refusal(model_file))
+    options = {"num_classes": 10, "units": 8, "depth": 1}
+    manifest = models.publish(models.mlp(**options), tmp_path, "mlp", options, "abcdefghij")
+    values = json.loads(manifest.read_text())
+    del values["digest"]
+    values["arguments"]["units"] = 2**20
+    values["arguments"]["depth"] = 3
+    manifest.write_text(json.dumps(values | {"digest": sha256_of_json(values)}))
+    with pytest.raises(ValueError, match=r"weights.json' is refused: it describes 8,8[\d,]+ bytes"):
+        models.load(manifest)

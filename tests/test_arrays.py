@@ -167,6 +167,13 @@ def test_what_cannot_be_had_is_refused(tmp_path, monkeypatch):
     assert len(load_arrays("digits", limit=100).test) == 100
 
 
+def test_arrays_that_are_larger_than_the_memory_are_refused(folder, monkeypatch):
+    """Zeros that are packed to a thousandth may fill it."""
+    monkeypatch.setattr("os.sysconf", lambda name: 16, raising=False)
+    with pytest.raises(ValueError, match=r"own\.npz' is .*: its arrays take 0\.0 GB, and"):
+        load_arrays(f"arrays:{folder}/own.npz")
+
+
 @pytest.mark.parametrize("name", ["digits", "folder:{}/pictures", "arrays:{}/own.npz"])
 def test_no_tensorflow_is_loaded(folder, name):
     code = (

@@ -26,6 +26,7 @@ from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.metadata import read_metadata
 from kcnn.runtimes import RUNTIMES, Runtime, find_runtime, litert
+from tests.command import run_command
 
 layers = keras.layers
 LABELS = ("zero", 'a "quoted" one', "two\\three $x", "four")
@@ -644,7 +645,9 @@ def kcnn(*arguments, cwd, **variables):
     )
 
 
-def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_path):
+def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(
+    digits_model, tmp_path, monkeypatch, capsys
+):
     done = kcnn("export", digits_model, "--data", "digits", "--bundle", "phone", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "int8 accuracy 9" in done.stdout and "on 359 test images" in done.stdout
@@ -663,24 +666,29 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
     with zipfile.ZipFile(tmp_path / "phone/model_int8.tflite") as archive:
         assert archive.read("labels.txt").split() == [b"%d" % each for each in range(10)]
 
-    done = kcnn("verify", "phone", "--runtime", "litert-js", cwd=tmp_path)
-    assert (done.returncode == 0) == (RUNTIMES["litert-js"].available() is None)
+    monkeypatch.chdir(tmp_path)  # from here on in this process, which has everything imported
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("KCNN_CHROMIUM", "nowhere")
+        assert run_command("verify", "phone", "--runtime", "litert-js") == 1
 
     # What cannot be installed is named, and the others run.
-    nowhere = {"KCNN_RUNTIMES": str(tmp_path / "none"), "PIP_NO_INDEX": "1", "PATH": ""}
-    nowhere["KCNN_TFLITE_MICRO_PYTHON"] = ""
-    done = kcnn("verify", "phone", "--install", cwd=tmp_path, **nowhere)
-    assert done.returncode == 0, done.stderr
-    assert "TFLite Micro" in done.stdout and "install Node.js" in done.stdout
-    assert done.stdout.count("skipped ") == 4 and "LiteRT, XNNPACK" in done.stdout
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("KCNN_RUNTIMES", str(tmp_path / "none"))
+        elsewhere.setenv("KCNN_TFLITE_MICRO_PYTHON", "")
+        elsewhere.setenv("PIP_NO_INDEX", "1")
+        elsewhere.setenv("PATH", "")
+        capsys.readouterr()
+        assert run_command("verify", "phone", "--install") == 0
+    said = capsys.readouterr().out
+    assert "TFLite Micro" in said and "install Node.js" in said
+    assert said.count("skipped ") == 4 and "LiteRT, XNNPACK" in said
 
     train, test = (getattr(load_arrays("digits"), part) for part in ("train", "test"))
     parts = {"train_images": train.images, "train_labels": train.labels}
     np.savez(tmp_path / "own.npz", **parts, test_images=test.images, test_labels=test.labels)
     for place, name in enumerate(("digits", "arrays:own.npz")):
         flags = ("--data", name, "--runtime", "litert", "--out", f"{place}.json")
-        done = kcnn("verify", "phone", *flags, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        assert run_command("verify", "phone", *flags) == 0
     first, second = (json.loads((tmp_path / f"{each}.json").read_text()) for each in (0, 1))
     for receipt in (first, second):
         assert receipt.pop("data") in ("digits", "arrays:own.npz") and receipt.pop("created")
@@ -690,8 +698,9 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(digits_model, tmp_pa
 
     outputs = tmp_path / "phone/golden/outputs.bin"
     outputs.write_bytes(outputs.read_bytes()[::-1])
-    done = kcnn("verify", "phone", cwd=tmp_path)
-    assert done.returncode == 1 and "has changed since the bundle was made" in done.stderr
+    capsys.readouterr()
+    assert run_command("verify", "phone") == 1
+    assert "has changed since the bundle was made" in capsys.readouterr().err
 
 
 def test_a_file_of_floats_is_labeled_and_compared_where_data_are_named(digits_model, tmp_path):

@@ -59,9 +59,9 @@ def test_a_fault_is_noticed():
     named = [
         "the file is not flushed",
         "the file is copied, not renamed",
-        "a state's digest is not checked",
+        "a failed write stays",
         "the folder is not locked",
-        "a value that is not finite may be the best",
+        "the scales of a .tflite file are not checked",
     ]
     found = faults.run(named)
     assert found.held, found

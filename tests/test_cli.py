@@ -13,9 +13,12 @@ from PIL import Image
 
 import kcnn as package
 from kcnn.report.receipts_table import HEADER
+from tests.command import run_command
 
 KCNN = Path(sys.executable).with_name("kcnn")
 RECIPES = Path(__file__).parent.parent / "recipes"
+# Below a file, so that no data set can be there or be put there.
+NOWHERE = {"TFDS_DATA_DIR": f"{KCNN}/nowhere", "KCNN_DATA_CACHE": f"{KCNN}/none"}
 
 
 def kcnn(*arguments, cwd, command=(KCNN,)):
@@ -25,9 +28,7 @@ def kcnn(*arguments, cwd, command=(KCNN,)):
         capture_output=True,
         text=True,
         timeout=300,
-        # below a file, so that no data set can be there or be put there
-        env=os.environ
-        | {"TFDS_DATA_DIR": f"{KCNN}/nowhere", "KCNN_DATA_CACHE": f"{KCNN}/none", "COLUMNS": "200"},
+        env=os.environ | NOWHERE | {"COLUMNS": "200"},
     )
 
 
@@ -230,6 +231,7 @@ def test_the_list_names_what_there_is(tmp_path):
         (("run", "resnet20"), ("--data-dir", "digits")),
         (("run", "quickstart", "--control"), ("no distill section",)),
         (("lr-find", "compare_depth"), ("comparison",)),
+        (("lr-find", "quickstart", "--out", "rate.txt"), ("--out", "'rate.txt'", ".png")),
         (("lr-find", "quickstart", "--set", "train.learning_rate=0.1"), ("means nothing",)),
         (("lr-find", "quickstart", "--set", "prune.epochs=3"), ("prune.epochs means nothing",)),
         (("evaluate", "model.keras", "--data", "digits"), ("no file",)),
@@ -244,12 +246,18 @@ def test_the_list_names_what_there_is(tmp_path):
         (("inspect", "empty"), ("report.json",)),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_nothing(arguments, words, tmp_path):
+def test_a_mistake_is_one_line_and_leaves_nothing(arguments, words, tmp_path, monkeypatch, capsys):
+    """In this process, which has everything imported; the other tests start one each."""
+    for name, value in NOWHERE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "text.keras").write_text("words")
     (tmp_path / "text.tflite").write_text("words")
     (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    assert refused(kcnn(*arguments, cwd=tmp_path), *words)
+    code = run_command(*arguments)
+    written = capsys.readouterr()
+    assert refused(subprocess.CompletedProcess((), code, written.out, written.err), *words)
     assert sorted(tmp_path.rglob("*")) == before
 
 

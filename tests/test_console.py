@@ -2,6 +2,8 @@
 
 import io
 import logging
+import signal
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from rich.table import Table
 from kcnn import models
 from kcnn.cli import main, show
 from kcnn.cli.commands import app
-from kcnn.cli.console import TextConsole, TextFormatter
+from kcnn.cli.console import TextConsole, TextFormatter, console
 from kcnn.evaluation import Evaluation
 
 HOSTILE = "[red]a[/] :smile: \x1b[2J\x1b]0;title\x07\r\u202edc\u2028\x00\udcff"
@@ -129,3 +131,66 @@ def test_an_error_of_your_own_code_is_not_called_a_bug_of_kcnn(capsys, tmp_path,
     line = failed(capsys, "run", recipe, "--smoke", "--out", tmp_path / "run")
     assert line.startswith("kcnn: ") and "KeyError: 'pixels'" in line
     assert "bug" not in line
+
+
+@pytest.fixture
+def command():
+    """Add a command to kcnn, called "own"."""
+    yield app.command("own")
+    app.registered_commands.pop()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_any_command_and_its_temporary_folders_go(command, name, tmp_path):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
+
+    @command
+    def wait():
+        with tempfile.TemporaryDirectory(dir=tmp_path):
+            signal.raise_signal(number)
+
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["own"])
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert ended.value.code == 128 + number
+    assert not list(tmp_path.iterdir())
+
+
+class Closed(io.StringIO):
+    """A pipe whose reader has ended."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_log_that_nobody_reads_stops_nothing_and_shows_no_traceback(command, capsys, monkeypatch):
+    done = []
+
+    @command
+    def work():
+        logging.getLogger("kcnn").info("a line")
+        done.append("work")
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    with pytest.raises(SystemExit) as ended:
+        main(["own"])
+    assert (ended.value.code, done) == (0, ["work"])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_that_lacks_a_character_gets_it_as_python_writes_it(command, monkeypatch):
+    @command
+    def say():
+        logging.getLogger("kcnn").info("猫")
+        console.print("−0.50")
+
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "ascii", write_through=True))
+    with pytest.raises(SystemExit) as ended:
+        main(["own"])
+    assert ended.value.code == 0
+    assert written.getvalue().splitlines() == [b"\\u732b", b"\\u22120.50"]

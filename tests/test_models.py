@@ -173,8 +173,8 @@ def without_dropout(name):
     return {option: 0.0 for option in ("dropout", "spatial_dropout") if option in accepted}
 
 
-@every_model
-def test_learns_32_images(name):
+def check_learns(name):
+    """Train a narrow network on 32 images until it knows them all."""
     size = 32 if name.startswith("vgg") else 16
     images, labels = digits(size)
     keras.utils.set_random_seed(0)
@@ -195,6 +195,12 @@ def test_learns_32_images(name):
         if (np.argmax(model(images, training=False), axis=1) == labels).all():
             return
     pytest.fail(f"the loss is {np.mean(loss):.2f} after 150 steps")
+
+
+@every_family
+def test_learns_32_images(name):
+    """The others of a family are as deep as takes minutes: see tests/campaign/slow_proofs.py."""
+    check_learns(name)
 
 
 @every_model

@@ -1,8 +1,10 @@
 """A user's own folders and arrays: which images are read, as what, and what is said of the rest."""
 
 import dataclasses
+import errno
 import json
 import logging
+import os
 import unicodedata
 
 import keras
@@ -114,6 +116,21 @@ def test_the_parts_of_a_folder_are_used_as_what_they_are(tmp_path, names, test):
     assert sizes == ([30, 9, 12] if test else [24, 9, 6])
     assert all(f"/{validation}/" in name for name in arrays.validation.names)
     assert all(f"/{test or train}/" in name for name in arrays.test.names)
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path, monkeypatch):
+    """Its images would be missing unnoticed."""
+    root = write(tmp_path, {name: 10 for name in COLORS} | {"red/more": 3})
+    scan = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("more"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(OSError, match="Permission denied: '.*red/more'"):
+        load(f"folder:{root}")
 
 
 def test_a_folder_that_is_not_read_is_named(tmp_path, caplog):

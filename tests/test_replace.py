@@ -9,6 +9,7 @@ import pytest
 from kcnn.pipeline import run
 from kcnn.pipeline.control import add_control
 from kcnn.pipeline.journal import Journal
+from kcnn.pipeline.lock import lock
 from kcnn.pipeline.records import begin
 from kcnn.pipeline.replace import beside, find_folder, take_place
 from kcnn.recipe import Model, Prune, Quantize, Train
@@ -18,6 +19,7 @@ from tests import killed
 from tests.recipes import TINY
 
 OTHER = dataclasses.replace(TINY, seed=1)
+RECEIPT = Receipt("float", "model.keras", 0.9, 1.0, 0.4, 200, 9, 9, None, 0.0)
 RENAMES = ((os, "rename"), (os, "replace"), (shutil, "rmtree"))
 
 
@@ -58,6 +60,30 @@ def test_a_kill_between_the_two_renames_loses_neither(finished, tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["run"]
 
 
+def test_a_run_behind_a_link_is_replaced_where_it_lies(tmp_path):
+    real, link = tmp_path / "disk/run", tmp_path / "run"
+    real.mkdir(parents=True)
+    link.symlink_to(real, target_is_directory=True)
+    for name in ("recipe.json", "report.json", "notes.txt"):
+        (real / name).write_text("old")
+    work, _ = find_folder(OTHER, RunDir(link), overwrite=True, resume=False)
+    assert work.path == tmp_path / "disk/.run.new"
+    work.path.mkdir()
+    (work.path / "report.json").write_text("new")
+    take_place(work, RunDir(link), ())
+    assert link.is_symlink() and (link / "report.json").read_text() == "new"
+    assert (real / "notes.txt").read_text() == "old"
+    assert [each.name for each in real.parent.iterdir()] == ["run"]
+
+
+def test_an_exchange_that_goes_on_is_left_alone(tmp_path):
+    """A second process that comes between the two renames of the first, which is alive."""
+    target = RunDir(tmp_path / "run")
+    with lock(tmp_path / ".run.old"), pytest.raises(ValueError, match="Another run is writing"):
+        find_folder(OTHER, target, overwrite=True, resume=False)
+    assert [each.name for each in tmp_path.iterdir()] == [".run.old"]
+
+
 def test_a_kill_after_the_two_renames_loses_none_of_the_users_files(finished, tmp_path):
     old = tmp_path / ".run.old"
     old.mkdir()
@@ -93,8 +119,7 @@ def test_a_stage_that_diverges_costs_its_own_variants_only(tmp_path, caplog):
 
 def test_a_control_that_diverges_costs_itself_only(tmp_path):
     journal = begin(RunDir(tmp_path / "run"), TINY, ["a"], deterministic=False)
-    receipt = Receipt("float", "model.keras", 0.9, 1.0, 0.4, 200, 9, 9, None, 0.0)
-    report = Report("run", "mlp", 9, "digits", 60, (receipt,), {"failed": "prune: why"}, 1)
+    report = Report("run", "mlp", 9, "digits", 60, (RECEIPT,), {"failed": "prune: why"}, 1)
     diverging = dataclasses.replace(
         TINY, train=Train(epochs=2, optimizer="sgd", learning_rate=1e38)
     )
@@ -107,7 +132,7 @@ def test_a_control_that_diverges_costs_itself_only(tmp_path):
 def complete(run_dir, recipe, *, seed, replaces):
     """Make the folder of a run whose last step is done."""
     journal = begin(run_dir, recipe, ["a", "b"], deterministic=False)
-    report = Report("first", "mlp", 9, "digits", 60, (), {"epochs": 1}, seed)
+    report = Report("first", "mlp", 9, "digits", 60, (RECEIPT,), {"epochs": 1}, seed)
     report.save(run_dir.report)
     run_dir.best.parent.mkdir()
     run_dir.best.write_bytes(b"best")

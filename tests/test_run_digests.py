@@ -10,6 +10,7 @@ from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.setup import pretrained
 from kcnn.prediction.classes import open_classifier
 from kcnn.report.run_files import read_run
+from kcnn.run_digests import write_digest
 from kcnn.run_dir import RunDir
 
 
@@ -48,6 +49,22 @@ def test_a_journal_that_changed_is_refused_and_one_of_an_earlier_version_is_not(
     del values["sha256"]
     run.journal.write_text(json.dumps(values))
     assert list(Journal.read(run).earlier) == ["train"]
+
+
+def test_a_journal_of_another_version_is_not_called_damaged(run):
+    values = json.loads(run.journal.read_text())
+    del values["sha256"]
+    run.journal.write_text(write_digest(values | {"more": 1}))
+    for read in (lambda: Journal.read(run), lambda: model_file(run.path)):
+        with pytest.raises(ValueError, match=r"run.json' is of another version of kcnn: pass"):
+            read()
+
+
+def test_a_file_of_an_unfinished_run_that_changed_is_refused_too(run):
+    assert model_file(run.path) == run.model
+    run.model.write_bytes(b"weightr")
+    with pytest.raises(ValueError, match=r"model.keras' has changed .*: continue the run, which"):
+        model_file(run.path)
 
 
 def test_each_command_and_function_refuses_the_changed_files_that_it_reads(run):

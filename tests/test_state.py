@@ -152,6 +152,16 @@ def test_a_state_of_another_training_is_refused(tmp_path):
             interrupted.train(checkpoints=saved, **change)
 
 
+def test_two_trainings_at_once_do_not_share_a_folder(tmp_path):
+    """As from two notebooks; a run has its own lock."""
+    pytest.importorskip("fcntl", reason="nothing is locked on Windows")
+    checkpoints = Checkpoints(tmp_path)
+    with checkpoints.alone():
+        with pytest.raises(ValueError, match="Another training keeps its state in '.*': wait for"):
+            interrupted.train(checkpoints=checkpoints)
+        assert not list(tmp_path.iterdir())
+
+
 def compiled(optimizer, loss=None):
     model = interrupted.network()
     model.compile(optimizer, loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -181,6 +191,58 @@ def test_a_plain_fit_goes_on_with_its_own_settings_only(tmp_path):
     for epochs in (2, 3):  # a callback has lowered the rate: the same model goes on
         again = fit_plainly(tmp_path, model, epochs=epochs, callbacks=[lower])
     assert again.epoch == [0, 1, 2]
+
+
+class InStep(keras.callbacks.Callback):
+    """Does something once, before a step."""
+
+    def __init__(self, step, action):
+        super().__init__()
+        self.step, self.action = step, action
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step and (action := self.action):
+            self.action = None
+            action()
+
+
+@pytest.fixture
+def terminated():
+    """Return the list to which a handler of SIGTERM adds."""
+    received = []
+
+    def note(number, frame):
+        received.append(number)
+
+    before = signal.signal(signal.SIGTERM, note)
+    yield received
+    assert signal.getsignal(signal.SIGTERM) == note
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_signal_ends_a_plain_fit_with_the_best_weights_and_the_history(tmp_path, terminated):
+    press = InStep(10, lambda: signal.raise_signal(signal.SIGTERM))  # of the third epoch, with 4
+    worst = keras.callbacks.EarlyStopping("loss", mode="max", patience=9, restore_best_weights=True)
+    model = compiled(keras.optimizers.Adam(1e-3))
+    with pytest.raises(Interrupted):
+        fit_plainly(tmp_path, model, callbacks=[press, worst], epochs=4)
+    assert int(model.optimizer.iterations) == 11  # the step was finished
+    assert model.history.epoch == [0, 1] and worst.best_epoch == 0
+    for one, other in zip(model.get_weights(), worst.best_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    again = fit_plainly(tmp_path, model, callbacks=[press, worst], epochs=4)
+    assert again.epoch == [0, 1, 2, 3] and int(model.optimizer.iterations) == 4 * 4
+    assert terminated == []
+
+
+def test_a_signal_after_a_plain_fit_that_failed_is_the_earlier_handlers(tmp_path, terminated):
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fit_plainly(tmp_path, compiled("adam"), callbacks=[InStep(2, fail)])
+    signal.raise_signal(signal.SIGTERM)
+    assert terminated == [signal.SIGTERM]
 
 
 def test_a_plain_fit_keeps_no_state_that_is_not_finite(tmp_path):

@@ -1,7 +1,9 @@
 """Training learns, restores the best epoch, and refuses what cannot work before it starts."""
 
 import dataclasses
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import keras
@@ -188,6 +190,11 @@ def test_a_run_is_refused_for_what_its_end_would_refuse(tmp_path):
     section = Data(name=f"folder:{tmp_path / 'images'}", batch_size=8, validation=0.2)
     with pytest.raises(ValueError, match=r"must be one line of text. Received: 'two\\nlines'"):
         run(dataclasses.replace(TINY, data=section), "run", tmp_path / "run")
+    if sys.platform == "linux":  # a name in Latin-1, as of an old disk or archive
+        named = os.fsencode(tmp_path / "images") + b"/caf\xe9"
+        os.rename(os.fsencode(tmp_path / "images/two\nlines"), named)
+        with pytest.raises(ValueError, match=r"text in UTF-8: rename it, .*Received: 'caf.udce9'"):
+            run(dataclasses.replace(TINY, data=section), "run", tmp_path / "run")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="file' is a file, so nothing can be written into it"):
         run(TINY, "run", tmp_path / "file" / "run")

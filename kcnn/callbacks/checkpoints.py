@@ -2,11 +2,13 @@
 
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kcnn.callbacks.state import TrainingState
+from kcnn.folder_lock import locked
 from kcnn.run_dir import remove_leftovers
 
 logger = logging.getLogger("kcnn")
@@ -37,6 +39,23 @@ class Checkpoints:
     def previous(self) -> Path:
         """The state before the newest one."""
         return self.folder / "previous.state"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder while inside: two trainings would mix their states.
+
+        Raises:
+            ValueError: another training holds it.
+        """
+
+        def refuse() -> None:
+            raise ValueError(
+                f"Another training keeps its state in {str(self.folder)!r}: wait for it, or name "
+                "another folder."
+            ) from None
+
+        with locked(self.folder, refuse):
+            yield
 
     def due(self, step: int) -> bool:
         """Return whether to keep a state after this step of an epoch, counted from 1."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from kcnn.errors import one_line
+from kcnn.run_dir import atomic
 
 
 def check_installed(name: str) -> None:
@@ -88,5 +89,5 @@ def _kept(folder: Path, name: str) -> Path:
 
 
 def _keep(file: Path, number: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(number)
+    with atomic(file) as temporary:
+        temporary.write_text(number)

@@ -2,9 +2,7 @@
 
 import logging
 import os
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +10,10 @@ import keras
 
 from kcnn.callbacks.checkpoints import Checkpoints
 from kcnn.callbacks.divergence import TrainingDiverged, check_weights
+from kcnn.callbacks.plain_fit import PlainFit
 from kcnn.callbacks.settings import loss_settings, optimizer_settings
-from kcnn.callbacks.state import Rollback, TrainingState
+from kcnn.callbacks.state import TrainingState
+from kcnn.interruption import FitSignals, Interrupted
 
 logger = logging.getLogger("kcnn")
 
@@ -42,6 +42,10 @@ class Resume(keras.callbacks.Callback):
     they remember; one of your own keeps it if it is a `kcnn.callbacks.Stateful`. An epoch that was
     not finished is trained again from its beginning.
 
+    Ctrl-C, SIGTERM and SIGHUP end `fit` after a whole step. Its callbacks have ended the training
+    then, so that the model has its best weights where one restores them, and `model.history` has
+    the epochs so far.
+
     The batches are the same only if they follow from the epoch: pass kcnn's `data`. A `tf.data`
     pipeline of your own, or arrays that `fit` shuffles, get another order in the epochs after the
     stop, which nothing can restore.
@@ -55,6 +59,7 @@ class Resume(keras.callbacks.Callback):
         ValueError: when `fit` begins, if the state in `folder` is of another training: other data,
             another model, loss, optimizer, learning rate or list of callbacks.
         TrainingDiverged: a weight is NaN or infinite after an epoch. The last good state stays.
+        Interrupted: a KeyboardInterrupt: a signal came.
 
     >>> import kcnn, tempfile
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20, augment="none")
@@ -78,10 +83,11 @@ class Resume(keras.callbacks.Callback):
         super().__init__()
         self.callbacks, self._data = list(callbacks), data
         self._checkpoints = Checkpoints(Path(folder))
-        self._fit: _Fit | None = None
+        self._fit: PlainFit | None = None
         self._start: TrainingState | None = None
         self._epochs: list[int] = []
         self._history: dict[str, list[float]] = {}
+        self._signals = FitSignals(None)
 
     def set_model(self, model: keras.Model) -> None:
         """Hand the model to all callbacks."""
@@ -101,7 +107,7 @@ class Resume(keras.callbacks.Callback):
         self._epochs, self._history = [], {}
         model.optimizer.build(model.trainable_variables)
         self._start, model._initial_epoch = self._checkpoints.load(), None
-        self._fit = _Fit(model, [*self.callbacks, self], settings=self._settings(model))
+        self._fit = PlainFit(model, [*self.callbacks, self], settings=self._settings(model))
         if self._start:
             self._start.check(self._fit)
         self._call("on_train_begin", logs)
@@ -110,6 +116,9 @@ class Resume(keras.callbacks.Callback):
             ended = start.stopped and (self.params or {}).get("epochs")
             model._initial_epoch = ended or start.epoch
             logger.info("going on after epoch %d, from %s", start.epoch, self._checkpoints.last)
+        self._signals.end()  # those of a `fit` that failed
+        self._signals = FitSignals(model)
+        self._signals.watch()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Let the epoch begin; the first one from the kept state."""
@@ -128,11 +137,15 @@ class Resume(keras.callbacks.Callback):
         if self._fit is not None:
             self._fit.epoch = epoch + 1
             self._save(self._fit)
+        self._end_if_asked()
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Let all callbacks end."""
         self._restore_history()  # where no epoch was left
         self._call("on_train_end", logs)
+        self._signals.end()
+        if self._signals.signal is not None:
+            raise Interrupted(self._signals.signal)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Call the callbacks."""
@@ -141,6 +154,7 @@ class Resume(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Call the callbacks."""
         self._call("on_train_batch_end", batch, logs)
+        self._end_if_asked()
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Call the callbacks."""
@@ -157,6 +171,7 @@ class Resume(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Call the callbacks."""
         self._call("on_test_batch_end", batch, logs)
+        self._end_if_asked()
 
     def state(self) -> dict[str, Any]:
         """Return the history, which Keras's own callback has not noted yet."""
@@ -185,7 +200,7 @@ class Resume(keras.callbacks.Callback):
             }
         return settings
 
-    def _save(self, training: "_Fit") -> None:
+    def _save(self, training: "PlainFit") -> None:
         """Keep the state; one that is not finite is refused, since nothing could go on from it."""
         state = TrainingState.of(training)
         try:
@@ -213,32 +228,11 @@ class Resume(keras.callbacks.Callback):
         past.epoch = list(self._epochs)
         past.history = {name: list(values) for name, values in self._history.items()}
 
+    def _end_if_asked(self) -> None:
+        """End the training, and with an error `fit`, if a signal came."""
+        if self._signals.signal is not None:
+            self.on_train_end()
+
     def _call(self, hook: str, *arguments: Any) -> None:
         for each in self.callbacks:
             getattr(each, hook)(*arguments)
-
-
-@dataclass
-class _Fit:
-    """What `TrainingState` needs of a training that Keras's own `fit` does."""
-
-    model: Any
-    callbacks: Sequence[keras.callbacks.Callback]
-    settings: dict[str, Any]
-    steps: None = None  # a state is kept between epochs only
-    epoch: int = 0
-    step: int = 0
-    first_epoch: int = 0
-    seconds_before: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-    rollbacks: tuple[Rollback, ...] = ()
-    stopped_by: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been training."""
-        return self.seconds_before + time.perf_counter() - self.started
-
-    def each_callback(self) -> Iterator[keras.callbacks.Callback]:
-        """Yield the callbacks."""
-        yield from self.callbacks

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from kcnn.cli.commands import app
-from kcnn.cli.console import TextFormatter, print_error
+from kcnn.cli.console import LogHandler, TextFormatter, print_any_character, print_error
 from kcnn.cli.failure import failure_line
+from kcnn.cli.signals import interrupted_by_signals
 
 __all__ = ["main", "run_file"]
 
@@ -19,12 +20,13 @@ __all__ = ["main", "run_file"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command.
 
-    An error ends with one line on stderr and exit code 1, Ctrl-C with exit code 130. With
-    KCNN_DEBUG set, an error shows its traceback.
+    An error ends with one line on stderr and exit code 1, Ctrl-C with exit code 130, SIGTERM with
+    143, SIGHUP with 129. With KCNN_DEBUG set, an error shows its traceback.
     """
     _log_to_stdout()
     try:
-        app(arguments)
+        with interrupted_by_signals():
+            app(arguments)
     except Exception as error:
         if "KCNN_DEBUG" in os.environ:
             raise
@@ -36,7 +38,8 @@ def _log_to_stdout() -> None:
     logger = logging.getLogger("kcnn")
     logger.setLevel(logging.INFO)
     logger.propagate = False  # TensorFlow gives the root logger a handler of its own
-    handler = logging.StreamHandler(sys.stdout)
+    print_any_character()
+    handler = LogHandler(sys.stdout)
     handler.setFormatter(TextFormatter())
     logger.handlers = [handler]
     for chatty in ("tensorflow", "absl"):

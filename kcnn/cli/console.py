@@ -1,5 +1,6 @@
 """Where the command line prints: text from others stays text, without markup or control codes."""
 
+import io
 import logging
 import re
 import sys
@@ -44,6 +45,23 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
         return printable(super().format(record))
+
+
+class LogHandler(logging.StreamHandler):
+    """Prints log lines. One that cannot be printed is passed over, without a traceback.
+
+    The reader of a pipe may have ended, or the disk be full that the output goes to: the work is
+    worth more than its log.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Pass over the line."""
+
+
+def print_any_character() -> None:
+    """Let standard output write characters that it lacks as Python writes them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 console = TextConsole(soft_wrap=True)

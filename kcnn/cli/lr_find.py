@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kcnn.cli.console import console
-from kcnn.cli.shared import Assignments, DataDir, RecipeName, check_new, start_backend
+from kcnn.cli.shared import Assignments, DataDir, RecipeName, check_pictures, start_backend
 from kcnn.own_code import importable
 
 # Of the training; the epochs decide whether "auto" measures the precision.
@@ -21,7 +21,7 @@ def lr_find(
     steps: Annotated[int, typer.Option(help="How many batches to train on.")] = 100,
 ) -> None:
     """Suggest a learning rate: the loss while the rate rises."""
-    check_new(out, "--out")
+    check_pictures({"--out": out})
     from kcnn import pipeline, recipe_files
     from kcnn.recipe import override
 

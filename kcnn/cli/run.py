@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -132,26 +131,13 @@ def _run(
 
 @contextmanager
 def stopping_well(folder: Path, *, overwrite: bool) -> Iterator[None]:
-    """End on Ctrl-C, SIGTERM or SIGHUP in one line that says how to go on."""
-    from kcnn.training.interruption import Interrupted
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
+    """End an interrupted command in one line that says how to go on."""
     earlier = overwrite and _holds_something(folder)
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {each: signal.getsignal(each) for each in (getattr(signal, name) for name in names)}
-    caught = {each: old for each, old in before.items() if old == signal.SIG_DFL}
-    for each in caught:  # not SIGHUP under nohup, which ignores it
-        signal.signal(each, stop)
     try:
         yield
     except KeyboardInterrupt as stopped:
         console.print(f"\nStopped.{how_to_go_on(folder, overwrite=overwrite, earlier=earlier)}")
         raise typer.Exit(128 + getattr(stopped, "signal", signal.SIGINT)) from None
-    finally:
-        for each, old in caught.items():
-            signal.signal(each, old)
 
 
 def how_to_go_on(folder: Path, *, overwrite: bool, earlier: bool = False) -> str:

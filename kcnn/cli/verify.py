@@ -26,7 +26,7 @@ def verify(  # noqa: PLR0913 - one argument a flag
     ] = None,
     data_dir: DataDir = None,
     images: Annotated[
-        int | None, typer.Option(help="Use only this many test images, the first ones.")
+        int | None, typer.Option(min=1, help="Use only this many test images, the first ones.")
     ] = None,
     runtime: Annotated[
         list[str] | None,

@@ -134,6 +134,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a data set in an `.npz` file, each with its checksum compared."""
     arrays = {}
     with path.open("rb") as file, ZipFile(file) as archive:
+        _check_memory(sum(entry.file_size for entry in archive.infolist()))
         for entry in archive.infolist():
             # Opened even if it is not read: this finds a name that has changed.
             with archive.open(entry) as member:
@@ -144,6 +145,18 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 if member.read(1):  # a checksum is compared at the end, which NumPy may not reach
                     raise ValueError(f"{name} is longer than its array")
     return arrays
+
+
+def _check_memory(needed: int) -> None:
+    """Refuse arrays that are larger than this machine's memory, such as zeros that were packed."""
+    if not hasattr(os, "sysconf"):  # as on Windows
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ValueError(
+            f"its arrays take {needed / 1e9:,.1f} GB, and this machine has {memory / 1e9:,.1f} GB "
+            "of memory"
+        )
 
 
 def _part(file: Mapping[str, np.ndarray], name: str, num_classes: int) -> LabelledImages | None:

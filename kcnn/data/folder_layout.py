@@ -120,7 +120,7 @@ def class_folders(folder: Path) -> dict[str, Path]:
 def image_files(folder: Path) -> tuple[list[str], Counter[str]]:
     """Return the image files in a folder and below it, sorted, and the suffixes of other files."""
     found, left_out = [], Counter[str]()
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         # Operating systems leave hidden files such as ._photo.jpg that are no images.
         for name in (name for name in files if not name.startswith(".")):
@@ -130,6 +130,11 @@ def image_files(folder: Path) -> tuple[list[str], Counter[str]]:
             else:
                 left_out[suffix] += 1
     return sorted(found), left_out
+
+
+def _refuse(error: OSError) -> None:
+    """Refuse a folder that cannot be read: its images would be missing unnoticed."""
+    raise error
 
 
 def outside(folder: Path) -> Counter[str]:

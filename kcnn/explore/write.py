@@ -63,7 +63,7 @@ def write_page(
         )
     page = _render(networks, {**(images or {}), **patterns(networks.image_shape)})
     with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
 
 

@@ -1,10 +1,12 @@
 """Class names inside a `.tflite` file, packed as `labels.txt`."""
 
+import re
 from collections.abc import Sequence
 
 from kcnn.litert.packed import pack, unpack
 
 _FILE = "labels.txt"
+_HALF = re.compile("[\ud800-\udfff]")  # of a character, which no file can have
 
 
 def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
@@ -15,7 +17,7 @@ def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
         classes: how many outputs the model has; a single one stands for two classes.
 
     Raises:
-        ValueError: there is not one name per class, or a name is not one line of text.
+        ValueError: there is not one name per class, or a name is not one line of text in UTF-8.
     """
     if labels is None:
         return ()
@@ -27,6 +29,10 @@ def check_labels(labels: Sequence[str] | None, classes: int) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or name.splitlines() != [name]:
             raise ValueError(f"A label must be one line of text. Received: {name!r}.")
+        if _HALF.search(name):
+            raise ValueError(
+                f"A label must be text in UTF-8: rename it, or its folder. Received: {name!r}."
+            )
     return names
 
 

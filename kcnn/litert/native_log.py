@@ -44,7 +44,7 @@ def native_log() -> Iterator[None]:
     >>> with native_log():
     ...     _ = os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
     """
-    if _LEFT.get():
+    if _LEFT.get() or not _is_open():
         yield
         return
     with _EXCHANGE, tempfile.TemporaryFile() as written:
@@ -60,3 +60,12 @@ def native_log() -> Iterator[None]:
             written.seek(0)
             if text := written.read().decode(errors="replace").strip():
                 logger.debug("%s", text)
+
+
+def _is_open() -> bool:
+    """Return whether there is a standard error, which a program without a terminal may lack."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return False
+    return sys.stderr is not None

@@ -9,6 +9,7 @@ import keras
 import kcnn.layers  # noqa: F401  registers the layers with Keras, in case the file has them
 from kcnn.model_places import MANIFEST
 from kcnn.models.archive import check_archive
+from kcnn.models.described import check_configuration
 from kcnn.models.formats import cannot_load, check_format
 from kcnn.models.published import load_published
 from kcnn.run_dir import atomic
@@ -50,8 +51,8 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
         The model for inference, not compiled.
 
     Raises:
-        ValueError: there is no such file, it is not a complete `.keras` file, or it unpacks to
-            far more than a model needs.
+        ValueError: there is no such file, it is not a complete `.keras` file, it unpacks to far
+            more than a model needs, or it describes far more weights than it has.
 
     >>> load("nowhere.keras")
     Traceback (most recent call last):
@@ -62,6 +63,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
         return load_published(path.parent)
     check_format(path)
     check_archive(path)
+    check_configuration(path)
     try:
         return cast(keras.Model, keras.models.load_model(path, compile=False, safe_mode=True))
     except Exception as error:  # Keras raises many kinds of errors, with text of many lines

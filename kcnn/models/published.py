@@ -9,6 +9,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,7 @@ from pydantic.dataclasses import dataclass
 from kcnn.errors import one_line, unknown
 from kcnn.model_places import MANIFEST, find_published
 from kcnn.model_places import published_names as published_names  # for `kcnn.models`
+from kcnn.models.described import check_described
 from kcnn.models.registry import MODELS, build, names
 from kcnn.provenance import sha256_of_json
 from kcnn.run_dir import atomic
@@ -133,8 +135,10 @@ def load_published(folder: str | os.PathLike[str]) -> keras.Model:
     manifest = read_manifest(folder)
     arrays = _read_weights(Path(folder) / WEIGHTS, manifest)
     file = str(Path(folder) / MANIFEST)
+    network = partial(build, manifest.network, **manifest.arguments)
+    check_described(network, sum(each.nbytes for each in arrays), Path(file))
     try:
-        model = build(manifest.network, **manifest.arguments)
+        model = network()
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file!r} describes no network of kcnn: {one_line(error)}") from error
     _check_shapes(model, manifest.shapes, f"{file!r}")

@@ -97,7 +97,7 @@ def _train_missing(
         report.save(file)
     plot_comparison(report, folder / _PICTURE)
     with atomic(folder / _TABLE) as temporary:
-        temporary.write_text(document(report, _PICTURE))
+        temporary.write_text(document(report, _PICTURE), encoding="utf-8")
     os.replace(file, folder / RESULTS)  # last: until then, the same command ends it
     return report
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kcnn.pipeline.journal import Journal
+from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import stage_files as patterns_of
 from kcnn.pipeline.unfinished import find_unfinished
 from kcnn.recipe import Recipe
@@ -25,11 +26,7 @@ def find_folder(
     Raises:
         ValueError: As `find_unfinished`.
     """
-    old = _old(target)
-    if old.is_dir() and not target.path.exists():  # it was killed between two renames
-        os.rename(old, target.path)
-    elif old.is_dir():  # it was killed after them
-        _keep_own_files(old, target, patterns_of(recipe, RunDir(old)))
+    _end_exchange(recipe, target)
     begun = find_unfinished(
         recipe, target, overwrite=overwrite, resume=resume, deterministic=deterministic
     )
@@ -49,6 +46,18 @@ def find_folder(
         logger.info("removing an unfinished run: %s", reason)
         shutil.rmtree(work.path)
         return work, None
+
+
+def _end_exchange(recipe: Recipe, target: RunDir) -> None:
+    """End an exchange of two runs that was killed, unless another process is about to end it."""
+    old = _old(target)
+    if not old.is_dir():
+        return
+    with lock(old):
+        if not target.path.exists():  # it was killed between two renames
+            os.rename(old, target.path.resolve())
+        else:  # it was killed after them
+            _keep_own_files(old, target, patterns_of(recipe, RunDir(old)))
 
 
 def _just_replaced(recipe: Recipe, target: RunDir, *, deterministic: bool) -> Recipe | None:
@@ -77,10 +86,10 @@ def take_place(work: RunDir, target: RunDir, stage_files: Iterable[str]) -> None
     """
     if work == target:
         return
-    old = _old(target)
+    old, place = _old(target), target.path.resolve()  # the folder itself, not a link to it
     shutil.rmtree(old, ignore_errors=True)
-    os.rename(target.path, old)
-    os.rename(work.path, target.path)
+    os.rename(place, old)
+    os.rename(work.path, place)
     _keep_own_files(old, target, stage_files)
 
 
@@ -95,10 +104,10 @@ def _keep_own_files(old: Path, target: RunDir, stage_files: Iterable[str]) -> No
 
 def beside(folder: Path) -> Path:
     """Return the folder in which a run is built that replaces the one in `folder`."""
-    folder = folder.absolute()  # "." has no name
+    folder = folder.resolve()  # "." has no name, and a link may lie on another disk
     return folder.with_name(f".{folder.name}.new")
 
 
 def _old(target: RunDir) -> Path:
-    folder = target.path.absolute()
+    folder = target.path.resolve()
     return folder.with_name(f".{folder.name}.old")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from kcnn.errors import one_line
 
 _LARGE = 300_000  # bytes; above, a picture is compressed with loss, so that a page stays light
 _SIDE = 1600  # pixels
@@ -42,8 +44,8 @@ def embed_file(path: Path, alt: str) -> Picture:
             image.load()
             if len(content) > _LARGE:
                 content, kind = _compress(image), "webp"
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{str(path)!r} is no picture: {error}.") from error
+    except Exception as error:  # Pillow's decoders raise nearly every kind of it
+        raise ValueError(f"{str(path)!r} is no picture: {one_line(error)}.") from error
     with Image.open(io.BytesIO(content)) as image:
         width, height = image.size
     return Picture(_uri(content, f"image/{kind}"), width, height, alt)

@@ -93,7 +93,9 @@ class Report:
     parameters: int
     dataset: str
     train_images: int
-    receipts: Annotated[tuple[Receipt, ...], json_files.formerly("receipts", "stages")]
+    receipts: Annotated[
+        tuple[Receipt, ...], json_files.formerly("receipts", "stages"), Field(min_length=1)
+    ]
     training: dict[str, FiniteFloat | int | str | list[dict[str, FiniteFloat | int | str | None]]]
     seed: int
     git_commit: str | None = None

@@ -3,8 +3,9 @@
 import os
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from kcnn.provenance import timestamp
 from kcnn.report import json_files
@@ -26,7 +27,7 @@ class VariantRobustness:
 
     name: str
     clean: Share
-    corrupted: dict[str, tuple[Share, Share, Share]]
+    corrupted: Annotated[dict[str, tuple[Share, Share, Share]], Field(min_length=1)]
 
     @property
     def mean(self) -> float:

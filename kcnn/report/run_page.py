@@ -74,7 +74,7 @@ def write_page(folder: Path) -> Path:
     else:
         page = render_run(read_run(folder))
     with atomic(run_dir.page) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
     return run_dir.page
 
 

@@ -36,7 +36,7 @@ def write_side_by_side(folders: Sequence[Path], out: Path) -> Path:
         )
     page = _render([read_run(folder) for folder in folders], out.parent)
     with atomic(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
     return out
 
 

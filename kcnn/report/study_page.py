@@ -50,7 +50,7 @@ def write_study_page(report: StudyReport, folder: Path) -> Path:
         picture=_picture(report),
     )
     with atomic(folder / PAGE) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
     return folder / PAGE
 
 

@@ -137,7 +137,10 @@ def load(path: str | os.PathLike) -> StudyReport:
     Raises:
         ValueError: there is no such file, or it is no study.
     """
-    return json_files.read(_REPORT, Path(path), "study")
+    report = json_files.read(_REPORT, Path(path), "study")
+    if any(each.state == "complete" and each.accuracy is None for each in report.trials):
+        raise ValueError(f"{str(path)!r} is no study: a complete trial has no accuracy.")
+    return report
 
 
 def _is_as_good(one: Trial, other: Trial, *, time: bool) -> bool:

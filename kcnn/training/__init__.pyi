@@ -1,6 +1,6 @@
 from . import schedules as schedules
 from .distillation import distill as distill
-from .interruption import Interrupted as Interrupted
+from .loop import Interrupted as Interrupted
 from .lr_finder import (
     LearningRateCurve as LearningRateCurve,
 )

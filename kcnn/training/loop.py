@@ -11,7 +11,7 @@ import keras
 
 from kcnn.callbacks.divergence import TrainingDiverged
 from kcnn.callbacks.state import TrainingState
-from kcnn.training.interruption import Interrupted, catch_signals
+from kcnn.interruption import Interrupted, catch_signals
 from kcnn.training.running import Logs, Training
 
 

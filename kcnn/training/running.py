@@ -12,8 +12,8 @@ import numpy as np
 from kcnn.callbacks.checkpoints import Checkpoints
 from kcnn.callbacks.divergence import TrainingDiverged, check_finite, check_weights
 from kcnn.callbacks.state import Rollback, TrainingState
+from kcnn.interruption import StopRequest
 from kcnn.training.divergence import has_exploded
-from kcnn.training.interruption import StopRequest
 from kcnn.training.rollback import RollingBack
 
 Logs = dict[str, float]

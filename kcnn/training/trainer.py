@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -106,7 +107,7 @@ def run_training(  # noqa: PLR0913 - what a training is made of
     if teacher is not None:
         training.settings["teacher"] = f"{teacher.name}, {teacher.count_params()} parameters"
     try:
-        with fast_training(trainee):
+        with checkpoints.alone() if checkpoints else nullcontext(), fast_training(trainee):
             fit(training, checkpoints.load() if checkpoints else None)
     except TrainingDiverged as error:
         error.history = trainee.history.history

@@ -12,6 +12,7 @@ from typing import Any
 from kcnn.provenance import git_commit, hardware, timestamp, versions
 from kcnn.run_dir import atomic
 from tests.campaign import faults, kills, load, mutations
+from tests.campaign.loaders import LOADERS
 
 # Each with its share of the kills and of the time that are left; a training on TensorFlow takes
 # several times as long to start.
@@ -29,7 +30,7 @@ def _load(given: argparse.Namespace, seconds: float) -> Found:
 
 
 def _damaged_files(given: argparse.Namespace, seconds: float) -> Found:
-    return mutations.run(given.files, seconds)
+    return mutations.run(given.files, seconds, given.kind or LOADERS)
 
 
 def _kills(given: argparse.Namespace, seconds: float) -> Found:
@@ -61,33 +62,44 @@ def main() -> int:
     parser.add_argument(
         "--files", type=int, default=100_000, help="how many damaged files of each kind to read"
     )
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=list(LOADERS),
+        metavar="KIND",
+        help="damage files of this kind only, as often as given; the figures of others stay",
+    )
     parser.add_argument("--backend", choices=list(BACKENDS), help="kill on one backend only")
     parser.add_argument("--out", type=Path, default=Path("docs/campaign.json"))
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    report = json.loads(given.out.read_text()) if given.out.is_file() else {}
     chosen = [name for name in PARTS if name in (given.parts or PARTS)]
     end, held = time.monotonic() + 60 * given.minutes, True
     for name in chosen:
         run, share = PARTS[name]
         begun = time.monotonic()
         found = run(given, (end - begun) * (1.0 if name == chosen[-1] else share))
-        held = _add(report, name, found, begun) and held
+        # Read only now: another campaign may have written meanwhile.
+        report = json.loads(given.out.read_text()) if given.out.is_file() else {}
+        held = _add(report, name, found, begun, keep=bool(given.kind)) and held
         with atomic(given.out) as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n")
     return 0 if held else 1
 
 
-def _add(report: dict[str, Any], name: str, found: Found, begun: float) -> bool:
-    """Put what came of a part into the report, in place of what an earlier campaign found."""
+def _add(report: dict[str, Any], name: str, found: Found, begun: float, *, keep: bool) -> bool:
+    """Put what came of a part into the report; `keep` says whether what was not tried stays."""
+    minutes = (time.monotonic() - begun) / 60
+    before = report.get(name, {}) if keep else {}
+    kept = {what: each for what, each in before.get("found", {}).items() if what not in found}
     held = all(each.held for each in found.values())
     report[name] = {
-        "found": {what: dataclasses.asdict(each) for what, each in found.items()},
-        "held": held,
+        "found": kept | {what: dataclasses.asdict(each) for what, each in found.items()},
+        "held": held and not any(each["failed"] for each in kept.values()),
         "date": timestamp(),
         "commit": git_commit(__file__),
-        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "minutes": round(before.get("minutes", 0.0) + minutes, 1),
         "hardware": hardware(),
         "versions": versions(("kcnn", "tensorflow", "keras", "jax", "ai-edge-litert", "numpy")),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.campaign import model_files, run_files
+from tests.campaign import model_files, result_files, run_files
 from tests.campaign.mutators import Mutate, mutate_bytes, mutate_json, mutate_members
 
 
@@ -43,6 +43,22 @@ LOADERS = {
     "history.csv": Loader(run_files.run("history.csv"), run_files.load_run),
     "finished run": Loader(run_files.finished, run_files.load_run, protected=True),
     "results.json": Loader(run_files.comparison, run_files.load_comparison, mutate_json),
+    "study.json": Loader(result_files.study, result_files.load_study, mutate_json),
+    "trials.log": Loader(
+        result_files.trials,
+        result_files.load_trials,
+        result_files.mutate_lines,
+        imports="optuna",
+        files=200,
+    ),
+    "robustness.json": Loader(
+        result_files.robustness, result_files.load_robustness, mutate_json, files=400
+    ),
+    "report.json, table": Loader(
+        result_files.receipts, result_files.load_receipts, mutate_json, files=400
+    ),
+    "groups.csv": Loader(result_files.groups, result_files.load_groups),
+    "picture of a page": Loader(result_files.picture, result_files.load_picture),
     "labels.txt": Loader(run_files.labels, run_files.load_labels),
     "page, report.json": Loader(
         run_files.run("report.json"), run_files.load_page, mutate_json, files=30
@@ -59,6 +75,14 @@ LOADERS = {
     "npz": Loader(model_files.npz, model_files.load_npz, protected=True),
     "npz, checksums renewed": Loader(
         model_files.npz, model_files.load_npz, mutate_members(run_files.index)
+    ),
+    "published weights": Loader(
+        model_files.published,
+        model_files.load_published,
+        model_files.published_json,
+        protected=True,
+        imports=_KERAS,
+        files=100,
     ),
     ".keras": Loader(
         model_files.keras, model_files.load_keras, protected=True, imports=_KERAS, files=100

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.campaign.mutators import mutate_bytes
+from tests.campaign.mutators import mutate_bytes, mutate_json
 from tests.campaign.run_files import SAVED
 
 _CHILD_SECONDS = 5
@@ -82,6 +82,28 @@ def load_keras(path: Path) -> Any:
 
     model = models.load(path)
     return pickle.dumps((model.get_config(), model.get_weights()))
+
+
+def published(folder: Path) -> list[Path]:
+    import keras
+
+    from kcnn import models
+
+    keras.utils.set_random_seed(0)
+    arguments = {"units": 2, "depth": 1, "input_shape": (4, 4, 1), "num_classes": 2}
+    model = models.build("mlp", **arguments)
+    manifest = models.publish(model, folder, "mlp", arguments, ("cat", "dog"))
+    return [manifest, folder / "weights.npz"]
+
+
+def load_published(path: Path) -> Any:
+    from kcnn import models
+
+    return pickle.dumps(models.load_published(path.parent).get_weights())
+
+
+def published_json(content: bytes, draw: random.Random) -> bytes:
+    return (mutate_json if content[:1] == b"{" else mutate_bytes)(content, draw)
 
 
 def images(folder: Path) -> list[Path]:

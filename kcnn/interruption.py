@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -65,3 +66,54 @@ def catch_signals() -> Iterator[StopRequest]:
     finally:
         for each, old in caught.items():
             signal.signal(each, old)
+
+
+class FitSignals:
+    """Notes the signals that come while Keras's own `fit` of a model runs.
+
+    Where `fit` fails it calls no callback, so the handlers may stay. One that finds no such `fit`
+    among the functions that run puts the earlier handlers back, and the signal is theirs.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model, self._request = model, StopRequest()
+        self._before: dict[int, Any] = {}
+
+    @property
+    def signal(self) -> int | None:
+        """The number of the first signal that came; None while there was none."""
+        return self._request.signal
+
+    def watch(self) -> None:
+        """Begin; outside the main thread, where Python handles no signals, nothing is noted."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        before = {each: signal.getsignal(each) for each in _SIGNALS}
+        self._before = {e: old for e, old in before.items() if old not in (None, signal.SIG_IGN)}
+        for each in self._before:
+            signal.signal(each, self._note)
+
+    def end(self) -> None:
+        """Put the earlier handlers back."""
+        for each, old in self._before.items():
+            signal.signal(each, old)
+        self._before = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if not self._runs(frame):
+            self.end()
+            signal.raise_signal(number)
+        elif self._request.signal is not None:
+            raise KeyboardInterrupt
+        else:
+            self._request.signal = number
+
+    def _runs(self, frame: FrameType | None) -> bool:
+        while frame is not None:
+            if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is self._model:
+                return True
+            frame = frame.f_back
+        return False
