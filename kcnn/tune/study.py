@@ -50,7 +50,7 @@ def open_study(sweep: Sweep, goal: Goal, name: str, storage: BaseStorage) -> opt
             if kept is None:
                 study.set_user_attr(_IDENTITY, _identity(sweep, goal))
     except Exception as error:
-        raise ValueError(f"The storage cannot be used: {one_line(error)}") from error
+        raise ValueError(f"The study {name!r} cannot be opened: {one_line(error)}") from error
     if kept is not None:
         _check_same(kept, _identity(sweep, goal), name)
     return study
@@ -94,8 +94,8 @@ def _identity(sweep: Sweep, goal: Goal) -> dict[str, Any]:
     }
 
 
-def _check_same(kept: dict[str, Any], wanted: dict[str, Any], name: str) -> None:
-    there, here = flat(kept), flat(wanted)
+def _check_same(kept: Any, wanted: dict[str, Any], name: str) -> None:
+    there, here = flat(kept if isinstance(kept, dict) else {}), flat(wanted)
     for key in there | here:
         if there.get(key) != here.get(key):
             field = key.removeprefix("recipe.").replace("space.", "the space of ")

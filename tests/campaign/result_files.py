@@ -68,7 +68,7 @@ def _study_in(folder: Path) -> Any:
 
     space = {"train.learning_rate": FloatDistribution(1e-3, 1e-1)}
     storage = open_storage(None, folder)
-    return open_study(Sweep(recipe=Recipe(), space=space), Goal(), "mine", storage)
+    return open_study(Sweep(recipe=Recipe(), space=space), Goal(), folder.name, storage)
 
 
 def robustness(folder: Path) -> list[Path]:
