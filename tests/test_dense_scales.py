@@ -88,6 +88,33 @@ def test_a_scale_for_each_output_is_an_option(files):
         assert error.max() < 0.05 * np.abs(answers).max()
 
 
+def test_a_file_with_float_activations_has_one_scale_too(tmp_path):
+    model, path = two_dense(), tmp_path / "model.tflite"
+    answers = model(PIXELS.astype(np.float32)).numpy()
+    for per_channel in (False, True):
+        options = {"quantization": "dynamic", "dense_per_channel": per_channel}
+        export_tflite(model, path, **options)
+        needs = read_requirements(path.read_bytes())
+        assert bool(needs.refused_by) == per_channel
+        error = np.abs(TFLiteClassifier(path)(PIXELS) - answers)
+        assert error.max() < 0.05 * np.abs(answers).max()
+    with pytest.raises(ValueError, match="dense_per_channel=True has no effect"):
+        export_tflite(model, path, quantization="float16", dense_per_channel=True)
+
+
+def test_layers_of_equal_kernels_keep_their_own_biases(tmp_path):
+    dense = [layers.Dense(4, activation="relu", name="a"), layers.Dense(4, name="b")]
+    model = keras.Sequential([keras.Input((2, 2, 1)), layers.Flatten(), *dense])
+    kernel = np.random.default_rng(0).normal(size=(4, 4)) * 2.0 ** -np.arange(4)
+    for name, bias in (("a", 300), ("b", -500)):
+        model.get_layer(name).set_weights([kernel, np.full(4, bias) + np.arange(4)])
+    pixels = PIXELS[:, :2, :2, :1]
+    export_tflite(model, tmp_path / "model.tflite", calibration=pixels)
+    found = dense_layers((tmp_path / "model.tflite").read_bytes())
+    for (_, _, bias, scale, _), first in zip(found, (300, -500), strict=True):
+        np.testing.assert_allclose(bias * scale, first + np.arange(4), atol=scale[0])
+
+
 def test_what_runs_each_of_them_is_known(files):
     _, paths = files
     one, many = (read_requirements(paths[each].read_bytes()) for each in (False, True))

@@ -169,15 +169,15 @@ def export(  # noqa: PLR0913 - one argument a flag
         _print_result(result, model, loaded, kept=for_chip is None)
 
 
-def _check_quantization(quantization: str, of_int8: Mapping[str, bool]) -> None:
+def _check_quantization(quantization: str, of_integers: Mapping[str, bool]) -> None:
     from kcnn.errors import unknown
     from kcnn.export import QUANTIZATIONS
 
     if quantization not in QUANTIZATIONS:
         raise unknown("--quantization", quantization, QUANTIZATIONS)
-    if not QUANTIZATIONS[quantization].calibrated:
-        reason = f"--quantization {quantization} has no integer operators"
-        export_for_chips.refuse_unused(reason, of_int8)
+    if not QUANTIZATIONS[quantization].integer_kernels:
+        reason = f"--quantization {quantization} has no integer kernels"
+        export_for_chips.refuse_unused(reason, of_integers)
 
 
 def _check_bundle(bundle: Path | None, threshold: float | None, *, changed: bool) -> None:

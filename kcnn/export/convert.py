@@ -106,7 +106,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
             before the model got them: "0..1", "-1..1", or "mean,std" of pixels 0-255, see
             `kcnn.pixel_scaling.read_scaling`. The scaling becomes a part of the first layer, and
             the file takes raw pixels. "0..255" says that the model was trained on raw pixels.
-        dense_per_channel: give the int8 kernel of each dense layer a scale for each output. One
+        dense_per_channel: give the integer kernel of each dense layer a scale for each output. One
             scale for all, the default, costs 0 to 0.3 points and runs everywhere; with more, older
             TensorFlow Lite Micro, NNAPI and others refuse the file or answer wrongly, see
             `kcnn.litert.requirements`.
@@ -135,7 +135,7 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     if quantization not in QUANTIZATIONS:
         raise unknown("quantization", quantization, QUANTIZATIONS)
     mode, dtype = QUANTIZATIONS[quantization], _io(io, quantization)
-    _check_of_int8(quantization, dense_per_channel=dense_per_channel)
+    _check_dense_per_channel(quantization, dense_per_channel)
     image_shape, classes = check_model(model, any_rank=True)
     names = check_labels(labels, classes)
     excluded = check_exclude(exclude, mode, learned=is_quantize_aware(model))
@@ -215,14 +215,12 @@ def _tflite_path(path: str | os.PathLike) -> Path:
     return path
 
 
-def _check_of_int8(quantization: str, **options: bool) -> None:
-    """Refuse options that would have no effect."""
-    for name, given in options.items():
-        if given and not QUANTIZATIONS[quantization].calibrated:
-            raise ValueError(
-                f"{name}=True changes int8 files only: leave it out. "
-                f"Received: quantization={quantization!r}"
-            )
+def _check_dense_per_channel(quantization: str, given: bool) -> None:
+    if given and not QUANTIZATIONS[quantization].integer_kernels:
+        raise ValueError(
+            f"dense_per_channel=True has no effect on a file with quantization={quantization!r}: "
+            "leave it out."
+        )
 
 
 def _io(io: str | None, quantization: str) -> str:

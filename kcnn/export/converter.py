@@ -53,6 +53,10 @@ def convert(
     else:
         with _quiet_converter():
             data = converter.convert()
+            if target.mode.integer_kernels and not target.dense_per_channel:
+                plain = Target(QUANTIZATIONS["none"], "float32", target.output)
+                source = _make_converter(model, image_shape, plain).convert()
+                data = with_one_dense_scale(data, source)
     return add_signature(data, target.output)
 
 

@@ -28,6 +28,11 @@ class Quantization:
     activation_bits: int = 8
     io: tuple[str, ...] = ("float32",)
 
+    @property
+    def integer_kernels(self) -> bool:
+        """Whether kernels are stored as integers."""
+        return bool(self.optimizations) and not self.types
+
 
 @dataclass(frozen=True)
 class Target:

@@ -31,6 +31,8 @@ AXES = {"CONV_2D": 0, DENSE: 0, "DEPTHWISE_CONV_2D": 3}
 
 # By how many steps more than one half a float weight may differ from its stored number.
 _ROUNDING = 0.01
+# By which part of itself float32 may round a bias.
+_FLOAT32 = 1e-6
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class StoredKernel:
         kind: of the operator, a key of `AXES`.
         stored: int8 numbers.
         scales: float64, one for all or one for each output.
-        input_scale: of what the operator reads besides.
+        input_scale: of what the operator reads besides; None where that is floats, as in a file
+            with quantization "dynamic", whose biases are floats, too, and stay as they are.
         bias: real numbers, float64 [outputs]; None without one.
     """
 
@@ -52,7 +55,7 @@ class StoredKernel:
     kind: str
     stored: np.ndarray
     scales: np.ndarray
-    input_scale: float
+    input_scale: float | None
     bias: np.ndarray | None
 
     @property
@@ -83,10 +86,11 @@ def find_kernels(model: Model, kinds: Sequence[str] = tuple(AXES)) -> Iterator[S
         places = numbers(operator.inputs)
         kernel, source = tensor_at(graph, places[1]), tensor_at(graph, places[0])
         scales, stored = scales_of(kernel), constant(model, kernel, "int8")
-        if not len(scales) or stored is None or len(scales_of(source)) != 1:
+        read = scales_of(source)
+        if not len(scales) or stored is None or len(read) > 1:
             continue
-        input_scale, bias = float(scales_of(source)[0]), None
-        if _has_bias(places):
+        input_scale, bias = (float(read[0]) if len(read) else None), None
+        if _has_bias(places) and input_scale is not None:
             tensor = tensor_at(graph, places[2])
             sums = constant(model, tensor, dtype_name(tensor))
             bias = None if sums is None else sums * (input_scale * scales)
@@ -108,16 +112,24 @@ def float_weights(model: Model) -> list[Weights]:
 def original(kernel: StoredKernel, originals: Sequence[Weights]) -> Weights:
     """Return the float weights that stored ones were rounded from.
 
-    The rounded numbers stand for them if they are not among `originals`.
+    The rounded numbers stand for them if they are not among `originals`. Layers with equal kernels
+    are told apart by their biases.
     """
-    steps = kernel.steps
+    steps, found = kernel.steps, kernel.stored * kernel.steps
     for floats, bias in originals:
         if floats.shape != kernel.stored.shape:
             continue
         if (np.abs(floats - kernel.stored * steps) <= (0.5 + _ROUNDING) * steps).all():
-            known = bias is not None and kernel.bias is not None
-            return floats.astype(np.float64), bias if known else kernel.bias
-    return kernel.stored * steps, kernel.bias
+            found = floats.astype(np.float64)
+            if bias is not None and kernel.bias is not None and _is_bias(kernel, bias):
+                return found, bias
+    return found, kernel.bias
+
+
+def _is_bias(kernel: StoredKernel, bias: np.ndarray) -> bool:
+    """Return whether an operator's stored bias was rounded from a float bias."""
+    steps = (kernel.input_scale or 0.0) * kernel.scales
+    return bool((np.abs(bias - kernel.bias) <= steps + _FLOAT32 * np.abs(bias)).all())
 
 
 def store(
@@ -141,7 +153,7 @@ def store(
         tensor_at(kernel.graph, numbers(kernel.operator.inputs)[1]).type = INT4
     if bias is None:
         return
-    bias_scales = np.float32(kernel.input_scale) * scales
+    bias_scales = np.float32(kernel.input_scale or 0.0) * scales
     tensor = tensor_at(kernel.graph, numbers(kernel.operator.inputs)[2])
     limits = np.iinfo(dtype_name(tensor))
     sums = np.clip(np.rint(bias / bias_scales.astype(np.float64)), limits.min, limits.max)

@@ -102,10 +102,7 @@ def read_requirements(data: bytes) -> Requirements:
 def _refusals(*, by_output: bool, grouped: bool, narrow: bool) -> dict[str, str]:
     refused_by = {}
     if by_output:
-        reason = (
-            "a dense layer has a scale for each output (leave out --dense-per-channel; "
-            "quantization dynamic always has them)"
-        )
+        reason = "a dense layer has a scale for each output: leave out --dense-per-channel"
         refused_by = {"NNAPI": reason, "ESP-NN on the ESP32-S3": reason}
     if grouped:
         refused_by["ESP-NN"] = (
