@@ -122,10 +122,10 @@ def measure(name: str, data: Data, calibrated: np.ndarray) -> list[dict[str, obj
     rows = []
     for engine, make in ENGINES.items():
         with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
-            started = time.perf_counter()
+            started = time.process_time()  # which other work on the machine does not lengthen
             with native_log():
                 made = make(model, calibrated, Path(folder))
-            seconds = time.perf_counter() - started
+            seconds = time.process_time() - started
         found = logits(made, images)
         predicted = found.argmax(axis=1)
         rows.append(
@@ -139,7 +139,7 @@ def measure(name: str, data: Data, calibrated: np.ndarray) -> list[dict[str, obj
                 "float_accuracy": float((expected.argmax(axis=1) == labels).mean()),
                 "agreement": float((predicted == expected.argmax(axis=1)).mean()),
                 "logit_error": float(np.sqrt(np.square(found - expected).mean())),
-                "seconds": round(seconds, 2),
+                "cpu_seconds": round(seconds, 2),
             }
         )
     return rows

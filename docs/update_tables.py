@@ -4,7 +4,7 @@
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
 `<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
-`<!-- cards FOLDER -->` or `<!-- dense_scales FILE -->` and `<!-- end -->`;
+`<!-- cards FOLDER -->`, `<!-- int4 FILE -->` or `<!-- dense_scales FILE -->` and `<!-- end -->`;
 `<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables
 that this script writes.
 """
@@ -72,16 +72,36 @@ def _comparison(file: str) -> str:
     return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
 
 
+def _int4(file: str) -> str:
+    receipt = json.loads((ROOT / file).read_text())
+    lines = [
+        "| ResNet-8 | accuracy | bytes | gzip bytes | arena bytes |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in receipt["rows"]:
+        lines.append(
+            f"| {row['name']} | {row['accuracy']:.2%} | {row['bytes']:,} | {row['gzip_bytes']:,} | "
+            f"{row['arena_bytes']:,} |"
+        )
+    count, floats = receipt["rows"][0]["count"], receipt["from"]["accuracy"]
+    return (
+        "\n".join(lines)
+        + f"\n\nOn all {count:,} test images of {receipt['dataset']}, where the float "
+        f"model reaches {floats:.2%}; {receipt['epochs']} epochs, one run. The control of the "
+        "recipe, the same training in floats, was not run.\n"
+    )
+
+
 def _engines(file: str) -> str:
     receipt = json.loads((ROOT / file).read_text())
     lines = [
-        "| network | engine | bytes | accuracy | agrees with float | logit error | seconds |",
+        "| network | engine | bytes | accuracy | agrees with float | logit error | CPU seconds |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in receipt["rows"]:
         lines.append(
             f"| {row['network']} | {row['engine']} | {row['bytes']:,} | {row['accuracy']:.2%} | "
-            f"{row['agreement']:.2%} | {row['logit_error']:.3f} | {row['seconds']:.1f} |"
+            f"{row['agreement']:.2%} | {row['logit_error']:.3f} | {row['cpu_seconds']:.1f} |"
         )
     versions = ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
     count = receipt["rows"][0]["images"]
@@ -181,6 +201,7 @@ _SECTIONS = {
     "report.ko": _run_in_korean,
     "comparison": _comparison,
     "engines": _engines,
+    "int4": _int4,
     "models": _models,
     "cards": _cards,
 }

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
+from old_micro import python_of
 
 import kcnn
 from kcnn.export import export_tflite, layer_errors
@@ -141,14 +142,27 @@ def test_int16_activations_are_closer_and_store_a_pixel_exactly(tmp_path):
         )
 
 
-@pytest.mark.parametrize("kind", ["int4", "int16x8"])
-def test_tflite_micro_runs_it(kind, tmp_path):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Return a file of each kind, with what LiteRT's reference kernels answer."""
+    folder, found = tmp_path_factory.mktemp("bits"), {}
+    for kind in ("int4", "int16x8"):
+        path = folder / f"{kind}.tflite"
+        export_tflite(model_of(), path, calibration=PIXELS, quantization=kind)
+        data = path.read_bytes()
+        found[kind] = data, RUNTIMES["litert-reference"].run(data, PIXELS[:8]).levels
+    return found
+
+
+@pytest.mark.parametrize("date", ["2024-05", "2024-06", "today"])
+def test_every_tflite_micro_runs_them(date, files, monkeypatch):
+    if date != "today":
+        if not python_of(date).exists():
+            pytest.skip("python -m tests.old_micro installs it")
+        monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", str(python_of(date)))
     if reason := RUNTIMES["tflite-micro"].available():
         pytest.skip(reason)
-    path = tmp_path / "model.tflite"
-    export_tflite(model_of(), path, calibration=PIXELS, quantization=kind)
-    data = path.read_bytes()
-    expected = RUNTIMES["litert-reference"].run(data, PIXELS[:8]).levels
-    found = RUNTIMES["tflite-micro"].run(data, PIXELS[:8]).levels
-    assert np.abs(found - expected).max() <= (1 if kind == "int4" else 4)
-    assert np.ptp(expected) > 50
+    for kind, (data, expected) in files.items():
+        found = RUNTIMES["tflite-micro"].run(data, PIXELS[:8]).levels
+        assert np.abs(found - expected).max() <= {"int4": 1, "int16x8": 4}[kind]
+        assert np.ptp(expected) > 50

@@ -10,7 +10,9 @@ from kcnn import data, models
 from kcnn.evaluation import evaluate
 from kcnn.export import export_tflite
 from kcnn.intervals import wilson_interval
+from kcnn.litert import TFLiteClassifier
 from kcnn.pipeline.samples import spread_images
+from kcnn.provenance import sha256
 from kcnn.report import analysis, receipts
 
 FOLDER = Path(__file__).parents[1] / "saved_models"
@@ -50,6 +52,20 @@ def test_resnet8s_bundle_was_run_on_three_runtimes():
     assert results["litert"]["accuracy"] == receipts_of("resnet8_int8")["int8"].accuracy
     assert results["litert-js"]["difference"] == 0
     assert all(result["float_agreement"] >= 0.98 for result in results.values())
+
+
+def test_resnet8_with_kernels_of_4_bits_is_above_what_was_asked_of_it():
+    root = FOLDER.parent
+    rows = json.loads((root / "benchmarks/receipts/resnet8_int4.json").read_text())["rows"]
+    measured = {row["name"]: row for row in rows}
+    narrow = measured["trained for int4"]
+    file = root / narrow["file"]
+    assert narrow["accuracy"] >= 0.875 and narrow["bytes"] == file.stat().st_size <= 58_000
+    assert narrow["sha256"] == sha256(file)
+    found = evaluate(file, thousand_images_of("cifar10"))
+    low, high = wilson_interval(found.accuracy, found.count, level=0.999)
+    assert low <= narrow["accuracy"] <= high
+    assert list(TFLiteClassifier(file).labels) == file.with_name("labels.txt").read_text().split()
 
 
 def test_what_is_smaller_is_within_a_point_of_the_whole_and_slim_is_faster():
