@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import kcnn
+from kcnn.pipeline.process_variables import wait_for_first
 from tests.command import run_command
 
 ROOT = Path(kcnn.__file__).parents[1]
@@ -101,6 +102,7 @@ def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(found, 
         alike(each["gone on"], one["one"])
         assert "those of process 2 of 2 differ" in each["other seed"]
         assert "Received: process 2 of 2" in each["number"]
+        assert "needs the port, too" in each["address"]
         assert "pass --devices all" in each["devices"]
     assert "Process 2 of 2 cannot take part" in first["absent"]
 
@@ -124,6 +126,13 @@ def test_what_cannot_be_followed_is_refused_by_name(found):
         assert "15 images cannot be shared equally among 2 devices" in said["unequal"]
         assert "Make the optimizer in the scope" in said["outside"]
         assert "works on JAX only" in said["keras.distribution"]
+
+
+def test_a_first_process_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "1")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "127.0.0.1:9")
+    with pytest.raises(RuntimeError, match="cannot be reached at 127.0.0.1:9: .*refused"):
+        wait_for_first(seconds=0)
 
 
 def test_devices_that_are_not_there_are_refused_in_one_line(capsys, tmp_path):

@@ -16,7 +16,7 @@ from kcnn.training import Interrupted
 from kcnn.training.loop_jax import JaxSteps
 from tests.several_devices import data, said, train
 
-NUMBER = "KERAS_DISTRIBUTION_PROCESS_ID"
+NUMBER, ADDRESS = "KERAS_DISTRIBUTION_PROCESS_ID", "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 
 
 class SignalAfter(keras.callbacks.Callback):
@@ -37,6 +37,10 @@ def main(folder):
     os.environ[NUMBER] = "2"
     done["number"] = said(join_processes)
     os.environ[NUMBER] = str(number)
+    address = os.environ[ADDRESS]
+    os.environ[ADDRESS] = "localhost"
+    done["address"] = said(join_processes)
+    os.environ[ADDRESS] = address
     done["devices"] = said(lambda: join_processes(2))
     join_processes()
     state = folder / f"state-{number}"

@@ -22,6 +22,7 @@ from kcnn.data.jax_data import JaxData
 from kcnn.errors import one_line
 from kcnn.pipeline.backend import check_backend, on_jax
 from kcnn.pipeline.prepare import prepare
+from kcnn.pipeline.process_variables import check_variables, wait_for_first
 from kcnn.pipeline.setup import load_for_jax, with_absolute_data
 from kcnn.pipeline.shared_training import meet, part, share
 from kcnn.pipeline.training_setup import callbacks_for
@@ -33,7 +34,6 @@ from kcnn.training.devices import Devices
 if TYPE_CHECKING:
     from kcnn.data import Data
 
-_NAMES = ("NUM_PROCESSES", "PROCESS_ID")
 _COUNTS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS")
 
 logger = logging.getLogger("kcnn")
@@ -67,7 +67,9 @@ def join_processes(devices: Devices | None = "all", *, control: bool = False) ->
         raise ValueError("Several processes train on all of their devices: pass --devices all.")
     if control:
         raise ValueError("--control is another training, which one process does alone.")
-    _check_number()
+    check_variables()
+    wait_for_first()
+    logger.info("waiting for %s processes, at most five minutes", counts[0])
     try:
         keras.distribution.initialize()
     except (TypeError, ValueError) as error:
@@ -87,20 +89,6 @@ def join_processes(devices: Devices | None = "all", *, control: bool = False) ->
         jax.local_device_count(),
         jax.device_count(),
     )
-
-
-def _check_number() -> None:
-    """Refuse a process that is none of those that are announced; JAX would wait for minutes."""
-    count, number = (os.environ.get(f"KERAS_DISTRIBUTION_{name}") for name in _NAMES)
-    if count is None or number is None:
-        return
-    numbers = count.isdecimal() and number.isdecimal()
-    if not numbers or int(number) >= int(count):
-        raise ValueError(
-            "KERAS_DISTRIBUTION_PROCESS_ID numbers the processes from 0, and "
-            "KERAS_DISTRIBUTION_NUM_PROCESSES is how many there are. "
-            f"Received: process {number} of {count}"
-        )
 
 
 def _count() -> int:
