@@ -92,6 +92,7 @@ def invalid(error: "ValidationError", whole: str) -> ValueError:
 
 
 # What a field must be, by pydantic's name for the objection, with the numbers that it gives.
+_LIST = 'must be a list in brackets, such as [64, 64] or ["a", "b"]'
 _OBJECTIONS = {
     "bool_parsing": "must be True or False",
     "bool_type": "must be True or False",
@@ -108,14 +109,14 @@ _OBJECTIONS = {
     "int_type": "must be an integer",
     "less_than": "must be below {lt}",
     "less_than_equal": "must be at most {le}",
-    "list_type": "must be a list",
+    "list_type": _LIST,
     "literal_error": "must be {expected}",
     "missing": "is missing",
     "string_too_short": "must have {min_length} or more characters",
     "string_type": "must be text",
     "too_long": "must have at most {max_length} entries",
     "too_short": "must have {min_length} or more entries",
-    "tuple_type": "must be a list",
+    "tuple_type": _LIST,
     "unexpected_keyword_argument": "is not a known key",
 }
 _WITHOUT_VALUE = ("extra_forbidden", "missing", "unexpected_keyword_argument")

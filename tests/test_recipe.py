@@ -135,6 +135,7 @@ def test_none_is_a_name_where_it_is_one():
         ("data.validation=1", "data.validation must be .*below 1"),
         ("train.epochs=true", "train.epochs must be .*integer"),
         ("train.warmup_epochs=20", "train: warmup_epochs means nothing with schedule='plateau'"),
+        ("data.image_size=32", r"data.image_size must be a list in brackets, such as \[64, 64\]"),
         ("prune.sparsities=[0.8, 0.5]", "prune: sparsities must rise"),
         ("train.patience=3.5", "train.patience must be .*integer"),
         ("train.milestones=[3]", "with schedule='plateau', only with 'multi_step'"),

@@ -162,8 +162,8 @@ class Train:
     def _check_times(self) -> None:
         if (self.warmup_epochs or 0) >= self.epochs:
             raise ValueError(
-                f"warmup_epochs must be less than the {self.epochs} epochs. "
-                f"Received: {self.warmup_epochs}"
+                f"warmup_epochs must be less than epochs={self.epochs}: with fewer epochs, give it "
+                f"a smaller value, too. Received: warmup_epochs={self.warmup_epochs}"
             )
         stair = self.step_epochs or DEPENDENT["step_epochs"].values["step"]
         if self.schedule == "step" and stair >= self.epochs:
