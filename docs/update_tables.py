@@ -4,8 +4,9 @@
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
 `<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
-`<!-- cards FOLDER -->`, `<!-- int4 FILE -->` or `<!-- dense_scales FILE -->` and `<!-- end -->`;
-`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables
+`<!-- cards FOLDER -->`, `<!-- int4 FILE -->`, `<!-- dense_scales FILE -->` or
+`<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`; `<!-- report.ko FILE -->`
+explains it in Korean. A test checks that the documents have the tables
 that this script writes.
 """
 
@@ -14,6 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.large.tables import scaling
 from kcnn.model_places import MANIFEST
 from kcnn.models import FAMILIES, facts
 from kcnn.report import comparison_report, comparison_table, receipts, receipts_table
@@ -197,6 +199,7 @@ def _steps(found: Any) -> str:
 
 _SECTIONS = {
     "dense_scales": _dense_scales,
+    "scaling": scaling,
     "report": _run,
     "report.ko": _run_in_korean,
     "comparison": _comparison,
