@@ -53,6 +53,7 @@ root_doc = "docs/contents"
 
 html_theme = "furo"
 html_title = f"kcnn {release}"
+html_static_path, html_css_files = ["static"], ["site.css"]
 html_extra_path = ["site_index"]  # index.html, which leads to docs/index.html
 html_copy_source = False
 html_show_sphinx = False
