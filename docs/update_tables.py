@@ -170,7 +170,8 @@ def _cards(folder: str) -> str:
 def _dense_scales(file: str) -> str:
     """Return a table of published files before and after their dense kernels got one scale."""
     receipt = json.loads((ROOT / file).read_text())
-    rows, dates = receipt["rows"], [*receipt["rows"][0]["one scale"]["TFLite Micro"]]
+    rows, on_micro = receipt["rows"], "TFLite Micro"
+    dates = next([*each["one scale"][on_micro]] for each in rows if on_micro in each["one scale"])
     titles = [f"TFLite Micro, {date}" for date in dates]
     lines = [
         f"| file | many scales | one scale | same class | {' | '.join(titles)} |",
@@ -181,7 +182,10 @@ def _dense_scales(file: str) -> str:
         cells = [row["file"], *(f"{each['accuracy']:.2%}" for each in (many, one))]
         cells.append(f"{row['same class']:.2%}")
         cells += [
-            " → ".join(_steps(each["TFLite Micro"][date]) for each in (many, one)) for date in dates
+            " → ".join(_steps(each[on_micro][date]) for each in (many, one))
+            if on_micro in one
+            else ""
+            for date in dates
         ]
         lines.append(f"| {' | '.join(cells)} |")
     count = receipt["images for TFLite Micro"]
