@@ -99,6 +99,7 @@ def test_the_gradient_passes_the_rounding_whole():
         (QuantizeAwareDense(5, activation="relu"), (7,)),
         (QuantizeAwareDense(5, use_bias=False, input_scale=[2.0]), (7,)),
         (QuantizeAwareDense(5, per_channel=False), (7,)),
+        (QuantizeAwareConv2D(5, 3, weight_bits=4), (8, 8, 3)),
         (QuantizeAwareDepthwiseConv2D(3, depth_multiplier=2, padding="same"), (8, 8, 3)),
         (QuantizeAwarePartiallyConnectedConv2D([(0, 1), (2,)], 3), (8, 8, 3)),
     ],
@@ -107,7 +108,7 @@ def test_a_layer_is_its_stock_layer_with_the_rounded_kernel(layer, shape):
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     result = np.asarray(layer(x))
     config = layer.get_config()
-    for own in ("input_scale", "per_channel"):
+    for own in ("input_scale", "per_channel", "weight_bits"):
         config.pop(own, None)
     stock = layer.stock.from_config(config)
     stock.build(x.shape)
