@@ -14,7 +14,7 @@ pixels an earlier version reached 70.1 %.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Data, Model, Prune, Recipe, Train
+from kcnn.recipe import Data, Model, Prune, Quantize, Recipe, Train
 
 recipe = Recipe(
     data=Data(augment="alternating", validation=0.02),
@@ -30,6 +30,7 @@ recipe = Recipe(
         ema=0.999,
     ),
     prune=Prune(epochs=10, learning_rate=1e-3, engine="keras"),
+    quantize=Quantize(samples=1000),
 )
 
 if __name__ == "__main__":
