@@ -20,7 +20,7 @@ EXERCISES = {
             4: ("That is the best epoch.", "가장 좋은 에포크입니다."),
             7: ("That is with patience=3.", "patience=3일 때의 답입니다."),
             5: (
-                "Epoch counts are from 1, and two epochs must fail.",
+                "Epochs are counted from 1, and two of them must bring no improvement.",
                 "에포크는 1부터 세고, 두 에포크가 나아지지 않아야 합니다.",
             ),
         },

@@ -31,7 +31,7 @@
 # %% ko [markdown]
 # # 1. 합성곱
 #
-# 합성곱(convolution)은 작은 창으로 이미지를 들여다보며, 모든 위치에서 창에 보이는 값에 같은 함수를 적용하는 연산이다. 이 강의의 나머지는 모두 이 연산 위에 세워진다.
+# 합성곱(convolution)은 작은 창으로 이미지를 들여다보며, 모든 위치에서 창에 보이는 값에 같은 함수를 적용하는 연산이다. 이 강의의 나머지는 모두 이 연산에 바탕을 둔다.
 #
 # **이 장에서 배울 것**
 #
@@ -136,12 +136,14 @@ plt.show()
 #
 # A note on terms: mathematicians flip the kernel before they slide it, and call what we do
 # *cross-correlation*. Deep learning does not flip it and still calls it convolution. For weights
-# that are learned it makes no difference.
+# that are learned it makes no difference. The last two lines of the output show both. Their signal
+# is a single one among zeros, so the output is the kernel itself: backwards if the kernel is not
+# flipped.
 
 # %% ko [markdown]
 # Keras의 계산은 위의 두 반복문과 똑같다. 다만 더 빠르고, 여러 커널과 여러 채널을 한꺼번에 처리한다. 가장 큰 차이도 32비트 부동소수점의 반올림 오차일 뿐이다.
 #
-# 용어에 관한 참고: 수학에서는 커널을 뒤집은 다음 옮기며 계산하고, 우리가 한 계산은 *교차상관*(cross-correlation)이라고 부른다. 딥러닝에서는 뒤집지 않고도 합성곱이라고 부른다. 가중치를 학습으로 얻을 때에는 아무 차이가 없다.
+# 용어에 관한 참고: 수학에서는 커널을 뒤집은 다음 옮기며 계산하고, 우리가 한 계산은 *교차상관*(cross-correlation)이라고 부른다. 딥러닝에서는 뒤집지 않고도 합성곱이라고 부른다. 가중치를 학습으로 얻을 때에는 아무 차이가 없다. 출력의 마지막 두 줄에서 둘을 비교할 수 있다. 신호가 한 곳만 1이고 나머지는 0이므로 출력에 커널이 그대로 나타난다. 뒤집지 않으면 거꾸로 나타난다.
 
 # %%
 layer = keras.layers.Conv2D(1, 3, use_bias=False)
@@ -206,19 +208,19 @@ assert np.allclose(sum(channels) + bias[0], first_map, atol=1e-2)
 #
 # **Multiply-accumulates** (MACs) count the work: each weight is used once at each position. With
 # 32x32 positions that is 442,368 for the first layer and 4,718,592 for the second. The parameters
-# decide the size of the file, the MACs decide the time.
+# decide the size of the file, the MACs decide most of the time it takes.
 #
 # **Groups.** With two groups, each filter sees one half of the channels and has half of the
 # weights: the second layer of AlexNet, a network that a later lesson rebuilds, has 307,456
-# parameters instead of 614,656. With as many groups as channels the convolution is *depthwise*: one
-# kernel for each channel.
+# parameters instead of 614,656. With 32 groups each filter would see only three of the 96 channels.
+# With as many groups as channels the convolution is *depthwise*: one kernel for each channel.
 
 # %% ko [markdown]
 # **파라미터.** 첫 번째 층의 파라미터는 이미지 크기와 관계없이 448개이다. 가중치 27개와 편향 하나를 가진 필터가 16개 있기 때문이다. 두 번째 층은 4,640개이다. 가중치 144개와 편향 하나를 가진 필터가 32개이다.
 #
-# **곱셈-누산**(MAC)은 계산량을 센다. 가중치 하나는 위치마다 한 번씩 쓰인다. 위치가 32x32개이므로 첫 번째 층은 442,368번, 두 번째 층은 4,718,592번이다. 파라미터 수는 파일 크기를, MAC은 걸리는 시간을 결정한다.
+# **곱셈-누산**(MAC)은 계산량을 센다. 가중치 하나는 위치마다 한 번씩 쓰인다. 위치가 32x32개이므로 첫 번째 층은 442,368번, 두 번째 층은 4,718,592번이다. 파라미터 수는 파일 크기를 결정하고, 걸리는 시간은 대체로 MAC이 결정한다.
 #
-# **그룹.** 그룹을 둘로 나누면 필터마다 채널의 절반만 보므로 가중치도 절반이 된다. 뒤에서 다룰 신경망인 AlexNet의 두 번째 층은 파라미터가 614,656개가 아니라 307,456개이다. 그룹 수가 채널 수와 같으면 채널마다 커널이 하나씩인 *깊이별*(depthwise) 합성곱이 된다.
+# **그룹.** 그룹을 둘로 나누면 필터마다 채널의 절반만 보므로 가중치도 절반이 된다. 뒤에서 다룰 신경망인 AlexNet의 두 번째 층은 파라미터가 614,656개가 아니라 307,456개이다. 그룹이 32개라면 필터마다 채널 96개 중 세 개만 보게 된다. 그룹 수가 채널 수와 같으면 채널마다 커널이 하나씩인 *깊이별*(depthwise) 합성곱이 된다.
 
 # %%
 print(
@@ -293,9 +295,9 @@ assert len(np.unique(matrix[matrix != 0])) == 9
 # The window can slide along one axis (sound, a heartbeat, temperatures), two (images) or three (a
 # film, a scan of a body). A kernel of size 3 then has 3, 9 or 27 weights.
 #
-# In one dimension: a made heartbeat with noise. A kernel of equal weights smooths it; a kernel of
-# differences finds the steep places. In three: a film of 8 frames in which a bright square moves
-# over a resting pattern. A kernel that subtracts a frame from the next one sees only what moves.
+# In one dimension: a synthetic heartbeat with noise. A kernel of equal weights smooths it; a kernel
+# of differences finds the steep places. In three: a film of 8 frames in which a bright square moves
+# over a still pattern. A kernel that subtracts a frame from the next one sees only what moves.
 
 # %% ko [markdown]
 # ## 1차원, 2차원, 3차원
@@ -416,8 +418,8 @@ parameters = 64 * (5 * 5 * 32 + 1)
 check("conv parameters", parameters)
 
 # %% [markdown]
-# **Exercise 3.** Our kernel answers −30 to a step from dark (0) to bright (10). Write a 3x3 kernel
-# that answers +30 to it, from left to right, and 0 where nothing changes.
+# **Exercise 3.** From left to right, our kernel responds with −30 to a step from dark (0) to bright
+# (10). Write a 3x3 kernel that responds with +30 to this step, and with 0 where nothing changes.
 
 # %% ko [markdown]
 # **문제 3.** 우리의 커널은 왼쪽에서 오른쪽으로 어두운 곳(0)에서 밝은 곳(10)으로 바뀌는 계단에 −30으로 응답한다. 이 계단에 +30으로, 변화가 없는 곳에는 0으로 응답하는 3x3 커널을 만들어라.

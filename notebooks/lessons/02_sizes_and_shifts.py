@@ -45,17 +45,18 @@
 # * *same*: as many zeros as keep the size, 5 outputs;
 # * *full*: an output wherever kernel and input overlap, 7 outputs;
 # * *reflect*: the size stays as with *same*, but instead of zeros the border has a mirror image of
-#   the input. Zeros are a dark frame that the network sees as an edge; a reflection is not.
+#   the input. Zeros (`constant` in NumPy and in the picture) are a dark frame that the network sees
+#   as an edge; a reflection is not.
 
 # %% ko [markdown]
 # ## 패딩
 #
-# 가중치가 세 개인 커널은 숫자 다섯 개 위에 3개의 위치로 놓을 수 있다. **패딩**(padding)은 먼저 입력의 둘레에 값을 덧붙여 위치의 수를 늘린다.
+# 숫자 다섯 개 위에 가중치가 세 개인 커널을 놓을 수 있는 위치는 3개이다. **패딩**(padding)은 먼저 입력의 둘레에 값을 덧붙여 위치의 수를 늘린다.
 #
 # * *valid*: 패딩이 없다. 출력은 3개이다.
 # * *same*: 크기가 그대로 유지될 만큼 0을 덧붙인다. 출력은 5개이다.
 # * *full*: 커널과 입력이 조금이라도 겹치는 모든 위치를 쓴다. 출력은 7개이다.
-# * *reflect*: 크기는 *same*과 같지만 0 대신 입력을 거울처럼 뒤집은 값을 둘레에 채운다. 0은 어두운 테두리이므로 신경망에는 경계로 보인다. 뒤집은 값은 그렇지 않다.
+# * *reflect*: 크기는 *same*과 같지만 0 대신 입력을 거울처럼 뒤집은 값을 둘레에 채운다. 0(NumPy에서는 `constant`)은 어두운 테두리가 되어 신경망에는 경계로 보인다. 뒤집은 값은 그렇지 않다.
 
 # %%
 import keras
@@ -111,7 +112,8 @@ assert np.asarray(edge(np.pad(white, 1)[None, :, :, None])).max() == 3 * 255
 #
 # $$\text{output} = \left\lfloor \frac{n + 2p - d(k - 1) - 1}{s} \right\rfloor + 1$$
 #
-# Blue marks the window, dark blue its weights, and the dots all positions of its center.
+# Blue marks the window, dark blue its weights, and the dots all positions of its center. The black
+# frame is the image.
 
 # %% ko [markdown]
 # ## 출력의 크기
@@ -120,7 +122,7 @@ assert np.asarray(edge(np.pad(white, 1)[None, :, :, None])).max() == 3 * 255
 #
 # $$\text{output} = \left\lfloor \frac{n + 2p - d(k - 1) - 1}{s} \right\rfloor + 1$$
 #
-# 파란색은 창, 진한 파란색은 가중치, 점은 창의 중심이 놓이는 모든 위치이다.
+# 파란색은 창, 진한 파란색은 가중치, 점은 창의 중심이 놓이는 모든 위치, 검은 테두리는 이미지이다.
 
 
 # %%
@@ -217,11 +219,11 @@ assert output_size(32, 3, padding=1) == 32  # stride 1
 # pixels, without dilation 7.
 
 # %% ko [markdown]
-# ## 작은 창 두 개는 큰 창 하나만큼 멀리 본다
+# ## 작은 창 두 개는 큰 창 하나만큼 넓게 본다
 #
 # 3x3 합성곱을 두 번 거친 유닛(특성 맵의 값 하나)은 5x5 픽셀을 본다. 이것을 *수용 영역*(receptive field)이라고 한다. 채널이 64개일 때 두 합성곱의 가중치는 73,728개인 데 비해 5x5 합성곱 하나는 102,400개이다. 게다가 비선형 함수를 한 번이 아니라 두 번 적용한다(그것이 왜 중요한지는 활성화 함수를 다룬 장에서 본다). 신경망이 커널을 키우는 대신 깊어진 까닭이 여기에 있다.
 #
-# 팽창을 쓰면 적은 가중치로 멀리 볼 수 있다. 팽창이 1, 2, 4인 3x3 합성곱 세 개는 15픽셀을 보고, 팽창이 없으면 7픽셀을 본다.
+# 팽창을 쓰면 적은 가중치로 넓게 볼 수 있다. 팽창이 1, 2, 4인 3x3 합성곱 세 개는 15픽셀을 보고, 팽창이 없으면 7픽셀을 본다.
 
 
 # %%
@@ -306,16 +308,17 @@ assert not np.allclose(respond(np.roll(gray, 1, axis=1), 2)[:, 1:], strided[:, :
 # image. So a network becomes invariant at the end, where it averages, and only as far as what comes
 # before is equivariant.
 #
-# Below, a square moves over a black image: the mean response changes by nothing at all. Then a
-# trained network, ResNet-20, which averages each map over all places at its end, sees the 40
-# photographs moved to the right, with black pixels coming in from the left.
+# Below, a square moves over a black image. The mean of the positive responses does not change at
+# all. (Negative ones are set to zero, because they would cancel the others.) Then a trained
+# network, ResNet-20, which averages each map over all places at its end, sees the 40 photographs
+# moved to the right, with black pixels coming in from the left.
 
 # %% ko [markdown]
 # ## 불변성: 출력이 그대로이다
 #
 # **불변**(invariant)은 뜻이 다르다. 출력이 전혀 변하지 않는다는 말이다. 합성곱은 불변이 *아니다*. 출력을 모든 위치에 대해 평균한 값은, 이미지에 새로 들어오거나 나가는 것이 없는 한 불변이다. 그러므로 신경망은 평균을 구하는 끝부분에서 비로소 불변이 되며, 그것도 앞부분이 등변인 만큼만 그렇다.
 #
-# 아래에서는 먼저 검은 이미지 위로 사각형이 움직인다. 응답의 평균은 전혀 변하지 않는다. 그다음에는 끝에서 특성 맵마다 모든 위치의 평균을 구하는, 학습된 신경망 ResNet-20에 사진 40장을 오른쪽으로 옮겨 보여 준다. 왼쪽에서는 검은 픽셀이 들어온다.
+# 아래에서는 먼저 검은 이미지 위로 사각형이 움직인다. 양수인 응답의 평균은 전혀 변하지 않는다. (음수인 응답은 양수인 응답과 상쇄되므로 0으로 둔다.) 그다음에는 끝에서 특성 맵마다 모든 위치의 평균을 구하는, 학습된 신경망 ResNet-20에 사진 40장을 오른쪽으로 옮겨 보여 준다. 왼쪽에서는 검은 픽셀이 들어온다.
 
 # %%
 means = []
@@ -357,7 +360,7 @@ assert same[1] >= 36 and same[-1] < same[1]  # nearly invariant to a pixel, not 
 # reads the maps at fixed places.
 
 # %% ko [markdown]
-# 이 신경망은 예측을 대부분 유지하지만, 멀리 이동하면 더 많은 예측이 바뀐다. 이것은 일부는 학습으로 얻은 것이다. 학습 이미지를 최대 4픽셀까지 옮겨 가며 학습했기 때문이다.
+# 이 신경망은 예측을 대부분 유지하지만, 멀리 이동하면 더 많은 예측이 바뀐다. 이런 성질의 일부는 학습으로 얻은 것이다. 학습 이미지를 최대 4픽셀까지 옮겨 가며 학습했기 때문이다.
 #
 # 그렇다면 합성곱 자체는 얼마나 기여하는가? kcnn의 *레시피*(recipe)는 `kcnn run mlp_vs_cnn`처럼 명령 하나로 되풀이할 수 있는 학습이며, 결과는 `saved_models/`에 있다. 이 레시피는 퍼셉트론(완전 연결층만 있는 신경망)과 작은 CNN을 같은 이미지로, 이동 없이, 두 번씩 학습한 다음 이동한 테스트 이미지로 평가했다. 이 CNN의 끝에는 평균이 아니라 특성 맵을 정해진 위치에서 읽는 완전 연결층이 있다.
 

@@ -35,7 +35,7 @@
 # * 전역 풀링과 적응형 풀링, 그리고 이들이 줄여 주는 파라미터
 # * 스트라이드를 보통 창의 크기와 같게 두는 까닭, 겹치는 풀링, 지나친 풀링
 # * 풀링을 대신하는 스트라이드 합성곱, 그리고 업샘플링이 풀링을 되돌리지 못한다는 사실
-# * 풀링이 버리는 것과 캡슐 네트워크가 원한 것
+# * 풀링이 버리는 것과 캡슐 네트워크가 이루려던 것
 
 # %% [markdown]
 # ## Four ways to summarize a window
@@ -104,16 +104,16 @@ for name, way in ways.items():
 # images of any size.
 #
 # **Adaptive** pooling fixes the number of outputs instead of the size of the window: output $i$ of
-# $m$ averages the inputs from $\lfloor i n / m \rfloor$ to $\lceil (i + 1) n / m \rceil$. With one
-# output it is global pooling. For 7 numbers and 3 outputs the windows overlap. Keras calls it
-# `AdaptiveAveragePooling2D`.
+# $m$, counted from zero, averages the inputs from $\lfloor i n / m \rfloor$ up to, but not
+# including, $\lceil (i + 1) n / m \rceil$. With one output it is global pooling. For 7 numbers and
+# 3 outputs the windows overlap. Keras calls it `AdaptiveAveragePooling2D`.
 
 # %% ko [markdown]
 # ## 전역 풀링과 적응형 풀링
 #
 # **전역**(global) 평균 풀링은 특성 맵 전체의 평균을 구해 채널마다 숫자 하나를 남긴다. 모든 특성 맵을 긴 벡터 하나로 펼치는, 마지막 층 앞의 `Flatten`을 대신한다. 8x8 특성 맵이 64개이고 클래스가 10개일 때 완전 연결층의 파라미터는 40,970개가 아니라 650개이며, 신경망은 어떤 크기의 이미지도 받을 수 있다.
 #
-# **적응형**(adaptive) 풀링은 창의 크기 대신 출력의 개수를 정한다. 출력 $m$개 중 $i$번째는 $\lfloor i n / m \rfloor$부터 $\lceil (i + 1) n / m \rceil$까지의 입력을 평균한다. 출력이 하나이면 전역 풀링과 같다. 숫자 7개에서 출력 3개를 만들면 창이 서로 겹친다. Keras에서는 `AdaptiveAveragePooling2D`라고 부른다.
+# **적응형**(adaptive) 풀링은 창의 크기 대신 출력의 개수를 정한다. 출력 $m$개 중 (0부터 셀 때) $i$번째는 $\lfloor i n / m \rfloor$부터 $\lceil (i + 1) n / m \rceil$ 바로 앞까지의 입력을 평균한다. 출력이 하나이면 전역 풀링과 같다. 숫자 7개에서 출력 3개를 만들면 창이 서로 겹친다. Keras에서는 `AdaptiveAveragePooling2D`라고 부른다.
 
 
 # %%
@@ -148,12 +148,13 @@ assert 8 * 8 * 64 * 10 + 10 == 40_970
 # nothing is counted twice, nothing is left out. With a smaller stride the windows **overlap**:
 # AlexNet pools 3x3 with a stride of 2 (55 → 27 pixels, as 2x2 would), because its authors found
 # that it overfits a little less (learns its training images by heart less easily). With a larger
-# stride some pixels are never seen. The pictures count how many windows see each pixel.
+# stride some pixels are never seen. The pictures count how many windows see each pixel. (In
+# the first one the last row and column are left over, because its side is odd.)
 
 # %% ko [markdown]
 # ## 스트라이드와 창의 크기
 #
-# 보통은 스트라이드를 창의 크기와 같게 2와 2로 둔다. 그러면 모든 픽셀이 정확히 창 하나에만 들어간다. 두 번 세는 것도, 빠뜨리는 것도 없다. 스트라이드가 창보다 작으면 창이 **겹친다**. AlexNet은 3x3 창을 스트라이드 2로 옮긴다(55 → 27픽셀, 2x2로 해도 같다). 과적합(학습 이미지를 외워 버리는 것)이 조금 줄었다는 것이 저자들의 관찰이다. 스트라이드가 창보다 크면 아예 보이지 않는 픽셀이 생긴다. 아래 그림은 픽셀마다 몇 개의 창이 보는지를 센 것이다.
+# 보통은 스트라이드를 창의 크기와 같게 2와 2로 둔다. 그러면 모든 픽셀이 정확히 창 하나에만 들어간다. 두 번 세는 것도, 빠뜨리는 것도 없다. 스트라이드가 창보다 작으면 창이 **겹친다**. AlexNet은 3x3 창을 스트라이드 2로 옮긴다(55 → 27픽셀, 2x2로 해도 같다). 과적합(학습 이미지를 외워 버리는 것)이 조금 줄었다는 것이 저자들의 관찰이다. 스트라이드가 창보다 크면 아예 보이지 않는 픽셀이 생긴다. 아래 그림은 픽셀마다 몇 개의 창이 보는지를 센 것이다. (첫 번째 그림에서 마지막 행과 열이 남는 것은 한 변의 픽셀 수가 홀수이기 때문이다.)
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
@@ -196,10 +197,9 @@ assert [len(step) for step in steps] == [32, 16, 8, 4, 2, 1]
 # ## A strided convolution instead
 #
 # An average pooling *is* a convolution of each channel by itself, with a stride of 2 and four
-# weights of 1/4. So a strided
-# convolution can do the same, and can learn something better: ResNet halves its maps that way. The
-# price: for 64 channels a 3x3 convolution has 36,928 parameters, a pooling none. A maximum is no
-# convolution, because it is not linear.
+# weights of 1/4. So a strided convolution can do the same, and can learn something better: ResNet
+# halves its maps that way. The price: for 64 channels a 3x3 convolution has 36,928 parameters, a
+# pooling none. A maximum is no convolution, because it is not linear.
 
 # %% ko [markdown]
 # ## 스트라이드 합성곱으로 대신하기
@@ -258,11 +258,11 @@ assert np.mean(upsampled == distinct) == 1 / 4
 # So pooling gives *some* invariance to small shifts, and pays with the exact place.
 #
 # At the end of a network this goes further. Let three maps say where the left eye, the right eye
-# and the mouth are. After a **global** maximum, a face and the same parts in disorder are equal:
-# the network knows *that* they are there, not *how they are arranged*.
+# and the mouth are. After a **global** maximum, a face and the same parts in disorder give the same
+# numbers: the network knows *that* they are there, not *how they are arranged*.
 
 # %% ko [markdown]
-# ## 잃는 것과 캡슐이 원한 것
+# ## 잃는 것과 캡슐이 이루려던 것
 #
 # 밝은 픽셀 하나는 2x2 창의 4곳 중 어디에 있어도 출력이 같다. 한 픽셀 움직이면 절반은 같은 창에 남고 절반은 다음 창으로 넘어간다. 그러므로 풀링은 작은 이동에 대한 불변성을 *조금* 주는 대신 정확한 위치를 버린다.
 #
@@ -298,20 +298,22 @@ assert np.array_equal(face.max(axis=(1, 2)), scrambled.max(axis=(1, 2)))
 # What would notice the difference? Let each part know its own place in a face, seen from the middle
 # of the face: the left eye is above it on the left, the mouth below. Then each part can **vote**
 # for the middle: its place in the image minus its place in a face. Below, the eyes are red and
-# green, the mouth is blue, and an orange line leads from each to its vote. In the face the votes of
-# all parts coincide. In the scrambled picture they are up to 11.3 pixels apart. When the face
-# moves, its votes move along and still coincide: they are equivariant, not invariant.
+# green, the mouth is blue, and an orange line leads from each to the place that it votes for. In
+# the face the votes of all parts coincide. In the scrambled picture they are up to 11.3 pixels
+# apart. When the face moves, its votes move along and still coincide: they are equivariant, not
+# invariant.
 #
-# That is what **capsules** wanted (Sabour, Frosst and Hinton, 2017). A capsule is not a number but
-# a vector: that a part is there, and its *pose* (place, size, angle). Trained matrices turn the
-# pose of each part into a vote for the pose of the whole, and *routing by agreement* makes the
-# whole active only if the votes agree. Capsules are slow, and have not replaced CNNs; the question
-# they asked is still a good one.
+# That is what **capsules** wanted (Sabour, Frosst and Hinton, 2017). The output of a capsule is not
+# a number but a vector: its length says how likely it is that the part is there, its direction
+# describes the *pose* (place, size, angle). Trained matrices turn the pose of each part into a vote
+# for the pose of the whole, and *routing by agreement* makes the whole active only if the votes
+# agree. Capsules are slow and have not replaced CNNs, but the question that they asked is still a
+# good one.
 
 # %% ko [markdown]
-# 무엇이 있어야 그 차이를 알아차릴까? 부분마다 얼굴의 한가운데에서 본 자기 자리를 안다고 하자. 왼쪽 눈은 왼쪽 위, 입은 아래이다. 그러면 각 부분은 얼굴의 한가운데가 어디인지 **투표**할 수 있다. 이미지에서의 위치에서 얼굴 속 자기 자리를 빼면 된다. 아래 그림에서 눈은 빨강과 초록, 입은 파랑이고, 주황색 선은 각 부분에서 그 표로 이어진다. 얼굴에서는 모든 부분의 표가 한 점에 모인다. 뒤섞은 그림에서는 표가 최대 11.3픽셀까지 떨어져 있다. 얼굴이 움직이면 표도 함께 움직이고 여전히 한 점에 모인다. 불변이 아니라 등변이다.
+# 무엇이 있어야 그 차이를 알아차릴까? 부분마다 얼굴의 한가운데에서 본 자기 자리를 안다고 하자. 왼쪽 눈은 왼쪽 위, 입은 아래이다. 그러면 각 부분은 얼굴의 한가운데가 어디인지 **투표**할 수 있다. 이미지에서의 위치에서 얼굴 속 자기 자리를 빼면 된다. 아래 그림에서 눈은 빨강과 초록, 입은 파랑이고, 주황색 선은 각 부분에서 그 부분이 투표한 곳까지 이어진다. 얼굴에서는 모든 부분의 표가 한 점에 모인다. 뒤섞은 그림에서는 표가 최대 11.3픽셀까지 떨어져 있다. 얼굴이 움직이면 표도 함께 움직이고 여전히 한 점에 모인다. 불변이 아니라 등변이다.
 #
-# **캡슐**(capsule, Sabour, Frosst, Hinton, 2017)이 원한 것이 바로 이것이다. 캡슐은 숫자 하나가 아니라 벡터이다. 부분이 있다는 것과 그 *자세*(pose, 곧 위치, 크기, 각도)를 함께 나타낸다. 학습된 행렬이 각 부분의 자세를 전체의 자세에 대한 표로 바꾸고, *합의에 의한 라우팅*(routing by agreement)은 표가 일치할 때에만 전체를 활성화한다. 캡슐 네트워크는 느려서 CNN을 대신하지 못했지만, 그것이 던진 물음은 여전히 유효하다.
+# **캡슐**(capsule, Sabour, Frosst, Hinton, 2017)이 이루려던 것이 바로 이것이다. 캡슐의 출력은 숫자 하나가 아니라 벡터이다. 벡터의 길이는 그 부분이 있을 확률을, 방향은 *자세*(pose, 곧 위치, 크기, 각도)를 나타낸다. 학습된 행렬이 각 부분의 자세를 전체의 자세에 대한 표로 바꾸고, *합의에 의한 라우팅*(routing by agreement)은 표가 일치할 때에만 전체를 활성화한다. 캡슐 네트워크는 느려서 CNN을 대신하지 못했지만, 그것이 던진 물음은 여전히 유효하다.
 
 # %%
 IN_A_FACE = np.array([[-2, -2], [-2, 2], [2, 0]])  # the eyes and the mouth, from the middle

@@ -33,7 +33,7 @@
 # **이 장에서 배울 것**
 #
 # * 활성화 함수가 없는 신경망이 결국 층 하나와 같은 까닭
-# * 시그모이드, tanh, ReLU와 그 친척들, 그 기울기, 그리고 죽은 ReLU
+# * 시그모이드, tanh, ReLU와 그 변형들, 그 기울기, 그리고 죽은 ReLU
 # * 스스로 신호를 정규화하는 SELU
 # * 배치 정규화와 드롭아웃을 놓는 자리와 그 까닭
 # * 초기 가중치의 알맞은 크기
@@ -145,14 +145,14 @@ assert round(float(values["GELU"].min()), 2) == -0.17
 # ## A ReLU that dies
 #
 # If the input of a ReLU is negative for **all** images, its output is 0, its gradient is 0, and no
-# step of any length ever changes its weights: the unit is dead. Too large a learning rate can push
-# a unit there. Here 32 units start with a bias of −10. The network with ReLU learns nothing in 200
-# steps, the one with leaky ReLU recovers.
+# step of any length ever changes its weights: the unit is dead. This problem is known as *dying
+# ReLU*. Too large a learning rate can push a unit there. Here 32 units start with a bias of −10.
+# The network with ReLU learns nothing in 200 steps, the one with leaky ReLU recovers.
 
 # %% ko [markdown]
 # ## 죽은 ReLU
 #
-# ReLU의 입력이 **모든** 이미지에서 음수이면 출력도 0, 기울기도 0이다. 그러면 학습을 아무리 오래 해도 가중치가 변하지 않는다. 이 유닛은 죽은 것이다. 학습률이 너무 크면 유닛이 이런 상태로 밀려날 수 있다. 아래에서는 유닛 32개의 편향이 −10에서 시작한다. ReLU를 쓰는 신경망은 200단계 동안 아무것도 배우지 못하고, leaky ReLU를 쓰는 신경망은 되살아난다.
+# ReLU의 입력이 **모든** 이미지에서 음수이면 출력도 0, 기울기도 0이다. 그러면 걸음이 아무리 길어도 가중치가 변하지 않는다. 유닛이 죽은 것이며, 이 문제를 *죽은 ReLU*(dying ReLU)라고 한다. 학습률이 너무 크면 유닛이 이런 상태로 밀려날 수 있다. 아래에서는 유닛 32개의 편향이 −10에서 시작한다. ReLU를 쓰는 신경망은 200단계 동안 아무것도 배우지 못하고, leaky ReLU를 쓰는 신경망은 되살아난다.
 
 
 # %%
@@ -292,7 +292,7 @@ assert {len(each["history"]["loss"]) for each in outcomes("compare_activations")
 # %% ko [markdown]
 # ## 배치 정규화
 #
-# 신경망은 학습 이미지를 수십 장씩 묶은 *배치*(batch) 단위로 본다. 학습할 때 배치 정규화는 채널마다 배치와 모든 위치에 걸친 평균을 빼고 표준편차로 나눈 다음, 학습되는 계수를 곱하고 값을 더한다. 동시에 이동 평균을 기억해 두었다가 추론할 때에는 **그 값**을 쓴다. 예측이 같은 배치의 다른 이미지에 따라 달라져서는 안 되기 때문이다.
+# 신경망은 학습 이미지를 수십 장씩 묶은 *배치*(batch) 단위로 본다. 학습할 때 배치 정규화는 채널마다 배치와 모든 위치에 걸친 평균을 빼고 표준편차로 나눈 다음, 학습되는 계수를 곱하고 역시 학습되는 값을 더한다. 동시에 이동 평균을 기억해 두었다가 추론할 때에는 **그 값**을 쓴다. 예측이 같은 배치의 다른 이미지에 따라 달라져서는 안 되기 때문이다.
 #
 # 배치 정규화는 합성곱과 활성화 함수 사이에 놓는다. 그러면 합성곱에는 편향이 필요 없다. 무엇을 더하든 배치 정규화가 다시 빼기 때문이다. 아래에서 편향 100은 아무것도 바꾸지 못한다.
 
@@ -322,11 +322,13 @@ assert np.abs(norm(one, training=False) - norm(batch, training=False)[:1]).max()
 #
 # In training, **dropout** sets a random share of the values to zero and multiplies the others so
 # that the mean stays: with a rate of 0.5, by 2. In inference it does nothing. **Spatial** dropout
-# removes whole maps. So spatial dropout stands after convolutions, and dropout between dense
-# layers. The reason: neighboring pixels of a map are similar, and what dropout has removed can be
-# guessed from the neighbors that are left. Below, in the first maps of a trained ResNet, the mean of
-# the neighbors explains more than half of the variance of the missing pixels, so the network can do
-# without them; one layer on it is less. Of a map that is gone nothing is left to guess from.
+# removes whole maps. Spatial dropout stands after convolutions, dropout between dense layers.
+#
+# The reason: neighboring pixels of a map are similar, so what dropout has removed can be guessed
+# from the neighbors that are left. Below, for the first maps of a trained ResNet, the guess is the
+# mean of these neighbors. It explains more than half of the variance of the missing pixels (its
+# squared error is less than half of that variance), so the network can partly replace them. One layer
+# further it explains less. When a whole map is gone, there are no neighbors to guess from.
 #
 # Do not put dropout **before** a batch norm. With a rate of 0.5 a signal with mean 0 has twice its
 # variance in training, and the batch norm remembers that; in inference the dropout is gone, and the
@@ -335,7 +337,9 @@ assert np.abs(norm(one, training=False) - norm(batch, training=False)[:1]).max()
 # %% ko [markdown]
 # ## 드롭아웃
 #
-# **드롭아웃**은 학습할 때 값의 일부를 무작위로 골라 0으로 만들고, 나머지는 평균이 유지되도록 키운다. 비율이 0.5이면 2배로 키운다. 추론할 때에는 아무 일도 하지 않는다. **공간 드롭아웃**(spatial dropout)은 특성 맵을 통째로 없앤다. 합성곱 뒤에는 공간 드롭아웃을, 완전 연결층 사이에는 드롭아웃을 놓는다. 까닭은 이렇다. 특성 맵에서 이웃한 픽셀은 서로 비슷하므로, 드롭아웃이 없앤 값은 남아 있는 이웃에서 짐작할 수 있다. 아래에서 학습된 ResNet의 첫 특성 맵을 보면, 이웃의 평균이 없어진 픽셀의 분산을 절반 넘게 설명한다. 그만큼 신경망은 그 픽셀이 없어도 견딜 수 있다. 한 층 더 들어가면 설명하는 몫이 줄어든다. 통째로 사라진 특성 맵에는 짐작할 근거가 남지 않는다.
+# **드롭아웃**은 학습할 때 값의 일부를 무작위로 골라 0으로 만들고, 나머지는 평균이 유지되도록 키운다. 비율이 0.5이면 2배로 키운다. 추론할 때에는 아무 일도 하지 않는다. **공간 드롭아웃**(spatial dropout)은 특성 맵을 통째로 없앤다. 합성곱 뒤에는 공간 드롭아웃을, 완전 연결층 사이에는 드롭아웃을 놓는다.
+#
+# 까닭은 이렇다. 특성 맵에서 이웃한 픽셀은 서로 비슷하므로, 드롭아웃이 없앤 값은 남아 있는 이웃을 보고 짐작할 수 있다. 아래에서는 학습된 ResNet의 첫 특성 맵에서, 남은 이웃의 평균으로 없어진 픽셀을 짐작한다. 이 평균이 없어진 픽셀의 분산을 절반 넘게 설명하므로(제곱 오차가 그 분산의 절반보다 작으므로) 신경망은 그 픽셀을 어느 정도 메울 수 있다. 한 층 더 들어가면 설명하는 몫이 줄어든다. 특성 맵이 통째로 사라지면 보고 짐작할 이웃이 없다.
 #
 # 드롭아웃을 배치 정규화 **앞에** 놓지 말아야 한다. 비율이 0.5이면 평균이 0인 신호의 분산이 학습할 때 두 배가 되고 배치 정규화는 이것을 기억한다. 추론할 때에는 드롭아웃이 없으므로 배치 정규화가 나누는 분산이 2배만큼 틀린다.
 

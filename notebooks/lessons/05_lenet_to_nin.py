@@ -38,8 +38,8 @@
 # %% [markdown]
 # ## LeNet-5, as in the paper
 #
-# C are convolutions of 5x5 without padding, S subsamplings, F a dense layer. From C1 to F6 there
-# are 60,000 trainable parameters:
+# The input is a gray image of 32x32 pixels. C are convolutions of 5x5 without padding, S
+# subsamplings, F a dense layer. From C1 to F6 there are 60,000 trainable parameters:
 #
 # * **C1**: 6 filters of 25 weights and a bias, 156;
 # * **S2**, **S4**: each map has a trainable coefficient and a bias, 2 for each of the 6 or 16 maps;
@@ -52,7 +52,7 @@
 # %% ko [markdown]
 # ## 논문대로 만든 LeNet-5
 #
-# C는 패딩 없는 5x5 합성곱, S는 서브샘플링(subsampling), F는 완전 연결층이다. C1부터 F6까지 학습되는 파라미터는 60,000개이다.
+# 입력은 32x32픽셀의 흑백 이미지이다. C는 패딩 없는 5x5 합성곱, S는 서브샘플링(subsampling), F는 완전 연결층이다. C1부터 F6까지 학습되는 파라미터는 60,000개이다.
 #
 # * **C1**: 가중치 25개와 편향 하나를 가진 필터 6개, 156개
 # * **S2**, **S4**: 특성 맵마다 학습되는 계수와 편향이 있다. 특성 맵 6개 또는 16개에 2개씩이다.
@@ -122,13 +122,16 @@ assert 60 * 25 + 16 == 1_516
 # **Subsampling and scaled tanh.** S2 averages 2x2 pixels (the paper adds them: only the coefficient
 # differs), multiplies by its coefficient, adds its bias, and applies $1.7159 \tanh(\tfrac23 x)$.
 # The constants make $f(1) = 1$ and $f(-1) = -1$ and keep the slope large between them. Below, the
-# coefficient and the bias of the first map are set to 2 and 0.5 and S2 is computed by hand. Today's
-# variant, max pooling, ReLU and a C3 that sees all maps, has 62,006 parameters for color images.
-# Both learn the digits of scikit-learn in seconds. (kcnn makes color images of these, so C1 has 300
-# more weights than above.)
+# coefficient and the bias of the first map are set to 2 and 0.5 and S2 is computed by hand.
+#
+# Today's variant has max pooling, ReLU and a C3 that sees all maps: 62,006 parameters for color
+# images. The paper's network and this one both learn the digits of scikit-learn in seconds. (kcnn
+# makes color images of these, so C1 has 300 more weights than above.)
 
 # %% ko [markdown]
-# **서브샘플링과 크기를 조정한 tanh.** S2는 2x2 픽셀을 평균하고(논문에서는 더하지만 계수만 달라진다), 계수를 곱하고, 편향을 더한 다음 $1.7159 \tanh(\tfrac23 x)$를 적용한다. 이 상수들 덕분에 $f(1) = 1$, $f(-1) = -1$이 되고 그 사이에서 기울기가 크다. 아래에서는 첫 번째 특성 맵의 계수와 편향을 2와 0.5로 두고 S2를 손으로 계산해 본다. 오늘날의 변형은 최대 풀링과 ReLU를 쓰고 C3이 모든 특성 맵을 보며, 컬러 이미지일 때 파라미터가 62,006개이다. 둘 다 scikit-learn의 숫자 이미지를 몇 초 만에 배운다. (kcnn은 숫자를 컬러 이미지로 만들므로 C1의 가중치가 위보다 300개 많다.)
+# **서브샘플링과 크기를 조정한 tanh.** S2는 2x2 픽셀을 평균하고(논문에서는 더하지만 계수만 달라진다), 계수를 곱하고, 편향을 더한 다음 $1.7159 \tanh(\tfrac23 x)$를 적용한다. 이 상수들 덕분에 $f(1) = 1$, $f(-1) = -1$이 되고 그 사이에서 기울기가 크다. 아래에서는 첫 번째 특성 맵의 계수와 편향을 2와 0.5로 두고 S2를 손으로 계산해 본다.
+#
+# 오늘날의 변형은 최대 풀링과 ReLU를 쓰고 C3이 모든 특성 맵을 보며, 컬러 이미지일 때 파라미터가 62,006개이다. 논문의 신경망도 이 변형도 scikit-learn의 숫자 이미지를 몇 초 만에 배운다. (kcnn은 숫자를 컬러 이미지로 만들므로 C1의 가중치가 위보다 300개 많다.)
 
 
 # %%
@@ -202,22 +205,24 @@ assert output_size(227, 11, stride=4) == 55 and (224 - 11) % 4 != 0
 assert round(sum(by_layer[5:]) / sum(by_layer), 2) == 0.96
 
 # %% [markdown]
-# **Local response normalization** divides each value by a power of the energy of the $n = 5$
-# channels around it, so that strong channels quiet their neighbors:
+# **Local response normalization** (LRN) adds up the squares of the $n = 5$ channels around a value,
+# its own included, and divides the value by a power of that sum, so that strong channels weaken
+# their neighbors:
 #
 # $$b_i = a_i \Big/ \Big(k + \alpha \sum_{j = i - n/2}^{i + n/2} a_j^2\Big)^{\beta},
 # \qquad k = 2,\ \alpha = 10^{-4},\ \beta = 0.75$$
 #
-# By the formula and by the layer, on eight channels. To make the effect visible, $\alpha = 1$.
+# Here $n/2$ is rounded down: two channels on each side, fewer at the ends. Below are the results of
+# the formula and of the layer, on eight channels. To make the effect visible, $\alpha = 1$.
 # **Overlapping pooling**, 3x3 with a stride of 2, is in the lesson on pooling.
 
 # %% ko [markdown]
-# **국소 응답 정규화**(LRN)는 각 값을 그 둘레 채널 $n = 5$개의 에너지의 거듭제곱으로 나눈다. 강한 채널이 이웃 채널을 억누르게 된다.
+# **국소 응답 정규화**(LRN)는 자기를 포함해 둘레의 채널 $n = 5$개의 제곱을 더하고, 그 합의 거듭제곱으로 값을 나눈다. 그러면 강한 채널이 이웃 채널을 억누르게 된다.
 #
 # $$b_i = a_i \Big/ \Big(k + \alpha \sum_{j = i - n/2}^{i + n/2} a_j^2\Big)^{\beta},
 # \qquad k = 2,\ \alpha = 10^{-4},\ \beta = 0.75$$
 #
-# 아래에서는 채널 여덟 개에 대해 공식과 층의 결과를 비교한다. 효과가 눈에 보이도록 $\alpha = 1$로 두었다. 3x3 창에 스트라이드 2를 쓰는 **겹치는 풀링**은 풀링을 다룬 장에 있다.
+# 여기서 $n/2$는 소수점 아래를 버린다. 양쪽으로 채널 두 개씩이고, 양 끝에서는 그보다 적다. 아래에서는 채널 여덟 개에 대해 공식과 층의 결과를 비교한다. 효과가 눈에 보이도록 $\alpha = 1$로 두었다. 3x3 창에 스트라이드 2를 쓰는 **겹치는 풀링**은 풀링을 다룬 장에 있다.
 
 # %%
 a = np.array([1, 1, 1, 8, 1, 1, 1, 1], "float32")
@@ -321,14 +326,14 @@ assert 2012 < 2013
 #
 # A **1x1 convolution** looks at a single pixel, and at all of its channels: it is a small dense
 # layer that is applied at every place. Network in Network puts two of them behind each convolution,
-# and has no dense layer at its end: the last convolution makes one map for each class, and the mean
-# of a map is the *logit* of its class: the largest logit is the prediction. With 966,986 parameters
-# it has a sixth of the 5,726,602 of an AlexNet for the same images.
+# and has no dense layer at its end. The last convolution makes one map for each class, and the mean
+# of a map is the *logit* of its class. The class with the largest logit is the prediction. With
+# 966,986 parameters it has a sixth of the 5,726,602 of an AlexNet for the same images.
 
 # %% ko [markdown]
 # ## Network in Network
 #
-# **1x1 합성곱**은 픽셀 하나의 모든 채널을 본다. 모든 위치에 똑같이 적용되는 작은 완전 연결층인 셈이다. Network in Network는 합성곱마다 뒤에 1x1 합성곱을 두 개씩 놓는다. 끝에는 완전 연결층이 없다. 마지막 합성곱이 클래스마다 특성 맵을 하나씩 만들고 그 평균이 그 클래스의 *로짓*(logit)이 된다. 가장 큰 로짓이 예측이다. 파라미터는 966,986개로, 같은 이미지를 위한 AlexNet의 5,726,602개의 6분의 1이다.
+# **1x1 합성곱**은 픽셀 하나의 모든 채널을 본다. 모든 위치에 똑같이 적용되는 작은 완전 연결층인 셈이다. Network in Network는 합성곱마다 뒤에 1x1 합성곱을 두 개씩 놓는다. 끝에는 완전 연결층이 없다. 마지막 합성곱이 클래스마다 특성 맵을 하나씩 만들고 그 평균이 그 클래스의 *로짓*(logit)이 된다. 로짓이 가장 큰 클래스가 예측이다. 파라미터는 966,986개로, 같은 이미지를 위한 AlexNet의 5,726,602개의 6분의 1이다.
 
 # %%
 pixels = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype("float32")

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 6. Deep networks
 #
-# A deeper network sees larger parts of the image and can compute more. For twenty years, however,
+# A deeper network sees larger parts of the image and can compute more. For a long time, however,
 # deep networks were hard to train. This lesson shows why, and what solved the problem.
 #
 # **What you will see**
@@ -29,7 +29,7 @@
 # %% ko [markdown]
 # # 6. 깊은 신경망
 #
-# 신경망이 깊을수록 이미지의 더 넓은 부분을 보고 더 많은 것을 계산할 수 있다. 그러나 스무 해 동안 깊은 신경망은 학습하기 어려웠다. 이 장에서는 그 까닭과 해결책을 살펴본다.
+# 신경망이 깊을수록 이미지의 더 넓은 부분을 보고 더 많은 것을 계산할 수 있다. 그러나 오랫동안 깊은 신경망은 학습하기 어려웠다. 이 장에서는 그 까닭과 해결책을 살펴본다.
 #
 # **이 장에서 배울 것**
 #
@@ -50,7 +50,7 @@
 # %% ko [markdown]
 # ## VGG: 3x3뿐인 신경망
 #
-# 3x3 커널 두 개는 더 적은 가중치로 5x5 커널 하나만큼 멀리 본다. Simonyan과 Zisserman은 2014년에 이 점을 바탕으로 신경망을 만들었다. 이 신경망은 그런 합성곱으로 된 블록 다섯 개로 이루어져 있다. 블록마다 해상도는 앞 블록의 절반이 되고, 마지막 블록을 빼면 채널 수는 두 배가 된다.
+# 3x3 커널 두 개는 더 적은 가중치로 5x5 커널 하나만큼 넓게 본다. Simonyan과 Zisserman은 2014년에 이 점을 바탕으로 신경망을 만들었다. 이 신경망은 그런 합성곱으로 된 블록 다섯 개로 이루어져 있다. 블록마다 해상도는 앞 블록의 절반이 되고, 마지막 블록을 빼면 채널 수는 두 배가 된다.
 
 # %%
 import keras
@@ -72,14 +72,18 @@ for name in ("vgg11", "vgg16", "vgg19", "resnet20", "resnet56"):
 
 # %% [markdown]
 # VGG-16 for CIFAR-10 has 14.7 million parameters and needs 313 million multiply-accumulates (MACs)
-# for one small image. ResNet-20, which comes later, has 54 times fewer parameters. Where are they?
-# The channels double as the maps shrink, and a layer's weights grow with the product of its input
-# and output channels. Six of the thirteen convolutions, the last ones, have 88 % of the weights.
-# The MACs are spread over all layers except the first. To make the file smaller, change the last
-# layers; to make the network faster, change all of them.
+# for one small image. ResNet-20, which comes later, has 54 times fewer parameters. (The original
+# VGG-16, for ImageNet, has 138 million, most of them in its three dense layers.)
+#
+# Where are the parameters of VGG-16? The channels double as the maps shrink, and a layer's weights
+# grow with the product of its input and output channels. Six of the thirteen convolutions, the last
+# ones, have 88 % of the weights. The MACs are spread over all layers except the first. To make the
+# file smaller, change the last layers; to make the network faster, change all of them.
 
 # %% ko [markdown]
-# CIFAR-10용 VGG-16의 파라미터는 1470만 개이고, 작은 이미지 한 장에 곱셈-누산(MAC)이 3억 1300만 번 필요하다. 뒤에 나오는 ResNet-20의 파라미터는 54분의 1에 지나지 않는다. 파라미터는 어디에 있는가? 특성 맵이 작아질수록 채널은 두 배로 늘고, 층의 가중치는 입력 채널과 출력 채널의 곱에 비례한다. 합성곱 열세 개 중 뒤쪽 여섯 개에 가중치의 88 %가 있다. MAC은 첫 층을 뺀 모든 층에 퍼져 있다. 파일을 줄이려면 뒤쪽 층을, 속도를 높이려면 모든 층을 바꾸어야 한다.
+# CIFAR-10용 VGG-16의 파라미터는 1470만 개이고, 작은 이미지 한 장에 곱셈-누산(MAC)이 3억 1300만 번 필요하다. 뒤에 나오는 ResNet-20의 파라미터는 54분의 1에 지나지 않는다. (ImageNet용 원래 VGG-16의 파라미터는 1억 3800만 개이고, 대부분 완전 연결층 세 개에 있다.)
+#
+# VGG-16의 파라미터는 어디에 있는가? 특성 맵이 작아질수록 채널은 두 배로 늘고, 층의 가중치는 입력 채널과 출력 채널의 곱에 비례한다. 합성곱 열세 개 중 뒤쪽 여섯 개에 가중치의 88 %가 있다. MAC은 첫 층을 뺀 모든 층에 퍼져 있다. 파일을 줄이려면 뒤쪽 층을, 속도를 높이려면 모든 층을 바꾸어야 한다.
 
 # %%
 layers = model_arithmetic(kcnn.models.vgg16()).layers
@@ -99,6 +103,8 @@ vgg, resnet = known["vgg16"], known["resnet20"]
 assert round(vgg.parameters, -5) == 14_700_000 and round(vgg.macs, -6) == 313_000_000
 assert round(vgg.parameters / resnet.parameters) == 54
 assert len(convolutions) == 13
+original_dense = (7 * 7 * 512 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 1000
+assert round(14_714_688 + original_dense, -6) == 138_000_000 and original_dense > 138_000_000 / 2
 assert np.isclose(sum(weights[-6:]) / sum(weights), 0.88, atol=0.005)
 
 # %% [markdown]
@@ -278,7 +284,7 @@ assert 0.27 < 40_960 / 147_456 < 0.28
 # ## Exercises
 #
 # **Exercise 1.** ResNets for CIFAR have three stages of $n$ units with two convolutions each, one
-# convolution before them and one dense layer behind. Which $n$ has ResNet-56?
+# convolution before them and one dense layer after them. Which $n$ has ResNet-56?
 
 # %% ko [markdown]
 # ## 연습 문제

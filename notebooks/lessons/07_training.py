@@ -115,13 +115,13 @@ assert scores.max() > 0.17 and abs(scores.mean() - 0.1) < 0.01 and abs(fresh - 0
 # All models of kcnn have two properties in common. Their input is **raw pixels** from 0 to 255: the
 # model scales them itself, so nobody can forget to do it. Their output is **logits**: ten numbers,
 # of which the largest is the predicted class. A *softmax* turns logits $z$ into probabilities,
-# $p_i = e^{z_i} / \sum_j e^{z_j}$. The loss, *cross-entropy*, is $-\log p$ of the true class: zero if
-# the network is certain of it, and the larger, the smaller that probability. The loss includes the
-# softmax (`from_logits=True`), which is more accurate.
+# $p_i = e^{z_i} / \sum_j e^{z_j}$. The loss, *cross-entropy*, is $-\log p$ of the true class: zero
+# if the network is certain of it, and the larger, the smaller that probability. The loss includes
+# the softmax (`from_logits=True`), which is more accurate.
 #
-# Three networks on the same 300 digits. A network that is too small **underfits**: it is bad on the
-# training images already. A network that learns the training images by heart and fails on others
-# **overfits**: the gap between both accuracies says so. More data, augmentation (see the next
+# Three networks on the same 300 digits. A network that is too small **underfits**: it is already
+# bad on the training images. A network that learns the training images by heart and fails on others
+# **overfits**: the gap between the two accuracies shows it. More data, augmentation (see the next
 # lesson), dropout, weight decay (each step also shrinks the weights a little) and an earlier stop
 # help against the second; only a better network or a longer training helps against the first.
 
@@ -177,15 +177,16 @@ assert reached["512 dense units"][0] > reached["512 dense units"][1]
 # %% [markdown]
 # ## What each parameter of a callback does
 #
-# A callback is called after every epoch and sees the logs. To see exactly what it does, we play a
-# training: no images, just a made validation loss for each of 12 epochs. It falls, rises for three
-# epochs, falls once more and rises. The bias of the toy model is set to the number of the epoch, so
-# that we can read off which epoch's weights are in the model at the end.
+# A callback is called after every epoch and gets the numbers of that epoch (the *logs*). To see
+# exactly what it does, we only pretend to train: no images, just a made-up validation loss for each
+# of 12 epochs. It falls, is higher for three epochs, falls once more and rises. The bias of the toy
+# model is set to the number of the epoch, so that we can read off which epoch's weights are in the
+# model at the end.
 
 # %% ko [markdown]
 # ## 콜백의 매개변수가 하는 일
 #
-# 콜백은 에포크가 끝날 때마다 호출되어 기록을 본다. 정확히 무엇을 하는지 보기 위해 학습을 흉내 내 보자. 이미지는 없고, 12에포크의 검증 손실을 미리 정해 둔다. 손실은 내려가다가 세 에포크 동안 올라가고, 한 번 더 내려갔다가 다시 올라간다. 장난감 모델의 편향에는 에포크 번호를 넣어 두어, 끝났을 때 어느 에포크의 가중치가 들어 있는지 알 수 있게 한다.
+# 콜백은 에포크가 끝날 때마다 호출되어 그 에포크의 수치(*로그*, logs)를 받는다. 정확히 무엇을 하는지 보기 위해 학습을 흉내 내 보자. 이미지는 없고, 12에포크의 검증 손실을 미리 정해 둔다. 손실은 내려가다가 세 에포크 동안 그보다 높은 곳에 머물고, 한 번 더 내려갔다가 다시 올라간다. 장난감 모델의 편향에는 에포크 번호를 넣어 두어, 끝났을 때 어느 에포크의 가중치가 들어 있는지 알 수 있게 한다.
 
 
 # %%
@@ -227,28 +228,28 @@ assert len(VAL_LOSS) == 12
 #
 # | parameter | what it does, and what the change does here |
 # | --- | --- |
-# | `monitor` | the number that it watches. The training loss always falls, so the training never stops |
-# | `patience` | epochs without improvement that it waits for. With more patience it sees the second fall |
-# | `min_delta` | an improvement by less does not count. The steps near the first minimum are too small |
+# | `monitor` | the number that it watches. The training loss always falls, so it never stops the training |
+# | `patience` | how many epochs without improvement it waits for. With more patience it sees the second fall |
+# | `min_delta` | a smaller improvement does not count. The last step down to the first minimum is too small |
 # | `restore_best_weights` | puts the weights of the best epoch back. Without it the last ones stay |
-# | `start_from_epoch` | looks away before this epoch, so that a rough beginning does not end the training |
-# | `baseline` | only an epoch that is better than this resets the waiting. It stops while the loss still falls |
-# | `mode` | whether less or more is better. `max` is wrong for a loss: it takes a rising one for better |
-# | `verbose` | says so when it acts |
+# | `start_from_epoch` | ignores the epochs before this one, so that a rough beginning does not end the training |
+# | `baseline` | the waiting begins again only with an epoch that is also better than this. None is before the first rise, so it stops there |
+# | `mode` | whether less or more is better. `max` is wrong for a loss: the first epoch, the worst, counts as the best |
+# | `verbose` | prints a line when it acts |
 
 # %% ko [markdown]
 # **EarlyStopping**은 `patience`에포크 동안 나아지지 않으면 학습을 멈춘다. 출력의 첫 줄은 `base`의 설정이고, 나머지 줄은 매개변수를 하나씩 바꾼 것이다.
 #
 # | 매개변수 | 하는 일, 그리고 여기서 바꾼 결과 |
 # | --- | --- |
-# | `monitor` | 지켜볼 수치. 학습 손실은 계속 내려가므로 학습이 멈추지 않는다 |
+# | `monitor` | 지켜볼 수치. 학습 손실은 계속 내려가므로 학습을 멈추지 않는다 |
 # | `patience` | 나아지지 않아도 기다리는 에포크 수. 더 기다리면 두 번째 하강을 본다 |
-# | `min_delta` | 이보다 적게 나아진 것은 치지 않는다. 첫 번째 최솟값 근처의 하강은 너무 작다 |
+# | `min_delta` | 이보다 적게 나아진 것은 나아진 것으로 치지 않는다. 첫 번째 최솟값에 이르는 마지막 하강은 너무 작다 |
 # | `restore_best_weights` | 가장 좋았던 에포크의 가중치를 되돌려 놓는다. 쓰지 않으면 마지막 가중치가 남는다 |
-# | `start_from_epoch` | 이 에포크 전에는 보지 않는다. 처음에 흔들린다고 학습이 끝나 버리지 않게 한다 |
-# | `baseline` | 이보다 좋은 에포크만 기다림을 처음부터 다시 세게 한다. 손실이 아직 내려가는데도 멈춘다 |
-# | `mode` | 작은 것이 좋은지 큰 것이 좋은지. 손실에 `max`를 쓰면 오르는 것을 나아진다고 여긴다 |
-# | `verbose` | 작동할 때 알려 준다 |
+# | `start_from_epoch` | 이 에포크 전의 에포크는 무시한다. 처음에 흔들린다고 학습이 끝나 버리지 않게 한다 |
+# | `baseline` | 이 값보다도 좋아진 에포크라야 기다린 횟수를 처음부터 다시 센다. 그런 에포크가 나오기 전에, 손실이 처음 오르자마자 멈춘다 |
+# | `mode` | 작은 것이 좋은지 큰 것이 좋은지. 손실에 `max`를 쓰면 가장 나쁜 첫 에포크를 가장 좋은 것으로 여긴다 |
+# | `verbose` | 작동할 때 한 줄을 출력한다 |
 
 # %%
 base = {"monitor": "val_loss", "patience": 3, "restore_best_weights": True}
@@ -274,19 +275,19 @@ assert stopped == [(7, 4), (12, 8), (6, 3), (7, 7), (11, 8), (5, 4), (4, 1), (12
 
 # %% [markdown]
 # **ReduceLROnPlateau** multiplies the learning rate by `factor` after `patience` epochs without
-# improvement. Steps that are right for approaching a minimum are too large to come close to it. The
-# numbers are the rates of the 12 epochs.
+# improvement: steps that are right on the way to a minimum are too large to get close to it. The
+# numbers in the output are the rates of the 12 epochs.
 #
 # | parameter | what it does, and what the change does here |
 # | --- | --- |
 # | `monitor` | the number that it watches. The training loss always falls, so the rate is never cut |
 # | `factor` | what the rate is multiplied by |
-# | `patience` | epochs without improvement that it waits for |
-# | `min_delta` | an improvement by less does not count, so it cuts earlier |
-# | `cooldown` | epochs after a cut that do not count |
+# | `patience` | how many epochs without improvement it waits for |
+# | `min_delta` | a smaller improvement does not count, so it cuts the rate earlier |
+# | `cooldown` | how many epochs after a cut do not count, so the next cut comes later |
 # | `min_lr` | the rate never falls below this |
-# | `mode` | `max` is wrong for a loss: it cuts while the loss falls |
-# | `verbose` | says so when it acts |
+# | `mode` | `max` is wrong for a loss: it cuts the rate while the loss falls |
+# | `verbose` | prints a line when it acts |
 
 # %% ko [markdown]
 # **ReduceLROnPlateau**는 `patience`에포크 동안 나아지지 않으면 학습률에 `factor`를 곱한다. 최솟값에 다가갈 때 알맞은 걸음은 바로 곁까지 가기에는 너무 크기 때문이다. 출력의 숫자는 12에포크의 학습률이다.
@@ -296,11 +297,11 @@ assert stopped == [(7, 4), (12, 8), (6, 3), (7, 7), (11, 8), (5, 4), (4, 1), (12
 # | `monitor` | 지켜볼 수치. 학습 손실은 계속 내려가므로 학습률이 줄지 않는다 |
 # | `factor` | 학습률에 곱하는 수 |
 # | `patience` | 나아지지 않아도 기다리는 에포크 수 |
-# | `min_delta` | 이보다 적게 나아진 것은 치지 않으므로 더 일찍 줄인다 |
-# | `cooldown` | 줄인 뒤에 세지 않고 넘기는 에포크 수 |
+# | `min_delta` | 이보다 적게 나아진 것은 나아진 것으로 치지 않으므로 학습률을 더 일찍 줄인다 |
+# | `cooldown` | 줄인 뒤에 세지 않고 넘기는 에포크 수. 그만큼 다음에 늦게 줄인다 |
 # | `min_lr` | 학습률은 이 아래로 내려가지 않는다 |
 # | `mode` | 손실에 `max`를 쓰면 손실이 내려가는 동안 학습률을 줄인다 |
-# | `verbose` | 작동할 때 알려 준다 |
+# | `verbose` | 작동할 때 한 줄을 출력한다 |
 
 # %%
 base = {"monitor": "val_loss", "factor": 0.1, "patience": 2, "min_delta": 0, "min_lr": 0}
@@ -342,8 +343,8 @@ assert cut[6][:6] == ["1", "1", "1", "0.1", "0.1", "0.01"] and len(cut[6]) == 12
 # | `initial_value_threshold` | what the first file must be better than |
 # | `save_weights_only` | writes the weights without the network and the optimizer |
 # | `mode` | `max` is wrong for a loss: nothing is better than the first epoch |
-# | `save_freq` | after how many steps it writes, instead of after each epoch |
-# | `verbose` | says so when it acts |
+# | `save_freq` | after how many steps (batches) it writes, instead of after each epoch |
+# | `verbose` | prints for each epoch whether it writes |
 
 # %% ko [markdown]
 # **ModelCheckpoint**는 파일을 저장한다. 바꾼 매개변수 아래에 남은 파일의 이름이 있다.
@@ -356,8 +357,8 @@ assert cut[6][:6] == ["1", "1", "1", "0.1", "0.1", "0.01"] and len(cut[6]) == 12
 # | `initial_value_threshold` | 첫 번째 파일이 넘어야 하는 값 |
 # | `save_weights_only` | 신경망의 구조와 옵티마이저는 빼고 가중치만 저장한다 |
 # | `mode` | 손실에 `max`를 쓰면 첫 에포크보다 나은 것이 없다 |
-# | `save_freq` | 에포크가 끝날 때 대신 몇 단계마다 저장할지 |
-# | `verbose` | 작동할 때 알려 준다 |
+# | `save_freq` | 에포크가 끝날 때마다가 아니라 몇 단계(배치)마다 저장할지 |
+# | `verbose` | 에포크마다 저장했는지를 출력한다 |
 
 # %%
 base = {"filepath": "{epoch:02d}.keras", "monitor": "val_loss", "save_best_only": True}
@@ -445,10 +446,11 @@ assert np.allclose(reloaded(images), model(images), atol=1e-4)
 # %% [markdown]
 # Two warnings. If you misspell the name of the monitored loss, Keras only warns, and then treats no
 # epoch, or every epoch, as an improvement. And if the first loss is not a number, Keras takes it
-# for the best one. `kcnn.callbacks.standard` returns these callbacks with a guard against both.
+# for the best one. `kcnn.callbacks.standard` returns these callbacks with a guard against both,
+# `MonitorGuard`, and with two that log the rate and write the numbers of each epoch to a file.
 
 # %% ko [markdown]
-# 조심할 것이 두 가지 있다. 지켜볼 손실의 이름을 잘못 쓰면 Keras는 경고만 하고, 어느 에포크도 나아지지 않았거나 모든 에포크가 나아졌다고 여긴다. 또 첫 손실이 숫자가 아니면(NaN) Keras는 그것을 가장 좋은 값으로 삼는다. `kcnn.callbacks.standard`는 두 경우를 모두 막아 주는 콜백을 돌려준다.
+# 조심할 것이 두 가지 있다. 지켜볼 손실의 이름을 잘못 쓰면 Keras는 경고만 하고, 어느 에포크도 나아지지 않았거나 모든 에포크가 나아졌다고 여긴다. 또 첫 손실이 숫자가 아니면(NaN) Keras는 그것을 가장 좋은 값으로 삼는다. `kcnn.callbacks.standard`는 이 콜백들과 함께, 두 경우를 모두 막아 주는 `MonitorGuard`, 그리고 학습률을 기록하는 콜백과 에포크마다 수치를 파일에 적는 콜백을 돌려준다.
 
 # %%
 for callback in kcnn.callbacks.standard(folder / "run"):
@@ -521,7 +523,7 @@ assert killed and max(differences) == 0
 # %% ko [markdown]
 # ## 한 번만 채점하는 테스트 세트
 #
-# 적은 이미지로 잰 정확도는 불확실하다. 이미지가 $n$장이고 정확도가 $p$이면 표준 오차는 $\sqrt{p(1 - p)/n}$이다. 양쪽으로 그 두 배만큼의 구간이 참값을 포함할 확률은 스무 번 중 열아홉 번쯤이다. 그보다 작은 차이를 두고 어느 신경망이 더 낫다고 말해서는 안 된다. 틀린 이미지를 보라. 당신이라면 맞혔겠는가?
+# 적은 이미지로 잰 정확도는 불확실하다. 이미지가 $n$장이고 정확도가 $p$이면 표준 오차는 $\sqrt{p(1 - p)/n}$이다. 양쪽으로 그 두 배만큼 잡은 구간은 스무 번에 열아홉 번꼴로 참값을 포함한다. 그보다 작은 차이를 두고 어느 신경망이 더 낫다고 말해서는 안 된다. 틀린 이미지를 보라. 당신이라면 맞혔겠는가?
 
 # %%
 scored = kcnn.evaluate(model, data.test, expected_count=data.num_test)

@@ -40,11 +40,13 @@
 #
 # A large rate at the beginning to get ahead, a small one at the end to settle down:
 #
-# * **step**: multiply by 0.1 every 30 epochs, as the networks after AlexNet were trained;
-# * **cosine**: fall along half a cosine to zero. PyTorch calls the length `T_max`; here it is 90
+# * **step**: multiply by 0.1 every 30 epochs, as many networks were trained on ImageNet. PyTorch:
+#   `StepLR(step_size=30, gamma=0.1)`. Keras: `ExponentialDecay` with `staircase=True`;
+# * **cosine**: fall along half a cosine to zero, here in 90 epochs. `CosineAnnealingLR` of PyTorch
+#   calls this length `T_max`; `CosineDecay` of Keras calls it `decay_steps` and counts steps, not
 #   epochs. Often the rate rises for a few epochs first (warm-up);
 # * **one-cycle**: rise for the first 30 % of the training, from 1/25 of the highest rate, then fall
-#   to almost nothing.
+#   to almost nothing. PyTorch: `OneCycleLR(pct_start=0.3, div_factor=25)`. Keras has none.
 #
 # If you do not know how long the training will be, ReduceLROnPlateau of the lesson before waits for
 # the loss instead.
@@ -54,9 +56,9 @@
 #
 # 처음에는 큰 학습률로 빨리 나아가고, 끝에는 작은 학습률로 자리를 잡는다.
 #
-# * **계단**(step): 30에포크마다 0.1을 곱한다. AlexNet 이후의 신경망들을 이렇게 학습했다.
-# * **코사인**(cosine): 코사인의 반 주기를 따라 0까지 내려간다. PyTorch에서는 그 길이를 `T_max`라고 하며 여기서는 90에포크이다. 처음 몇 에포크 동안 학습률을 올리는 일(warm-up)도 많다.
-# * **원사이클**(one-cycle): 학습의 처음 30 % 동안 최고 학습률의 1/25에서 올라가고, 그 뒤 거의 0까지 내려간다.
+# * **계단**(step): 30에포크마다 0.1을 곱한다. 많은 신경망을 ImageNet에서 이렇게 학습했다. PyTorch에서는 `StepLR(step_size=30, gamma=0.1)`, Keras에서는 `staircase=True`를 준 `ExponentialDecay`이다.
+# * **코사인**(cosine): 코사인의 반 주기를 따라, 여기서는 90에포크에 걸쳐 0까지 내려간다. 이 길이를 PyTorch의 `CosineAnnealingLR`에서는 `T_max`, Keras의 `CosineDecay`에서는 `decay_steps`라고 하며, Keras는 에포크가 아니라 단계(step)를 센다. 처음 몇 에포크 동안 학습률을 올리는 일(warm-up)도 많다.
+# * **원사이클**(one-cycle): 학습의 처음 30 % 동안 최고 학습률의 1/25에서 올라가고, 그 뒤 거의 0까지 내려간다. PyTorch에서는 `OneCycleLR(pct_start=0.3, div_factor=25)`이고 Keras에는 없다.
 #
 # 학습이 얼마나 걸릴지 모를 때에는 앞 장의 ReduceLROnPlateau가 손실을 보고 학습률을 낮춘다.
 
@@ -169,12 +171,11 @@ assert distance["momentum"] < distance["SGD"]
 # CNN on all of CIFAR-10 for 8 epochs, twice with each optimizer, at the learning rate that is usual
 # for it.
 #
-# SGD with momentum reaches 70.6 %, the three adaptive optimizers (Adam, AdamW, RMSprop)
-# 64.9 to 65.3 %. The two trainings
-# of each optimizer differ by less than half a point, so within *this experiment* the lead of SGD is
-# not chance. It is not a general law: the learning rates were the usual ones, not the best for each
-# optimizer, and 8 epochs are few. The default is not always the best; say which rates you compared;
-# one training is not evidence.
+# SGD with momentum reaches 70.6 %, the three adaptive optimizers (Adam, AdamW, RMSprop) 64.9 to
+# 65.3 %. The two trainings of each optimizer differ by less than half a point, so within *this
+# experiment* the lead of SGD is not chance. It is not a general law: the learning rates were the
+# usual ones, not the best for each optimizer, and 8 epochs are few. The default is not always the
+# best; say which rates you compared; one training is not evidence.
 
 # %% ko [markdown]
 # 신경망의 손실은 2차원의 골짜기가 아니다. `compare_optimizers`는 단순한 CNN을 CIFAR-10 전체로 8에포크씩, 옵티마이저마다 두 번, 각각에 흔히 쓰는 학습률로 학습했다.
@@ -209,12 +210,18 @@ assert 2 == STEEPNESS.size
 # Change the training images a little at random, in each epoch differently, and the network cannot
 # learn them by heart. The change must leave the label true. All of these are operations of
 # `kcnn.data.load(augment=[...])`; "mixup" and "cutmix" mix two images *and their labels*. A list
-# names exactly the operations that are done; the name "cutmix" alone means shift, mirror and cutmix.
+# names exactly the operations that are done; the name "cutmix" alone means shift, mirror and
+# cutmix.
+#
+# In the picture, `rotate_color` also changes brightness, contrast and saturation, `resized_crop`
+# enlarges a random part of the image, and `cutout` hides a square of it.
 
 # %% ko [markdown]
 # ## 데이터 증강
 #
 # 학습 이미지를 에포크마다 다르게, 무작위로 조금씩 바꾸면 신경망이 통째로 외우지 못한다. 바꾼 뒤에도 레이블은 옳아야 한다. 아래는 모두 `kcnn.data.load(augment=[...])`의 연산이다. "mixup"과 "cutmix"는 이미지 두 장과 *그 레이블까지* 섞는다. 리스트를 주면 거기 적은 연산만 한다. 리스트 없이 "cutmix"라고만 쓰면 이동과 좌우 반전도 함께 한다.
+#
+# 그림에서 `rotate_color`는 돌리면서 밝기, 대비, 채도도 바꾸고, `resized_crop`은 이미지의 일부를 무작위로 골라 확대하며, `cutout`은 정사각형 하나를 가린다.
 
 # %%
 images, labels, names = photographs()
@@ -251,14 +258,18 @@ assert not np.array_equal(batches["shift"][0], batches["none"][0])
 # %% [markdown]
 # **Mixed labels, by hand.** *Mixup* blends two images: 70 % of a ship and 30 % of a frog, with the
 # label 0.7 ship and 0.3 frog. *Cutmix* pastes a part of one image into the other; the label is the
-# share of the pixels, here 0.75 and 0.25. The cross-entropy of a mixed label is the mix of the two
-# cross-entropies, $-0.7 \log p_\text{ship} - 0.3 \log p_\text{frog}$: the network is asked to be as
-# sure as the picture allows, and not surer. Between the classes its answer then changes gradually,
-# and it memorizes less. For a person the pictures are odd; that does not matter, since nobody is
-# asked to classify them.
+# share of the pixels, here 0.75 and 0.25. In training the shares are drawn at random for each pair.
+#
+# The cross-entropy of a mixed label is the mix of the two cross-entropies,
+# $-0.7 \log p_\text{ship} - 0.3 \log p_\text{frog}$. It is smallest when the two probabilities
+# equal the shares, so the network learns to be no more certain than the picture allows. From one
+# class to the other its answer then changes gradually, and it memorizes less. To a person the
+# pictures look odd, but no person has to classify them.
 
 # %% ko [markdown]
-# **섞은 레이블을 손으로.** *Mixup*은 이미지 두 장을 겹친다. 배 70 %와 개구리 30 %를 섞으면 레이블은 배 0.7, 개구리 0.3이다. *Cutmix*는 한 이미지의 일부를 다른 이미지에 붙인다. 레이블은 픽셀의 비율로, 여기서는 0.75와 0.25이다. 섞은 레이블의 교차 엔트로피는 두 교차 엔트로피를 같은 비율로 섞은 것, $-0.7 \log p_\text{ship} - 0.3 \log p_\text{frog}$이다. 신경망은 그림이 허락하는 만큼만, 그보다 더 확신하지는 않게 답하도록 학습된다. 그러면 클래스 사이에서 답이 서서히 바뀌고, 덜 외운다. 사람 눈에는 이상한 그림이지만, 사람에게 분류하라는 것이 아니므로 상관없다.
+# **섞은 레이블을 손으로.** *Mixup*은 이미지 두 장을 겹친다. 배 70 %와 개구리 30 %를 섞으면 레이블은 배 0.7, 개구리 0.3이다. *Cutmix*는 한 이미지의 일부를 다른 이미지에 붙인다. 레이블은 픽셀의 비율로, 여기서는 0.75와 0.25이다. 학습할 때에는 쌍마다 비율을 무작위로 정한다.
+#
+# 섞은 레이블의 교차 엔트로피는 두 교차 엔트로피를 같은 비율로 섞은 것, $-0.7 \log p_\text{ship} - 0.3 \log p_\text{frog}$이다. 두 확률이 섞은 비율과 같을 때 가장 작으므로, 신경망은 그림이 보여 주는 것보다 더 확신하지 않도록 학습된다. 그러면 한 클래스에서 다른 클래스로 갈 때 답이 서서히 바뀌고, 학습 이미지를 덜 외운다. 사람 눈에는 이상한 그림이지만, 사람이 분류할 것이 아니므로 상관없다.
 
 # %%
 ship, frog = images[labels == names.index("ship")][1], images[labels == names.index("frog")][0]
@@ -416,7 +427,7 @@ assert mean == {"from scratch": 87.8, "frozen body": 59.4, "head, then last stag
 # %% ko [markdown]
 # ## 연습 문제
 #
-# **문제 1.** 계단 스케줄이 0.1에서 시작해 30에포크마다 0.1배가 된다. 0부터 셀 때 75번째 에포크의 학습률은 얼마인가?
+# **문제 1.** 계단 스케줄이 0.1에서 시작해 30에포크마다 0.1배가 된다. 에포크를 0부터 셀 때 에포크 75의 학습률은 얼마인가?
 
 # %% exercise
 rate = ...

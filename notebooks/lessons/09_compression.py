@@ -204,8 +204,8 @@ assert recovered > unpruned - 0.05
 # ## Eight bits, by hand
 #
 # A signed byte holds the integers from −128 to 127. **Weights** are about symmetric around zero:
-# choose for each filter a *scale* with which its largest weight becomes 127, divide and round. The
-# error is at most half a scale.
+# choose for each filter a *scale* with which its largest magnitude becomes 127, divide and round.
+# The error is at most half a scale.
 #
 # **Activations** are not symmetric: after a ReLU they start at 0. Here the smallest value becomes
 # −128 and the largest 127, and a *zero point* says which byte means zero:
@@ -216,7 +216,7 @@ assert recovered > unpruned - 0.05
 # %% ko [markdown]
 # ## 8비트 양자화를 손으로
 #
-# 부호 있는 바이트에는 −128부터 127까지의 정수가 들어간다. **가중치**는 0을 중심으로 거의 대칭이다. 필터마다 가장 큰 가중치가 127이 되는 *스케일*(scale)을 골라, 나누고 반올림한다. 오차는 스케일의 절반을 넘지 않는다.
+# 부호 있는 바이트에는 −128부터 127까지의 정수가 들어간다. **가중치**는 0을 중심으로 거의 대칭이다. 필터마다 가중치의 가장 큰 절댓값이 127이 되는 *스케일*(scale)을 골라, 나누고 반올림한다. 오차는 스케일의 절반을 넘지 않는다.
 #
 # **활성값**은 대칭이 아니다. ReLU를 지나면 0에서 시작한다. 가장 작은 값이 −128, 가장 큰 값이 127이 되게 하고, 어느 바이트가 0을 뜻하는지는 *영점*(zero point)이 알려 준다.
 #
@@ -379,7 +379,7 @@ assert 100 * same > 98
 # %% ko [markdown]
 # ## 군집화
 #
-# 커널의 가중치들이 값 16개를 나누어 쓰게 한다. 그러면 가중치 하나에는 값의 번호만 있으면 되고, gzip은 이것을 스스로 찾아낸다. 손으로 하면 이렇다. 고른 간격의 값에서 시작해, 가중치마다 가장 가까운 값을 주고, 각 값을 자기 가중치들의 평균으로 옮기고, 되풀이한다. `kcnn.cluster`는 그 값들도 학습한다.
+# 커널의 가중치들이 값 16개를 공유하게 한다. 그러면 가중치 하나에는 값의 번호만 있으면 되고, gzip은 이것을 스스로 찾아낸다. 손으로 하면 이렇다. 고른 간격의 값에서 시작해, 가중치마다 가장 가까운 값을 주고, 각 값을 자기 가중치들의 평균으로 옮기고, 되풀이한다. `kcnn.cluster`는 그 값들도 학습한다.
 
 
 # %%
@@ -411,9 +411,9 @@ assert accuracy(clustered) > unpruned - 0.03
 # ## Distillation
 #
 # Instead of changing the network, train a smaller one, the **student**, with the large one as
-# **teacher**. The label says "a 4"; the teacher says "a 4, but similar to a 9", which
-# contains more information. A *temperature*, by which the logits of both are
-# divided before the softmax, softens their outputs, so that the small probabilities count.
+# **teacher**. The label says "a 4"; the teacher says "a 4, but similar to a 9", which contains more
+# information. A *temperature*, by which the logits of both are divided before the softmax, softens
+# their outputs, so that the small probabilities count.
 #
 # The student has 9,242 parameters. To measure what the teacher contributes, we train a second
 # student in the same way without a teacher: the **control**.
@@ -463,7 +463,7 @@ assert min(with_teacher, without) > unpruned - 0.06
 # all 10,000 test images and in LiteRT on one thread.
 
 # %% ko [markdown]
-# 대조군이 없었다면 공을 교사에게 돌렸을 것이다. 대조군을 보면 숫자는 너무 쉬워서 교사가 필요 없음을 알 수 있다. 작은 신경망도 레이블만으로, 이만큼 적은 테스트 이미지의 오차 안에서 똑같이 배운다. 그러니 큰 신경망을 압축하기 전에 작은 신경망을 먼저 시험해 보라.
+# 대조군이 없었다면 공을 교사에게 돌렸을 것이다. 대조군을 보면 숫자는 너무 쉬워서 교사가 필요 없음을 알 수 있다. 아주 작은 신경망도 레이블만으로 배우며, 테스트 이미지가 이만큼 적을 때의 오차 안에서는 차이가 없다. 그러니 큰 신경망을 압축하기 전에 작은 신경망을 먼저 시험해 보라.
 #
 # ## 각각의 방법이 주는 이득
 #
@@ -485,6 +485,9 @@ for name, receipt in measured.items():
 # * **Pruned weights** (80 % zeros) buy download size only: 104,605 bytes zipped, for 0.8 points.
 # * **Pruned filters** (42 % of the MACs are left) buy speed: 0.29 ms in int8, for 1 point.
 # * **Clustered** weights shrink the download again, to 85,551 bytes.
+# * **Trained for int8** (*quantization-aware training*): during the training, weights and
+#   activations are rounded as the int8 file will round them. That buys nothing here, because int8
+#   costs nearly nothing anyway. Its control, trained on for as long in floats, is as good.
 #
 # The standard error of these accuracies is 0.3 points.
 
@@ -493,6 +496,7 @@ for name, receipt in measured.items():
 # * **가중치 가지치기**(0이 80 %)는 내려받는 크기만 줄인다. 압축하면 104,605바이트이고 0.8 %p를 잃는다.
 # * **필터 가지치기**(MAC의 42 %가 남는다)는 속도를 얻는다. int8에서 0.29 ms이고 1 %p를 잃는다.
 # * **군집화**는 내려받는 크기를 다시 줄여 85,551바이트가 된다.
+# * **int8을 위한 학습**(*양자화 인식 학습*, quantization-aware training, 표의 "trained for int8")은 가중치와 활성값을 int8 파일에서처럼 반올림하면서 학습한다. int8이 애초에 거의 아무것도 잃지 않으므로 여기서는 얻는 것이 없다. 같은 에포크만큼 실수(float)로 더 학습한 대조군도 결과가 비슷하다.
 #
 # 이 정확도들의 표준 오차는 0.3 %p이다.
 

@@ -143,13 +143,13 @@ plt.show()
 # to 8x8, and their number grows from 16 to 64. The first maps are sharp and show edges; the last
 # ones show a few coarse spots: no longer *what it looks like*, but *what is where*.
 #
-# In a terminal, `kcnn explore saved_models/resnet20` writes a page that draws every layer of a
-# network: point at a pixel, and it shows the window, the kernel and the products that made it.
+# In a terminal, `kcnn explore saved_models/resnet20 --install` writes a page that draws every layer
+# of a network: point at a pixel, and it shows the window, the kernel and the products that made it.
 
 # %% ko [markdown]
 # 다음은 ResNet의 세 단계 뒤에 나오는 특성 맵으로, 단계마다 채널 여덟 개씩이다. 크기는 32x32에서 8x8로 줄고 개수는 16개에서 64개로 늘어난다. 처음의 특성 맵은 또렷하고 경계가 보인다. 마지막 특성 맵에는 굵은 점 몇 개만 보인다. *어떻게 생겼는지*가 아니라 *무엇이 어디 있는지*를 나타낸다.
 #
-# 터미널에서 `kcnn explore saved_models/resnet20`을 실행하면 신경망의 모든 층을 그린 웹 페이지가 만들어진다. 픽셀을 가리키면 그 값을 만든 창과 커널과 곱을 보여 준다.
+# 터미널에서 `kcnn explore saved_models/resnet20 --install`을 실행하면 신경망의 모든 층을 그린 웹 페이지가 만들어진다. 픽셀을 가리키면 그 값을 만든 창과 커널과 곱을 보여 준다.
 
 # %%
 seen = kcnn.explain.feature_maps(model, images[[ship]])
@@ -220,8 +220,13 @@ assert np.allclose(by_map, logits.max(axis=1), atol=1e-3)
 #
 # Most networks do not end in such a simple way. **Grad-CAM** works for nearly all of them: it
 # measures how much the logit grows if a channel becomes a little stronger. That is a gradient,
-# averaged over the places. Here we know the result, because the gradient with respect to each
-# feature is $w_k / n$.
+# averaged over the places: $\bar g_k$ for channel $k$. These averages take the place of the
+# weights, and what is negative is set to zero:
+#
+# $$\text{map} = \max\Big(0, \sum_k \bar g_k A_k\Big)$$
+#
+# Here we know the result, because the gradient with respect to each feature is $w_k / n$: it is the
+# map from above, without its negative places.
 #
 # The map by hand, the map by gradients and `kcnn.grad_cam` agree to five decimals. `kcnn.grad_cam`
 # takes any Keras model, finds the layer itself, and draws the map.
@@ -229,7 +234,11 @@ assert np.allclose(by_map, logits.max(axis=1), atol=1e-3)
 # %% ko [markdown]
 # ## Grad-CAM
 #
-# 대부분의 신경망은 이렇게 단순하게 끝나지 않는다. **Grad-CAM**은 거의 어디에나 쓸 수 있다. 한 채널이 조금 더 강해지면 로짓이 얼마나 커지는지를 잰다. 이것은 위치에 대해 평균한 기울기이다. 여기서는 결과를 이미 안다. 각 특성에 대한 기울기가 $w_k / n$이기 때문이다.
+# 대부분의 신경망은 이렇게 단순하게 끝나지 않는다. **Grad-CAM**은 거의 어디에나 쓸 수 있다. 한 채널이 조금 더 강해지면 로짓이 얼마나 커지는지를 잰다. 이것은 위치에 대해 평균한 기울기이며, 채널 $k$에 대한 값을 $\bar g_k$라고 하자. 가중치 대신 이 값을 쓰고, 음수는 0으로 만든다.
+#
+# $$\text{map} = \max\Big(0, \sum_k \bar g_k A_k\Big)$$
+#
+# 여기서는 결과를 이미 안다. 각 특성에 대한 기울기가 $w_k / n$이므로, 위에서 구한 맵에서 음수를 없앤 것과 같다.
 #
 # 손으로 구한 맵, 기울기로 구한 맵, `kcnn.grad_cam`의 맵은 소수점 아래 다섯 자리까지 같다. `kcnn.grad_cam`은 어떤 Keras 모델이든 받아 층을 스스로 찾고 맵을 그려 준다.
 

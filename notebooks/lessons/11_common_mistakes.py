@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 11. Common mistakes
 #
-# Ten mistakes that go around in notes, blogs and answers. Each is made here on purpose, so that you
+# Ten mistakes that circulate in notes, blogs and answers. Each is made here on purpose, so that you
 # see what it does, and then explained.
 
 # %% ko [markdown]
@@ -95,15 +95,14 @@ assert round(two_3x3 / one_5x5, 2) == 0.72 and round(36_864 / 81_920, 2) == 0.45
 # AlexNet won the competition of 2012 with a top-5 **error** of 15.3 %, that is 84.7 % right, as the
 # mean of seven networks. The paper's single network has a top-1 error of 40.7 % on the validation
 # images: 59.3 % right. 96.43 % is $100 - 3.57$: 3.57 % is the top-5 error of the **ResNets** that
-# won in 2015, an ensemble again, and 77 % is the top-1 accuracy of a single ResNet-152, whose
-# error is 23.0 %. An accuracy
-# says nothing without the network, the data, top-1 or top-5, and how many networks and crops
-# (parts of an image) were averaged.
+# won in 2015, an ensemble again. 77 % is the top-1 accuracy of a single ResNet-152 on a single crop
+# (part) of each image, with an error of 23.0 %. An accuracy says nothing without the network, the
+# data, top-1 or top-5, and how many networks and crops were averaged.
 
 # %% ko [markdown]
 # ## 3. "AlexNet의 정확도는 77 %(top-1), 96.43 %(top-5)이다"
 #
-# AlexNet은 신경망 일곱 개의 평균으로 top-5 **오류율** 15.3 %, 곧 정확도 84.7 %를 얻어 2012년 대회에서 우승했다. 논문에서 신경망 하나의 검증 이미지 top-1 오류율은 40.7 %, 정확도로는 59.3 %이다. 96.43 %는 $100 - 3.57$이다. 3.57 %는 2015년에 우승한 **ResNet**(역시 앙상블)의 top-5 오류율이고, 77 %는 오류율이 23.0 %인 ResNet-152 하나의 top-1 정확도이다. 정확도는 어떤 신경망을 어떤 데이터에서 쟀는지, top-1인지 top-5인지, 신경망과 크롭(이미지에서 잘라 낸 부분) 몇 개를 평균했는지를 밝히지 않으면 아무 뜻이 없다.
+# AlexNet은 신경망 일곱 개의 평균으로 top-5 **오류율** 15.3 %, 곧 정확도 84.7 %를 얻어 2012년 대회에서 우승했다. 논문에서 신경망 하나의 검증 이미지 top-1 오류율은 40.7 %, 정확도로는 59.3 %이다. 96.43 %는 $100 - 3.57$이다. 3.57 %는 2015년에 우승한 **ResNet**(역시 앙상블)의 top-5 오류율이고, 77 %는 ResNet-152 하나가 이미지마다 크롭(잘라 낸 부분) 하나만 보았을 때의 top-1 정확도이다(오류율 23.0 %). 정확도는 어떤 신경망을 어떤 데이터에서 쟀는지, top-1인지 top-5인지, 신경망과 크롭 몇 개를 평균했는지를 밝히지 않으면 아무 뜻이 없다.
 
 # %%
 errors = {
@@ -226,13 +225,14 @@ assert keras.__version__.startswith("3.") and int(keras.__version__[0]) == 3
 #
 # The models of kcnn take raw pixels from 0 to 255. Divide by 255 before, and the network sees
 # nothing but black: of 40 photographs it predicts 35 correctly with raw pixels, and no more than 8
-# with divided ones. No error, no warning: look into the model for a `Rescaling` or `Normalization`,
-# and test an app with images whose prediction you know.
+# with divided ones. A plain call of the model gives no error and no warning (`kcnn.evaluate` and
+# `kcnn.train` do warn): look into the model for a `Rescaling` or `Normalization`, and test an app
+# with images whose prediction you know.
 
 # %% ko [markdown]
 # ## 7. 스스로 정규화하는 모델 앞의 `x / 255`
 #
-# kcnn의 모델은 0에서 255까지의 픽셀을 그대로 받는다. 미리 255로 나누면 신경망에는 온통 검은색만 보인다. 원래 픽셀로는 사진 40장 중 35장을 맞히지만, 나누면 8장도 넘기지 못한다. 오류도 경고도 없다. 모델 안에 `Rescaling`이나 `Normalization`이 있는지 살펴보고, 앱은 예측을 이미 아는 이미지로 시험해야 한다.
+# kcnn의 모델은 0에서 255까지의 픽셀을 그대로 받는다. 미리 255로 나누면 신경망에는 온통 검은색만 보인다. 원래 픽셀로는 사진 40장 중 35장을 맞히지만, 나누면 8장도 넘기지 못한다. 모델을 그냥 호출하면 오류도 경고도 없다(`kcnn.evaluate`와 `kcnn.train`은 경고한다). 모델 안에 `Rescaling`이나 `Normalization`이 있는지 살펴보고, 앱은 예측을 이미 아는 이미지로 시험해야 한다.
 
 # %%
 resnet = kcnn.models.pretrained("resnet20")
@@ -250,8 +250,8 @@ assert images.max() == 255 and images.min() == 0
 # %% [markdown]
 # ## 8. The test set as validation
 #
-# Whoever chooses the best epoch by the test accuracy, and then reports it, reports luck. Here is a
-# network that is right for 80 % of all images, in each of 50 epochs the same. On 200 test images
+# Anyone who chooses the best epoch by the test accuracy, and then reports it, reports luck. Here is
+# a network that is right for 80 % of all images, in each of 50 epochs the same. On 200 test images
 # its score varies by chance; the best epoch shows 86 %. On new images it still is 80 %.
 
 # %% ko [markdown]
@@ -300,9 +300,11 @@ assert round(100 * new_score) == 80 == round(100 * test_scores.mean())
 # | `SGD(weight_decay=5e-4)`, added to the gradient | `kcnn.training.make_optimizer("sgd", ..., decay="coupled")` |
 # | `model.eval()`, then `model(x)` | `model(x, training=False)` |
 #
-# Two traps. The momentum of batch norm is turned around: PyTorch gives the share of the new value,
-# Keras that of the old one. And with a stride of 2 "same" is not `padding=1`: on 32 pixels PyTorch
-# pads one on both sides, Keras only on the right. The windows are shifted by a pixel.
+# Three traps. The momentum of batch norm is turned around: PyTorch gives the share of the new
+# value, Keras that of the old one. With a stride of 2 "same" is not `padding=1`: on 32 pixels
+# PyTorch pads one on every side, Keras only on the right and at the bottom. The windows are shifted
+# by a pixel. And `ReduceLROnPlateau` of PyTorch waits one epoch longer: it cuts the rate when
+# *more* than `patience` epochs have brought no improvement, Keras's when `patience` epochs have.
 
 # %% ko [markdown]
 # ## 9. PyTorch의 인수를 Keras로 옮기기
@@ -326,7 +328,7 @@ assert round(100 * new_score) == 80 == round(100 * test_scores.mean())
 # | 기울기에 더해지는 `SGD(weight_decay=5e-4)` | `kcnn.training.make_optimizer("sgd", ..., decay="coupled")` |
 # | `model.eval()` 다음 `model(x)` | `model(x, training=False)` |
 #
-# 함정이 두 가지 있다. 배치 정규화의 모멘텀은 뜻이 반대이다. PyTorch는 새 값의 비율, Keras는 옛 값의 비율을 받는다. 그리고 스트라이드가 2일 때 "same"은 `padding=1`과 같지 않다. 32픽셀에서 PyTorch는 양쪽에 하나씩, Keras는 오른쪽에만 덧붙인다. 창이 한 픽셀씩 어긋난다.
+# 함정이 세 가지 있다. 배치 정규화의 모멘텀은 뜻이 반대이다. PyTorch는 새 값의 비율, Keras는 옛 값의 비율을 받는다. 스트라이드가 2일 때 "same"은 `padding=1`과 같지 않다. 32픽셀에서 PyTorch는 사방에 하나씩, Keras는 오른쪽과 아래쪽에만 덧붙인다. 창이 한 픽셀씩 어긋난다. 그리고 PyTorch의 `ReduceLROnPlateau`는 한 에포크 더 기다린다. PyTorch는 나아지지 않은 에포크가 `patience`를 *넘을* 때, Keras는 `patience`에 이를 때 학습률을 줄인다.
 
 # %%
 ramp = np.tile(np.arange(32, dtype="float32"), (32, 1))[None, :, :, None]
