@@ -22,7 +22,7 @@ def _order(answer: Any) -> Text | None:
         return ("The convolution comes first.", "합성곱이 맨 앞에 와야 합니다.")
     if given[1] != "batch norm":
         return (
-            "After a ReLU no value is negative: batch norm would undo its choice of what is zero.",
+            "After a ReLU no value is negative, and a batch norm there would shift its zeros.",
             "ReLU 뒤에는 음수가 없습니다. 배치 정규화를 그 뒤에 두면 0이 된 값이 다시 움직입니다.",
         )
     return None
@@ -58,6 +58,9 @@ EXERCISES = {
     ),
     "order": Exercise(
         _order,
-        ("What makes the signal symmetric again?", "신호를 다시 대칭으로 만드는 층은 무엇인가요?"),
+        (
+            "The section on batch norm says between which two layers it stands.",
+            "배치 정규화가 어느 두 층 사이에 놓이는지는 배치 정규화 절에 있습니다.",
+        ),
     ),
 }

@@ -55,8 +55,8 @@ EXERCISES = {
         _filter_mask,
         [(_KERNEL, 1), (_KERNEL, 2), (_KERNEL, 0)],
         (
-            "np.abs(kernel).sum(axis=(0, 1, 2)) has one sum for each filter.",
-            "np.abs(kernel).sum(axis=(0, 1, 2))은 필터마다의 합입니다.",
+            "np.abs(kernel).sum(axis=(0, 1, 2)) has a sum for each filter; np.argsort orders them.",
+            "np.abs(kernel).sum(axis=(0, 1, 2))은 필터마다의 합이고, np.argsort는 작은 순서입니다.",
         ),
     ),
 }

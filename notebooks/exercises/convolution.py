@@ -32,7 +32,10 @@ def _dark_to_bright(answer: Any) -> Text | None:
 EXERCISES = {
     "blur": array(
         np.ones((3, 3)) / 9,
-        ("np.ones((3, 3)) has nine equal weights.", "np.ones((3, 3))은 같은 가중치 아홉 개입니다."),
+        (
+            "np.ones((3, 3)) has nine equal weights. In a mean they add up to 1.",
+            "np.ones((3, 3))은 같은 가중치 아홉 개입니다. 평균이 되려면 합이 1이어야 합니다.",
+        ),
         [
             (
                 np.ones((3, 3)),

@@ -5,7 +5,7 @@ from exercises.kinds import choice, number
 EXERCISES = {
     "resnet n": number(
         9,
-        ("1 + 3 * n * 2 + 1 layers.", "층의 수는 1 + 3 * n * 2 + 1입니다."),
+        ("There are 1 + 3 * n * 2 + 1 = 56 layers.", "층의 수는 1 + 3 * n * 2 + 1 = 56입니다."),
         {
             18: ("A unit has two convolutions.", "유닛 하나에 합성곱이 두 개 있습니다."),
             27: ("That is the number of all units.", "유닛 전체의 수입니다."),
