@@ -30,9 +30,13 @@ def read_journal(run_dir: RunDir) -> dict[str, Any] | None:
         return None
     except (ValueError, AttributeError, TypeError, RecursionError):
         pass
-    what = "is of another version of kcnn" if whole else "is damaged"
-    raise ValueError(
-        f"{str(file)!r} {what}: pass --overwrite to begin again, or remove it to use the "
+    raise unusable(file, "is of another version of kcnn" if whole else "is damaged")
+
+
+def unusable(journal: Path, what: str = "is of another version of kcnn") -> ValueError:
+    """Return the error of a journal that cannot be gone on with."""
+    return ValueError(
+        f"{str(journal)!r} {what}: pass --overwrite to begin again, or remove it to use the "
         "folder's files as they are."
     )
 

@@ -104,11 +104,15 @@ def contents(folder):
     }
 
 
+def write_recipe(folder):
+    """Write the recipe that `train` runs beside its folder."""
+    text = f"from kcnn.recipe import from_json\n\nrecipe = from_json({to_json(RECIPE)!r})\n"
+    (folder / "mine.py").write_text(text)
+
+
 def main(folder):
     """Do all of it."""
-    (folder / "mine.py").write_text(
-        f"from kcnn.recipe import from_json\n\nrecipe = from_json({to_json(RECIPE)!r})\n"
-    )
+    write_recipe(folder)
     whole, run = folder / "whole", folder / "run"
     done = {"whole": train(whole), "full": []}
     for size in FULL:
@@ -152,5 +156,31 @@ def main(folder):
     (folder / "done.json").write_text(json.dumps(done))
 
 
+def main_of_a_small_disk(folder, disk):
+    """Fill a small file system in the middle of a training, empty it, and go on."""
+    run, filler = disk / "run", disk / "filler"
+
+    def fill():
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(b"0" * 512):
+                pass
+
+    write_recipe(folder)
+    write_recipe(disk)
+    done = {"whole": train(folder / "whole")}
+    with at_the_end_of(1, fill):
+        done["full"] = train(run)
+    done["half-written"] = [name for name in contents(run) if "-" in name]
+    filler.unlink()
+    done["after full"] = train(run)
+    histories = [(each / "history.csv").read_text() for each in (run, folder / "whole")]
+    done["equal"] = histories[0] == histories[1]
+    (folder / "done.json").write_text(json.dumps(done))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    match [Path(each) for each in sys.argv[1:]]:
+        case [folder]:
+            main(folder)
+        case [folder, disk]:
+            main_of_a_small_disk(folder, disk)

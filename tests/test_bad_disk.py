@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -56,6 +57,30 @@ def test_after_a_full_disk_the_same_command_ends_as_if_it_had_not_been(done):
 def test_a_full_disk_leaves_a_finished_run_whole(done):
     assert done["whole"]["code"] == 0
     assert done["whole is whole"]
+
+
+def test_a_file_system_that_is_full_costs_one_line_and_nothing_else(tmp_path):
+    """A real one, of 4 MB in memory: only for this process, where Linux allows that."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=4m tmpfs {disk} && exec "
+    apart = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount", "sh"]
+    try:
+        subprocess.run([*apart, "-c", mount + "true"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this system lets no process mount a file system of its own")
+    environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
+    environment.pop("KCNN_DEBUG", None)
+    command = f"{mount} {sys.executable} -m tests.bad_disk {tmp_path} {disk}"
+    ended = subprocess.run([*apart, "-c", command], env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    done = json.loads((tmp_path / "done.json").read_text())
+    assert "No space left on device: '" in line_of(done["full"])
+    assert "Free some room and run the same command again." in line_of(done["full"])
+    assert not done["half-written"]
+    assert done["after full"]["code"] == 0, done["after full"]["errors"]
+    assert "going on with the run of" in done["after full"]["output"]
+    assert done["equal"]
 
 
 def test_a_place_that_cannot_be_written_is_named(done):

@@ -2,13 +2,18 @@
 
 import json
 
+import keras
 import pytest
 
+from kcnn import models
 from kcnn.cli.commands import evaluate, inspect
 from kcnn.cli.shared import labels_of, model_file, recipe_of
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.setup import pretrained
+from kcnn.pipeline.several_processes import Helpers
+from kcnn.pipeline.trained import train_once
 from kcnn.prediction.classes import open_classifier
+from kcnn.recipe import Recipe
 from kcnn.report.run_files import read_run
 from kcnn.run_digests import write_digest
 from kcnn.run_dir import RunDir
@@ -58,6 +63,17 @@ def test_a_journal_of_another_version_is_not_called_damaged(run):
     for read in (lambda: Journal.read(run), lambda: model_file(run.path)):
         with pytest.raises(ValueError, match=r"run.json' is of another version of kcnn: pass"):
             read()
+
+
+def test_facts_that_this_version_does_not_know_are_of_another_version(run):
+    models.save(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), run.model)
+    facts = {"history": {"loss": [1.0]}, "best_epoch": 1, "seconds": 2.0, "stop_reason": "epochs"}
+    for more in ({"more": 1}, {"rollbacks": [{"more": 1}]}):
+        Journal.read(run).record("train", [run.model], **facts, **more)
+        with pytest.raises(ValueError, match=r"run.json' is of another version of kcnn: pass"):
+            train_once(None, Recipe(), Journal.read(run), Helpers(0))
+    Journal.read(run).record("train", [run.model], **facts)
+    assert train_once(None, Recipe(), Journal.read(run), Helpers(0)).best_epoch == 1
 
 
 def test_a_file_of_an_unfinished_run_that_changed_is_refused_too(run):

@@ -14,6 +14,7 @@ from kcnn.pipeline.backend import on_jax
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.variants import Variant
 from kcnn.report.receipts import Receipt, receipt
+from kcnn.run_digests import unusable
 from kcnn.run_dir import atomic
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def score_once(variant: Variant, data: "Data | JaxData", journal: Journal) -> Ev
     name = f"score {variant.name}"
     kept = journal.run_dir.best.parent / f"score_{len(journal.steps)}.npz"
     if (facts := journal.facts(name)) is not None:
-        return _read(journal.run_dir.path / facts["kept"])
+        try:
+            return _read(journal.run_dir.path / facts["kept"])
+        except (TypeError, KeyError) as error:  # facts that this version does not know, or lacks
+            raise unusable(journal.run_dir.journal) from error
     evaluation = score(variant, data)
     with atomic(kept) as temporary, open(temporary, "wb") as file:
         np.savez(file, **vars(evaluation))

@@ -16,6 +16,8 @@ from kcnn.pipeline.prepare import Prepared
 from kcnn.pipeline.several_processes import Helpers
 from kcnn.pipeline.training_setup import callbacks_for
 from kcnn.recipe import Recipe
+from kcnn.run_digests import unusable
+from kcnn.run_dir import RunDir
 from kcnn.training import Interrupted, Rollback, TrainingDiverged, TrainResult
 
 _TRAINING = "train"
@@ -34,7 +36,7 @@ def train_once(
     run_dir = journal.run_dir
     if (facts := journal.facts(_TRAINING)) is not None:
         helpers.end()  # they have nothing to do
-        return _result(models.load(run_dir.model), facts)
+        return _result(models.load(run_dir.model), facts, run_dir)
     journal.stop_reason = ""
     warn_of_lost_state(journal)
     helpers.begin(run_dir, recipe, prepared.data)
@@ -68,7 +70,7 @@ def train_once(
     shutil.rmtree(run_dir.state, ignore_errors=True)
     if prepared.spread:  # what follows computes on one device
         model = models.load(run_dir.model)
-    return _result(model, facts)
+    return _result(model, facts, run_dir)
 
 
 def warn_of_lost_state(journal: Journal) -> None:
@@ -83,10 +85,13 @@ def warn_of_lost_state(journal: Journal) -> None:
         )
 
 
-def _result(model: keras.Model, facts: dict[str, Any]) -> TrainResult:
+def _result(model: keras.Model, facts: dict[str, Any], run_dir: RunDir) -> TrainResult:
     values: dict[str, Any] = dict(facts)
-    values["rollbacks"] = tuple(Rollback(**each) for each in facts.get("rollbacks", ()))
-    return TrainResult(model=model, **values)
+    try:
+        values["rollbacks"] = tuple(Rollback(**each) for each in facts.get("rollbacks", ()))
+        return TrainResult(model=model, **values)
+    except TypeError as error:  # facts that this version does not know
+        raise unusable(run_dir.journal) from error
 
 
 class _StillThere(keras.callbacks.Callback):
