@@ -37,10 +37,18 @@ def _kills(given: argparse.Namespace, seconds: float) -> Found:
     found, done = {}, 0
     for backend in [given.backend] if given.backend else BACKENDS:
         share = 1.0 if given.backend else BACKENDS[backend]
-        found[backend] = kills.run(round(share * (given.kills - done)), share * seconds, backend)
+        count = round(share * (given.kills - done))
+        found[backend] = kills.run(count, share * seconds, backend, given.seed)
         done += found[backend].kills
         seconds -= found[backend].seconds
+    if given.add:
+        for backend, before in _report(given)["kills"]["found"].items():
+            found.setdefault(backend, kills.Kills()).add(kills.Kills(**before))
     return found
+
+
+def _report(given: argparse.Namespace) -> dict[str, Any]:
+    return json.loads(given.out.read_text()) if given.out.is_file() else {}
 
 
 # In this order, each with its share of the time that is left; the first two take as long as they
@@ -70,6 +78,10 @@ def main() -> int:
         help="damage files of this kind only, as often as given; the figures of others stay",
     )
     parser.add_argument("--backend", choices=list(BACKENDS), help="kill on one backend only")
+    parser.add_argument("--seed", type=int, default=0, help="decides when trainings are killed")
+    parser.add_argument(
+        "--add", action="store_true", help="count the kills with those of an earlier campaign"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/campaign.json"))
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
@@ -81,14 +93,14 @@ def main() -> int:
         begun = time.monotonic()
         found = run(given, (end - begun) * (1.0 if name == chosen[-1] else share))
         # Read only now: another campaign may have written meanwhile.
-        report = json.loads(given.out.read_text()) if given.out.is_file() else {}
-        held = _add(report, name, found, begun, keep=bool(given.kind)) and held
+        report = _report(given)
+        held = _put(report, name, found, begun, keep=bool(given.kind or given.add)) and held
         with atomic(given.out) as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n")
     return 0 if held else 1
 
 
-def _add(report: dict[str, Any], name: str, found: Found, begun: float, *, keep: bool) -> bool:
+def _put(report: dict[str, Any], name: str, found: Found, begun: float, *, keep: bool) -> bool:
     """Put what came of a part into the report; `keep` says whether what was not tried stays."""
     minutes = (time.monotonic() - begun) / 60
     before = report.get(name, {}) if keep else {}
@@ -96,9 +108,10 @@ def _add(report: dict[str, Any], name: str, found: Found, begun: float, *, keep:
     held = all(each.held for each in found.values())
     report[name] = {
         "found": kept | {what: dataclasses.asdict(each) for what, each in found.items()},
-        "held": held and not any(each["failed"] for each in kept.values()),
+        "held": held and not any(each.get("failed") for each in kept.values()),
         "date": timestamp(),
         "commit": git_commit(__file__),
+        "commits_before": _commits(before),
         "minutes": round(before.get("minutes", 0.0) + minutes, 1),
         "hardware": hardware(),
         "versions": versions(("kcnn", "tensorflow", "keras", "jax", "ai-edge-litert", "numpy")),
@@ -106,6 +119,11 @@ def _add(report: dict[str, Any], name: str, found: Found, begun: float, *, keep:
     sys.stdout.write(f"{name}: {'held' if held else 'NOT HELD'}\n{json.dumps(report[name])}\n")
     sys.stdout.flush()
     return held
+
+
+def _commits(before: dict[str, Any]) -> list[str]:
+    """Return the commits on which figures that stay were found."""
+    return [*before.get("commits_before", []), before["commit"]] if before else []
 
 
 if __name__ == "__main__":
