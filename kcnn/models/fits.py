@@ -13,7 +13,11 @@ from kcnn.models.interface import check_single
 
 
 def check_fit(
-    model: keras.Model, image_shape: Sequence[int], num_classes: int, *, called: str = "model"
+    model: keras.Model,
+    image_shape: Sequence[int],
+    num_classes: int | None,
+    *,
+    called: str = "model",
 ) -> None:
     """Refuse a model that does not take such images, or does not return one logit per class.
 
@@ -23,7 +27,8 @@ def check_fit(
     Args:
         model: with one input and one output.
         image_shape: (height, width, channels) of the data.
-        num_classes: of the data.
+        num_classes: of the data; None for a model that is to become a part of another one, which
+            may return maps or any number of features.
         called: what the message calls the model, such as "teacher".
 
     Raises:
@@ -38,12 +43,9 @@ def check_fit(
     """
     check_single(model, "A training" if called == "model" else f"A {called}")
     wanted = tuple(image_shape)
-    outputs = _outputs(model, wanted, called)
-    if outputs != num_classes:
-        raise ValueError(
-            f"The {called} has {outputs} outputs, the data has {num_classes} "
-            f"classes: build it with num_classes={num_classes}."
-        )
+    shape = _output_shape(model, wanted, called)
+    if num_classes is not None:
+        _check_classes(model, shape, num_classes, called)
     activation = final_activation(model)
     if activation not in (None, UNKNOWN):
         last = model.layers[-1].name
@@ -79,8 +81,23 @@ def check_graph(model: keras.Model, what: str) -> None:
     )
 
 
-def _outputs(model: Any, wanted: tuple[int, ...], called: str) -> int | None:
-    """Return the number of a model's outputs, after a look at the images that it takes."""
+def _check_classes(
+    model: keras.Model, shape: tuple[int | None, ...], num_classes: int, called: str
+) -> None:
+    if len(shape) != 2:
+        raise ValueError(
+            f"The {called} must return one logit for each class, [N, classes]: end it with Flatten "
+            f"or a global pooling, and Dense. Received: {model.name!r} with {shape}."
+        )
+    if shape[-1] != num_classes:
+        raise ValueError(
+            f"The {called} has {shape[-1]} outputs, the data has {num_classes} "
+            f"classes: build it with num_classes={num_classes}."
+        )
+
+
+def _output_shape(model: Any, wanted: tuple[int, ...], called: str) -> tuple[int | None, ...]:
+    """Return the shape of a model's output, after a look at the images that it takes."""
     if isinstance(model, keras.Sequential) and not model.built:
         with _words(model, wanted, called):
             model.build((None, *wanted))
@@ -93,7 +110,7 @@ def _outputs(model: Any, wanted: tuple[int, ...], called: str) -> int | None:
                 f"The {called} must return one output [N, classes] from its call. Received: "
                 f"{model.name!r} with {type(answers).__name__ if shape is None else tuple(shape)}."
             )
-        return int(shape[-1])
+        return tuple(shape)
     shape = tuple(model.inputs[0].shape[1:])
     if len(shape) != len(wanted) or any(
         size not in (None, length) for size, length in zip(shape, wanted, strict=True)
@@ -102,13 +119,7 @@ def _outputs(model: Any, wanted: tuple[int, ...], called: str) -> int | None:
             f"The {called} takes images of shape {shape}, the data has {wanted}: "
             f"build it with input_shape={wanted}."
         )
-    shape = tuple(model.outputs[0].shape)
-    if len(shape) != 2:
-        raise ValueError(
-            f"The {called} must return one logit for each class, [N, classes]: end it with Flatten "
-            f"or a global pooling, and Dense. Received: {model.name!r} with {shape}."
-        )
-    return shape[-1]
+    return tuple(model.outputs[0].shape)
 
 
 @contextmanager
