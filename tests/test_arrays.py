@@ -71,14 +71,28 @@ def test_a_file_of_arrays_gives_what_was_saved(folder):
     assert not load_arrays(ArrayFile(folder / "own.npz", mirror=False)).mirror
 
 
+def test_arrays_with_other_names_are_named(tmp_path, caplog):
+    path, images = tmp_path / "own.npz", np.zeros((20, 8, 8, 3), np.uint8)
+    parts = {"train_images": images, "train_labels": np.arange(20) % 2, "val_images": images}
+    np.savez(path, **parts)
+    load_arrays(f"arrays:{path}", validation=0.2)
+    assert "arrays that are not read: 'val_images'" in caplog.text
+    assert "validation_images" in caplog.text
+
+
 IMAGES, LABELS = np.zeros((4, 6, 8, 3), np.uint8), np.array([0, 1, 0, 1])
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": IMAGES}, "has no train_images"),
-        ({"train_images": IMAGES}, "train_labels"),
+        ({"images": IMAGES}, "has no train_images and train_labels. It has: 'images'"),
+        ({"train_images": IMAGES}, "train_labels is missing: train_images and"),
+        (
+            {"train_images": IMAGES, "train_labels": LABELS, "test_labels": LABELS},
+            "test_images is missing",
+        ),
+        ({"train_images": IMAGES, "train_labels": LABELS.astype(object)}, "objects: save it as"),
         ({"train_images": IMAGES / 255, "train_labels": LABELS}, "must be uint8"),
         ({"train_images": IMAGES[0], "train_labels": LABELS}, "must be uint8"),
         ({"train_images": IMAGES, "train_labels": LABELS[:3]}, "must be 4 class numbers"),

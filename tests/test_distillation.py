@@ -123,7 +123,7 @@ def test_a_student_learns_from_its_teacher_alone(digits, tmp_path):
     ("teacher", "options", "message"),
     [
         ({"classes": 7}, {}, "teacher has 7 outputs, the data has 10 classes"),
-        ({"shape": (28, 28, 3)}, {}, r"teacher takes images of shape \(28, 28, 3\)"),
+        ({"shape": (28, 28, 3)}, {}, r"images of shape \(28, 28, 3\).*: take another teacher"),
         ({}, {"temperature": 0.0}, "temperature=0.0"),
         ({}, {"alpha": 1.5}, "alpha=1.5"),
         ({}, {"epochs": 0}, "epochs=0"),

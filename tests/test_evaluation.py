@@ -98,6 +98,8 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, name, content, message):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         evaluate(tmp_path / name, dataset()[0])
+    with pytest.raises(ValueError, match="is a folder: name the file of a model in it"):
+        evaluate(tmp_path, dataset()[0])
 
 
 def test_a_truncated_model_file_is_refused_in_one_line(tmp_path):

@@ -60,6 +60,7 @@ def test_folds_divide_what_is_left_beside_the_test_images():
         (["data.fold=1"], "fold means nothing without folds"),
         (["data.folds=5", "data.fold=5"], "fold must be from 0 to 4 of folds=5"),
         (["data.folds=5", "data.validation=0.2"], "validation means nothing with folds"),
+        (["data.folds=5", "data.validation=0.1"], "data.validation means nothing with data.folds"),
         (["data.folds=1"], "data.folds must be at least 2"),
         (
             ["data.sampling=balanced", "train.class_weight=balanced"],
@@ -77,6 +78,7 @@ def test_a_recipe_notes_its_fold_and_no_other_setting():
     assert not any(name in plain for name in ("fold", "groups"))
     recipe = override(Recipe(), ["data.folds=5"]).resolved()
     assert recipe.data.fold == 0 and from_json(to_json(recipe)) == recipe
+    assert "validation" in plain and "validation" not in to_json(recipe)
     assert smoke(recipe).data.folds == 5
 
 
@@ -132,7 +134,7 @@ def test_other_columns_and_bare_file_names_do(tmp_path):
             (place / f"{number}.png").rename(place / f"{name}{number}.png")
     rows = [f"{name}{number}.png,left,{number}" for name in COLORS for number in range(4)]
     path = tmp_path / "groups.csv"
-    path.write_text("\ufefffile,side,group\r\n" + "\r\n".join(rows))
+    path.write_text("\ufeffFile, side, Group\r\n" + "\r\n".join(rows))
     opened = Folder(tmp_path / "people", groups=path).open()
     assert opened.groups.tolist() == [0, 1, 2, 3] * 3
 
@@ -172,11 +174,13 @@ def test_too_few_groups_and_groups_of_other_sources_are_refused(tmp_path):
     owners = np.arange(40) % 4  # one of four for tests
     with pytest.raises(ValueError, match="3 groups cannot be divided into 5"):
         from_arrays(images, labels, groups=owners, validation=Fold(0, of=5))
-    with pytest.raises(ValueError, match="1 groups cannot be divided into 2"):
+    with pytest.raises(ValueError, match="1 group cannot be divided into 2 parts: name more"):
         from_arrays(images, labels, groups=np.zeros(40))
     assert from_arrays(images, labels, groups=owners, batch_size=8).num_validation == 10
     with pytest.raises(ValueError, match="groups must have one entry for each of 40"):
         from_arrays(images, labels, groups=[1, 2])
+    with pytest.raises(ValueError, match=r"groups\[39\] is missing. Received: nan"):
+        from_arrays(images, labels, groups=[*owners[:39], np.nan])
     with pytest.raises(ValueError, match="groups is for image folders"):
         source("digits", groups="groups.csv")
     with pytest.raises(ValueError, match="There is no file of groups"):

@@ -127,6 +127,7 @@ def test_what_a_function_draws_follows_from_seed_epoch_and_step():
     ("augment", "message"),
     [
         ("standart", "Unknown augmentation 'standart'. Did you mean 'standard'"),
+        (["none", "mirror"], "'none' means nothing beside others: leave it out"),
         (["strong", "cutuot"], "Unknown operation 'cutuot'. Did you mean 'cutout'"),
         (("cutmix", "shift"), r"Operation 'cutmix' mixes whole images .* must be the last one"),
         (("mixup", "cutmix"), "Operation 'mixup' mixes whole images"),

@@ -164,6 +164,22 @@ def test_arrays_that_cannot_be_meant_are_refused(images, labels, message):
 
 
 @pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: from_arrays(IMAGES, LABELS, test=IMAGES), r"test must be a pair .*: ndarray"),
+        (lambda: from_arrays(IMAGES, LABELS, test=(IMAGES, LABELS, LABELS)), "Received: 3 parts"),
+        (lambda: from_dataset((IMAGES, LABELS), None), "validation batches are needed"),
+        (lambda: load(IMAGES), "for arrays there is kcnn.data.from_arrays. Received: an array"),
+    ],
+)
+def test_parts_that_are_missing_or_no_pairs_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+    data = from_arrays(IMAGES, LABELS, validation=[IMAGES, LABELS], batch_size=10)
+    assert data.num_validation == COUNT
+
+
+@pytest.mark.parametrize(
     "labels", [LABELS.astype("float32"), LABELS.astype(object), LABELS.tolist()]
 )
 def test_whole_numbers_of_any_type_are_class_numbers(labels):
@@ -253,6 +269,8 @@ def test_balanced_weights_are_those_of_scikit_learn():
     for value, message in [
         ({"rar": 2}, "Unknown class in class_weight 'rar'. Did you mean 'rare'"),
         ({2: 1.0}, "classes 0 to 1"),
+        ({0.5: 1.0}, "classes 0 to 1"),
+        ([1.0, 2.0], "or a dictionary of factors by class number or name"),
         ({0: -1.0}, "positive, finite number"),
         ("balance", "Did you mean 'balanced'"),
     ]:

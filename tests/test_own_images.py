@@ -177,6 +177,8 @@ def test_a_path_and_a_name_are_the_same_folder_in_any_size(tmp_path):
         load(Folder(tmp_path), image_size=(8, 6))
     with pytest.raises(ValueError, match="Unknown data set 'cifar-10'. Did you mean 'cifar10'"):
         load("cifar-10")
+    with pytest.raises(ValueError, match="Did you mean 'arrays:own.npz'"):
+        load("array:own.npz")
 
 
 def test_a_class_may_be_called_train(tmp_path):

@@ -158,6 +158,7 @@ def test_several_inputs_are_refused_by_name(door, digits, tmp_path):
     ("make", "message"),
     [
         (Pair, "one output .N, classes. from its call"),
+        (lambda: "model.keras", "must be a Keras 3 model; kcnn.models.load .* Received: str"),
         (lambda: Own(L.Softmax()), "must end in logits, but its answers are probabilities"),
         (lambda: Own(L.Dense(7)), "has 7 outputs, the data has 10 classes"),
         (lambda: keras.Sequential([L.Flatten(), L.Conv2D(3, 3)]), "cannot be called on images"),

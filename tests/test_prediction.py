@@ -288,6 +288,11 @@ def test_models_and_folders_that_cannot_be_used_say_why(tmp_path):
         predict(four, tmp_path / "photo.png")
     with pytest.raises(ValueError, match="'.*empty' holds no image: none of its files ends in"):
         predict(mean_color_model(None), tmp_path / "empty")
+    shutil.copytree(tmp_path / "empty", tmp_path / "outer/none")
+    Image.new("RGB", (8, 8)).save(tmp_path / "outer/photo.PNG")
+    (tmp_path / "outer").rename(tmp_path / "empty/inner")
+    with pytest.raises(ValueError, match="'.*empty' holds no image itself: .* such as '.*inner'"):
+        predict(mean_color_model(None), tmp_path / "empty")
     maps = keras.Sequential([keras.Input((8, 8, 3)), LAYERS.ReLU()])
     with pytest.raises(ValueError, match=r"with one output \[N, classes\]. Received: .*8, 8, 3"):
         predict(maps, PIXELS)

@@ -145,6 +145,8 @@ def test_a_direction_that_no_name_says_is_asked_for(name):
         ({"mode": "up"}, "mode must be .*mode='up'"),
         ({"factor": 1.0}, "factor=1.0"),
         ({"factor": 0}, "factor=0"),
+        ({"factor": "0.5"}, "factor must be a number. Received: factor='0.5'"),
+        ({"monitor": None}, "monitor must be the name of a metric"),
         ({"min_lr": -1}, "min_lr=-1"),
         ({"min_delta": float("nan")}, "min_delta=nan"),
         ({"cooldown": 0.5}, "cooldown=0.5"),

@@ -40,6 +40,8 @@ def direction(monitor: str, mode: Mode = "auto") -> Literal["min", "max"]:
         raise ValueError(f'mode must be "auto", "min" or "max". Received: mode={mode!r}')
     if mode != "auto":
         return mode
+    if not isinstance(monitor, str):
+        raise ValueError(f"monitor must be the name of a metric. Received: monitor={monitor!r}")
     words = set(re.split(r"[^a-z0-9]+", monitor.lower().replace("io_u", "iou")))
     rises, falls = bool(words & _RISES), bool(words & _FALLS)
     if rises == falls:

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -190,6 +191,9 @@ def _check_ranges(given: Mapping[str, Any]) -> None:
             check_count(name, given[name])
     for name in ("start_from_epoch", "cooldown"):
         check_count(name, given[name], minimum=0)
+    for name in ("min_delta", "plateau_min_delta", "min_lr", "factor"):
+        if not isinstance(given[name], Real):
+            raise ValueError(f"{name} must be a number. Received: {name}={given[name]!r}")
     for name in ("min_delta", "plateau_min_delta", "min_lr"):
         if not 0 <= given[name] < math.inf:
             raise ValueError(f"{name} must be 0 or above. Received: {name}={given[name]!r}")

@@ -4,11 +4,12 @@ One file can be replaced by a single rename and copied to another machine. The `
 compressed: it is then read as fast as it is copied, and its checksums still reveal damage.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from zipfile import ZipFile
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.lib.format import read_array
 from kcnn.data.checks import check_labels, number_classes
 from kcnn.data.labelled import LabelledImages
 from kcnn.data.opened import Opened
-from kcnn.errors import one_line
+from kcnn.errors import listed, one_line
 from kcnn.run_dir import atomic
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _PARTS = ("train", "validation", "test")
 _ARRAYS = (*(f"{part}_{kind}" for part in _PARTS for kind in ("images", "labels")),)
 _ARRAYS += ("class_names", "note")
+
+logger = logging.getLogger("kcnn")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ class ArrayFile:
         Raises:
             ValueError: If the file does not exist or does not hold such arrays.
         """
-        opened, _ = read(self._file())
+        path = self._file()
+        opened, _ = read(path)
+        _warn_of_others(path)
         return opened.with_parts(_named)
 
     def open_held_out(self) -> tuple[LabelledImages | None, tuple[str, ...]]:
@@ -69,7 +74,10 @@ class ArrayFile:
         Raises:
             ValueError: As `open`, but that there need be no training images.
         """
-        parts, names, _ = _read(self._file())
+        path = self._file()
+        parts, names, _ = _read(path)
+        if "test" in parts:
+            _warn_of_others(path)
         return parts.get("test"), names
 
     def _file(self) -> Path:
@@ -100,7 +108,9 @@ def read(path: Path) -> tuple[Opened, str]:
     """
     parts, names, note = _read(path)
     if "train" not in parts:
-        raise ValueError(f"{str(path)!r} has no train_images and train_labels.")
+        others = listed(map(repr, _others(path)))
+        has = f" It has: {others}." if others else ""
+        raise ValueError(f"{str(path)!r} has no train_images and train_labels.{has}")
     return Opened(parts["train"], parts.get("test"), names, parts.get("validation")), note
 
 
@@ -125,6 +135,24 @@ def _read(path: Path) -> tuple[dict[str, LabelledImages], tuple[str, ...], str]:
     return parts, names, note
 
 
+def _others(path: Path) -> list[str]:
+    """Return the names of the arrays in a file that are not those of a data set."""
+    with ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+    return [name for name in names if name not in _ARRAYS]
+
+
+def _warn_of_others(path: Path) -> None:
+    others = _others(path)
+    if others:
+        logger.warning(
+            "%r has arrays that are not read: %s. Those that are read are called %s.",
+            str(path),
+            listed(map(repr, others)),
+            ", ".join(_ARRAYS[:-1]),
+        )
+
+
 def _named(part: "Part") -> "Part":
     names = tuple(f"image {place}" for place in range(len(part)))
     return replace(part, names=names) if isinstance(part, LabelledImages) else part
@@ -141,10 +169,20 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 name = entry.filename.removesuffix(".npy")
                 if name not in _ARRAYS:
                     continue
-                arrays[name] = read_array(member, allow_pickle=False)
+                arrays[name] = _array(member, name)
                 if member.read(1):  # a checksum is compared at the end, which NumPy may not reach
                     raise ValueError(f"{name} is longer than its array")
     return arrays
+
+
+def _array(member: IO[bytes], name: str) -> np.ndarray:
+    try:
+        return read_array(member, allow_pickle=False)
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        advice = "save it as integers, or as text by .astype(str)"
+        raise ValueError(f"{name} is an array of Python objects: {advice}") from None
 
 
 def _check_memory(needed: int) -> None:
@@ -160,9 +198,13 @@ def _check_memory(needed: int) -> None:
 
 
 def _part(file: Mapping[str, np.ndarray], name: str, num_classes: int) -> LabelledImages | None:
-    if f"{name}_images" not in file:
+    keys = f"{name}_images", f"{name}_labels"
+    missing = [key for key in keys if key not in file]
+    if len(missing) == 1:
+        raise ValueError(f"{missing[0]} is missing: {keys[0]} and {keys[1]} belong together")
+    if missing:
         return None
-    images, labels = file[f"{name}_images"], file[f"{name}_labels"]
+    images, labels = (file[key] for key in keys)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(
             f"{name}_images must be uint8 [N, H, W, 1 or 3], is {images.dtype} {images.shape}"

@@ -113,9 +113,11 @@ def _whole_groups(labels: np.ndarray, share: Share, seed: int, groups: np.ndarra
     count = len(np.unique(groups))
     of = share.of if isinstance(share, Fold) else max(2, min(round(1 / share), count))
     if count < of:
+        received = f"{count} group{'s' * (count != 1)}"
+        advice = "take fewer folds, or name" if isinstance(share, Fold) else "name"
         raise ValueError(
-            f"Images of one group stay together, so {count} groups cannot be divided into {of} "
-            "parts: take fewer folds, or name more groups."
+            f"Images of one group stay together, and {received} cannot be divided into {of} parts: "
+            f"{advice} more groups. Training, validation and test images each need one."
         )
     splitter = StratifiedGroupKFold(of, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():

@@ -60,7 +60,8 @@ def _rows(path: Path) -> list[tuple[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            columns = tuple(reader.fieldnames or ())
+            columns = tuple(name.strip().lower() for name in reader.fieldnames or ())
+            reader.fieldnames = columns
             rows = list(reader)
     except FileNotFoundError:
         raise ValueError(f"There is no file of groups {str(path)!r}.") from None

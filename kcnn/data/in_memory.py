@@ -59,7 +59,7 @@ class InMemory:
             ValueError: If images are not raw pixels, or labels not those of images and classes.
         """
         given = {"train": train, "validation": validation, "test": test}
-        pairs = {name: pair for name, pair in given.items() if pair is not None}
+        pairs = {name: _pair(name, pair) for name, pair in given.items() if pair is not None}
         read = _pixels if pixels else _values
         images = {name: read(name, _array(name, pair[0])) for name, pair in pairs.items()}
         shapes = {name: each.shape[1:] for name, each in images.items()}
@@ -84,6 +84,13 @@ class InMemory:
         return cls(opened, mirror, pixels)
 
 
+def _pair(name: str, given: Any) -> tuple[Any, Any]:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        count = f"{len(given)} parts" if isinstance(given, tuple | list) else type(given).__name__
+        raise ValueError(f"{name} must be a pair (images, labels). Received: {count}.")
+    return given[0], given[1]
+
+
 def _array(name: str, images: Any) -> np.ndarray:
     try:
         return np.asarray(images)
@@ -99,12 +106,15 @@ def _labels(name: str, labels: Any) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.dtype != object:
         return labels
-    flat = labels.ravel().tolist()
-    missing = [place for place, each in enumerate(flat) if each is None or each != each]
-    if missing:
-        raise ValueError(f"{name} labels[{missing[0]}] is missing. Received: {flat[missing[0]]}.")
-    numbers = all(isinstance(each, int | float | np.number) for each in flat)
+    _check_present(f"{name} labels", labels)
+    numbers = all(isinstance(each, int | float | np.number) for each in labels.ravel().tolist())
     return np.array(labels.tolist()) if numbers else labels
+
+
+def _check_present(name: str, values: np.ndarray) -> None:
+    for place, each in enumerate(values.ravel().tolist()):
+        if each is None or each != each:
+            raise ValueError(f"{name}[{place}] is missing. Received: {each}.")
 
 
 def _pixels(name: str, images: np.ndarray) -> np.ndarray:
@@ -161,6 +171,7 @@ def _group_numbers(groups: Any, count: int) -> np.ndarray:
             f"groups must have one entry for each of {count} images. "
             f"Received: shape {groups.shape}."
         )
+    _check_present("groups", groups)
     return np.unique(groups.astype(str), return_inverse=True)[1]
 
 

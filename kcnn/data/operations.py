@@ -191,6 +191,8 @@ def _parts(augment: Augment) -> list[str | OwnAugmentation]:
             f"Received: {augment!r}"
         )
     parts: list[str | OwnAugmentation] = []
+    if "none" in augment and len(augment) > 1:
+        raise ValueError(f"'none' means nothing beside others: leave it out. Received: {augment!r}")
     for each in augment:
         if isinstance(each, str):
             parts += _expanded(each, "operation")

@@ -58,6 +58,11 @@ def from_dataset(
     >>> data.steps_per_epoch, data.num_train, data.num_validation, data.class_names
     (5, 40, 20, ('0', '1', '2'))
     """
+    if train is None or validation is None:
+        raise ValueError(
+            "train and validation batches are needed, as everything is chosen on the latter; "
+            "kcnn.data.from_arrays cuts validation images off."
+        )
     given = {"train": train, "validation": validation, "test": test}
     facts = {name: _Facts.of(part, name) for name, part in given.items() if part is not None}
     names = _class_names(facts, own_names(train) if class_names is None else class_names)

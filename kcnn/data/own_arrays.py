@@ -50,8 +50,8 @@ def from_arrays(  # noqa: PLR0913 - what arrays do not say by themselves
     >>> data.num_train, data.num_validation, data.num_test, data.class_names
     (43, 5, 12, ('cat', 'dog'))
     """
-    pair = validation if isinstance(validation, tuple) else None
-    share = {} if isinstance(validation, tuple) else {"validation": validation}
+    pair = validation if isinstance(validation, tuple | list) else None
+    share = {} if isinstance(validation, tuple | list) else {"validation": validation}
     kind: dict[str, Any] = {"mirror": mirror, "pixels": pixels, "groups": groups}
     source = InMemory.of((images, labels), pair, test, class_names, **kind)
     if not pixels and options.setdefault("augment", "none") != "none":

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from kcnn.data.array_file import ArrayFile
@@ -84,7 +85,11 @@ def _whole(
     groups: str | os.PathLike | None,
 ) -> Source:
     if not isinstance(name, str):
-        raise ValueError(f"name must be a string or a source such as Folder. Received: {name!r}.")
+        received = "an array" if hasattr(name, "shape") else repr(name)
+        raise ValueError(
+            "name must be a string or a source such as Folder; for arrays there is "
+            f"kcnn.data.from_arrays. Received: {received}."
+        )
     for option, given in {"skip_damaged": skip_damaged, "groups": groups}.items():
         if given and not name.startswith(FOLDER_PREFIX):
             raise ValueError(
@@ -104,4 +109,13 @@ def _whole(
         return ArrayFile(name.removeprefix(ARRAYS_PREFIX))
     if os.sep in name and Path(name).is_dir():
         raise ValueError(f"{name!r} is a folder: write {FOLDER_PREFIX + name!r} to read it.")
+    _check_prefix(name)
     return Tfds(name, image_size, mirror=re.split("[/:]", name)[0] not in CHARACTER_SETS)
+
+
+def _check_prefix(name: str) -> None:
+    """Refuse "array:FILE.npz", "Folder:PATH" and the like, which tfds cannot explain."""
+    prefix, colon, path = name.partition(":")
+    known = [ARRAYS_PREFIX.rstrip(":"), FOLDER_PREFIX.rstrip(":")]
+    if colon and (close := get_close_matches(prefix.lower(), known, cutoff=0.8)):
+        raise ValueError(f"Unknown data set {name!r}. Did you mean '{close[0]}:{path}'?")

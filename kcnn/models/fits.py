@@ -32,15 +32,20 @@ def check_fit(
         called: what the message calls the model, such as "teacher".
 
     Raises:
-        ValueError: the model takes images of another shape or several inputs, returns several
-            outputs, predicts another number of classes, or ends in an activation that turns the
-            logits into probabilities.
+        ValueError: it is no Keras model, takes images of another shape or several inputs, returns
+            several outputs, predicts another number of classes, or ends in an activation that turns
+            the logits into probabilities.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     >>> check_fit(model, (8, 8, 3), 10)
     Traceback (most recent call last):
     ValueError: The model has 192 outputs, the data has 10 classes: build it with num_classes=10.
     """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"The {called} must be a Keras 3 model; kcnn.models.load reads one from a file. "
+            f"Received: {type(model).__name__}."
+        )
     check_single(model, "A training" if called == "model" else f"A {called}")
     wanted = tuple(image_shape)
     shape = _output_shape(model, wanted, called)
@@ -115,9 +120,10 @@ def _output_shape(model: Any, wanted: tuple[int, ...], called: str) -> tuple[int
     if len(shape) != len(wanted) or any(
         size not in (None, length) for size, length in zip(shape, wanted, strict=True)
     ):
+        build = f"build it with input_shape={wanted}"
+        advice = build if called == "model" else f"take another {called}, or images of its shape"
         raise ValueError(
-            f"The {called} takes images of shape {shape}, the data has {wanted}: "
-            f"build it with input_shape={wanted}."
+            f"The {called} takes images of shape {shape}, the data has {wanted}: {advice}."
         )
     return tuple(model.outputs[0].shape)
 

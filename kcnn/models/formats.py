@@ -30,6 +30,8 @@ def check_format(path: Path) -> None:
     name = str(path)
     if not path.is_file():
         check_no_saved_model(path if path.is_dir() else path.parent)
+        if path.is_dir():
+            raise ValueError(f"{name!r} is a folder: name the file of a model in it.")
         raise ValueError(f"There is no file {name!r}.")
     if path.suffix == ".keras":
         return

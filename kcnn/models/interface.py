@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kcnn.errors import unknown
+from kcnn.errors import Advised, unknown
 
 
 def image_shape(model: keras.Model) -> tuple[int | None, ...]:
@@ -29,9 +29,10 @@ def check_size(model: keras.Model, images: Any) -> None:
     if len(wanted) == len(received) and any(
         size not in (None, given) for size, given in zip(wanted, received, strict=True)
     ):
-        raise ValueError(
-            f"Model {model.name!r} takes images of shape {wanted}, the data has {received}. Of a "
-            f"folder, kcnn.data.load and load_held_out take image_size={wanted[:2]}."
+        raise Advised(
+            f"Model {model.name!r} takes images of shape {wanted}, the data has {received}.",
+            python=f"Of a folder, kcnn.data.load and load_held_out take image_size={wanted[:2]}.",
+            command="Only images of folders and of TensorFlow Datasets are resized.",
         )
 
 

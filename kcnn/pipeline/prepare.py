@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from kcnn.litert.native_log import native_log
 from kcnn.pipeline.setup import build
 from kcnn.pipeline.training_setup import training_for
 from kcnn.recipe import Recipe
@@ -47,7 +48,8 @@ def prepare(recipe: Recipe, data: "Data | JaxData", devices: Devices | None = No
     Raises:
         ValueError: The recipe cannot be trained, or not on so many devices.
     """
-    keras.utils.set_random_seed(recipe.seed)
+    with native_log():  # Keras imports TensorFlow for it, on JAX too
+        keras.utils.set_random_seed(recipe.seed)
     engine = several(devices)
     with build_scope_in(engine):
         model = build(recipe, data)

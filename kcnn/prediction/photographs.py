@@ -91,6 +91,12 @@ def image_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+    inside = (file.parent for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES)
+    if not files and (folder := next(inside, None)):
+        raise ValueError(
+            f"The folder {str(path)!r} holds no image itself: name a folder inside it, such as "
+            f"{str(folder)!r}."
+        )
     if not files:
         raise ValueError(
             f"The folder {str(path)!r} holds no image: none of its files ends in "

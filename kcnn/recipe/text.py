@@ -36,6 +36,8 @@ def to_values(recipe: Recipe) -> dict[str, Any]:
             for name, value in values["train"].items()
             if name not in DEPENDENT or value is not None
         }
+    if recipe.data.folds:
+        del values["data"]["validation"]
     unused = {"data": ("folds", "fold", "groups"), "model": ("name",)}
     if recipe.transfer:
         unused["transfer"] = ("head_learning_rate",)
@@ -116,6 +118,8 @@ def override(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     for key in assigned:
         if changed.trained and key.startswith("train."):
             raise ValueError(f"{key} means nothing with trained, which leaves the training out.")
+    if changed.data.folds and "data.validation" in assigned:  # refused if it is the default, too
+        raise ValueError("data.validation means nothing with data.folds, of which one is kept.")
     return changed
 
 
@@ -183,7 +187,7 @@ def _assign(values: dict[str, Any], key: str, value: object) -> None:
         if node is None and section in values:
             raise ValueError(
                 f"{key}: this recipe leaves the section {section!r} out. To add it, set the whole "
-                f"section as JSON: {section}={{...}}."
+                f"section as JSON, such as '{section}={json.dumps({last: value})}'."
             )
     free = sections == ["model", "options"]
     if not isinstance(node, dict) or (last not in node and not free):

@@ -1,6 +1,7 @@
 """How much each class counts in the training loss, where some have few images."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
@@ -47,6 +48,11 @@ def class_weights(value: ClassWeight | None, data: "Data | JaxData") -> tuple[fl
             )
         counts = np.bincount(_labels(data), minlength=len(names))
         return tuple((counts.sum() / (len(names) * np.maximum(counts, 1))).tolist())
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "class_weight must be 'balanced', or a dictionary of factors by class number or name. "
+            f"Received: {value!r}"
+        )
     weights = np.ones(len(names))
     for key, factor in value.items():
         check_positive(f"class_weight[{key!r}]", factor)
@@ -72,7 +78,7 @@ def _number(key: int | str, names: Sequence[str]) -> int:
         if key not in names:
             raise unknown("class in class_weight", key, names)
         return names.index(key)
-    if not 0 <= key < len(names):
+    if not isinstance(key, Integral) or not 0 <= key < len(names):
         raise ValueError(
             f"class_weight must be of classes 0 to {len(names) - 1}, or of their names. "
             f"Received: {key!r}"

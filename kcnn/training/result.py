@@ -102,7 +102,8 @@ def result_of(
             "than guessing. Lower the learning rate.",
             max(history["loss"]),
         )
-    logger.info("trained %d epochs in %.0f s: %s; best epoch %d", epochs, seconds, reason, best)
+    end = "" if reason == "epochs" else f", ended by {reason}"
+    logger.info("trained %d epochs in %.0f s%s; best epoch %d", epochs, seconds, end, best)
     return TrainResult(model, history, best, seconds, reason, training.rollbacks)
 
 
