@@ -39,6 +39,16 @@ def test_a_network_of_keras_becomes_the_base(digits, tmp_path, monkeypatch):
     assert [weight.path for weight in model.trainable_weights] == ["logits/kernel", "logits/bias"]
 
 
+def test_a_base_for_any_size_becomes_one_for_the_data(digits, tmp_path):
+    conv = keras.layers.Conv2D(4, 3, name="conv")
+    base = keras.Sequential([keras.Input((None, None, 3)), conv], name="any")
+    base.save(tmp_path / "any.keras")
+    model = setup.build(recipe(tmp_path / "any.keras"), digits)
+    assert model.get_layer("conv").output.shape == (None, 30, 30, 4)  # export counts them
+    np.testing.assert_array_equal(model.get_layer("conv").kernel, conv.kernel)
+    assert not model.get_layer("conv").trainable
+
+
 @pytest.mark.parametrize(
     ("base", "error", "message"),
     [

@@ -111,6 +111,14 @@ def with_absolute_data(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, data=section)
 
 
+def _of_size(base: keras.Model, shape: tuple[int, ...]) -> keras.Model:
+    """Return a base for images of this shape, also of one for any size, which has no fixed maps."""
+    if not getattr(base, "inputs", None) or None not in base.inputs[0].shape[1:]:
+        return base
+    image = keras.Input(shape)
+    return keras.Model(image, base(image), name=base.name)
+
+
 def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
     """Return the recipe's model for the shape and the classes of `data`, new or pretrained.
 
@@ -132,6 +140,7 @@ def build(recipe: Recipe, data: "Data | JaxData") -> keras.Model:
         _check_name(recipe, "transfer.base", name, base)
         # Built with the end trainable first, so that a wrong layer name is refused right here.
         end = recipe.transfer.trainable_from
+        base = _of_size(base, data.image_shape)
         model = models.transfer(base, len(data.class_names), trainable_from=end)
         models.fine_tune_from(model, "logits")
         return model
