@@ -293,6 +293,22 @@ def test_the_command_line_does_as_keras_json_says(tmp_path):
     assert run.stdout.strip() == "['jax']", run.stderr[-2000:]
 
 
+def test_a_run_begins_without_the_lines_of_tensorflow():
+    """Keras seeds TensorFlow too where it is installed, and imports it for that."""
+    code = (
+        "import sys; from kcnn.pipeline import prepare, setup;"
+        "from kcnn.recipe import Data, Recipe;"
+        "recipe = Recipe(data=Data(name='digits', limit=60, batch_size=20));"
+        "prepare.prepare(recipe, setup.load_for_jax(recipe, None));"
+        "print('tensorflow' in sys.modules)"
+    )
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert run.stdout.strip() == "True" and "oneDNN" not in run.stderr, run.stderr[-2000:]
+
+
 def test_jax_data_need_the_jax_backend():
     data = JaxData(load_arrays("digits", limit=50), 20)
     with pytest.raises(ValueError, match="set KERAS_BACKEND=jax"):

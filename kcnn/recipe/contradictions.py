@@ -32,7 +32,7 @@ def _check_trained(recipe: Any) -> None:
     if recipe.trained and (recipe.transfer or recipe.distill or recipe.model.options or not idle):
         raise ValueError(
             "with trained, nothing is built or trained: leave train, transfer, distill and "
-            "model.options out."
+            "model.options out (by --set 'train={}' and the like)."
         )
 
 
