@@ -475,7 +475,7 @@ FOLDER_CASES = {
     "empty": (lambda root: [shutil.rmtree(d) for d in root.iterdir()], r"0 class folders"),
     "one class": (
         lambda root: [shutil.rmtree(root / "train" / name) for name in ("ant", "bee")],
-        r"train' has 1 class folders; at least 2",
+        r"train' has 1 class folder; at least 2",
     ),
     "class without images": (
         lambda root: [file.unlink() for file in (root / "train" / "bee").iterdir()],
@@ -502,7 +502,7 @@ FOLDER_CASES = {
     "bomb": (lambda root: bomb(root / "train/cat/002.png"), r"cat/002\.png' cannot be read"),
     "size": (
         lambda root: Image.new("RGB", (5, 4)).save(root / "train" / "bee" / "x.bmp"),
-        r"bee/x\.bmp' is 4 x 5 .*others are 12 x 16.*Folder\(path, image_size=\(12, 16\)\).*"
+        r"bee/x\.bmp' is 4 x 5 .*others are 12 x 16.*image_size=\(12, 16\) in kcnn.data.load, .*"
         r"--set data\.image_size='\[12, 16\]'",
     ),
     "size in test": (
@@ -540,7 +540,7 @@ def test_too_few_images_for_a_split(tmp_path):
 
 def test_tfds_set_of_different_sizes_asks_for_one(tfds_dir):
     message = (
-        r"'kcnn_pictures/sizes' differ in size.*Tfds\('kcnn_pictures/sizes', image_size="
+        r"'kcnn_pictures/sizes' differ in size.*load\('kcnn_pictures/sizes', image_size="
         r".*--set data\.image_size='\[64, 64\]'"
     )
     with pytest.raises(ValueError, match=message):
