@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Entry, Part, Race, ratios, spread
+from kcnn.report.markdown_table import markdown_table
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,8 @@ class Table:
 
     def markdown(self) -> str:
         """Return the title and the table in Markdown."""
-        lines = [
-            self.header,
-            ["---" if i < self.names else "---:" for i in range(len(self.header))],
-            *self.rows,
-        ]
-        return f"{self.title}\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        table = markdown_table(self.header, self.rows, left=range(self.names))
+        return f"{self.title}\n\n{table}"
 
 
 def receipt(part: Part) -> str:

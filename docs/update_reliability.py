@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from kcnn.report.markdown_table import markdown_table
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "RELIABILITY.md"
 CAMPAIGN = ROOT / "docs/campaign.json"
@@ -38,13 +40,19 @@ def _kills(part: dict[str, Any]) -> str:
         "**Kills.** Small trainings with dropout, averaged weights, early stopping and a plateau "
         "are killed by SIGKILL again and again until they end: in a call of a write (half of the "
         "kills), from outside while a write goes on, and at any time.\n",
-        "| backend | kills | in a save | trainings | unreadable files | lost best models "
-        "| ends in other bits |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        _counts(
+            part,
+            "backend",
+            {
+                "kills": "kills",
+                "in a save": "in_saves",
+                "trainings": "trainings",
+                "unreadable files": "unreadable",
+                "lost best models": "lost_bests",
+                "ends in other bits": "different",
+            },
+        ),
     ]
-    for backend, found in part["found"].items():
-        counts = ("kills", "in_saves", "trainings", "unreadable", "lost_bests", "different")
-        lines.append(f"| {backend} | {' | '.join(f'{found[name]:,}' for name in counts)} |")
     files: dict[str, int] = {}
     for found in part["found"].values():
         for name, count in found["files"].items():
@@ -58,21 +66,30 @@ def _damaged_files(part: dict[str, Any]) -> str:
         "**Damaged files.** Files of every kind are cut off, or some of their bytes are changed. "
         "Each must be refused in one line that names it, or be read; a file that has a digest must "
         "be refused.\n",
-        "| kind | files | refused | read | failures |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        _counts(
+            part,
+            "kind",
+            {"files": "files", "refused": "refused", "read": "loaded", "failures": "failed"},
+        ),
     ]
-    for kind, found in part["found"].items():
-        counts = (found[name] for name in ("files", "refused", "loaded", "failed"))
-        lines.append(f"| {kind} | {' | '.join(f'{count:,}' for count in counts)} |")
     return "\n".join([*lines, f"\n{_when(part)}\n"])
+
+
+def _counts(part: dict[str, Any], what: str, columns: dict[str, str]) -> str:
+    """Return a row for each thing that was tried; `columns` has a count's name for each title."""
+    rows = [
+        (name, *(f"{found[count]:,}" for count in columns.values()))
+        for name, found in part["found"].items()
+    ]
+    return markdown_table((what, *columns), rows)
 
 
 def _faults(part: dict[str, Any]) -> str:
     found = part["found"]["kcnn"]
     lines = ["**Faults put into kcnn.** One guard at a time is taken out; its test must fail.\n"]
-    lines += ["| fault | test |", "| --- | --- |"]
-    lines += [f"| {fault} | `tests/{test}` fails |" for fault, test in found["noticed"].items()]
-    lines += [f"| {fault} | **not noticed** |" for fault in found["unnoticed"]]
+    rows = [(fault, f"`tests/{test}` fails") for fault, test in found["noticed"].items()]
+    rows += [(fault, "**not noticed**") for fault in found["unnoticed"]]
+    lines.append(markdown_table(("fault", "test"), rows, left=(0, 1)))
     return "\n".join([*lines, f"\n{_when(part)}\n"])
 
 
@@ -82,13 +99,18 @@ def _load(part: dict[str, Any]) -> str:
         "**Load.** What a process uses more at the end than after the warm-up, a fifth of the way. "
         "Predictions come from eight threads. Rows that begin with Keras do the same without "
         "kcnn.\n",
-        "| | times | memory | open files | threads |",
-        "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for name, more in found["growth"].items():
-        memory = f"{more['memory'] / _MB:+.1f} MB"
-        counts = f"{more['handles']:+} | {more['threads']:+}"
-        lines.append(f"| {name} | {found['count'][name]:,} | {memory} | {counts} |")
+    rows = [
+        (
+            name,
+            f"{found['count'][name]:,}",
+            f"{more['memory'] / _MB:+.1f} MB",
+            f"{more['handles']:+}",
+            f"{more['threads']:+}",
+        )
+        for name, more in found["growth"].items()
+    ]
+    lines.append(markdown_table(("", "times", "memory", "open files", "threads"), rows))
     return "\n".join([*lines, f"\n{_when(part)}\n"])
 
 

@@ -20,6 +20,7 @@ from kcnn.model_places import MANIFEST
 from kcnn.models import FAMILIES, facts
 from kcnn.report import comparison_report, comparison_table, receipts, receipts_table
 from kcnn.report.best_runs import BestRun, best_runs
+from kcnn.report.markdown_table import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -76,79 +77,73 @@ def _comparison(file: str) -> str:
 
 def _int4(file: str) -> str:
     receipt = json.loads((ROOT / file).read_text())
-    lines = [
-        "| ResNet-8 | accuracy | bytes | gzip bytes | arena bytes |",
-        "| --- | ---: | ---: | ---: | ---: |",
+    sizes = ("bytes", "gzip_bytes", "arena_bytes")
+    rows = [
+        (row["name"], f"{row['accuracy']:.2%}", *(f"{row[size]:,}" for size in sizes))
+        for row in receipt["rows"]
     ]
-    for row in receipt["rows"]:
-        lines.append(
-            f"| {row['name']} | {row['accuracy']:.2%} | {row['bytes']:,} | {row['gzip_bytes']:,} | "
-            f"{row['arena_bytes']:,} |"
-        )
+    header = ("ResNet-8", "accuracy", "bytes", "gzip bytes", "arena bytes")
     count, floats = receipt["rows"][0]["count"], receipt["from"]["accuracy"]
-    return (
-        "\n".join(lines)
-        + f"\n\nOn all {count:,} test images of {receipt['dataset']}, where the float "
-        f"model reaches {floats:.2%}; {receipt['epochs']} epochs, one run. The control of the "
+    return markdown_table(header, rows) + (
+        f"\n\nOn all {count:,} test images of {receipt['dataset']}, where the float model "
+        f"reaches {floats:.2%}; {receipt['epochs']} epochs, one run. The control of the "
         "recipe, the same training in floats, was not run.\n"
     )
 
 
 def _engines(file: str) -> str:
     receipt = json.loads((ROOT / file).read_text())
-    lines = [
-        "| network | engine | bytes | accuracy | agrees with float | logit error | CPU seconds |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for row in receipt["rows"]:
-        lines.append(
-            f"| {row['network']} | {row['engine']} | {row['bytes']:,} | {row['accuracy']:.2%} | "
-            f"{row['agreement']:.2%} | {row['logit_error']:.3f} | {row['cpu_seconds']:.1f} |"
-        )
+    columns = {
+        "network": ("network", ""),
+        "engine": ("engine", ""),
+        "bytes": ("bytes", ","),
+        "accuracy": ("accuracy", ".2%"),
+        "agrees with float": ("agreement", ".2%"),
+        "logit error": ("logit_error", ".3f"),
+        "CPU seconds": ("cpu_seconds", ".1f"),
+    }
+    rows = [[format(row[name], how) for name, how in columns.values()] for row in receipt["rows"]]
     versions = ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
     count = receipt["rows"][0]["images"]
-    return (
-        "\n".join(lines)
-        + f"\n\nOn {count:,} test images; {receipt['calibration_images']} training "
-        "images calibrate both. The logit error is the root of the mean square, against the float "
+    return markdown_table([*columns], rows, left=(0, 1)) + (
+        f"\n\nOn {count:,} test images; {receipt['calibration_images']} training images "
+        "calibrate both. The logit error is the root of the mean square, against the float "
         f"Keras model. {versions}.\n"
     )
 
 
 def _models(folder: str) -> str:
     known, best = facts.read(), best_runs(ROOT / folder)
-    lines = [
-        "| model | parameters | MACs | accuracy | int8 | recipe | paper |",
-        "| --- | ---: | ---: | ---: | ---: | --- | --- |",
-    ]
+    header = ("model", "parameters", "MACs", "accuracy", "int8", "recipe", "paper")
+    rows: list[list[str]] = []
     for family in FAMILIES.values():
         paper = f"[{family.paper}]({family.url})" if family.url else family.paper
         for name in family.builders:
             fact, found = known[name], best.get(name, [])
             default = next((run for run in found if not run.variant), None)
-            lines.append(_network(f"`{name}`", fact.parameters, fact.macs, default, paper))
+            rows.append(_network(f"`{name}`", fact.parameters, fact.macs, default, paper))
             for run in found:
                 if run.variant:
                     title = f"`{name}`, {run.variant}"
-                    lines.append(_network(title, run.parameters, run.macs, run, paper))
-    return "\n".join(lines) + "\n"
+                    rows.append(_network(title, run.parameters, run.macs, run, paper))
+    return markdown_table(header, rows, left=(0, 5, 6)) + "\n"
 
 
-def _network(title: str, parameters: int, macs: int | None, run: BestRun | None, paper: str) -> str:
+def _network(
+    title: str, parameters: int, macs: int | None, run: BestRun | None, paper: str
+) -> list[str]:
     """Return a row of the table of models."""
     millions = f"{macs / 1e6:,.1f} M" if macs else ""
     scores = (
         [run.shown, f"{run.int8:.2%}" if run.int8 else "", f"`{run.recipe}`"] if run else [""] * 3
     )
-    return f"| {' | '.join([title, f'{parameters:,}', millions, *scores, paper])} |"
+    return [title, f"{parameters:,}", millions, *scores, paper]
 
 
 def _cards(folder: str) -> str:
     """Return a table of the published runs, for documents in docs/."""
-    lines = [
-        "| run | network | float | int8 | kB | ms | weights |",
-        "| --- | --- | ---: | ---: | ---: | ---: | --- |",
-    ]
+    header = ("run", "network", "float", "int8", "kB", "ms", "weights")
+    rows: list[list[str]] = []
     for file in sorted((ROOT / folder).glob("*/README.md")):
         report = receipts.load(file.with_name("report.json"))
         whole, int8 = (
@@ -162,9 +157,8 @@ def _cards(folder: str) -> str:
         place = f"../{folder}/{file.parent.name}"
         title = f"[{file.parent.name}]({place}/README.md), [page]({place}/report.html)"
         weights = "by name" if file.with_name(MANIFEST).is_file() else ""
-        row = [title, f"`{report.model}`", f"{whole.accuracy:.2%}", *cells, weights]
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines) + "\n"
+        rows.append([title, f"`{report.model}`", f"{whole.accuracy:.2%}", *cells, weights])
+    return markdown_table(header, rows, left=(0, 1, 6)) + "\n"
 
 
 def _dense_scales(file: str) -> str:
@@ -173,10 +167,7 @@ def _dense_scales(file: str) -> str:
     rows, on_micro = receipt["rows"], "TFLite Micro"
     dates = next([*each["one scale"][on_micro]] for each in rows if on_micro in each["one scale"])
     titles = [f"TFLite Micro, {date}" for date in dates]
-    lines = [
-        f"| file | many scales | one scale | same class | {' | '.join(titles)} |",
-        f"| --- | ---: | ---: | ---: | {' | '.join(['---:'] * len(dates))} |",
-    ]
+    lines: list[list[str]] = []
     for row in rows:
         many, one = row["many scales"], row["one scale"]
         cells = [row["file"], *(f"{each['accuracy']:.2%}" for each in (many, one))]
@@ -187,9 +178,10 @@ def _dense_scales(file: str) -> str:
             else ""
             for date in dates
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(cells)
+    header = ("file", "many scales", "one scale", "same class", *titles)
     count = receipt["images for TFLite Micro"]
-    return "\n".join(lines) + (
+    return markdown_table(header, lines) + (
         "\n\nAccuracy, and the share of images for which both files predict the same class, on all "
         f"{rows[0]['images']:,} test images of CIFAR-10. The last columns say by how many steps of "
         "its stored outputs each version departs from LiteRT's reference kernels on "

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from benchmarks.large.figures import FILE
+from kcnn.report.markdown_table import markdown_table
 
 
 def scaling(part: str) -> str:
@@ -12,13 +13,16 @@ def scaling(part: str) -> str:
 
 
 def _program(figures: dict[str, Any]) -> str:
-    lines = ["| devices | each computes | each adds up |", "| ---: | ---: | ---: |"]
-    for row in figures["rows"]:
-        computed = f"{row['flops'] / 1e9:.2f} GFLOP"
-        exchanged = f"{row['exchanged_bytes'] / 1e6:.3f} MB"
-        lines.append(f"| {row['devices']} | {computed} | {exchanged} |")
+    rows = [
+        (
+            str(row["devices"]),
+            f"{row['flops'] / 1e9:.2f} GFLOP",
+            f"{row['exchanged_bytes'] / 1e6:.3f} MB",
+        )
+        for row in figures["rows"]
+    ]
     versions = figures["machine"]["versions"]
-    return "\n".join(lines) + (
+    return markdown_table(("devices", "each computes", "each adds up"), rows, left=()) + (
         f"\n\nA step of {figures['model']} on {figures['batch']} images as XLA compiles it for "
         f"virtual devices of a CPU (JAX {versions['jax']}); the gradients alone are "
         f"{figures['gradient_bytes'] / 1e6:.3f} MB.\n"

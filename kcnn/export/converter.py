@@ -54,9 +54,7 @@ def convert(
         with _quiet_converter():
             data = converter.convert()
             if target.mode.integer_kernels and not target.dense_per_channel:
-                plain = Target(QUANTIZATIONS["none"], "float32", target.output)
-                source = _make_converter(model, image_shape, plain).convert()
-                data = with_one_dense_scale(data, source)
+                data = with_one_dense_scale(data, _in_floats(model, image_shape, target))
     return add_signature(data, target.output)
 
 
@@ -79,6 +77,12 @@ def _make_converter(
     return converter
 
 
+def _in_floats(model: keras.Model, image_shape: tuple[int, ...], target: Target) -> bytes:
+    """Convert the floats that an integer file is rounded from."""
+    plain = Target(QUANTIZATIONS["none"], "float32", target.output)
+    return _make_converter(model, image_shape, plain).convert()
+
+
 def _with_learned_ranges(
     converter: tf.lite.TFLiteConverter,
     floats: keras.Model,
@@ -90,10 +94,9 @@ def _with_learned_ranges(
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     dtype = tf.as_dtype(target.io)
     converter.inference_input_type = converter.inference_output_type = dtype
-    plain = Target(QUANTIZATIONS["none"], "float32", target.output)
     with _quiet_converter():
         data = converter.convert()
-        source = _make_converter(floats, image_shape, plain).convert()
+        source = _in_floats(floats, image_shape, target)
     return _other_kernels(data, source, target, trained=True)
 
 

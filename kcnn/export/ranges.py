@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kcnn.litert.operators import every_tensor
 from kcnn.litert.schema import (
     Graph,
     Tensor,
@@ -32,14 +33,13 @@ def check_ranges(calibrated: bytes) -> None:
     Raises:
         RuntimeError: a range is not finite; the message names the tensor.
     """
-    for graph in tables(parse(calibrated).subgraphs):
-        for tensor in tables(graph.tensors):
-            low, high = _range(tensor) or (0.0, 0.0)
-            if not np.isfinite([low, high]).all():
-                raise RuntimeError(
-                    f"{text(tensor.name)!r} takes values from {low} to {high} on the calibration "
-                    "images. Are the pixels normalized, and is the model trained?"
-                )
+    for tensor in every_tensor(parse(calibrated)):
+        low, high = _range(tensor) or (0.0, 0.0)
+        if not np.isfinite([low, high]).all():
+            raise RuntimeError(
+                f"{text(tensor.name)!r} takes values from {low} to {high} on the calibration "
+                "images. Are the pixels normalized, and is the model trained?"
+            )
 
 
 def widen_ranges(calibrated: bytes) -> bytes:

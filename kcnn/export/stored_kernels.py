@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kcnn.litert.constants import constant, scales_of
+from kcnn.litert.operators import every_operator, every_tensor
 from kcnn.litert.schema import (
     INT4,
     Graph,
@@ -17,7 +18,6 @@ from kcnn.litert.schema import (
     dtype_name,
     new_buffer,
     numbers,
-    operator_name,
     tables,
     tensor_at,
 )
@@ -72,12 +72,8 @@ def along(scales: np.ndarray, axes: int, axis: int) -> np.ndarray:
 def kernel_operators(
     model: Model, kinds: Sequence[str] = tuple(AXES)
 ) -> Iterator[tuple[Graph, Operator, str]]:
-    """Yield the graph, the operator and the kind of a model's operators that have kernels."""
-    for graph in tables(model.subgraphs):
-        for operator in tables(graph.operators):
-            kind = operator_name(model, operator)
-            if kind in kinds:
-                yield graph, operator, kind
+    """Return the graph, the operator and the kind of a model's operators that have kernels."""
+    return (each for each in every_operator(model) if each[2] in kinds)
 
 
 def find_kernels(model: Model, kinds: Sequence[str] = tuple(AXES)) -> Iterator[StoredKernel]:
@@ -191,12 +187,7 @@ def _store(
     ranges.quantizedDimension = AXES[kernel.kind] if place == 1 and len(scales) > 1 else 0
     ranges.min = ranges.max = None
     buffers = tables(model.buffers)
-    users = sum(
-        each.buffer == tensor.buffer
-        for graph in tables(model.subgraphs)
-        for each in tables(graph.tensors)
-    )
-    if users > 1:
+    if sum(each.buffer == tensor.buffer for each in every_tensor(model)) > 1:
         model.buffers = [*buffers, new_buffer(content)]
         tensor.buffer = len(buffers)
     else:

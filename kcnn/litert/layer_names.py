@@ -4,15 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kcnn.litert.schema import (
-    dtype_name,
-    numbers,
-    operator_name,
-    parse,
-    tables,
-    tensor_at,
-    text,
-)
+from kcnn.litert.operators import every_operator
+from kcnn.litert.schema import dtype_name, numbers, parse, tensor_at, text
 
 STORING = ("QUANTIZE", "DEQUANTIZE")
 """The operators that change how numbers are stored, not the numbers."""
@@ -64,17 +57,14 @@ class NamedOperator:
 
 def named_operators(data: bytes) -> Iterator[NamedOperator]:
     """Yield the operators of a verified model that compute, in their order."""
-    model = parse(data)
-    for graph in tables(model.subgraphs):
-        for operator in tables(graph.operators):
-            kind = operator_name(model, operator)
-            if kind in STORING:
-                continue
-            places = [*numbers(operator.inputs), *numbers(operator.outputs)]
-            # -1 stands for an optional input that is not there.
-            dtypes = {dtype_name(tensor_at(graph, place)) for place in places if place >= 0}
-            name = text(tensor_at(graph, numbers(operator.outputs)[0]).name)
-            yield NamedOperator(kind, name, frozenset(dtypes))
+    for graph, operator, kind in every_operator(parse(data)):
+        if kind in STORING:
+            continue
+        places = [*numbers(operator.inputs), *numbers(operator.outputs)]
+        # -1 stands for an optional input that is not there.
+        dtypes = {dtype_name(tensor_at(graph, place)) for place in places if place >= 0}
+        name = text(tensor_at(graph, numbers(operator.outputs)[0]).name)
+        yield NamedOperator(kind, name, frozenset(dtypes))
 
 
 def float_layers(data: bytes) -> tuple[str, ...]:

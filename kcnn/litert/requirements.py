@@ -9,11 +9,11 @@ TensorFlow Lite Micro of May 2024, June 2024 and of the version that kcnn instal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kcnn.litert.operators import every_operator, every_tensor
 from kcnn.litert.schema import (
     Model,
     dtype_name,
     numbers,
-    operator_name,
     parse,
     tables,
     tensor_at,
@@ -84,11 +84,7 @@ def read_requirements(data: bytes) -> Requirements:
     grouped, narrow = _has_groups(model), _has_int4_kernels(model)
     known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped + [_INT4_LITE] * narrow
     lite = max(noted, *known) if noted and known else noted
-    used = {
-        operator_name(model, operator)
-        for graph in tables(model.subgraphs)
-        for operator in tables(graph.operators)
-    }
+    used = {kind for _, _, kind in every_operator(model)}
     lacks = tuple(sorted(used - MICRO_OPERATORS))
     micro = _DENSE_MICRO if by_output else OLDEST_MICRO
     return Requirements(
@@ -125,12 +121,11 @@ def _noted_version(model: Model) -> tuple[int, ...] | None:
 
 
 def _has_groups(model: Model) -> bool:
-    for graph in tables(model.subgraphs):
-        for operator in tables(graph.operators):
-            if operator_name(model, operator) == "CONV_2D":
-                source, kernel = (tensor_at(graph, each) for each in numbers(operator.inputs)[:2])
-                if numbers(source.shape)[-1:] != numbers(kernel.shape)[-1:]:
-                    return True
+    for graph, operator, kind in every_operator(model):
+        if kind == "CONV_2D":
+            source, kernel = (tensor_at(graph, each) for each in numbers(operator.inputs)[:2])
+            if numbers(source.shape)[-1:] != numbers(kernel.shape)[-1:]:
+                return True
     return False
 
 
@@ -139,15 +134,13 @@ def _has_dense_scale_by_output(model: Model) -> bool:
 
 
 def _has_int4_kernels(model: Model) -> bool:
-    found = (tensor for graph in tables(model.subgraphs) for tensor in tables(graph.tensors))
-    return any(dtype_name(tensor) == "int4" for tensor in found)
+    return any(dtype_name(tensor) == "int4" for tensor in every_tensor(model))
 
 
 def _dense_scales(model: Model) -> Iterator[int]:
     """Yield how many scales the int8 kernel of each dense layer has."""
-    for graph in tables(model.subgraphs):
-        for operator in tables(graph.operators):
-            if operator_name(model, operator) == "FULLY_CONNECTED":
-                kernel = tensor_at(graph, numbers(operator.inputs)[1])
-                if dtype_name(kernel) == "int8" and kernel.quantization is not None:
-                    yield len(numbers(kernel.quantization.scale))
+    for graph, operator, kind in every_operator(model):
+        if kind == "FULLY_CONNECTED":
+            kernel = tensor_at(graph, numbers(operator.inputs)[1])
+            if dtype_name(kernel) == "int8" and kernel.quantization is not None:
+                yield len(numbers(kernel.quantization.scale))

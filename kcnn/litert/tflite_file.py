@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,13 +11,12 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from kcnn.litert.labels import read_labels
 from kcnn.litert.native_log import native_log
+from kcnn.litert.operators import every_operator, every_tensor
 from kcnn.litert.schema import (
     Graph,
     Model,
-    Tensor,
     dtype_name,
     numbers,
-    operator_name,
     parse,
     tables,
     tensor_at,
@@ -157,28 +156,17 @@ def summarize_bytes(data: bytes, path: Path) -> TFLiteSummary:
 
 def _summary(model: Model, path: Path, size: int, labels: tuple[str, ...]) -> TFLiteSummary:
     main, names = tables(model.subgraphs)[0], _signature_names(model)
-    dtypes = Counter(dtype_name(tensor) for tensor in _tensors(model))
+    dtypes = Counter(dtype_name(tensor) for tensor in every_tensor(model))
     return TFLiteSummary(
         path=path,
         bytes=size,
         quantization=_quantization(set(dtypes)),
         inputs=tuple(_tensor(main, place, names) for place in numbers(main.inputs)),
         outputs=tuple(_tensor(main, place, names) for place in numbers(main.outputs)),
-        operators=dict(Counter(_operators(model))),
+        operators=dict(Counter(kind for _, _, kind in every_operator(model))),
         tensor_dtypes=dict(dtypes),
         labels=labels,
     )
-
-
-def _operators(model: Model) -> Iterator[str]:
-    for graph in tables(model.subgraphs):
-        for operator in tables(graph.operators):
-            yield operator_name(model, operator)
-
-
-def _tensors(model: Model) -> Iterator[Tensor]:
-    for graph in tables(model.subgraphs):
-        yield from tables(graph.tensors)
 
 
 def _quantization(dtypes: set[str]) -> str:

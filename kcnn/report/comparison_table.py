@@ -5,6 +5,7 @@ from statistics import mean, median, stdev
 
 from kcnn.recipe import Recipe
 from kcnn.report.comparison_report import ComparisonReport, Outcome
+from kcnn.report.markdown_table import markdown_table
 
 _HEADER = ("variant", "parameters", "test accuracy", "validation", "training", "loss", "s/epoch")
 
@@ -60,10 +61,8 @@ def caption(report: ComparisonReport) -> str:
 
 def markdown(report: ComparisonReport) -> str:
     """Return the table as Markdown, numbers right-aligned."""
-    names = header(report)
     rows = [row(report, variant) for variant in report.comparison.variants]
-    lines = [names, ("---", *["---:"] * (len(names) - 1)), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(header(report), rows)
 
 
 def document(report: ComparisonReport, picture: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kcnn.report.markdown_table import markdown_table
 from kcnn.report.receipts import Receipt, Report
 
 HEADER = ("variant", "accuracy", "zeros", "bytes", "gzip bytes", "ms/image")
@@ -61,6 +62,4 @@ def caption(report: Report) -> str:
 def markdown(report: Report) -> str:
     """Return the table as Markdown, numbers right-aligned."""
     titles = header(report)
-    cells = [row(receipt, titles) for receipt in report.receipts]
-    lines = [titles, ("---", *["---:"] * (len(titles) - 1)), *cells]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(titles, [row(receipt, titles) for receipt in report.receipts])
