@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -34,6 +34,12 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: int | None = None
 
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal: the first is noted, a second one raises KeyboardInterrupt."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+
 
 @contextmanager
 def catch_signals() -> Iterator[StopRequest]:
@@ -46,26 +52,12 @@ def catch_signals() -> Iterator[StopRequest]:
     >>> request.signal == signal.SIGTERM
     True
     """
-    request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if request.signal is not None:
-            raise KeyboardInterrupt
-        request.signal = number
-
-    # A handler that is not Python's own cannot be put back: such a signal stays as it is.
-    before = {each: signal.getsignal(each) for each in _SIGNALS}
-    caught = {each: old for each, old in before.items() if old not in (None, signal.SIG_IGN)}
-    for each in caught:
-        signal.signal(each, note)
+    request, before = StopRequest(), _handlers()
+    _handle(dict.fromkeys(before, request.note))
     try:
         yield request
     finally:
-        for each, old in caught.items():
-            signal.signal(each, old)
+        _handle(before)
 
 
 class FitSignals:
@@ -89,27 +81,20 @@ class FitSignals:
 
     def watch(self) -> None:
         """Begin; outside the main thread, where Python handles no signals, nothing is noted."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        before = {each: signal.getsignal(each) for each in _SIGNALS}
-        self._before = {e: old for e, old in before.items() if old not in (None, signal.SIG_IGN)}
-        for each in self._before:
-            signal.signal(each, self._note)
+        self._before = _handlers()
+        _handle(dict.fromkeys(self._before, self._note))
 
     def end(self) -> None:
         """Put the earlier handlers back."""
-        for each, old in self._before.items():
-            signal.signal(each, old)
+        _handle(self._before)
         self._before = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self._runs(frame):
             self.end()
             signal.raise_signal(number)
-        elif self._request.signal is not None:
-            raise KeyboardInterrupt
         else:
-            self._request.signal = number
+            self._request.note(number, frame)
 
     def _runs(self, frame: FrameType | None) -> bool:
         while frame is not None:
@@ -117,3 +102,17 @@ class FitSignals:
                 return True
             frame = frame.f_back
         return False
+
+
+def _handlers() -> dict[int, Any]:
+    """Return the handlers of the signals that can be caught; of none outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    # A handler that is not Python's own cannot be put back: such a signal stays as it is.
+    found = {each: signal.getsignal(each) for each in _SIGNALS}
+    return {each: old for each, old in found.items() if old not in (None, signal.SIG_IGN)}
+
+
+def _handle(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

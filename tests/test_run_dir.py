@@ -8,6 +8,7 @@ import pytest
 from kcnn.pipeline.plan import stage_files
 from kcnn.recipe import Recipe
 from kcnn.run_dir import RunDir, atomic
+from kcnn.text_files import write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -82,3 +83,8 @@ def test_an_unfinished_run_without_its_journal_is_named_with_what_to_do(tmp_path
     run_dir.recipe.write_text("{}")
     with pytest.raises(ValueError, match=r"its run\.json is gone: copy the models .* --overwrite"):
         run_dir.check_free(overwrite=False)
+
+
+def test_a_document_may_name_a_folder_whose_name_is_no_text(tmp_path):
+    write_text(tmp_path / "page.md", f"# {os.fsdecode(b'caf' + bytes([0xE9]))}\n")
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == "# caf?\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from kcnn.answers import as_probabilities, decide
-from kcnn.bundle.manifest import WEB_MODEL, Manifest, inside
+from kcnn.bundle.manifest import Manifest, inside
 from kcnn.bundle.reading import Reading
 from kcnn.litert.final_activation import final_activation
 
@@ -137,7 +137,7 @@ def _page(text: str) -> Reading | None:
         return None
 
 
-_PAGE = str(Path(WEB_MODEL).with_name("page.json"))
+_PAGE = "web/page.json"
 _READERS: Mapping[str, Callable[[str], Reading | None]] = {
     "README.md": _readme,
     "snippets/classifier.h": _code(r"kOutputScale = NUMBERf", r"kOutputZeroPoint = NUMBER"),

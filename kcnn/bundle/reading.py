@@ -60,18 +60,25 @@ class Reading:
             levels: stored outputs [N, outputs] without their zero point.
         """
         if self.threshold is None:
-            return levels.argmax(axis=1)
+            return levels.argmax(axis=1)  # of probabilities two could be equal by rounding
         return decided(self.probabilities(levels), self.threshold, levels.shape[1])
 
 
-def decided(probabilities: np.ndarray, threshold: float, outputs: int) -> np.ndarray:
+def predicts_several(threshold: float | None, outputs: int) -> bool:
+    """Return whether a model with so many outputs predicts several classes at once."""
+    return threshold is not None and outputs > 1
+
+
+def decided(probabilities: np.ndarray, threshold: float | None, outputs: int) -> np.ndarray:
     """Return what probabilities [N, classes] decide: integers [N], or booleans [N, classes].
 
     Args:
         probabilities: of both classes, for a model with a single output.
-        threshold: the probability from which a class is predicted.
+        threshold: the probability from which a class is predicted; None for the most probable.
         outputs: how many the model has.
     """
+    if threshold is None:
+        return probabilities.argmax(axis=1)
     reached = probabilities >= np.float32(threshold)
     return reached[:, 1].astype(int) if outputs == 1 else reached
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kcnn.bundle.manifest import Score
 from kcnn.bundle.photographs import TOLERANCE
+from kcnn.bundle.reading import predicts_several
 from kcnn.literals import c_string, kotlin_string, swift_string
 from kcnn.litert import TFLiteSummary, read_requirements
 from kcnn.runtimes.runtime import ROUNDING
@@ -46,7 +47,7 @@ def write_snippets(
         arena_note: one line that says how that number is known.
         threshold: the probability from which a class is predicted; None for the most probable one.
     """
-    values = facts_of(summary, threshold) | {
+    values = _facts(summary, threshold) | {
         "operators": micro_operators(tuple(summary.operators)),
         "arena_bytes": arena_bytes,
         "arena_note": arena_note,
@@ -86,10 +87,10 @@ def write_readme(
         "no_plain_c": no_plain_c,
         "runs_on": read_requirements(summary.path.read_bytes()).lines(),
     }
-    return write_template(folder / "README.md", facts_of(summary, threshold) | values)
+    return write_template(folder / "README.md", _facts(summary, threshold) | values)
 
 
-def facts_of(summary: TFLiteSummary, threshold: float | None) -> dict[str, Any]:
+def _facts(summary: TFLiteSummary, threshold: float | None) -> dict[str, Any]:
     """Return what the templates say of a model."""
     source, target = summary.inputs[0], summary.outputs[0]
     _, height, width, channels = source.shape
@@ -102,7 +103,7 @@ def facts_of(summary: TFLiteSummary, threshold: float | None) -> dict[str, Any]:
         "labels": labels,
         "outputs": outputs,
         "binary": outputs == 1,
-        "several": threshold is not None and outputs > 1,
+        "several": predicts_several(threshold, outputs),
         "threshold": None if threshold is None else repr(float(threshold)),
         "nul_in_labels": any("\0" in label for label in labels),
         "scale": repr(target.scale),

@@ -11,7 +11,7 @@ from kcnn.bundle.arithmetic import check_arithmetic
 from kcnn.bundle.extra_files import extra_files
 from kcnn.bundle.golden import GoldenVectors, read_golden
 from kcnn.bundle.manifest import WEB_MODEL, Manifest, inside, read
-from kcnn.bundle.reading import decided, threshold_of
+from kcnn.bundle.reading import decided, predicts_several, threshold_of
 from kcnn.bundle.result import Result, Verification
 from kcnn.bundle.shrunk import pixel_differences
 from kcnn.errors import one_line
@@ -78,7 +78,10 @@ def verify(
     known = {each.name: each for each in (*needed, *chosen)}
     runs = _run_all(folder, manifest, known, np.concatenate(parts), timeout)
     source = open_classifier(inside(folder, manifest.source)).probabilities
-    by_source = None if images is None else _decided(manifest, source(images))
+    by_source = None
+    if images is not None:
+        outputs = manifest.output.shape[1]
+        by_source = decided(source(images), manifest.threshold, outputs)
     compared = _Compared(manifest, golden, labels, runs, by_source)
     browser = isinstance(runs.get(_PAGE), Run)
     return Verification(
@@ -146,7 +149,7 @@ def _check_labels(manifest: Manifest, labels: np.ndarray | None) -> None:
     if labels is None:
         return
     classes = manifest.output.shape[1]
-    several = manifest.threshold is not None and classes > 1
+    several = predicts_several(manifest.threshold, classes)
     wanted = (len(labels), classes) if several else (len(labels),)
     if np.shape(labels) != wanted:
         kind = "several classes at once: its labels are 0 and 1" if several else "one class"
@@ -154,13 +157,6 @@ def _check_labels(manifest: Manifest, labels: np.ndarray | None) -> None:
             f"{manifest.name!r} predicts {kind}, shape {wanted}. Received: labels of shape "
             f"{np.shape(labels)}."
         )
-
-
-def _decided(manifest: Manifest, probabilities: np.ndarray) -> np.ndarray:
-    """Return what the probabilities [N, classes] of the Keras model predict."""
-    if manifest.threshold is None:
-        return probabilities.argmax(axis=1)
-    return decided(probabilities, manifest.threshold, manifest.output.shape[1])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from kcnn.bundle.c_array import write_c_array
 from kcnn.bundle.golden import write_golden
 from kcnn.bundle.manifest import MODELS, SOURCE, WEB_MODEL, Golden, Manifest, Score
 from kcnn.bundle.projects import write_projects
-from kcnn.bundle.reading import check_threshold, decided, threshold_of
+from kcnn.bundle.reading import check_threshold, decided, predicts_several, threshold_of
 from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.data import Data
 from kcnn.errors import one_line, unknown
@@ -142,7 +142,7 @@ def _first_test_images(data: Data) -> np.ndarray:
 
 def _score(file: Path, data: Data, threshold: float | None, outputs: int) -> Score | None:
     """Return the accuracy of a file on all test images; None if it predicts several classes."""
-    if threshold is not None and outputs > 1:
+    if predicts_several(threshold, outputs):
         return None  # the test images have one class each
     scored = evaluate(file, data.test, expected_count=data.num_test)
     if threshold is None:
@@ -180,9 +180,10 @@ def _write(exported: _Exported, folder: Path, golden: np.ndarray, data: Data | N
     name, path = exported.model.name, folder / MODELS[exported.io]
     summary = _write_model(exported, folder)
     classes = summary.outputs[0].shape[1]
-    threshold = threshold_of(path.read_bytes(), classes, exported.threshold)
-    facts, outputs = write_golden(path.read_bytes(), folder, golden)
-    write_c_array(path.read_bytes(), folder)
+    content = path.read_bytes()
+    threshold = threshold_of(content, classes, exported.threshold)
+    facts, outputs = write_golden(content, folder, golden)
+    write_c_array(content, folder)
     (folder / "snippets").mkdir()
     arena_bytes, note = _arena(path)
     arena = {"arena_bytes": arena_bytes, "arena_note": note}

@@ -127,7 +127,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     from kcnn.export.checks import check_model
     from kcnn.model_places import MANIFEST
 
-    _check_quantization(quantization, {"--dense-per-channel": dense_per_channel})
+    _check_quantization(quantization, dense_per_channel=dense_per_channel)
     file = model_file(path)
     stem = file.parent.name if file.name == MANIFEST else file.stem
     out = out or Path(f"{stem}_{quantization}.tflite")
@@ -169,7 +169,7 @@ def export(  # noqa: PLR0913 - one argument a flag
         _print_result(result, model, loaded, kept=for_chip is None)
 
 
-def _check_quantization(quantization: str, of_integers: Mapping[str, bool]) -> None:
+def _check_quantization(quantization: str, *, dense_per_channel: bool) -> None:
     from kcnn.errors import unknown
     from kcnn.export import QUANTIZATIONS
 
@@ -177,7 +177,7 @@ def _check_quantization(quantization: str, of_integers: Mapping[str, bool]) -> N
         raise unknown("--quantization", quantization, QUANTIZATIONS)
     if not QUANTIZATIONS[quantization].integer_kernels:
         reason = f"--quantization {quantization} has no integer kernels"
-        export_for_chips.refuse_unused(reason, of_integers)
+        export_for_chips.refuse_unused(reason, {"--dense-per-channel": dense_per_channel})
 
 
 def _check_bundle(bundle: Path | None, threshold: float | None, *, changed: bool) -> None:

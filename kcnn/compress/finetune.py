@@ -66,18 +66,20 @@ def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") 
     check_is_data(data)
     check_graph(model, "Compression")
     describe_layers(model)  # before the data: it refuses models that have no single input shape
-    check_data(model, data)
-    if teacher is not None:
-        check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    check_data(model, data, teacher)
 
 
-def check_data(model: keras.Model, data: "Data | JaxData") -> None:
-    """Raise ValueError if `model` does not fit the data, or they have no whole batch."""
+def check_data(
+    model: keras.Model, data: "Data | JaxData", teacher: keras.Model | None = None
+) -> None:
+    """Raise ValueError if `model` or its teacher do not fit the data, or have no whole batch."""
     check_is_data(data)
     check_graph(model, "Compression")
     check_fit(model, data.image_shape, len(data.class_names))
     if data.steps_per_epoch < 1:
         raise ValueError("data.train has no whole batch: load it with a smaller batch_size.")
+    if teacher is not None:
+        check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
 
 
 def finetune(  # noqa: PLR0913 - one argument for each part of a training

@@ -18,7 +18,6 @@ from kcnn.compress.to_keras2 import copy_with_weights, named_weights
 from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
-from kcnn.models.fits import check_fit
 from kcnn.notebook import html_facts, html_table
 
 if TYPE_CHECKING:
@@ -209,9 +208,7 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
             raise ValueError("TF-MOT prunes on TensorFlow only: pass engine='keras' for JaxData.")
         check_models(model, teacher, data)
     else:
-        check_data(model, data)
-        if teacher is not None:
-            check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+        check_data(model, data, teacher)
     find_targets(model, sparsity, exclude)
 
 

@@ -44,17 +44,11 @@ def changed(images: jax.Array, chosen: jax.Array, strengths: jax.Array) -> jax.A
         chosen: int32 [B], places in `rand_operations.NAMES`.
         strengths: float32 [B], -1 to 1.
     """
-    result = images
-    results = {"moved": _moved(images, _matrices(images, chosen, strengths))}
-    results |= {name: change(images, strengths) for name, change in _CHANGES.items()}
-    for name, found in results.items():
-        names = _MOVING if name == "moved" else (name,)
-        mine = jnp.isin(chosen, jnp.array([NAMES.index(each) for each in names]))
-        result = jnp.where(mine[:, None, None, None], found, result)
+    result = _moved(images, _matrices(images, chosen, strengths))  # the others stay in place
+    for name, change in _CHANGES.items():
+        mine = chosen == NAMES.index(name)
+        result = jnp.where(mine[:, None, None, None], change(images, strengths), result)
     return result
-
-
-_MOVING = ("shear_x", "shear_y", "shift_x", "shift_y", "rotate")
 
 
 def _matrices(images: jax.Array, chosen: jax.Array, strengths: jax.Array) -> jax.Array:

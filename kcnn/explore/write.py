@@ -13,10 +13,10 @@ import numpy as np
 from kcnn.explore.networks import Networks
 from kcnn.explore.patterns import patterns
 from kcnn.litert.every_map import with_every_map
-from kcnn.run_dir import atomic
 from kcnn.runtimes.installation import LITERT_JS_VERSION, PAGE, litert_js
 from kcnn.runtimes.page import MODULES as SHARED
 from kcnn.templates import policy_hash, templates
+from kcnn.text_files import write_text
 
 _OWN = Path(__file__).with_name("page")
 # Each after those that it imports.
@@ -62,8 +62,7 @@ def write_page(
             f"The page holds models of at most {_LARGEST:,} bytes. Received: {size:,} bytes."
         )
     page = _render(networks, {**(images or {}), **patterns(networks.image_shape)})
-    with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    write_text(path, page)
     return path
 
 

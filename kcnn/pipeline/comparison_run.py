@@ -18,8 +18,8 @@ from kcnn.provenance import git_commit
 from kcnn.report.comparison_plot import plot_comparison
 from kcnn.report.comparison_report import ComparisonReport
 from kcnn.report.comparison_table import document
-from kcnn.run_dir import atomic
 from kcnn.tensorflow_only import check_tensorflow
+from kcnn.text_files import write_text
 
 _PICTURE, _TABLE = "comparison.png", "table.md"
 
@@ -96,8 +96,7 @@ def _train_missing(
         report = dataclasses.replace(report, outcomes=(*report.outcomes, outcome))
         report.save(file)
     plot_comparison(report, folder / _PICTURE)
-    with atomic(folder / _TABLE) as temporary:
-        temporary.write_text(document(report, _PICTURE), encoding="utf-8")
+    write_text(folder / _TABLE, document(report, _PICTURE))
     os.replace(file, folder / RESULTS)  # last: until then, the same command ends it
     return report
 

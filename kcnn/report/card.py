@@ -19,8 +19,8 @@ from kcnn.report.receipts import Report
 from kcnn.report.repeat_command import repeat_command
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import hardware_text, training_text
-from kcnn.run_dir import atomic
 from kcnn.templates import templates
+from kcnn.text_files import write_text
 
 FILE = "README.md"
 
@@ -51,8 +51,7 @@ def write_card(folder: Path) -> Path:
         ValueError: the folder holds no run, or one of its files is damaged.
     """
     text = render_card(read_run(folder))
-    with atomic(folder / FILE) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(folder / FILE, text)
     return folder / FILE
 
 

@@ -20,7 +20,8 @@ from kcnn.report.tradeoff_plot import points_of, tradeoff_figure, tradeoff_text
 from kcnn.report.training_events import training_events
 from kcnn.report.unfinished_page import linked_files, render_unfinished
 from kcnn.run_digests import read_journal
-from kcnn.run_dir import RunDir, atomic
+from kcnn.run_dir import RunDir
+from kcnn.text_files import write_text
 
 _PICTURES = ("confusion", "reliability", "mistakes", "disagreements", "heatmaps", "grad_cam")
 _FROM_ANALYSIS = ("reliability", "mistakes", "disagreements")
@@ -73,8 +74,7 @@ def write_page(folder: Path) -> Path:
         page = render_unfinished(run_dir, journal)
     else:
         page = render_run(read_run(folder))
-    with atomic(run_dir.page) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    write_text(run_dir.page, page)
     return run_dir.page
 
 

@@ -14,7 +14,7 @@ from kcnn.report.receipts_table import optional_columns
 from kcnn.report.render import render
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import hardware_text, receipt_rows, training_text
-from kcnn.run_dir import atomic
+from kcnn.text_files import write_text
 
 
 def write_side_by_side(folders: Sequence[Path], out: Path) -> Path:
@@ -35,8 +35,7 @@ def write_side_by_side(folders: Sequence[Path], out: Path) -> Path:
             "Expected two different runs at least. Received: " + ", ".join(map(str, folders))
         )
     page = _render([read_run(folder) for folder in folders], out.parent)
-    with atomic(out) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    write_text(out, page)
     return out
 
 

@@ -17,7 +17,8 @@ from kcnn.report.study_report import (
     row,
     shown,
 )
-from kcnn.run_dir import RunDir, atomic
+from kcnn.run_dir import RunDir
+from kcnn.text_files import write_text
 
 PAGE = "study.html"
 
@@ -49,8 +50,7 @@ def write_study_page(report: StudyReport, folder: Path) -> Path:
         ],
         picture=_picture(report),
     )
-    with atomic(folder / PAGE) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    write_text(folder / PAGE, page)
     return folder / PAGE
 
 

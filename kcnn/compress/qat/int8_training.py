@@ -18,7 +18,6 @@ from kcnn.data import Data
 from kcnn.data.checks import check_is_data
 from kcnn.errors import unknown
 from kcnn.models.files import in_float32
-from kcnn.models.fits import check_fit
 from kcnn.models.relu_first import relu_first
 from kcnn.notebook import html_table
 from kcnn.tensorflow_only import check_tensorflow
@@ -218,9 +217,7 @@ def _prepare(  # noqa: PLR0913 - what a training is made of
     if teacher is not None:
         _check_keras("teacher", engine)
     aware = insert_fake_quantize(relu_first(series_as_maps(model)), weight_bits)
-    check_data(model, data)
-    if teacher is not None:
-        check_fit(teacher, data.image_shape, len(data.class_names), called="teacher")
+    check_data(model, data, teacher)
     if engine == "tfmot":
         check_tfmot_layers(model)
     return aware

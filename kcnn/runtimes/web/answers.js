@@ -7,12 +7,12 @@ import { t } from "./language.js";
 
 const SHOWN = 5;
 
-/** Return each class's probability; a single logit stands for the second of two classes. */
+/** Return each class's probability. */
 export function sharesOf(network) {
   const logits = network.values(network.scores.output);
-  const sigmoids = Array.from(logits, ACTIVATIONS.logistic);
-  if (logits.length === 1) return [1 - sigmoids[0], sigmoids[0]];
-  if (network.layers.at(-1).kind === "LOGISTIC") return sigmoids;
+  if (logits.length > 1 && network.layers.at(-1).kind === "LOGISTIC") {
+    return Array.from(logits, ACTIVATIONS.logistic);
+  }
   return probabilities(logits, { scale: null, activation: "softmax" });
 }
 
@@ -48,5 +48,4 @@ export function fillAnswers(table, { shares, labels, ids, chosen }, choose) {
   const at = [...table.querySelectorAll("button")].indexOf(document.activeElement);
   table.replaceChildren(head, ...rows);
   if (at >= 0) table.querySelectorAll("button")[at]?.focus();
-  return order[0];
 }
