@@ -28,6 +28,7 @@ from kcnn.data import Data, load
 from kcnn.export import export_tflite
 from kcnn.export.calibration import calibration_images
 from kcnn.litert.native_log import native_log
+from kcnn.pipeline.samples import spread_images
 from kcnn.provenance import hardware, sha256, timestamp
 from kcnn.run_dir import atomic
 
@@ -116,7 +117,7 @@ def measure(name: str, data: Data, calibrated: np.ndarray) -> list[dict[str, obj
     """
     file = ROOT / "saved_models" / name / "model.keras"
     model = models.load(file)
-    images, labels = _test(data)
+    images, labels = spread_images(data, data.num_test)
     batches = [images[start : start + 250] for start in range(0, len(images), 250)]
     expected = np.concatenate([model.predict_on_batch(each) for each in batches])
     rows = []
@@ -143,11 +144,6 @@ def measure(name: str, data: Data, calibrated: np.ndarray) -> list[dict[str, obj
             }
         )
     return rows
-
-
-def _test(data: Data) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = zip(*data.test.as_numpy_iterator(), strict=True)
-    return np.concatenate(images), np.concatenate(labels)
 
 
 def main() -> None:

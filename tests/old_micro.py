@@ -6,12 +6,13 @@ python -m tests.old_micro    # installs both where `kcnn verify` looks for runti
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kcnn.runtimes import RUNTIMES, Run, Runtime
 from kcnn.runtimes.installation import folder
@@ -39,6 +40,14 @@ def runtime_of(date: str) -> Runtime:
 
     name, title = f"tflite-micro-{date}", f"TFLite Micro of {date}"
     return replace(today, name=name, title=title, run=run, available=available)
+
+
+def run_of(date: str) -> Callable[..., Run]:
+    """Return what runs a file on the version of a month or "today"; skip the test without it."""
+    runtime = RUNTIMES["tflite-micro"] if date == "today" else runtime_of(date)
+    if reason := runtime.available():
+        pytest.skip(reason)
+    return runtime.run
 
 
 @contextmanager

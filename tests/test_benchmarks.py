@@ -183,7 +183,7 @@ def test_tables_of_invented_numbers():
     assert tables.updated(text, [results]) == text
 
 
-@pytest.mark.parametrize("name", ["cells", "results", "torch_network"])
+@pytest.mark.parametrize("name", ["cells", "results", "torch_network", "large.program"])
 def test_the_examples_in_the_docstrings(name):
     if name == "torch_network":
         pytest.importorskip("torch")

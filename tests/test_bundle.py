@@ -667,6 +667,8 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(
         assert archive.read("labels.txt").split() == [b"%d" % each for each in range(10)]
 
     monkeypatch.chdir(tmp_path)  # from here on in this process, which has everything imported
+    here = RUNTIMES["litert-js"].available() is None
+    assert (run_command("verify", "phone", "--runtime", "litert-js") == 0) == here
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("KCNN_CHROMIUM", "nowhere")
         assert run_command("verify", "phone", "--runtime", "litert-js") == 1

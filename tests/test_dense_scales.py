@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
-from old_micro import python_of
+from old_micro import run_of
 
 import kcnn
 from kcnn.export import export_tflite
@@ -134,23 +134,10 @@ def test_an_operator_that_tflite_micro_lacks_is_named(tmp_path):
     assert (needs.micro, needs.micro_lacks) == (None, ("GELU",))
 
 
-def micro(date, monkeypatch):
-    """Return the function that runs a file on TensorFlow Lite Micro of a month."""
-    if date != "today":
-        if not python_of(date).exists():
-            pytest.skip("python -m tests.old_micro installs it")
-        monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", str(python_of(date)))
-    if reason := RUNTIMES["tflite-micro"].available():
-        pytest.skip(reason)
-    return RUNTIMES["tflite-micro"].run
-
-
 @pytest.mark.parametrize("date", ["2024-05", "2024-06", "today"])
-def test_one_scale_runs_on_every_tflite_micro_and_a_scale_for_each_does_not(
-    date, files, monkeypatch
-):
+def test_one_scale_runs_on_every_tflite_micro_and_a_scale_for_each_does_not(date, files):
     _, paths = files
-    run, images = micro(date, monkeypatch), PIXELS[:8]
+    run, images = run_of(date), PIXELS[:8]
     reference = RUNTIMES["litert-reference"].run
     for per_channel, path in paths.items():
         data = path.read_bytes()

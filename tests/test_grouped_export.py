@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from old_micro import python_of
+from old_micro import run_of
 from small_models import randomize
 
 import kcnn
@@ -91,15 +91,10 @@ def test_what_runs_groups_of_keras_is_known(tmp_path):
 
 
 @pytest.mark.parametrize("date", ["2024-05", "today"])
-def test_tflite_micro_runs_groups_of_keras(date, tmp_path, monkeypatch):
-    if date != "today":
-        if not python_of(date).exists():
-            pytest.skip("python -m tests.old_micro installs it")
-        monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", str(python_of(date)))
-    if reason := RUNTIMES["tflite-micro"].available():
-        pytest.skip(reason)
+def test_tflite_micro_runs_groups_of_keras(date, tmp_path):
+    run = run_of(date)
     data = exported(classifier(groups_of_keras), tmp_path / "model.tflite")
-    runs = (RUNTIMES[name].run(data, PIXELS[:8]) for name in ("tflite-micro", "litert-reference"))
+    runs = (each(data, PIXELS[:8]) for each in (run, RUNTIMES["litert-reference"].run))
     found, expected = (each.levels.astype(int) for each in runs)
     assert np.abs(found - expected).max() <= 1
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
-from old_micro import python_of
+from old_micro import run_of
 
 import kcnn
 from kcnn.export import export_tflite, layer_errors
@@ -155,14 +155,9 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("date", ["2024-05", "2024-06", "today"])
-def test_every_tflite_micro_runs_them(date, files, monkeypatch):
-    if date != "today":
-        if not python_of(date).exists():
-            pytest.skip("python -m tests.old_micro installs it")
-        monkeypatch.setenv("KCNN_TFLITE_MICRO_PYTHON", str(python_of(date)))
-    if reason := RUNTIMES["tflite-micro"].available():
-        pytest.skip(reason)
+def test_every_tflite_micro_runs_them(date, files):
+    run = run_of(date)
     for kind, (data, expected) in files.items():
-        found = RUNTIMES["tflite-micro"].run(data, PIXELS[:8]).levels
+        found = run(data, PIXELS[:8]).levels
         assert np.abs(found - expected).max() <= {"int4": 1, "int16x8": 4}[kind]
         assert np.ptp(expected) > 50

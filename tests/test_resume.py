@@ -52,7 +52,7 @@ EVERY_MOMENT = {
 }
 # Those of CI; tests/campaign/slow_proofs.py has all of them.
 MOMENTS = {
-    "tensorflow": [EVERY_MOMENT["tensorflow"][place] for place in (0, 4, 6)],
+    "tensorflow": [EVERY_MOMENT["tensorflow"][place] for place in (0, 4, 5, 6)],
     "jax": EVERY_MOMENT["jax"][:1],
 }
 # What is damaged after that moment, and the step that is done again for it.

@@ -6,7 +6,6 @@ It takes minutes on two cores, and Ray is no part of the tests' requirements: pi
 'kcnn[ray]'. Ray runs in processes of its own (`python -m tests.campaign.on_ray tune FOLDER`).
 """
 
-import csv
 import importlib.util
 import json
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.scaling import history
 from tests.test_devices import end, process
 
 SETTINGS = {"name": "digits", "limit": 200, "batch_size": 24, "augment": "none"}
@@ -84,11 +84,6 @@ def on_local_ray(what, tmp_path, backend):
         pytest.skip("Ray is not installed: pip install 'kcnn[ray]'")
     end(process(["-m", "tests.campaign.on_ray", what, str(tmp_path)], backend=backend))
     return json.loads((tmp_path / "found.json").read_text())
-
-
-def history(file):
-    with open(file, newline="") as rows:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(rows)]
 
 
 def test_a_sweep_under_ray_tune_makes_the_runs_of_its_recipes(tmp_path):

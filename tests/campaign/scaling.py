@@ -18,6 +18,11 @@ from tests.test_shared_study import end as end_worker
 from tests.test_shared_study import wait_for, worker, written
 
 
+def history(file):
+    with open(file, newline="") as rows:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(rows)]
+
+
 def run(settings):
     words = ["run", "quickstart", *[word for each in settings for word in ("--set", each)]]
     return ["-c", "from kcnn.cli import main; main()", *words]
@@ -32,12 +37,7 @@ def test_two_processes_make_one_run(tmp_path):
     texts = [end(each) for each in both]
     end(process([*program, "--out", str(tmp_path / "alone")], backend="jax"))
     assert "process 2 of 2, with 1 of 2 devices" in texts[1]
-    histories = []
-    for name in ("together", "alone"):
-        with open(tmp_path / name / "history.csv", newline="") as file:
-            histories.append(
-                [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-            )
+    histories = [history(tmp_path / name / "history.csv") for name in ("together", "alone")]
     for one, other in zip(*histories, strict=True):
         assert one == pytest.approx(other, rel=2e-3, abs=1e-3)
     assert (tmp_path / "together" / "report.html").is_file()
