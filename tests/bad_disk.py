@@ -19,6 +19,7 @@ import keras
 from kcnn import provenance
 from kcnn.cli import main as kcnn
 from kcnn.recipe import Data, Model, Recipe, Train, to_json
+from tests.command import started
 from tests.test_lock import HOLD
 
 RECIPE = Recipe(
@@ -142,7 +143,7 @@ def main(folder):
         with at_the_end_of(1, action):
             done[name] = train(gone) | {"there": gone.exists()}
 
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", HOLD, run], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         other.stdout.readline()

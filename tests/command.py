@@ -1,8 +1,22 @@
-"""A command in this process, which leaves the logger of kcnn as it was."""
+"""A command in this process, which leaves the logger of kcnn as it was; and programs beside it."""
 
 import logging
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kcnn.cli import main
+
+
+@contextmanager
+def started(command: list, **options) -> Iterator[subprocess.Popen]:
+    """Start a program, which is not waited for when what is done beside it fails."""
+    with subprocess.Popen(command, **options) as program:
+        try:
+            yield program
+        except BaseException:
+            program.kill()
+            raise
 
 
 def run_command(*arguments):

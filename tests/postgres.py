@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -45,5 +46,5 @@ def server(binaries: Path) -> Iterator[str]:
                 time.sleep(0.1)
             yield f"postgresql://kcnn:unused@127.0.0.1:{port}/postgres"
         finally:
-            running.terminate()
+            running.send_signal(signal.SIGINT)  # also with clients that are still there
     shutil.rmtree(folder)

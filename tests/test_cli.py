@@ -209,6 +209,12 @@ def test_a_learning_rate_is_suggested_and_drawn(tmp_path):
     assert (tmp_path / "lr_find.png").stat().st_size > 1000
 
 
+def test_images_that_are_not_here_are_asked_for(tmp_path):
+    """In a process of its own: TensorFlow Datasets reads TFDS_DATA_DIR when it is imported."""
+    assert refused(kcnn("run", "resnet20", cwd=tmp_path), "--data-dir", "digits")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_list_names_what_there_is(tmp_path):
     result = kcnn("list", cwd=tmp_path)
     for word in ("quickstart", "resnet20", "vgg16", "digits", "folder:PATH"):
@@ -228,7 +234,6 @@ def test_the_list_names_what_there_is(tmp_path):
         (("run", "quickstart", "--set", "data.batch_size=5000"), ("batch_size",)),
         (("run", "quickstart", "--set", "data.name=folder:empty"), ("empty",)),
         (("run", "resnet20", "--set", "data.name=cifra10"), ("cifra10",)),
-        (("run", "resnet20"), ("--data-dir", "digits")),
         (("run", "quickstart", "--control"), ("no distill section",)),
         (("lr-find", "compare_depth"), ("comparison",)),
         (("lr-find", "quickstart", "--out", "rate.txt"), ("--out", "'rate.txt'", ".png")),

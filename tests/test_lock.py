@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from kcnn.pipeline.lock import lock
+from tests.command import started
 
 pytest.importorskip("fcntl", reason="nothing is locked on Windows")
 
@@ -22,7 +23,7 @@ with lock(Path(sys.argv[1])):
 
 def test_the_lock_of_another_process_is_respected_and_dies_with_it(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         with pytest.raises(ValueError, match="Another run is writing into"), lock(tmp_path):
             pass

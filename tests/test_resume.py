@@ -24,6 +24,7 @@ from kcnn.recipe import Prune, from_json, override, to_json
 from kcnn.run_dir import RunDir
 from kcnn.training import Checkpoints
 from tests import killed
+from tests.command import started
 
 KCNN = Path(sys.executable).with_name("kcnn")
 
@@ -181,7 +182,7 @@ def test_a_signal_stops_the_command_in_one_line_and_the_same_command_goes_on(tmp
 def command(folder, number=None, line="", meanwhile=None):
     """Run the recipe in a folder; after a line of its output, send a signal."""
     arguments = ["run", "mine.py", "--out", folder / "run"]
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", UNDER_NOHUP, KCNN, *map(str, arguments)],
         cwd=folder,
         stdout=subprocess.PIPE,
