@@ -2,7 +2,6 @@
 
 import ast
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -130,12 +129,12 @@ def _content_of(path: Path) -> tuple[Recipe | Comparison | Sweep, Sweep | None]:
 
 
 def _run(path: Path) -> ModuleType:
-    loader = SourceFileLoader(f"_kcnn_recipe_{path.stem}", str(path))
-    module = ModuleType(loader.name)
+    """Run a file like a script: what stands beside it is found, and nothing is written."""
+    module = ModuleType(f"_kcnn_recipe_{path.stem}")
     module.__file__ = str(path)
     try:
-        with importable(path.parent):  # as for a script
-            loader.exec_module(module)
+        with importable(path.parent):
+            exec(compile(path.read_bytes(), path, "exec"), vars(module))
     except ValidationError as error:
         raise ValueError(f"{path}: {one_line(error)}") from error
     except Exception as error:

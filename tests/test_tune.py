@@ -288,6 +288,7 @@ def test_samplers_of_workers_that_share_a_study_draw_different_values():
 
 def test_what_the_command_refuses_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = Path("mine.py")
     file.write_text(
         "from optuna.distributions import FloatDistribution\n"
