@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kcnn.arithmetic import model_macs
 from kcnn.models import build
 from kcnn.models.families.resnet import resnet
 
@@ -76,9 +77,10 @@ class Float64:
     def conv_bn(self, x, name, strides=1, padding="SAME"):
         return self.normalize(self.conv(x, name, strides, padding), name)
 
-    def stem(self, images):
-        x = (np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0))) - MEAN) / STD
-        return self.conv(x, "stem_conv", padding="VALID")
+    def stem(self, images, size=3, strides=1):
+        side = (size // 2, size // 2)
+        x = (np.pad(images, ((0, 0), side, side, (0, 0))) - MEAN) / STD
+        return self.conv(x, "stem_conv", strides, padding="VALID")
 
     def logits(self, x):
         return np.mean(x, axis=(1, 2)) @ self.weights["logits/kernel"] + self.weights["logits/bias"]
@@ -144,11 +146,16 @@ def test_resnet_equals_the_papers_equations(options):
     np.testing.assert_allclose(model(pixels(), training=False), expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("stem", ["cifar", "paper"])
 @pytest.mark.parametrize("name, repeats", [("resnet18", (2, 2, 2, 2)), ("resnet50", (3, 4, 6, 3))])
-def test_wide_resnet_equals_the_papers_equations(name, repeats):
-    model = warmed_up(name, width=4)
+def test_wide_resnet_equals_the_papers_equations(name, repeats, stem):
+    model = warmed_up(name, width=4, stem=stem)
     net, relu = Float64(model), tf.nn.relu
-    x = relu(net.normalize(net.stem(pixels()), "stem_conv"))
+    if stem == "paper":
+        x = relu(net.normalize(net.stem(pixels(), 7, 2), "stem_conv"))
+        x = tf.nn.max_pool2d(x, 3, 2, "SAME")
+    else:
+        x = relu(net.normalize(net.stem(pixels()), "stem_conv"))
     for stage, count_of_units in enumerate(repeats, start=1):
         for block in range(1, count_of_units + 1):
             unit, strides = f"stage{stage}_block{block}", 2 if stage > 1 and block == 1 else 1
@@ -163,8 +170,31 @@ def test_wide_resnet_equals_the_papers_equations(name, repeats):
                 x = net.conv_bn(x, f"{unit}_project", strides)
             x = relu(x + y)
     expected = net.logits(x)
-    assert x.shape[1:] == (4, 4, 32 if name == "resnet18" else 128)
+    side = 1 if stem == "paper" else 4
+    assert x.shape[1:] == (side, side, 32 if name == "resnet18" else 128)
     np.testing.assert_allclose(model(pixels(), training=False), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name, parameters, macs",
+    [
+        ("resnet18", 11_689_512, 1_814_073_344),
+        ("resnet34", 21_797_672, 3_663_761_408),
+        ("resnet50", 25_557_032, 4_089_184_256),
+    ],
+)
+def test_the_papers_networks_for_photographs_cost_what_torchvisions_do(name, parameters, macs):
+    """Whose strides are in the 3x3 convolutions, too; counts of torchvision and of fvcore."""
+    model = build(name, input_shape=(224, 224, 3), num_classes=1000, stem="paper")
+    assert count(model.trainable_weights) == parameters
+    assert model_macs(model) == macs
+
+
+def test_a_stem_of_another_name_and_photographs_that_are_too_small_are_refused():
+    with pytest.raises(ValueError, match="Unknown stem 'imagenet'. Known: cifar, paper"):
+        build("resnet18", stem="imagenet")
+    with pytest.raises(ValueError, match="32x32"):
+        build("resnet18", input_shape=(28, 28, 3), stem="paper")
 
 
 def mlperf_tiny_resnet8():

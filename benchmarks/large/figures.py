@@ -1,9 +1,12 @@
 """The figures of scaling: `docs/scaling.json`."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,3 +46,39 @@ def end(process: subprocess.Popen) -> Figures:
     if process.returncode:
         raise RuntimeError(f"A measurement ended with status {process.returncode}: {said[-300:]}")
     return json.loads(said.splitlines()[-1]) if said else {}
+
+
+class Memory:
+    """The resident memory of this process in MB, looked at every second."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+        self._stop = threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator["Memory"]:
+        """Look while inside."""
+        thread = threading.Thread(target=self._look, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+            self.seen.append(_resident())
+
+    def _look(self) -> None:
+        while not self._stop.wait(1.0):
+            self.seen.append(_resident())
+
+    @property
+    def figures(self) -> Figures:
+        """The memory after a tenth of the time, at its end, and the most of it."""
+        early = self.seen[len(self.seen) // 10]
+        return {"mb_early": early, "mb_end": self.seen[-1], "mb_most": max(self.seen)}
+
+
+def _resident() -> float:
+    """Return this process's resident memory in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)

@@ -12,6 +12,63 @@ def scaling(part: str) -> str:
     return _TABLES[part](json.loads(FILE.read_text())[part])
 
 
+def _reading(figures: dict[str, Any]) -> str:
+    rows = [
+        (
+            f"{row['images']:,} in {row['shards']} files",
+            f"{row['mb']:,}",
+            title,
+            f"{row[backend]['opened_s']:.1f} s",
+            f"{row[backend]['images_a_second']:.0f}",
+            *_memory(row[backend]),
+        )
+        for row in figures["rows"]
+        for backend, title in (("tensorflow", "TensorFlow"), ("jax", "JAX"))
+    ]
+    header = ("images", "MB on disk", "backend", "start", "images/s", *_MEMORY)
+    return markdown_table(header, rows, left=(0, 2)) + _machine(figures)
+
+
+def _training(figures: dict[str, Any]) -> str:
+    names = ("disk, until it was stopped", "disk, to the end of the epoch")
+    parts = [*zip(names, figures["parts"], strict=True), ("memory", figures["in_memory"])]
+    rows = [
+        (name, str(part["steps_taken"]), f"{part['images_a_second']:.1f}", *_memory(part))
+        for name, part in parts
+    ]
+    return markdown_table(("images from", "steps", "images/s", *_MEMORY), rows) + _machine(figures)
+
+
+_MEMORY = ("MB early", "MB at the end", "MB at most")
+
+
+def _memory(row: dict[str, float]) -> list[str]:
+    return [f"{row[name]:,.0f}" for name in ("mb_early", "mb_end", "mb_most")]
+
+
+def _devices(figures: dict[str, Any]) -> str:
+    rows = [
+        (row["what"], str(row["batch"]), f"{1000 * row['step_s']:.0f} ms", _exchange(row))
+        for row in figures["rows"]
+    ]
+    header = ("", "images for each", "a step", "exchange of the gradients alone")
+    return markdown_table(header, rows) + _machine(figures)
+
+
+def _exchange(row: dict[str, Any]) -> str:
+    if "exchanges" not in row:
+        return "-"
+    size, seconds = row["exchanges"][0]
+    return f"{1000 * seconds:.1f} ms for {size / 1e6:.2f} MB"
+
+
+def _machine(figures: dict[str, Any]) -> str:
+    machine = figures["machine"]
+    flags = ", ".join(machine["flags"])
+    cores = f"{machine['cores']} cores of {machine['processor']} ({flags})"
+    return f"\n\nOn {cores}, {machine['date'][:10]}.\n"
+
+
 def _program(figures: dict[str, Any]) -> str:
     rows = [
         (
@@ -29,4 +86,4 @@ def _program(figures: dict[str, Any]) -> str:
     )
 
 
-_TABLES = {"program": _program}
+_TABLES = {"read": _reading, "train": _training, "devices": _devices, "program": _program}

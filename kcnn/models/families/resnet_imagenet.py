@@ -1,4 +1,4 @@
-"""The residual networks of He et al. 2015, table 1, with a stem for small images."""
+"""The residual networks of He et al. 2015, table 1, with a stem for small images or the paper's."""
 
 from typing import Any, TypedDict, Unpack
 
@@ -15,10 +15,14 @@ CONFIGURATIONS = {
 }
 
 
+STEMS = ("cifar", "paper")
+
+
 class ImageNetResNetOptions(TypedDict, total=False):
     """What `resnet18` and its siblings can change; see `resnet_imagenet` for the defaults."""
 
     width: int
+    stem: str
     activation: str
     initializer: blocks.Initializer
     normalization: blocks.Scaling
@@ -30,28 +34,32 @@ def resnet_imagenet(  # noqa: PLR0913  one argument per choice
     num_classes: int = 10,
     *,
     width: int = 64,
+    stem: str = "cifar",
     activation: str = "relu",
     initializer: blocks.Initializer = "auto",
     normalization: blocks.Scaling = "auto",
     name: str | None = None,
 ) -> keras.Model:
-    """Build one of the paper's networks for ImageNet, adapted to CIFAR as is usual.
+    """Build one of the paper's networks for ImageNet, by default adapted to CIFAR as is usual.
 
     Use it where accuracy counts more than size. The stem is a single 3x3 convolution: the paper's
-    7x7 convolution with strides of 2 and max pooling would leave too few of 32x32 pixels. Then
-    come four stages of residual units, the last three at half the resolution of the one before,
-    global average pooling and the logits. A unit has two 3x3 convolutions (depths 18 and 34), or is
-    a bottleneck of 1x1, 3x3 and 1x1 (depth 50) with its strides in the 3x3. Where a unit changes
-    the size of its input, a 1x1 convolution with batch norm projects the shortcut.
+    7x7 convolution with strides of 2 and max pooling would leave too few of 32x32 pixels. Take
+    `stem="paper"` for photographs: it saves 15 of 16 parts of the arithmetic. Then come four stages
+    of residual units, the last three at half the resolution of the one before, global average
+    pooling and the logits. A unit has two 3x3 convolutions (depths 18 and 34), or is a bottleneck
+    of 1x1, 3x3 and 1x1 (depth 50) with its strides in the 3x3. Where a unit changes the size of its
+    input, a 1x1 convolution with batch norm projects the shortcut.
 
     Paper: He et al., "Deep Residual Learning" (2015), https://arxiv.org/abs/1512.03385.
 
     Args:
         depth: weight layers: 18, 34 or 50.
-        input_shape: (height, width, channels), at least 8x8 pixels.
+        input_shape: (height, width, channels), at least 8x8 pixels, 32x32 with the paper's stem.
         num_classes: number of logits.
         width: filters of the 3x3 convolutions in the first stage; each later stage has twice as
             many as the one before, and a bottleneck ends in 4 times as many.
+        stem: "cifar" for a 3x3 convolution, "paper" for one of 7x7 with strides of 2 and max
+            pooling of 3x3 with strides of 2.
         activation: one of `kcnn.models.blocks.ACTIVATIONS`.
         initializer: as in `kcnn.models.blocks.initializer`.
         normalization: how the network scales its pixels, as in `kcnn.models.blocks.normalize`.
@@ -62,18 +70,28 @@ def resnet_imagenet(  # noqa: PLR0913  one argument per choice
 
     >>> resnet_imagenet(50, width=1).get_layer("stage4_block3_relu").output.shape
     (None, 4, 4, 32)
+    >>> resnet_imagenet(50, (224, 224, 3), 1000, stem="paper").count_params()
+    25610152
     """
     if depth not in CONFIGURATIONS:
         raise unknown("ResNet depth", depth, map(str, CONFIGURATIONS))
     bottleneck, repeats = CONFIGURATIONS[depth]
     blocks.check_count("width", width)
-    image = blocks.image_input(input_shape, minimum_size=8)
+    if stem not in STEMS:
+        raise unknown("stem", stem, STEMS)
+    image = blocks.image_input(input_shape, minimum_size=32 if stem == "paper" else 8)
     logits = blocks.logits(num_classes)
     kernel = blocks.initializer(initializer, activation)
     style: dict[str, Any] = {"activation": activation, "initializer": kernel}
-    x = blocks.apply(blocks.normalize(image.shape[-1], normalization, padding=1), image)
+    size, strides = (7, 2) if stem == "paper" else (3, 1)
     # The image is padded before it is normalized: see `blocks.normalize`.
-    x = blocks.apply(blocks.conv_block(width, 3, padding="valid", name="stem_conv", **style), x)
+    scaled = blocks.normalize(image.shape[-1], normalization, padding=size // 2)
+    first = blocks.conv_block(
+        width, size, strides=strides, padding="valid", name="stem_conv", **style
+    )
+    x = blocks.apply([*scaled, *first], image)
+    if stem == "paper":
+        x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, count in enumerate(repeats):
         filters = width * 2**stage
         for block in range(count):
