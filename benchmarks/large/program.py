@@ -72,21 +72,23 @@ def _step(network: Any, data: Any) -> Figures:
     draws = steps._draw(steps._train[1], 0)
     compiled = jax.jit(body).lower(0, (steps._read(), steps._sums), steps._train, draws).compile()
     cost: Any = compiled.cost_analysis()
-    return {"flops": float(cost["flops"]), "exchanged_bytes": exchanged(compiled.as_text() or "")}
+    count, size = exchanged(compiled.as_text() or "")
+    return {"flops": float(cost["flops"]), "exchanges": count, "exchanged_bytes": size}
 
 
-def exchanged(program: str) -> int:
-    """Return the bytes that the all-reduces of a program add up.
+def exchanged(program: str) -> tuple[int, int]:
+    """Return how many all-reduces a program has, and the bytes that they add up.
 
     >>> exchanged("%a = (f32[3,2]{1,0}, /*index=1*/bf16[4]{0}) all-reduce(%b, %c), channel_id=1")
-    32
+    (1, 32)
     """
-    total = 0
+    count = total = 0
     for line in program.splitlines():
         results, called, _ = line.replace("-start(", "(").partition(" all-reduce(")
+        count += bool(called)
         for kind, sides in re.findall(r"(\w+)\[([\d,]*)\]", results if called else ""):
             total += _BYTES[kind] * _product(sides)
-    return total
+    return count, total
 
 
 def _product(sides: str) -> int:

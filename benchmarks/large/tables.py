@@ -75,11 +75,14 @@ def _program(figures: dict[str, Any]) -> str:
             str(row["devices"]),
             f"{row['flops'] / 1e9:.2f} GFLOP",
             f"{row['exchanged_bytes'] / 1e6:.3f} MB",
+            str(row["exchanges"]),
         )
         for row in figures["rows"]
     ]
     versions = figures["machine"]["versions"]
-    return markdown_table(("devices", "each computes", "each adds up"), rows, left=()) + (
+    return markdown_table(
+        ("devices", "each computes", "each adds up", "in so many exchanges"), rows, left=()
+    ) + (
         f"\n\nA step of {figures['model']} on {figures['batch']} images as XLA compiles it for "
         f"virtual devices of a CPU (JAX {versions['jax']}); the gradients alone are "
         f"{figures['gradient_bytes'] / 1e6:.3f} MB.\n"
