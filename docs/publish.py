@@ -1,6 +1,7 @@
 """Take a finished run into `saved_models/`, with its weights, card, robustness and verification.
 
     python docs/publish.py runs/resnet20 resnet20 [--data-dir FOLDER] [--float16] [--images 1000]
+    python docs/publish.py runs/tune/resnet8 tune_resnet8    # of a study: its table and pictures
 
 Nothing of an earlier run under the name stays, and nothing is written unless all of it succeeds.
 The folder gets the receipts, recipe, history, page and pictures, the int8 files, `weights.npz`
@@ -23,10 +24,14 @@ from kcnn.data import Data
 from kcnn.pipeline.samples import spread_images
 from kcnn.pipeline.setup import load_for_tensorflow
 from kcnn.recipe import Recipe
+from kcnn.report import study_report
 from kcnn.report.card import write_card
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import write_page
+from kcnn.report.study_page import write_study_page
+from kcnn.report.study_plot import plot_study
 from kcnn.run_digests import read_journal
+from kcnn.tune.results import PICTURE, RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "saved_models"
@@ -77,6 +82,22 @@ def publish(folder: Path, name: str, options: Options) -> Path:
         verify(run, recipe, data, made, options)
         write_page(made)
         write_card(made)
+        check_size(made, target)
+        if target.is_dir():
+            target.rename(Path(temporary) / "earlier")
+        made.rename(target)
+    return target
+
+
+def publish_study(folder: Path, name: str) -> Path:
+    """Take the results of a study into `saved_models/NAME`, without the runs of its trials."""
+    report, target = study_report.load(folder / RESULTS), SAVED / name
+    with tempfile.TemporaryDirectory(dir=SAVED, prefix=f".{name}-") as temporary:
+        made = Path(temporary) / name
+        made.mkdir()
+        report.save(made / RESULTS)
+        write_study_page(report, made)
+        plot_study(report, made / PICTURE)
         check_size(made, target)
         if target.is_dir():
             target.rename(Path(temporary) / "earlier")
@@ -158,9 +179,9 @@ def check_size(made: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Publish the run that the command line names."""
+    """Publish the run or the study that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("run", type=Path, help="the folder of a finished run")
+    parser.add_argument("run", type=Path, help="the folder of a finished run, or of a study")
     parser.add_argument("name", help="of the folder in saved_models/")
     parser.add_argument("--data-dir", help="where prepared tfds data sets lie")
     parser.add_argument("--float16", action="store_true", help="also weights above 5 MB")
@@ -168,7 +189,10 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = Options(arguments.data_dir, arguments.float16, arguments.images)
-    logger.info("%s", publish(arguments.run, arguments.name, options))
+    if (arguments.run / RESULTS).is_file():
+        logger.info("%s", publish_study(arguments.run, arguments.name))
+    else:
+        logger.info("%s", publish(arguments.run, arguments.name, options))
 
 
 if __name__ == "__main__":

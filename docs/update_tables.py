@@ -4,10 +4,9 @@
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
 `<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
-`<!-- cards FOLDER -->`, `<!-- int4 FILE -->`, `<!-- dense_scales FILE -->` or
-`<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`; `<!-- report.ko FILE -->`
-explains it in Korean. A test checks that the documents have the tables
-that this script writes.
+`<!-- cards FOLDER -->`, `<!-- int4 FILE -->`, `<!-- dense_scales FILE -->`, `<!-- study FILE -->`
+or `<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`; `<!-- report.ko FILE -->`
+explains it in Korean. A test checks that the documents have the tables that this script writes.
 """
 
 import json
@@ -18,7 +17,13 @@ from typing import Any
 from benchmarks.large.tables import scaling
 from kcnn.model_places import MANIFEST
 from kcnn.models import FAMILIES, facts
-from kcnn.report import comparison_report, comparison_table, receipts, receipts_table
+from kcnn.report import (
+    comparison_report,
+    comparison_table,
+    receipts,
+    receipts_table,
+    study_report,
+)
 from kcnn.report.best_runs import BestRun, best_runs
 from kcnn.report.markdown_table import markdown_table
 
@@ -189,6 +194,15 @@ def _dense_scales(file: str) -> str:
     )
 
 
+def _study(file: str) -> str:
+    """Return a table of the best trials of a study, or of those on its front."""
+    report = study_report.load(ROOT / file)
+    trials = report.front() if report.int8 else report.ranked()[:10]
+    rows = [study_report.row(report, each) for each in trials]
+    table = markdown_table(study_report.header(report), rows)
+    return f"{table}\n\n{study_report.caption(report)}.\n"
+
+
 def _steps(found: Any) -> str:
     return "refused" if isinstance(found, str) else str(found["largest difference in steps"])
 
@@ -196,6 +210,7 @@ def _steps(found: Any) -> str:
 _SECTIONS = {
     "dense_scales": _dense_scales,
     "scaling": scaling,
+    "study": _study,
     "report": _run,
     "report.ko": _run_in_korean,
     "comparison": _comparison,
