@@ -129,12 +129,13 @@ def _content_of(path: Path) -> tuple[Recipe | Comparison | Sweep, Sweep | None]:
 
 
 def _run(path: Path) -> ModuleType:
-    """Run a file like a script: what stands beside it is found, and nothing is written."""
+    """Run a file like a script: what stands beside it is found; no bytecode of it is written."""
     module = ModuleType(f"_kcnn_recipe_{path.stem}")
     module.__file__ = str(path)
     try:
         with importable(path.parent):
-            exec(compile(path.read_bytes(), path, "exec"), vars(module))
+            code = compile(path.read_bytes(), path, "exec", dont_inherit=True)
+            exec(code, vars(module))
     except ValidationError as error:
         raise ValueError(f"{path}: {one_line(error)}") from error
     except Exception as error:

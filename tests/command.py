@@ -10,7 +10,7 @@ from kcnn.cli import main
 
 @contextmanager
 def started(command: list, **options) -> Iterator[subprocess.Popen]:
-    """Start a program, which is not waited for when what is done beside it fails."""
+    """Start a program; it is killed if what is done beside it fails."""
     with subprocess.Popen(command, **options) as program:
         try:
             yield program

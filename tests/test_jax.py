@@ -309,6 +309,16 @@ def test_a_run_begins_without_the_lines_of_tensorflow():
     assert run.stdout.strip() == "True" and "oneDNN" not in run.stderr, run.stderr[-2000:]
 
 
+def test_a_step_takes_the_memory_of_the_one_before():
+    """JAX says so where it cannot, as for a carry that becomes smaller."""
+    from kcnn.training.jax_steps import repeated
+
+    given = jax.numpy.zeros(3)
+    with pytest.warns(UserWarning, match="donated buffers"):
+        repeated(lambda number, carry: carry[:2])(0, 1, given)
+    assert not given.is_deleted(), "a model still holds it"
+
+
 def test_jax_data_need_the_jax_backend():
     data = JaxData(load_arrays("digits", limit=50), 20)
     with pytest.raises(ValueError, match="set KERAS_BACKEND=jax"):

@@ -17,12 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.large.figures import FILE, Figures, end, keep, start
+from benchmarks.large.figures import FILE, Figures, clock, end, keep, start
 
 MODULE = "benchmarks.large.devices"
 MODEL, BATCH, STEPS = "resnet20", 128, 20
-SIZES = (1_000_000, 10_000_000, 100_000_000)
-"""Bytes that are exchanged, beside those of the gradients."""
 
 
 def main() -> None:
@@ -35,9 +33,9 @@ def main() -> None:
     if given.job:
         sys.stdout.write(json.dumps(_measure(**json.loads(given.job))) + "\n")
         return
-    job = {"model": MODEL, "batch": BATCH, "steps": STEPS, "sizes": SIZES}
+    job = {"model": MODEL, "batch": BATCH, "steps": STEPS}
     if given.quick:
-        job |= {"model": "resnet8", "batch": 16, "steps": 4, "sizes": [1000]}
+        job |= {"model": "resnet8", "batch": 16, "steps": 4}
     rows = []
     for title, devices, cores, share in (
         ("one device, one core", 1, 1, 1),
@@ -45,7 +43,7 @@ def main() -> None:
         ("one device, two cores", 1, 2, 1),
         ("two virtual devices, two cores", 2, 2, 1),
     ):
-        alone = job | {"batch": job["batch"] // share, "cores": list(range(cores)), "sizes": []}
+        alone = job | {"batch": job["batch"] // share, "cores": list(range(cores))}
         flags = f"--xla_force_host_platform_device_count={devices}"
         found = end(start(MODULE, alone, KERAS_BACKEND="jax", XLA_FLAGS=flags))
         rows.append({"what": title, **found})
@@ -66,10 +64,14 @@ def _two_processes(job: dict[str, Any]) -> Figures:
         start(MODULE, job | {"cores": [n]}, **variables, KERAS_DISTRIBUTION_PROCESS_ID=str(n))
         for n in range(2)
     ]
-    return [end(each) for each in started][0]
+    try:
+        return [end(each) for each in started][0]
+    finally:
+        for each in started:
+            each.kill()
 
 
-def _measure(model: str, batch: int, steps: int, sizes: list[int], cores: list[int]) -> Figures:
+def _measure(model: str, batch: int, steps: int, cores: list[int]) -> Figures:
     """Return the seconds of a training step, and of the exchange of gradients."""
     os.sched_setaffinity(0, cores)
     import keras
@@ -78,7 +80,8 @@ def _measure(model: str, batch: int, steps: int, sizes: list[int], cores: list[i
     import kcnn
     from kcnn.data.in_memory import InMemory
 
-    if "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ:
+    in_processes = "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ
+    if in_processes:
         keras.distribution.initialize()
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (batch * steps + 20, 32, 32, 3), np.uint8)
@@ -89,40 +92,19 @@ def _measure(model: str, batch: int, steps: int, sizes: list[int], cores: list[i
     data = kcnn.data.JaxData(kcnn.data.load_arrays(InMemory.of(train, validation, test)), batch)
     keras.utils.set_random_seed(0)
     network = kcnn.models.build(model)
-    clock = _Clock()
+    timer = clock()
     with keras.distribution.DataParallel().scope():
-        kcnn.train(network, data, epochs=1, optimizer="sgd", callbacks=[clock.callback()])
+        kcnn.train(network, data, epochs=1, optimizer="sgd", callbacks=[timer])
         size = 4 * sum(int(np.prod(each.shape)) for each in network.trainable_variables)
         figures = {
             "devices": len(keras.distribution.list_devices()),
             "batch": batch,
-            "step_s": clock.median,
+            "step_s": round(timer.seconds, 4),
             "gradient_bytes": size,
         }
-        if sizes:
-            figures["exchanges"] = [[each, _exchange(each)] for each in (size, *sizes)]
+        if in_processes:
+            figures["exchange_s"] = _exchange(size)
     return figures
-
-
-class _Clock:
-    """The times at which steps end."""
-
-    def __init__(self) -> None:
-        self.ends: list[float] = []
-
-    def callback(self) -> Any:
-        """Return a callback, which waits for each step."""
-        import keras
-
-        return keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: self.ends.append(time.perf_counter())
-        )
-
-    @property
-    def median(self) -> float:
-        """Seconds of a step; the first one is compiled and does not count."""
-        pairs = zip(self.ends, self.ends[1:], strict=False)
-        return round(statistics.median(after - before for before, after in pairs), 4)
 
 
 def _exchange(size: int) -> float:
@@ -143,11 +125,11 @@ def _exchange(size: int) -> float:
     shares = jax.make_array_from_callback(shape, sharding, of_device)
     add = jax.jit(lambda each: each.sum(0), out_shardings=whole)
     seconds = []
-    for _ in range(6):
+    for _ in range(50):
         begun = time.perf_counter()
         add(shares).block_until_ready()
         seconds.append(time.perf_counter() - begun)
-    return round(statistics.median(seconds[1:]), 5)
+    return round(statistics.median(seconds[10:]), 5)
 
 
 if __name__ == "__main__":

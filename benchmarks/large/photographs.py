@@ -1,7 +1,7 @@
 """A set of pictures like those of ImageNet: JPEG files of 500 x 375 pixels, in shards.
 
-The pictures are noise whose details fade as those of photographs do, so that a file has about as
-many bytes as one of ImageNet and takes as long to decode. There is nothing in them to learn.
+The pictures are noise whose details fade as those of photographs do, so that a file has about 105
+kB, as one of ImageNet has, and takes as long to decode. There is nothing in them to learn.
 """
 
 import io
@@ -17,7 +17,7 @@ CLASSES, SIZE = 20, (500, 375)
 COUNTS = (160, 640, 1000, 4000)
 _TEST = 32  # images of the test split
 _OCTAVES = ((4, 3, 70), (16, 12, 40), (62, 47, 25), (250, 188, 14), (500, 375, 5))
-_QUALITY = 92
+_QUALITY = 97
 
 
 class KcnnPhotographs(tfds.core.GeneratorBasedBuilder):
@@ -38,8 +38,9 @@ class KcnnPhotographs(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict:
-        count = int(str(getattr(self.builder_config, "name", COUNTS[0])))
-        return {"train": self._generate_examples(0, count), "test": self._generate_examples(1)}
+        config: Any = self.builder_config
+        train = self._generate_examples(0, int(config.name))
+        return {"train": train, "test": self._generate_examples(1)}
 
     def _generate_examples(self, seed: int, count: int = _TEST) -> Iterator:
         random = np.random.default_rng(seed)

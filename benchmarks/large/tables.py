@@ -51,15 +51,14 @@ def _devices(figures: dict[str, Any]) -> str:
         (row["what"], str(row["batch"]), f"{1000 * row['step_s']:.0f} ms", _exchange(row))
         for row in figures["rows"]
     ]
-    header = ("", "images for each", "a step", "exchange of the gradients alone")
+    header = ("", "images in a step", "a step takes", "exchange of the gradients alone")
     return markdown_table(header, rows) + _machine(figures)
 
 
 def _exchange(row: dict[str, Any]) -> str:
-    if "exchanges" not in row:
+    if "exchange_s" not in row:
         return "-"
-    size, seconds = row["exchanges"][0]
-    return f"{1000 * seconds:.1f} ms for {size / 1e6:.2f} MB"
+    return f"{1000 * row['exchange_s']:.1f} ms for {row['gradient_bytes'] / 1e6:.2f} MB"
 
 
 def _machine(figures: dict[str, Any]) -> str:

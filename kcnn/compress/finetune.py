@@ -72,7 +72,7 @@ def check_models(model: keras.Model, teacher: keras.Model | None, data: "Data") 
 def check_data(
     model: keras.Model, data: "Data | JaxData", teacher: keras.Model | None = None
 ) -> None:
-    """Raise ValueError if `model` or its teacher do not fit the data, or have no whole batch."""
+    """Raise ValueError if the model or the teacher does not fit the data, or no batch is whole."""
     check_is_data(data)
     check_graph(model, "Compression")
     check_fit(model, data.image_shape, len(data.class_names))

@@ -96,10 +96,9 @@ def validation(
     """Return the function (state, examples) -> accuracy and loss on all of them."""
     measure = measured_batch(model)
 
-    def batch(number: jax.Array, carry: Carry, examples: Examples) -> Carry:
-        state, sums = carry
+    def batch(number: jax.Array, sums: Measured, state: State, examples: Examples) -> Measured:
         places = placement.shared(number * batch_size + jax.numpy.arange(batch_size))
-        return state, added(sums, measure(state, *(each[places] for each in examples)))
+        return added(sums, measure(state, *(each[places] for each in examples)))
 
     loop, rest = repeated(batch), jax.jit(measure)
 
@@ -107,7 +106,7 @@ def validation(
         count = len(examples[1])
         whole = count // batch_size
         zeros = {name: placement.everywhere(value) for name, value in no_sums().items()}
-        _, sums = loop(0, whole, (state, zeros), examples)
+        sums = loop(0, whole, zeros, state, examples)
         if count % batch_size:
             sums = added(sums, rest(state, *(each[whole * batch_size :] for each in examples)))
         return {name: value / count for name, value in sums.items()}

@@ -1,6 +1,6 @@
 """A local Ray of two workers: a sweep under Ray Tune, and one training under Ray Train.
 
-    pytest -n 0 tests/campaign/on_ray.py
+    pytest -n 0 -o faulthandler_timeout=0 tests/campaign/on_ray.py
 
 It takes minutes on two cores, and Ray is no part of the tests' requirements: pip install
 'kcnn[ray]'. Ray runs in processes of its own (`python -m tests.campaign.on_ray tune FOLDER`).

@@ -1,6 +1,7 @@
-"""Real processes: two that train one network, and two machines that share a study in PostgreSQL.
+"""Real processes: two that train one network, two machines that share a study in PostgreSQL, and
+the measurements of large sets and of several devices, in small.
 
-    pytest -n 0 tests/campaign/scaling.py
+    pytest -n 0 -o faulthandler_timeout=0 tests/campaign/scaling.py
 
 They take minutes on two cores, so they are no part of the tests.
 """
@@ -8,6 +9,8 @@ They take minutes on two cores, so they are no part of the tests.
 import csv
 import json
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -94,3 +97,12 @@ def test_two_machines_share_a_study_in_postgresql(tmp_path):
     runs = [{each.name for each in folder.glob("trial-*")} for folder in folders]
     assert runs[0] | runs[1] == {"trial-0000", "trial-0001"}
     assert not runs[0] & runs[1]
+
+
+@pytest.mark.parametrize("name", ["streams", "devices"])
+def test_what_is_measured_of_scaling_can_be_measured(name):
+    pytest.importorskip("jax")
+    command = [sys.executable, "-m", f"benchmarks.large.{name}", "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "images_a_second" in done.stdout or "step_s" in done.stdout

@@ -1,6 +1,6 @@
 """Tests that take minutes, of which CI has a shorter form.
 
-pytest -n 0 tests/campaign/slow_proofs.py
+pytest -n 0 -o faulthandler_timeout=0 tests/campaign/slow_proofs.py
 """
 
 import pytest
