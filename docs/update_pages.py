@@ -6,7 +6,7 @@ Use it when the words or the look of pages and pictures have changed. Each accur
 in the run's `report.json`, which is never written; otherwise nothing of the run is written, and the
 script ends with an error. All numbers on the page are those of the run; only heat maps are computed
 again. Pictures that need a model which is not in the folder are left as they are. The `table.md` of
-a comparison is written again from its `results.json`.
+a comparison is written again from its `results.json`, the page of a study from its `study.json`.
 """
 
 import argparse
@@ -22,13 +22,16 @@ from kcnn.pipeline.setup import load_for_tensorflow
 from kcnn.pipeline.stages.explain import draw_grad_cam, explained_images
 from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Recipe
-from kcnn.report import comparison_report, comparison_table
+from kcnn.report import comparison_report, comparison_table, study_report
 from kcnn.report.confusion_plot import plot_confusion
 from kcnn.report.learning_curves import plot_curves
 from kcnn.report.receipts import Receipt
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import write_page
+from kcnn.report.study_page import write_study_page
+from kcnn.report.study_plot import plot_study
 from kcnn.run_dir import atomic
+from kcnn.tune.results import PICTURE, RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "saved_models"
@@ -115,8 +118,15 @@ def update_comparison(folder: Path) -> None:
         temporary.write_text(comparison_table.document(report, "comparison.png"))
 
 
+def update_study(folder: Path) -> None:
+    """Write a study's page and draw its picture again."""
+    report = study_report.load(folder / RESULTS)
+    write_study_page(report, folder)
+    plot_study(report, folder / PICTURE)
+
+
 def main() -> None:
-    """Update the runs and comparisons that the command line names, or all of them."""
+    """Update the runs, comparisons and studies that the command line names, or all of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="default: all")
     parser.add_argument("--data-dir", help="where prepared tfds data sets lie")
@@ -125,6 +135,8 @@ def main() -> None:
     for folder in arguments.runs or sorted(SAVED.iterdir()):
         if (folder / "results.json").is_file():
             update_comparison(folder)
+        elif (folder / RESULTS).is_file():
+            update_study(folder)
         elif (folder / "analysis.json").is_file():
             update_run(folder, arguments.data_dir)
 

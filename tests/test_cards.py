@@ -22,6 +22,7 @@ from kcnn.report.run_page import write_page
 from kcnn.report.tradeoff_plot import pareto_front, points_of, tradeoff_figure, tradeoff_text
 
 ROOT = Path(__file__).parents[1]
+SAVED_STUDY = ROOT / "saved_models/tune_resnet8"
 
 
 def load_script(name):
@@ -141,3 +142,20 @@ def test_a_finished_run_is_published_with_all_that_belongs_to_it(tmp_path, monke
     with pytest.raises(ValueError, match="holds no finished run"):
         script.publish(tmp_path / "run", "tiny", options)
     assert sorted(tmp_path.joinpath("saved").rglob("*")) == before
+
+
+def test_a_study_is_published_without_its_runs_and_its_page_written_again(tmp_path, monkeypatch):
+    script, run = load_script("publish"), tmp_path / "run"
+    monkeypatch.setattr(script, "SAVED", tmp_path)
+    shutil.copytree(SAVED_STUDY, run)
+    (run / "trial-0019").mkdir()
+    published = script.publish_study(run, "tuned")
+    assert script.publish_study(run, "tuned") == published == tmp_path / "tuned"
+    names = {"study.html", "study.json", "study.png"}
+    assert {file.name for file in published.iterdir()} == names
+    page = (published / "study.html").read_text()
+    assert 'href="trial-' not in page and "68.60%" in page
+    assert (published / "study.json").read_text() == (SAVED_STUDY / "study.json").read_text()
+    (published / "study.html").write_text("")
+    load_script("update_pages").update_study(published)
+    assert (published / "study.html").read_text() == page

@@ -18,14 +18,13 @@ def _reading(figures: dict[str, Any]) -> str:
             f"{row['images']:,} in {row['shards']} files",
             f"{row['mb']:,}",
             title,
-            f"{row[backend]['opened_s']:.1f} s",
             f"{row[backend]['images_a_second']:.0f}",
             *_memory(row[backend]),
         )
         for row in figures["rows"]
         for backend, title in (("tensorflow", "TensorFlow"), ("jax", "JAX"))
     ]
-    header = ("images", "MB on disk", "backend", "start", "images/s", *_MEMORY)
+    header = ("images", "MB on disk", "backend", "images/s", *_MEMORY)
     return markdown_table(header, rows, left=(0, 2)) + _machine(figures)
 
 
