@@ -12,6 +12,7 @@ import pytest
 from kcnn.cli.export import export
 from kcnn.export import export_tflite
 from kcnn.plain_c import write_c
+from kcnn.provenance import sha256
 from kcnn.runtimes import NotForThisModel, litert, plain_c, run_on_chip
 
 layers = keras.layers
@@ -43,6 +44,7 @@ def test_the_receipt_says_that_all_test_images_are_exact():
     rows = json.loads((SAVED.parent / "benchmarks/receipts/exact_c.json").read_text())["rows"]
     assert {row["network"] for row in rows} == {"resnet8_int8", "simple_cnn", "resnet20"}
     for row in rows:
+        assert row["sha256"] == sha256(SAVED / row["network"] / "model_int8.tflite")
         assert row["exact"] == row["images"] == 10_000
         assert row["chip_exact"] == row["chip_images"] == 10
 
