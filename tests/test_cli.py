@@ -193,7 +193,7 @@ def test_the_shell_completes_recipes(tmp_path):
         text=True,
         env={**os.environ, "_KCNN_COMPLETE": "complete_bash", **words},
     )
-    assert result.stdout.split() == ["resnet20", "resnet20_mobile"], result.stderr
+    assert result.stdout.split() == ["resnet20", "resnet20_flash", "resnet20_mobile"], result.stderr
 
 
 def test_the_version_is_printed(tmp_path):

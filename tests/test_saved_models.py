@@ -144,3 +144,15 @@ def test_the_int8_file_takes_under_a_third_of_the_float_one(run, tmp_path):
     model = models.load(folder / measured["float"].file)
     written = export_tflite(model, tmp_path / "float.tflite", quantization="none")
     assert measured["int8"].bytes <= 0.31 * written.bytes
+
+
+@pytest.mark.parametrize("name", ["resnet8_int8", "mobilenet_v2"])
+def test_bundles_were_verified_on_every_runtime(name):
+    """Those that compute in integers alone, as the reference kernels do, agree with each other."""
+    receipt = json.loads((FOLDER.parent / f"benchmarks/receipts/bundle_{name}.json").read_text())
+    results = {each["runtime"]: each for each in receipt["results"]}
+    micro = ["tflite-micro", "tflite-micro-2024-05", "tflite-micro-2024-06"]
+    assert results.keys() == {*RUNTIMES, *micro} and not receipt["failures"]
+    assert not any(each["skipped"] or each["failed"] for each in results.values())
+    accuracies = {results[each]["accuracy"] for each in ("litert-reference", "plain-c", *micro)}
+    assert len(accuracies) == 1

@@ -1,0 +1,23 @@
+"""ResNet-20 in less than 160 kB of flash: eight values for each kernel, stored as tables.
+
+    kcnn run resnet20_flash
+    kcnn export runs/resnet20_flash/model_clustered_int8.tflite --compress
+
+It starts from the published ResNet-20, whose weights are trained to share eight values in each
+kernel (Han et al., "Deep Compression", arXiv:1510.00149). The second command writes 3 bits for each
+weight and a table for each kernel, which TensorFlow Lite Micro's operator DECODE reads.
+"""
+
+from kcnn.cli import run_file
+from kcnn.recipe import Cluster, Model, Quantize, Recipe
+
+recipe = Recipe(
+    model=Model(name="resnet20"),
+    trained="resnet20",
+    prune=None,
+    cluster=Cluster(clusters=8, epochs=3, learning_rate=5e-4),
+    quantize=Quantize(samples=1000),
+)
+
+if __name__ == "__main__":
+    run_file(__file__)
