@@ -97,7 +97,7 @@ def arguments(name: str) -> tuple[str, ...]:
         ValueError: there is no such model.
 
     >>> arguments("simple_cnn")[:3]
-    ('input_shape', 'num_classes', 'name')
+    ('input_shape', 'num_classes', 'spatial_dropout')
     >>> "stem" in arguments("resnet18"), "stem" in arguments("resnet20")
     (True, False)
     """
