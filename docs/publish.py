@@ -28,10 +28,8 @@ from kcnn.report import study_report
 from kcnn.report.card import write_card
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import write_page
-from kcnn.report.study_page import write_study_page
-from kcnn.report.study_plot import plot_study
 from kcnn.run_digests import read_journal
-from kcnn.tune.results import PICTURE, RESULTS
+from kcnn.tune.results import RESULTS, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "saved_models"
@@ -82,10 +80,7 @@ def publish(folder: Path, name: str, options: Options) -> Path:
         verify(run, recipe, data, made, options)
         write_page(made)
         write_card(made)
-        check_size(made, target)
-        if target.is_dir():
-            target.rename(Path(temporary) / "earlier")
-        made.rename(target)
+        put_in_place(made, target)
     return target
 
 
@@ -95,13 +90,8 @@ def publish_study(folder: Path, name: str) -> Path:
     with tempfile.TemporaryDirectory(dir=SAVED, prefix=f".{name}-") as temporary:
         made = Path(temporary) / name
         made.mkdir()
-        report.save(made / RESULTS)
-        write_study_page(report, made)
-        plot_study(report, made / PICTURE)
-        check_size(made, target)
-        if target.is_dir():
-            target.rename(Path(temporary) / "earlier")
-        made.rename(target)
+        write_report(report, made)
+        put_in_place(made, target)
     return target
 
 
@@ -162,6 +152,14 @@ def verify(run: RunFiles, recipe: Recipe, data: Data, made: Path, options: Optio
     found.save(made / "verification.json", data=recipe.data.name)
     for name in OF_BUNDLE:
         shutil.copytree(folder / name, made / "bundle" / name)
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Let a folder take the place of what was published under its name."""
+    check_size(made, target)
+    if target.is_dir():
+        target.rename(made.with_name("earlier"))
+    made.rename(target)
 
 
 def check_size(made: Path, target: Path) -> None:

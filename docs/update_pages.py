@@ -28,10 +28,8 @@ from kcnn.report.learning_curves import plot_curves
 from kcnn.report.receipts import Receipt
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import write_page
-from kcnn.report.study_page import write_study_page
-from kcnn.report.study_plot import plot_study
 from kcnn.run_dir import atomic
-from kcnn.tune.results import PICTURE, RESULTS
+from kcnn.tune.results import RESULTS, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "saved_models"
@@ -120,9 +118,7 @@ def update_comparison(folder: Path) -> None:
 
 def update_study(folder: Path) -> None:
     """Write a study's page and draw its picture again."""
-    report = study_report.load(folder / RESULTS)
-    write_study_page(report, folder)
-    plot_study(report, folder / PICTURE)
+    write_report(study_report.load(folder / RESULTS), folder)
 
 
 def main() -> None:

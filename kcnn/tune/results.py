@@ -36,11 +36,16 @@ logger = logging.getLogger("kcnn")
 def write_results(study: optuna.Study, sweep: Sweep, goal: Goal, folder: Path) -> StudyReport:
     """Write what a study has found into its folder, and return it."""
     report = report_of(study, sweep, goal, folder)
+    write_report(report, folder)
+    return report
+
+
+def write_report(report: StudyReport, folder: Path) -> None:
+    """Write the results of a study, its page and its picture into a folder."""
     report.save(folder / RESULTS)
     write_study_page(report, folder)
     if any(each.accuracy is not None for each in report.trials):
         plot_study(report, folder / PICTURE)
-    return report
 
 
 def report_of(study: optuna.Study, sweep: Sweep, goal: Goal, folder: Path) -> StudyReport:
