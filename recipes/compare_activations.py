@@ -8,7 +8,7 @@ Clevert et al., ELU (arXiv:1511.07289); Klambauer et al., SELU (arXiv:1706.02515
 al., swish (arXiv:1710.05941); Hendrycks & Gimpel, GELU (arXiv:1606.08415).
 
 Reached: 67.2 % of the test images with selu, 66.2 with elu, 65.3 to 65.5 with gelu, swish and tanh,
-63.9 with relu, 63.2 with leaky_relu. A short training favors what learns fast. These are means of
+63.9 with relu, 63.2 with leaky_relu. A short training favors what learns fast. These are of
 one seed, which cannot show a difference of half a point; the recipe has three.
 
 Size: 22,500 training images, 7 variants x 8 epochs of 6 seconds on two cores, three seeds.

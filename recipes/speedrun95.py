@@ -8,6 +8,8 @@ Keras's terms: a learning rate for the mean of the loss, and coupled weight deca
 steps is the same, on 49,200 images. One thing differs: the bias of the whitening layer is trained
 to the end, while the paper stops after three epochs. The score "TTA: flip_shift" averages six views
 of each image, as in the paper; the report also has the score without it.
+
+Not run whole yet.
 """
 
 from kcnn.cli import run_file

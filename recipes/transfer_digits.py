@@ -2,7 +2,7 @@
 
     kcnn run transfer_digits
 
-The trained ResNet-20 in `saved_models/resnet20` is the base model of a new head. The base is
+The published ResNet-20 is the base model of a new head; it was one of 89.95 % then. The base is
 frozen, or its last stage is fine-tuned at a smaller learning rate; both are compared with the same
 network trained from scratch on the same labels. Yosinski et al., "How transferable are features in
 deep neural networks?" (arXiv:1411.1792).

@@ -16,7 +16,7 @@ from kcnn.pipeline import run as run_recipe
 from kcnn.recipe import Data, Model, Quantize, Recipe, Train
 from kcnn.report import receipts
 from kcnn.report.card import render_card, write_card
-from kcnn.report.robustness import RobustnessReport, VariantRobustness
+from kcnn.report.robustness import RobustnessReport, VariantRobustness, summary
 from kcnn.report.run_files import read_run
 from kcnn.report.run_page import write_page
 from kcnn.report.tradeoff_plot import pareto_front, points_of, tradeoff_figure, tradeoff_text
@@ -50,9 +50,9 @@ def test_a_card_has_the_numbers_of_the_files_beside_it(folder):
     run = dataclasses.replace(run, robustness=RobustnessReport("cifar10", 200, 0, variants))
     card = render_card(run)
     for line in (
-        "| float | 90.00% | {:.2%} to {:.2%} |".format(*wilson_interval(0.9, 200)),
+        "| float | 90.00% | {:.2%} to {:.2%} | `model.keras` |".format(*wilson_interval(0.9, 200)),
         "| blur | 80.0% | 70.0% | 60.0% | 80.0% | 70.0% | 60.0% |",
-        "On average int8 keeps 70.00% of 80.00%.",
+        f"- {summary(variants[1])}",
         "| optimizer | Adam |",
         "| seed | 0, one run |",
     ):
@@ -91,9 +91,11 @@ def test_each_processor_has_a_front_and_averaged_views_are_no_file(folder):
     other = dataclasses.replace(other, receipts=(*other.receipts, averaged))
     report = receipts.load(folder / "report.json")
     assert len(points_of([report, other])) == 4
-    bytes_of, times = tradeoff_figure([report, other]).axes
-    assert len(bytes_of.lines) == 1 and len(times.lines) == 2
-    assert {"other", report.hardware["processor"]} <= {each.get_label() for each in times.lines}
+    figure = tradeoff_figure([report, other])
+    bytes_of, *times = figure.axes
+    processors = {each.get_xlabel().splitlines()[-1] for each in times}
+    assert processors == {"other", report.hardware["processor"]}
+    assert [each.get_text() for each in bytes_of.texts] == ["1", "2"]
     assert "simple_cnn: float (1,090 kB, 90.00%)" in tradeoff_text([report])
     untimed = [dataclasses.replace(each, ms_per_image=None) for each in report.receipts]
     report = dataclasses.replace(report, receipts=tuple(untimed))
@@ -101,6 +103,18 @@ def test_each_processor_has_a_front_and_averaged_views_are_no_file(folder):
     with pytest.raises(ValueError, match="at least one run"):
         tradeoff_figure([])
     assert "What the accuracy costs" in write_page(folder).read_text()
+
+
+def test_the_numbers_of_points_that_touch_share_a_text():
+    def better(receipt):
+        return dataclasses.replace(
+            receipt, bytes=receipt.bytes + 1, accuracy=receipt.accuracy + 0.001
+        )
+
+    report = make_report()
+    other = dataclasses.replace(report, receipts=tuple(map(better, report.receipts)))
+    bytes_of = tradeoff_figure([report, other]).axes[0]
+    assert [each.get_text() for each in bytes_of.texts] == ["1, 2", "3, 4"]
 
 
 def test_a_finished_run_is_published_with_all_that_belongs_to_it(tmp_path, monkeypatch):

@@ -275,6 +275,19 @@ def test_a_variant_that_diverges_is_a_result(tmp_path):
     assert reports.load(tmp_path / "results.json") == report
 
 
+def test_a_variant_that_explodes_without_a_nan_is_no_mean(tmp_path):
+    exploding = dataclasses.replace(
+        variant(),
+        model=Model(name="lenet5"),
+        train=Train(epochs=2, optimizer="sgd", learning_rate=1e5, schedule="constant"),
+    )
+    variants = {"fast": variant(epochs=1), "exploding": exploding}
+    report = run_comparison(tiny(variants=variants, seeds=(0,)), "tiny", tmp_path)
+    found = report.outcomes[1]
+    assert found.diverged in (1, 2) and found.test_accuracy is None
+    assert len(found.history["loss"]) == found.diverged - 1
+
+
 def test_a_mistake_in_the_last_variant_comes_before_the_first_training(tmp_path):
     wrong = dataclasses.replace(variant(), model=Model(name="mlp", options={"unit": 3}))
     with pytest.raises(ValueError, match=r"wrong: .*Did you mean 'units'"):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from kcnn.pipeline import run
 from kcnn.pipeline.plan import stage_files
 from kcnn.pipeline.setup import build, load
 from kcnn.pipeline.training_setup import training_for
+from kcnn.provenance import sha256
 from kcnn.recipe import (
     Cluster,
     Data,
@@ -150,7 +152,7 @@ def test_a_trained_model_is_taken_as_it_is_and_shrunk_in_every_way(base, tmp_pat
     kept = models.load(tmp_path / "run/model.keras")
     for ours, theirs in zip(kept.get_weights(), models.load(base).get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert report.training == {"taken_from": base}
+    assert report.training == {"taken_from": base, "model_sha256": sha256(Path(base))}
     assert receipts[slim].macs < 0.85 * receipts["float"].macs == 0.85 * receipts["int8"].macs
     assert receipts[slim].bytes < 0.95 * receipts["float"].bytes
     assert receipts["pruned 50%, 8 clusters"].sparsity == receipts["pruned 50%"].sparsity > 0.49

@@ -46,6 +46,21 @@ def test_a_run_that_fails_leaves_the_finished_one_whole(finished, tmp_path):
     assert sorted(each.name for each in finished.path.iterdir()) == sorted(before)
 
 
+def test_a_run_that_explodes_without_a_nan_ends_as_diverged(tmp_path):
+    exploding = dataclasses.replace(
+        TINY,
+        model=Model(name="lenet5"),
+        train=Train(epochs=2, optimizer="sgd", learning_rate=1e5, schedule="constant"),
+        quantize=Quantize(samples=10),
+    )
+    for _ in range(2):  # the same command says the same
+        with pytest.raises(RuntimeError, match=r"loss became \S+ in epoch \d: training diverged"):
+            run(exploding, "exploding", tmp_path / "run")
+        folder = RunDir(tmp_path / "run")
+        assert Journal.read(folder).stop_reason == "diverged"
+        assert not folder.report.exists() and not list(folder.path.glob("*.tflite"))
+
+
 def test_a_kill_between_the_two_renames_loses_neither(finished, tmp_path):
     beside = tmp_path / ".run.new"
     beside.mkdir()

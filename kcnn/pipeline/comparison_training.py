@@ -56,7 +56,9 @@ def train_variant(comparison: Comparison, variant: str, seed: int, data_dir: str
     clock, diverged = _Clock(), None
     try:
         callbacks = _callbacks(recipe.train, data, clock)
-        history = training_for(recipe, model, data)(callbacks=callbacks).history
+        trained = training_for(recipe, model, data)(callbacks=callbacks)
+        trained.check()
+        history = trained.history
     except TrainingDiverged as error:  # a result, too
         logger.info("%s: %s", variant, error)
         history, diverged = dict.fromkeys(_MEASURED, []) | error.history, error.epoch

@@ -70,6 +70,7 @@ def _train_control(
         resume=run_dir.state / "control",
         checkpoint_steps=section.checkpoint_steps,
     )
+    trained.check()
     model = in_float32(trained.model)
     file, macs = models.save(model, run_dir.control), model_macs(model)
     variant = Variant(CONTROL, file, model, macs)

@@ -27,6 +27,7 @@ from kcnn.pipeline.records import (
     begin,
     facts_of_training,
     go_on,
+    keep_digests,
     keep_measured,
     plot_training,
     report_once,
@@ -128,7 +129,7 @@ def run(  # noqa: PLR0913 - one argument for each flag of `kcnn run`
             if begun
             else begin(run_dir, recipe, data.class_names, deterministic=deterministic)
         )
-        facts = keep_measured(journal, measured)
+        facts = keep_measured(journal, measured) | keep_digests(journal, recipe)
         facts |= facts_of_backend(left_out, run_dir.model, deterministic=deterministic)
         report = _make(journal, recipe, name, prepared, plan, facts, commit, helpers, callbacks)
         if control:  # once the run itself is safe: this is another training, and may diverge

@@ -11,10 +11,13 @@ import numpy as np
 
 from kcnn.data.catalogue import short
 from kcnn.evaluation import Evaluation
+from kcnn.pipeline.borrowed import is_borrowed
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.plan import stage_files
 from kcnn.pipeline.receipts import receipts
+from kcnn.pipeline.setup import pretrained_file
 from kcnn.pipeline.variants import Variant
+from kcnn.provenance import sha256
 from kcnn.recipe import Recipe, to_json
 from kcnn.report.confusion_plot import plot_confusion
 from kcnn.report.learning_curves import plot_curves
@@ -64,6 +67,30 @@ def keep_measured(journal: Journal, measured: dict[str, float]) -> dict[str, flo
     if measured:
         journal.record("precision", [], **measured)
     return measured
+
+
+def keep_digests(journal: Journal, recipe: Recipe) -> Facts:
+    """Record the SHA-256 of the trained models that a run begins with: a name may change hands.
+
+    Returns:
+        Those that were recorded when the run began.
+    """
+    if "origins" in journal.earlier:
+        return journal.facts("origins") or {}
+    base = recipe.transfer and recipe.transfer.base
+    named = {
+        "model": recipe.trained,
+        "base": None if base and is_borrowed(base) else base,
+        "teacher": recipe.distill and recipe.distill.teacher,
+    }
+    found = {
+        f"{purpose}_sha256": sha256(pretrained_file(name, purpose=purpose))
+        for purpose, name in named.items()
+        if name
+    }
+    if found:
+        journal.record("origins", [], **found)
+    return found
 
 
 def facts_of_training(recipe: Recipe, trained: TrainResult | None) -> Facts:

@@ -173,6 +173,16 @@ def _check_name(recipe: Recipe, field: str, place: str, model: keras.Model) -> N
 def pretrained(name: str, *, purpose: str) -> keras.Model:
     """Return the trained model of a run or a `.keras` file, or a published one, in float32.
 
+    Raises:
+        ValueError: There is none; the message names its purpose.
+    """
+    model = models.load(pretrained_file(name, purpose=purpose))
+    return in_float32(model)  # a checkpoint has the precision of its training
+
+
+def pretrained_file(name: str, *, purpose: str) -> Path:
+    """Return the file of a trained model: of a run, a `.keras` file, or what is published.
+
     What lies in the current folder comes first, then what is published, so that a recipe which
     names a published model runs from any folder.
 
@@ -189,7 +199,7 @@ def pretrained(name: str, *, purpose: str) -> keras.Model:
             f"or a published model: {', '.join(published_names())}."
         )
     check_unchanged(file)
-    return in_float32(models.load(file))  # a checkpoint has the precision of its training
+    return file
 
 
 def _find(path: Path) -> Path:

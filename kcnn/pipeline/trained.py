@@ -52,6 +52,7 @@ def train_once(
                 resume=run_dir.state,
                 checkpoint_steps=recipe.train.checkpoint_steps,
             )
+        trained.check()
     except (Interrupted, TrainingDiverged) as error:
         journal.note_stop("interrupted" if isinstance(error, Interrupted) else "diverged")
         helpers.end()  # which have ended for the same reason

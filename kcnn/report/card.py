@@ -17,6 +17,7 @@ from kcnn.report import receipts_table
 from kcnn.report.analysis import VariantAnalysis
 from kcnn.report.receipts import Report
 from kcnn.report.repeat_command import repeat_command
+from kcnn.report.robustness import summary
 from kcnn.report.run_files import RunFiles, read_run
 from kcnn.report.run_page import hardware_text, training_text
 from kcnn.templates import templates
@@ -69,33 +70,59 @@ def render_card(run: RunFiles) -> str:
         paper=family and (family.paper, family.url),
         options=dict(recipe.model.options) if recipe else {},
         published=(run.run_dir.path / MANIFEST).is_file(),
-        files=[each.name for each in sorted(run.run_dir.path.glob("*.tflite"))],
+        others=_others(report),
+        file=_file(run),
+        curves=run.run_dir.picture("curves").is_file(),
         picture="grad_cam.png" if run.run_dir.picture("grad_cam").is_file() else None,
         settings=_settings(recipe, report) if recipe else {},
+        chosen=bool(recipe) and not recipe.trained and not _keeps_the_last(recipe),
         command=repeat_command(report, recipe) if recipe else None,
         hardware=hardware_text(report),
+        versions=", ".join(f"{each} {number}" for each, number in report.versions.items()),
         scored=scored,
         receipts=receipts_table.markdown(report),
         variants=[each for each in shown if each.name in ("float", "int8")] or list(shown[:1]),
         worst=_worst(shown[0]) if shown else None,
         robustness=run.robustness,
+        summary=summary,
     )
+
+
+def _others(report: Report) -> list[str]:
+    """Return the accuracies that a reader looks for beside the first one."""
+    found = []
+    for each in report.receipts[1:]:
+        if each.name == "int8":
+            found.append(f"{each.accuracy:.2%} as int8 in {each.bytes:,} bytes")
+        elif each.name.startswith(f"{report.receipts[0].name}, TTA"):
+            found.append(f"{each.accuracy:.2%} averaged over views of each image (TTA)")
+    return found
+
+
+def _file(run: RunFiles) -> str | None:
+    """Return the name of the int8 file, or of another TFLite file."""
+    files = sorted(each.name for each in run.run_dir.path.glob("*.tflite"))
+    return next((each for each in files if each == "model_int8.tflite"), next(iter(files), None))
+
+
+def _keeps_the_last(recipe: Recipe) -> bool:
+    return bool(recipe.train.lookahead) or recipe.train.keep == "last"
 
 
 def _settings(recipe: Recipe, report: Report) -> dict[str, Any]:
     """Return how the model was trained, in the words of a table."""
     if recipe.trained:
-        return {
-            "from": f"the trained model {recipe.trained}; nothing was trained before its stages"
-        }
+        origin = f"the trained model {recipe.trained}{_digest(report, 'model')}"
+        return {"from": f"{origin}; nothing was trained before its stages"}
     train: Any = recipe.resolved().train
     settings: dict[str, Any] = {"length": training_text(report), "batch": recipe.data.batch_size}
     momentum = f", momentum {train.momentum:g}" if train.momentum else ""
     settings["optimizer"] = (
         _OPTIMIZERS[train.optimizer] + momentum + ", Nesterov" * bool(train.nesterov)
     )
-    warmup = f" after a rise of {train.warmup_epochs:g} epochs" if train.warmup_epochs else ""
-    settings["learning rate"] = f"{train.learning_rate:g}, {_SCHEDULES[train.schedule]}{warmup}"
+    plural = "" if train.warmup_epochs == 1 else "s"
+    rise = f" after a rise of {train.warmup_epochs:g} epoch{plural}" if train.warmup_epochs else ""
+    settings["learning rate"] = f"{train.learning_rate:g}, {_SCHEDULES[train.schedule]}{rise}"
     if train.weight_decay:
         settings["weight decay"] = f"{train.weight_decay:g}, {train.decay or 'decoupled'}"
     if train.label_smoothing:
@@ -104,12 +131,18 @@ def _settings(recipe: Recipe, report: Report) -> dict[str, Any]:
         settings["average of the weights"] = f"exponential, momentum {train.ema:g}"
     settings["augmentation"] = _augmentation(recipe.data.augment)
     if recipe.distill:
-        settings["teacher"] = f"{recipe.distill.teacher}, weight {recipe.distill.alpha:g}"
+        teacher = f"{recipe.distill.teacher}{_digest(report, 'teacher')}"
+        settings["teacher"] = f"{teacher}, weight {recipe.distill.alpha:g}"
     if recipe.transfer:
-        settings["base"] = recipe.transfer.base
-    kept = "last" if train.lookahead or train.keep == "last" else "best on validation images"
+        settings["base"] = f"{recipe.transfer.base}{_digest(report, 'base')}"
+    kept = "last" if _keeps_the_last(recipe) else "best on validation images"
     settings["kept epoch"] = kept
     return settings
+
+
+def _digest(report: Report, purpose: str) -> str:
+    digest = report.training.get(f"{purpose}_sha256")
+    return f" (SHA-256 `{str(digest)[:16]}…`)" if digest else ""
 
 
 def _augmentation(augment: str | tuple[str, ...]) -> str:

@@ -80,7 +80,7 @@ class Report:
         receipts: one for each variant, the trained model's first.
         training: epochs, seconds, best epoch, precision, why the training stopped (see
             `kcnn.training.TrainResult`) and its rollbacks; or the file of the trained model that
-            the run began with.
+            the run began with. Of that model, of a base and of a teacher the SHA-256 too.
         seed: of all random numbers.
         git_commit: of the code, with a "+" if it had uncommitted changes; None outside a checkout.
         created: when the report was made, in UTC.

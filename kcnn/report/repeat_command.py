@@ -1,5 +1,6 @@
 """The command that repeats a run."""
 
+import dataclasses
 import json
 import shlex
 from typing import Any
@@ -21,7 +22,6 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
     Returns:
         The command, or None for a recipe that kcnn does not ship, such as a user's own file.
 
-    >>> import dataclasses
     >>> shipped = recipe_files.load("quickstart").recipe
     >>> Run = dataclasses.make_dataclass("Run", ["recipe", "receipts", "training"])
     >>> repeat_command(Run("quickstart", (), {}), dataclasses.replace(shipped, seed=7))
@@ -29,7 +29,7 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
     """
     try:
         shipped = recipe_files.load(report.recipe).recipe
-        assignments = _assignments(shipped, recipe.resolved())
+        assignments = _assignments(shipped, _by_name(recipe).resolved())
     except ValueError:
         return None
     if assignments is None:
@@ -41,6 +41,18 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
     if report.training.get("deterministic"):
         words.append("--deterministic")
     return shlex.join(words)
+
+
+def _by_name(recipe: Recipe) -> Recipe:
+    """Return the recipe with the names of published models; earlier ones had their folders."""
+    place = "saved_models/"
+    if recipe.trained and recipe.trained.startswith(place):
+        recipe = dataclasses.replace(recipe, trained=recipe.trained.removeprefix(place))
+    if recipe.distill and recipe.distill.teacher.startswith(place):
+        teacher = recipe.distill.teacher.removeprefix(place)
+        distill = dataclasses.replace(recipe.distill, teacher=teacher)
+        recipe = dataclasses.replace(recipe, distill=distill)
+    return recipe
 
 
 def _assignments(shipped: Recipe, wanted: Recipe) -> list[str] | None:

@@ -138,7 +138,9 @@ def training_text(report: Report) -> str:
 def hardware_text(report: Report | StudyReport) -> str:
     """Return the machine in words."""
     hardware = report.hardware
-    parts = (hardware.get("processor"), f"{hardware.get('cores')} cores", hardware.get("system"))
+    count = hardware.get("cores")
+    cores = f"{count} core{'' if count == 1 else 's'}"
+    parts = (hardware.get("processor"), cores, hardware.get("system"))
     return ", ".join(str(part) for part in parts if part)
 
 

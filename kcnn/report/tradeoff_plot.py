@@ -3,16 +3,18 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullFormatter, PercentFormatter
 
 from kcnn.pictures import GRAY, PALETTE, Figure, clean_axes, save_figure
 from kcnn.report.receipts import Receipt, Report
 
 _MARKERS = {"float": "o", "int8": "s"}
+
+_TOUCH = 9  # points (1/72 inch) between two marks, below which their numbers would overlap
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ class Point:
         return f"{self.run}: {self.receipt.name}"
 
 
-Group = tuple[str, Sequence[Point], Sequence[float]]
-"""Points that compare with each other: their processor, the points, and their costs."""
+Panel = tuple[str, Sequence[Point], Sequence[float]]
+"""What a panel's costs are, its points, and their costs."""
+
+Place = tuple[float, float]
+"""Where a point is: its cost and its accuracy."""
 
 
 def points_of(reports: Sequence[Report]) -> list[Point]:
@@ -79,7 +84,7 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
     """Return the accuracy of each file of some runs over its bytes and over its milliseconds.
 
     A line is a Pareto front: the files that no other one beats in both; they have numbers, and
-    their names are below. Times compare on one machine only, so each processor has a front.
+    their names are below. Times compare on one machine only, so each processor has a panel.
 
     Raises:
         ValueError: there is no run.
@@ -87,32 +92,19 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
     points = points_of(reports)
     if not points:
         raise ValueError("Expected the report of at least one run. Received: none")
-    groups = [("", points, [each.receipt.bytes / 1000 for each in points])]
-    panels = [("kB of the file", groups)]
+    panels = [("kB of the file", points, [each.receipt.bytes / 1000 for each in points])]
     timed = [each for each in points if each.receipt.ms_per_image]
-    processors = sorted({each.processor for each in timed})
-    if timed:
-        of_each = [[each for each in timed if each.processor == name] for name in processors]
-        times = [[each.receipt.ms_per_image or 0.0 for each in own] for own in of_each]
-        panels.append(
-            (
-                "ms per image in LiteRT, one thread",
-                list(zip(processors, of_each, times, strict=True)),
-            )
-        )
-    figure = Figure(figsize=(5.5 * len(panels), 5.6), dpi=130, layout="constrained")
-    for axes, (title, groups) in zip(
-        figure.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels, strict=True
-    ):
-        named: list[str] = []
-        for color, group in zip(cycle((GRAY, *PALETTE[2:])), groups, strict=False):
-            _draw(axes, group, color, named)
-        axes.set(xlabel=title, xscale="log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-        clean_axes(axes)
-        _name(axes, named)
-    figure.axes[0].set_ylabel("test accuracy")
+    for processor in sorted({each.processor for each in timed}):
+        own = [each for each in timed if each.processor == processor]
+        times = [each.receipt.ms_per_image or 0.0 for each in own]
+        panels.append((f"ms per image in LiteRT, one thread\n{processor}", own, times))
+    figure = Figure(figsize=(4.2 * len(panels), 5.6), dpi=130, layout="constrained")
+    every_axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    fronts = [_draw(axes, panel) for axes, panel in zip(every_axes, panels, strict=True)]
+    every_axes[0].set_ylabel("test accuracy")
+    figure.draw_without_rendering()  # only now is it known which points touch
+    for axes, front in zip(every_axes, fronts, strict=True):
+        _number(axes, front, figure.dpi)
     return figure
 
 
@@ -131,28 +123,45 @@ def tradeoff_text(reports: Sequence[Report]) -> str:
     )
 
 
-def _draw(axes: Axes, group: Group, color: str, named: list[str]) -> None:
-    """Draw points and their front, and number and name those of the front."""
-    processor, points, costs = group
+def _draw(axes: Axes, panel: Panel) -> list[Place]:
+    """Draw points and their front, and name those of the front; return where these are."""
+    title, points, costs = panel
     scores = [each.receipt.accuracy for each in points]
     front = pareto_front(costs, scores)
-    axes.plot(
-        [costs[each] for each in front],
-        [scores[each] for each in front],
-        color=color,
-        linewidth=1,
-        zorder=1,
-        label=processor or None,
-    )
-    for (kind, marker), fill in zip(_MARKERS.items(), PALETTE, strict=False):
+    places = [(costs[each], scores[each]) for each in front]
+    axes.plot(*zip(*places, strict=True), color=GRAY, linewidth=1, zorder=1)
+    for (kind, marker), color in zip(_MARKERS.items(), PALETTE, strict=False):
         own = [index for index, each in enumerate(points) if each.kind == kind]
-        places = [costs[each] for each in own], [scores[each] for each in own]
-        axes.scatter(*places, s=26, marker=marker, color=fill, edgecolor=color, zorder=2)
-    for index in front:
-        named.append(points[index].label)
+        axes.scatter(
+            [costs[each] for each in own],
+            [scores[each] for each in own],
+            s=26,
+            marker=marker,
+            color=color,
+            edgecolor=GRAY,
+            zorder=2,
+        )
+    axes.set(xlabel=title, xscale="log")
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_formatter("{x:,.10g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    clean_axes(axes)
+    _name(axes, [points[each].label for each in front])
+    return places
+
+
+def _number(axes: Axes, places: Sequence[Place], dpi: float) -> None:
+    """Write the numbers beside the points; those of points that touch share a text."""
+    shown = axes.transData.transform(places) * 72 / dpi
+    texts: dict[int, list[str]] = {}  # the first of the points that touch -> their numbers
+    for index, place in enumerate(shown):
+        near = (each for each in texts if np.abs(shown[each] - place).max() < _TOUCH)
+        texts.setdefault(next(near, index), []).append(str(index + 1))
+    for first, numbers in texts.items():
         axes.annotate(
-            str(len(named)),
-            (costs[index], scores[index]),
+            ", ".join(numbers),
+            places[first],
             xytext=(-5, 5),
             textcoords="offset points",
             fontsize=8,
@@ -161,21 +170,19 @@ def _draw(axes: Axes, group: Group, color: str, named: list[str]) -> None:
 
 
 def _name(axes: Axes, named: Sequence[str]) -> None:
-    """Write what the marks, the lines and the numbers mean below a panel."""
+    """Write what the marks and the numbers mean below a panel."""
     marks = [
-        Line2D([], [], marker=marker, color=fill, linestyle="", label=kind)
-        for (kind, marker), fill in zip(_MARKERS.items(), PALETTE, strict=False)
+        Line2D([], [], marker=marker, color=color, linestyle="", label=kind)
+        for (kind, marker), color in zip(_MARKERS.items(), PALETTE, strict=False)
     ]
-    lines, processors = axes.get_legend_handles_labels()
     numbers = [
         Line2D([], [], marker=f"${number}$", color="black", linestyle="", label=label)
         for number, label in enumerate(named, start=1)
     ]
     axes.legend(
-        handles=[*marks, *(lines if processors else []), *numbers],
+        handles=[*marks, *numbers],
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.14),
+        bbox_to_anchor=(0.5, -0.2),
         fontsize=7,
-        ncols=2,
         frameon=False,
     )

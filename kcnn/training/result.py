@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
+from kcnn.callbacks.divergence import TrainingDiverged
 from kcnn.callbacks.state import Rollback
 from kcnn.notebook import html_facts
 from kcnn.training.callback_checks import Callbacks
@@ -40,6 +41,16 @@ class TrainResult:
     def epochs(self) -> int:
         """How many epochs were trained."""
         return len(self.history["loss"])
+
+    def check(self) -> None:
+        """Raise `TrainingDiverged` if the loss exploded and the model does no better than guess."""
+        if self.stop_reason != "diverged":
+            return
+        losses = self.history["loss"]
+        epoch = losses.index(max(losses)) + 1
+        error = TrainingDiverged("loss", max(losses), epoch)
+        error.history = {name: values[: epoch - 1] for name, values in self.history.items()}
+        raise error
 
     def _repr_html_(self) -> str:
         best = {name: values[self.best_epoch - 1] for name, values in self.history.items()}
