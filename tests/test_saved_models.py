@@ -101,14 +101,32 @@ def thousand_images_of(dataset):
         pytest.skip(f"{dataset} is not here: {error}")
 
 
-def test_the_int8_file_scores_what_its_card_says(run):
+def published_files():
+    for report in RUNS:
+        for receipt in receipts.load(report).receipts:
+            file = report.parent / receipt.file
+            if file.suffix == ".tflite" and file.is_file():
+                yield pytest.param(file, receipt, id=f"{file.parent.name}/{file.name}")
+
+
+@pytest.mark.parametrize(("file", "receipt"), published_files())
+def test_a_published_file_scores_what_its_card_says(file, receipt):
     """On a thousand test images, where CIFAR-10 is prepared; the card has all ten thousand."""
-    folder, report, measured = run
-    found = evaluate(folder / measured["int8"].file, thousand_images_of(report.dataset))
+    report = receipts.load(file.with_name("report.json"))
+    found = evaluate(file, thousand_images_of(report.dataset))
     low, high = wilson_interval(found.accuracy, found.count, level=0.999)
-    assert low <= measured["int8"].accuracy <= high
-    card = (folder / "README.md").read_text()
-    assert f"| int8 | {measured['int8'].accuracy:.2%} |" in card
+    assert low <= receipt.accuracy <= high
+    card = file.with_name("README.md").read_text()
+    assert f"| {receipt.name} | {receipt.accuracy:.2%} |" in card
+
+
+def test_the_file_that_was_verified_is_the_published_one(run):
+    folder, _, measured = run
+    if not (folder / "verification.json").is_file():
+        pytest.skip("it was published before files were verified on every runtime")
+    receipt = json.loads((folder / "verification.json").read_text())
+    assert receipt["model_sha256"] == sha256(folder / measured["int8"].file)
+    assert receipt["failures"] == []
 
 
 def test_int8_predicts_the_class_that_float_predicts(run):

@@ -72,7 +72,7 @@ def train(model: keras.Model, data: kcnn.data.Data, epochs: int) -> None:
 
 
 def techniques(model: keras.Model, data: kcnn.data.Data) -> Iterator[tuple[str, keras.Model]]:
-    """Yield what each technique makes of a model, after one epoch of recovery."""
+    """Yield what each technique makes of a model, after as many epochs as its damage asks for."""
     yield "as trained", model
     for engine in ("keras", "tfmot"):
         pruned = kcnn.prune(model, data, sparsity=0.5, epochs=1, engine=engine)
@@ -80,9 +80,9 @@ def techniques(model: keras.Model, data: kcnn.data.Data) -> Iterator[tuple[str, 
     yield "clustered", kcnn.cluster(model, data, clusters=32, epochs=1).model
     logits = kcnn.models.as_layers(model, logits=True)
     slim = kcnn.slim(logits, macs=0.8)
-    kcnn.compress.recover(slim.model, data, epochs=2)
+    kcnn.compress.recover(slim.model, data, epochs=6)
     yield "slim", slim.model
-    aware = kcnn.quantize_aware(model, data, epochs=1, control=False)
+    aware = kcnn.quantize_aware(model, data, epochs=3, control=False)
     yield "trained for int8", aware.model
 
 
