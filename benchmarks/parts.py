@@ -138,7 +138,8 @@ def ladder(prepared: Prepared) -> Iterator[Race]:
         facts = prepared.facts_of(model=model, batch=plan.batch(model), threads=plan.threads)
         for precision in precisions():
             specs = [_rung(prepared, name, model, precision) for name in rungs]
-            yield prepared.race(specs, "images/s", facts)
+            told = {"precision": precision, "rungs": ", ".join(rungs)}  # tell the races apart
+            yield prepared.race(specs, "images/s", facts | told)
 
 
 def _rung(prepared: Prepared, name: str, model: str, precision: str) -> Spec:

@@ -158,22 +158,27 @@ def _scaling(results: Results) -> Iterator[Table]:
     rows = []
     for race in results["scaling"].races:
         place = (f"{race.facts['threads']}", f"{race.facts['batch']}")
-        rows += [(cells[0], *place, *cells[1:]) for cells in speeds(race)]
+        ours = fastest(race, "kcnn")
+        for entry in race.entries:
+            times = factor(ours.values, entry.values) if ours and entry.contestant != "kcnn" else ""
+            rows.append((title(entry, race), *place, number(entry.values), times))
     model = results["scaling"].races[0].facts["model"]
     yield Table(
-        f"**`fit` of {model} on fewer cores and with other batches, images/s**.",
+        f"**`fit` of {model} on fewer cores and with other batches, images/s**; the speed of kcnn "
+        "in its faster precision divided by that of each contestant.",
         ("contestant", "cores", "batch", "images/s", "kcnn is faster by"),
         tuple(rows),
     )
 
 
 def _ladder(results: Results) -> Iterator[Table]:
-    rows = []
-    for race in results["ladder"].races:
+    rows, races = [], results["ladder"].races
+    several = len({entry.precision for race in races for entry in race.entries}) > 1
+    for race in races:
         base = race.entries[0].contestant if race.entries else ""
         rows += [
             (
-                str(race.facts["model"]),
+                f"{race.facts['model']}, {entry.precision}" if several else race.facts["model"],
                 entry.contestant,
                 "" if entry.contestant == base else base,
                 *cells[1:],
@@ -190,20 +195,23 @@ def _ladder(results: Results) -> Iterator[Table]:
 
 
 def _convolutions(results: Results) -> Iterator[Table]:
-    rows = [
-        (
-            f"{race.facts['channels']} channels, {race.facts['size']}x{race.facts['size']}",
-            entry.contestant,
-            number([value / 1e9 for value in entry.values]),
-            "" if entry is race.entries[0] else factor(entry.values, race.entries[0].values),
-        )
-        for race in results["convolutions"].races
-        for entry in race.entries
-    ]
+    rows = []
+    for race in results["convolutions"].races:
+        first = race.entries[0].contestant
+        for entry in race.entries:
+            own = race.entry(first, entry.precision)  # TensorFlow's, in the same precision
+            rows.append(
+                (
+                    f"{race.facts['channels']} channels, {race.facts['size']}x{race.facts['size']}",
+                    title(entry, race),
+                    number([value / 1e9 for value in entry.values]),
+                    factor(entry.values, own.values) if own and own is not entry else "",
+                )
+            )
     yield Table(
         f"**A 3x3 convolution and both its gradients**, batch "
         f"{results['convolutions'].races[0].facts['batch']}, GFLOP/s. Above 1: faster than "
-        "TensorFlow's own.",
+        "TensorFlow's own in the same precision.",
         ("maps", "method", "GFLOP/s", "faster by"),
         tuple(rows),
         names=2,

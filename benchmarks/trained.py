@@ -13,12 +13,12 @@ RECIPES = ("speedrun93", "speedrun94", "speedrun95")
 
 
 def races(folders: Sequence[Path]) -> list[Race]:
-    """Return a race for each recipe that has runs in the folders, with one entry for each run.
+    """Return a race for each recipe, processor and number of epochs, with one entry for each run.
 
     Its value is the training time in seconds from the report of the run; its facts are the test
     accuracies of the trained model, with and without test-time augmentation.
     """
-    entries: dict[str, list[Entry]] = {recipe: [] for recipe in RECIPES}
+    entries: dict[tuple[str, str, int], list[Entry]] = {}
     for file in sorted(file for folder in folders for file in folder.glob("*/report.json")):
         try:
             report = receipts.load(file)
@@ -26,10 +26,13 @@ def races(folders: Sequence[Path]) -> list[Race]:
             continue  # the report of something else, or of another version of kcnn
         # The report names the recipe: --out lets a run have any folder. A run with --smoke
         # has fewer test images.
-        if report.recipe in entries and report.receipts[0].count == _TEST_IMAGES:
-            entries[report.recipe].append(_entry(file.parent, report))
+        if report.recipe in RECIPES and report.receipts[0].count == _TEST_IMAGES:
+            epochs = int(str(report.training.get("epochs", 0)))
+            alike = report.recipe, str(report.hardware["processor"]), epochs
+            entries.setdefault(alike, []).append(_entry(file.parent, report))
     return [
-        Race("s", tuple(found), {"model": recipe}) for recipe, found in entries.items() if found
+        Race("s", tuple(found), {"model": recipe, "processor": processor, "epochs": epochs})
+        for (recipe, processor, epochs), found in sorted(entries.items())
     ]
 
 
@@ -74,9 +77,10 @@ def run_table(race: Race) -> Table:
             for key in scores
         ]
         rows.append((f"all {len(rows)}", seconds, *means, ""))
+    epochs = f", {race.facts['epochs']} epochs" if "epochs" in race.facts else ""
     return Table(
-        f"**`{race.facts['model']}`**: seconds of training, and test accuracy, each run's and "
-        "their mean and standard deviation.",
+        f"**`{race.facts['model']}`{epochs}**: seconds of training, and test accuracy, each run's "
+        "and their mean and standard deviation.",
         ("run", "seconds", *scores, "processor"),
         tuple(rows),
     )

@@ -242,11 +242,11 @@ def test_the_document_is_the_results():
 
 
 def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
-    report = json.loads((ROOT / "saved_models/resnet20/report.json").read_text())
+    report = json.loads((ROOT / "saved_models/lenet5/report.json").read_text())
     for name, recipe in {"a": "speedrun94", "b": "resnet20"}.items():
         (tmp_path / name).mkdir()
-        report["recipe"], first = recipe, report["stages"][0]
-        report["stages"] = [first, first | {"name": "float, TTA flip", "accuracy": 0.5}]
+        report["recipe"], first = recipe, report["receipts"][0]
+        report["receipts"] = [first, first | {"name": "float, TTA flip", "accuracy": 0.5}]
         (tmp_path / name / "report.json").write_text(json.dumps(report))
     (race,) = trained.races([tmp_path])
     (entry,) = race.entries
@@ -258,6 +258,60 @@ def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
     other = dataclasses.replace(entry, facts=entry.facts | {"float, TTA flip": 0.52})
     table = trained.run_table(dataclasses.replace(race, entries=(entry, other)))
     assert table.rows[2][3] == "51.00% ± 1.41%"
+    # Runs of another processor, or of other epochs, are another race.
+    for name, changes in {
+        "c": {"hardware": report["hardware"] | {"processor": "another"}},
+        "d": {"training": report["training"] | {"epochs": 8}},
+    }.items():
+        (tmp_path / name).mkdir()
+        changed = report | {"recipe": "speedrun94"} | changes
+        (tmp_path / name / "report.json").write_text(json.dumps(changed))
+    assert sorted(len(each.entries) for each in trained.races([tmp_path])) == [1, 1, 1]
+
+
+def test_tables_of_two_precisions_compare_within_each():
+    def entries(**speeds):
+        return tuple(
+            Entry(name, (speed,), precision)
+            for name, both in speeds.items()
+            for precision, speed in zip(("float32", "bfloat16"), both, strict=True)
+        )
+
+    def part(*races):
+        return Part(_machine(), races)
+
+    facts = {"model": "a", "batch": 1, "threads": 2}
+    both = entries(TensorFlow=(1e11, 2e11), exchange=(5e10, 1e11))
+    convolutions = Race("FLOP/s", both, {"channels": 16, "size": 8, "batch": 2})
+    (table,) = tables.tables("convolutions", {"convolutions": part(convolutions)})
+    assert [(row[1], row[3]) for row in table.rows] == [
+        ("TensorFlow, float32", ""),
+        ("TensorFlow, bfloat16", ""),
+        ("exchange, float32", "0.50"),
+        ("exchange, bfloat16", "0.50"),
+    ]
+    scaling = Race("images/s", entries(kcnn=(10.0, 40.0), PyTorch=(5.0, 20.0)), facts)
+    (table,) = tables.tables("scaling", {"scaling": part(scaling)})
+    assert [row[4] for row in table.rows] == ["", "", "8.00", "2.00"]
+    steps = entries(kcnn=(10.0, 40.0), stock=(5.0, 10.0))
+    rungs = [
+        Race(
+            "images/s",
+            tuple(each for each in steps if each.precision == precision),
+            facts | {"precision": precision},
+        )
+        for precision in ("float32", "bfloat16")
+    ]
+    (table,) = tables.tables("ladder", {"ladder": part(*rungs)})
+    assert [(row[0], row[1], row[4]) for row in table.rows] == [
+        ("a, float32", "kcnn", ""),
+        ("a, float32", "stock", "2.00"),
+        ("a, bfloat16", "kcnn", ""),
+        ("a, bfloat16", "stock", "4.00"),
+    ]
+    again = added(part(*rungs), part(rungs[1]))
+    assert [len(race.entries) for race in again.races] == [2, 2]
+    assert again.races[0] == rungs[0]
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -381,15 +435,30 @@ def test_what_was_asked_is_held_against_what_was_measured():
     speeds = (Entry(KCNN, (66000.0,)), Entry(MAP_OF_EXAMPLES, (6670.0,)))
     seconds = (Entry("import kcnn", (0.2,)), Entry("kcnn --help", (0.3,)))
     runs = [
-        Entry("a run", (time,), facts={"seed": seed, "float, TTA flip_shift": score})
+        Entry(
+            "a run",
+            (time,),
+            facts={
+                "seed": seed,
+                "processor": f"{_machine().processor}, 2 cores",
+                "float, TTA flip_shift": score,
+            },
+        )
         for seed, (time, score) in enumerate(((500.0, 0.938), (700.0, 0.941), (600.0, 0.942)))
+    ]
+    elsewhere = [
+        dataclasses.replace(run, values=(9.0,), facts=run.facts | {"processor": "another"})
+        for run in runs
     ]
     rows = bars.table(
         {
             "fit": part(limit, memory, *fits),
             "pipeline": part(Race("images/s", speeds)),
             "startup": part(Race("s", seconds)),
-            "runs": part(Race("s", tuple(runs), {"model": "speedrun94"})),
+            "runs": part(
+                Race("s", tuple(runs), {"model": "speedrun94"}),
+                Race("s", tuple(elsewhere), {"model": "speedrun94"}),
+            ),
         }
     ).rows
     assert [row[2:] for row in rows] == [

@@ -1,9 +1,10 @@
 """Convolutions of small maps in ways that are faster than TensorFlow's own kernels on a CPU.
 
 The deep half of a VGG or of a ResNet convolves maps of few pixels with many channels. There
-oneDNN's kernels, which TensorFlow calls, reach a third of the processor's speed, most of all for
-the kernel's gradient. Other ways to the same numbers stay close to it. The choice for each shape
-rests on measurements, including those of rejected alternatives: see `benchmarks/RESULTS.md`.
+oneDNN's kernels, which TensorFlow calls, fall far behind a matrix product on the processors that
+were measured, most of all for the kernel's gradient. Other ways to the same numbers stay closer to
+it. The choice for each shape rests on those measurements, including rejected alternatives: see
+`benchmarks/RESULTS.md`.
 """
 
 from dataclasses import dataclass

@@ -14,9 +14,9 @@ from kcnn.training.precision import Precision, known_precision
 if TYPE_CHECKING:
     from kcnn.data import Data, JaxData
 
-# Pixels that a training sees: ten epochs of CIFAR-10. A shorter one ends in a few minutes, where
-# measuring would not pay, and in float32 it is the same on every processor.
-_WORTH_IT = 10 * 50_000 * 32 * 32
+# Pixels that a training sees: four epochs of CIFAR-10. Of a shorter one most networks make too
+# little for the measurement to pay, and in float32 it is the same on every processor.
+_WORTH_IT = 4 * 50_000 * 32 * 32
 _NOISE = 1.05
 
 logger = logging.getLogger("kcnn")

@@ -12,7 +12,9 @@ def with_fast_updates(stock: type[keras.optimizers.Optimizer]) -> type[keras.opt
     """Return `stock` with an update that passes over the memory once.
 
     Keras 3 writes Adam as a dozen operations, each of which reads and writes the whole variable.
-    TensorFlow has kernels for Adam and for SGD with momentum that take a third of the time. With
+    TensorFlow has a kernel for Adam and one for SGD with momentum: on an AMD EPYC (Zen 4) all 59
+    variables of ResNet-20 took 1.5 ms instead of 2.6 and 0.6 instead of 1.5, about 1 ms of each
+    step. With
     Keras's betas a step of Adam differs by 1e-5 of its size, because the kernel computes 1 - beta
     in float32. Everything else is Keras's own code: other optimizers, AMSGrad, SGD without
     momentum, sparse gradients, 16-bit variables, replicas, other backends. It is saved as Keras's
