@@ -12,12 +12,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalization, which trains faster on a CPU.
 
     A ResNet-8 trains 1.5 times as fast with it in float32 on a Xeon; `benchmarks/RESULTS.md` has
-    the measurement. Use it in place of `keras.layers.BatchNormalization`: it has the same arguments, weights and
-    moving averages, and the same results within float rounding. If a layer normalizes the last
-    axis of images `(batch, height, width, channels)` in training on the TensorFlow backend, one
-    fused kernel replaces Keras 3's chain of element-wise operations. In every other case
-    (inference, masks, renorm, synchronized replicas, other ranks, axes and backends) Keras's own
-    code runs.
+    the measurement. Use it in place of `keras.layers.BatchNormalization`: it has the same
+    arguments, weights and moving averages, and the same results within float rounding. If a layer
+    normalizes the last axis of images `(batch, height, width, channels)` in training on the
+    TensorFlow backend, one fused kernel replaces Keras 3's chain of element-wise operations. In
+    every other case (inference, masks, renorm, synchronized replicas, other ranks, axes and
+    backends) Keras's own code runs.
 
     It is saved as `keras.layers.BatchNormalization`: a model that contains it loads in plain
     Keras, without kcnn. The loaded or cloned layer is Keras's own.

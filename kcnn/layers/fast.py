@@ -25,8 +25,9 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     Use it around `fit`, with any model: loaded, cloned, your own. `kcnn.train` does so. On the
     TensorFlow backend batch norms use the fused kernel (`kcnn.layers.BatchNormalization`), images
     are normalized and maps dropped without broadcasting over a few channels
-    (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products, or their kernel's gradient is computed
-    with images and channels exchanged (`kcnn.layers.small_maps`). On other backends nothing changes. Layers inside your own layers are
+    (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products, or
+    their kernel's gradient is computed with images and channels exchanged
+    (`kcnn.layers.small_maps`). On other backends nothing changes. Layers inside your own layers are
     not changed. Finite results are equal up to rounding, and after the block the model is what it
     was before. A graph that Keras traced inside stays in use until the model is compiled again.
 
