@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from kcnn.provenance import git_commit, hardware, timestamp, versions
+from kcnn.provenance import git_commit, hardware, processor_family, timestamp, versions
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
 
@@ -77,6 +77,7 @@ class Machine:
     versions: dict[str, str]
     git_commit: str | None
     date: str
+    family: str = ""
 
     @classmethod
     def here(cls) -> "Machine":
@@ -90,24 +91,25 @@ class Machine:
             versions=versions(PACKAGES),
             git_commit=git_commit(__file__),
             date=timestamp(),
+            family=processor_family(),
         )
 
     @property
     def slug(self) -> str:
-        """Its name as a file: the processor, what it has for bfloat16, and the cores.
+        """Its name as a file: the processor, its family, what it has for bfloat16, and the cores.
 
         >>> Machine("AMD EPYC", 2, "Linux", ("avx2", "avx512_bf16"), {}, None, "").slug
         'amd-epyc-avx512-bf16-2-cores'
         """
         units = [flag for flag in self.flags if flag.endswith("bf16")]
-        return re.sub(
-            r"[^a-z0-9]+", "-", " ".join([self.processor.lower(), *units, f"{self.cores} cores"])
-        )
+        words = [self.processor.lower(), self.family, *units, f"{self.cores} cores"]
+        return re.sub(r"[^a-z0-9]+", "-", " ".join(filter(None, words)))
 
     @property
     def title(self) -> str:
         """The processor and its cores, in words."""
-        return f"{self.processor}, {self.cores} cores ({', '.join(self.flags) or 'no flags'})"
+        name = f"{self.processor} ({self.family})" if self.family else self.processor
+        return f"{name}, {self.cores} cores ({', '.join(self.flags) or 'no flags'})"
 
 
 @dataclass(frozen=True)

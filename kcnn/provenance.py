@@ -73,6 +73,19 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
+def processor_family(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the family and the model number of the processor, "" where they are not known.
+
+    Virtual machines may give processors of several generations the same name.
+    """
+    if not cpuinfo.is_file():
+        return ""
+    pairs = (line.partition(":")[::2] for line in cpuinfo.read_text().splitlines())
+    known = {name.strip(): value.strip() for name, value in pairs}
+    found = [known.get("cpu family"), known.get("model")]
+    return f"family {found[0]}, model {found[1]}" if all(found) else ""
+
+
 def hardware() -> dict[str, str | int]:
     """Return the processor's name, the cores this process may use, and the system."""
     processor = platform.processor() or platform.machine()

@@ -17,7 +17,7 @@ import keras
 
 from kcnn.cache_folder import cache_folder
 from kcnn.child_process import die_with_parent, same_imports
-from kcnn.provenance import hardware, versions
+from kcnn.provenance import hardware, processor_family, versions
 from kcnn.recipe import Recipe, from_json, override, to_json
 from kcnn.run_dir import atomic
 from kcnn.training.precision import PRECISIONS
@@ -68,7 +68,7 @@ def _facts(recipe: Recipe, data: "Data | JaxData") -> dict[str, Any]:
         "image_shape": list(data.image_shape),
         "classes": len(data.class_names),
         "batch_size": recipe.data.batch_size,
-        "hardware": hardware(),
+        "hardware": hardware() | {"family": processor_family()},
         "versions": versions(("kcnn", "tensorflow", "keras", "numpy")),
     }
 
