@@ -262,6 +262,17 @@ def pruned():
     return [zeros(result.model) for result in results]
 
 
+def clustered():
+    """Return how many values each kernel has, and the last loss."""
+    from kcnn.compress import cluster
+    from kcnn.data import JaxData, load_arrays
+    from tests.mask_steps import network
+
+    data = JaxData(load_arrays("digits", limit=160), 32, "none")
+    result = cluster(network(), data, clusters=5, epochs=2, engine="keras")
+    return {"clusters": result.clusters, "loss": result.history["loss"][-1]}
+
+
 def muon():
     """Return the weights after a few steps."""
     from kcnn.training import make_optimizer
@@ -305,6 +316,7 @@ def main(folder):
         "refusals": refusals(),
         "muon": muon(),
         "pruned": pruned(),
+        "clustered": clustered(),
     }
     size = ["--set", 'model.options={"width": 16}']
     folder = Path(folder)

@@ -14,7 +14,7 @@ from jax_process import small_network, trained_in_whole_batches
 
 import kcnn
 from kcnn import models
-from kcnn.compress import prune
+from kcnn.compress import cluster, prune
 from kcnn.data import JaxData, load_arrays
 from kcnn.report.receipts import load as load_report
 from kcnn.training import make_optimizer
@@ -277,6 +277,14 @@ def test_pruning_leaves_as_many_zeros_as_on_tensorflow(done):
     data = kcnn.data.load("digits", batch_size=32, limit=160, augment="none")
     expected = zeros(prune(network(), data, sparsity=0.7, epochs=2, engine="keras").model)
     assert done["pruned"] == [expected, expected]
+
+
+def test_clustering_learns_the_values_that_tensorflow_learns(done):
+    data = kcnn.data.load("digits", batch_size=32, limit=160, augment="none")
+    expected = cluster(network(), data, clusters=5, epochs=2, engine="keras")
+    assert done["clustered"]["clusters"] == expected.clusters
+    assert max(expected.clusters.values()) == 5
+    assert done["clustered"]["loss"] == pytest.approx(expected.history["loss"][-1], rel=0.02)
 
 
 def test_the_command_line_does_as_keras_json_says(tmp_path):

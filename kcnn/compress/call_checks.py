@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -32,6 +33,21 @@ def open_up(model: keras.Model, what: str) -> keras.Model:
             f"which ends in a sigmoid for each of {classes} classes."
         )
     return as_layers(model, logits=True)
+
+
+def open_up_teacher(teacher: keras.Model | None) -> keras.Model | None:
+    """Return a teacher as one graph of layers that ends in logits, if there is one."""
+    return None if teacher is None else open_up(teacher, "A teacher")
+
+
+def check_engine_takes(engine: str, **given: Any) -> None:
+    """Raise ValueError if an argument is given that only kcnn's own training takes."""
+    for name, value in given.items():
+        if value and engine != "keras":
+            raise ValueError(
+                f"{name} needs engine='keras': TF-MOT trains in a process of its own. "
+                f"Received: engine={engine!r}"
+            )
 
 
 def check_calls(calls: Sequence[Call]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import keras
 
-from kcnn.compress.call_checks import open_up
+from kcnn.compress.call_checks import check_engine_takes, open_up, open_up_teacher
 from kcnn.compress.finetune import check_budget, check_data, check_models, finetune
 from kcnn.compress.kernels import kernels, read_names, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
@@ -127,7 +127,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     (0.0, 0.5)
     """
     exclude = read_names(exclude)
-    model, teacher = open_up(model, "Compression"), _opened(teacher)
+    model, teacher = open_up(model, "Compression"), open_up_teacher(teacher)
     check_prune(
         model,
         data,
@@ -139,7 +139,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
         teacher=teacher,
         engine=engine,
     )
-    _check_training(engine, callbacks, resume)
+    check_engine_takes(engine, callbacks=callbacks, resume=resume)
     started = time.perf_counter()
     targets = find_targets(model, sparsity, exclude)
     updates = mask_updates(schedule, int(epochs) * data.steps_per_epoch)
@@ -197,7 +197,7 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     Traceback (most recent call last):
     ValueError: sparsity must lie between 0 and 1, ... Received: sparsity=1.5
     """
-    model, teacher = open_up(model, "Compression"), _opened(teacher)
+    model, teacher = open_up(model, "Compression"), open_up_teacher(teacher)
     if schedule not in SCHEDULES:
         raise unknown("schedule", schedule, SCHEDULES)
     if engine not in ENGINES:
@@ -210,23 +210,6 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
     else:
         check_data(model, data, teacher)
     find_targets(model, sparsity, exclude)
-
-
-def _opened(teacher: keras.Model | None) -> keras.Model | None:
-    return None if teacher is None else open_up(teacher, "A teacher")
-
-
-def _check_training(
-    engine: str,
-    callbacks: Sequence[keras.callbacks.Callback],
-    resume: str | os.PathLike | None,
-) -> None:
-    for name, value in (("callbacks", callbacks), ("resume", resume)):
-        if value and engine != "keras":
-            raise ValueError(
-                f"{name} needs engine='keras': TF-MOT trains in a process of its own. "
-                f"Received: engine={engine!r}"
-            )
 
 
 def _train_with_tfmot(

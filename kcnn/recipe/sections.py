@@ -91,12 +91,17 @@ class Cluster:
         epochs: Epochs in which the values are learned.
         learning_rate: The learning rate at the start.
         exclude: Names of layers that are not clustered.
+        distill: Whether the clustered model also learns from the trained one.
+        engine: "tfmot" clusters by TF-MOT in another process, "keras" in this one, faster and on
+            both backends.
     """
 
     clusters: Annotated[int, Field(ge=2)] = 16
     epochs: Count = 2
     learning_rate: Positive = 1e-4
     exclude: tuple[str, ...] = ()
+    distill: bool = False
+    engine: Literal["keras", "tfmot"] = "tfmot"
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)

@@ -19,9 +19,12 @@ def make(section: Cluster, context: RunContext) -> list[Variant]:
 
     source = context.made.get(PRUNE.name, (context.trained,))[0]
     logger.info("clustering the %s model to %d values per kernel", source.name, section.clusters)
-    model = compress.cluster(source.model, context.data, **_options(section)).model
+    options = _options(section, teacher=context.trained.model)
+    model = compress.cluster(source.model, context.data, **options).model
     before = "" if source is context.trained else f"{source.name}, "
     name = f"{before}{section.clusters} clusters"
+    if section.engine == "keras":  # as for pruning
+        name += ", engine keras"
     return [context.save(name, model, "clustered", macs=source.macs)]
 
 
@@ -29,16 +32,25 @@ def check(section: Cluster, model: "keras.Model", data: "Data") -> None:
     """Refuse a model that cannot be clustered so, and layers that it does not have."""
     from kcnn import compress
 
-    compress.check_cluster(model, data, **_options(section))
+    compress.check_cluster(model, data, **_options(section, teacher=model))
 
 
-def _options(section: Cluster) -> dict[str, Any]:
+def _options(section: Cluster, teacher: "keras.Model") -> dict[str, Any]:
     return {
         "clusters": section.clusters,
         "exclude": section.exclude,
         "epochs": section.epochs,
         "learning_rate": section.learning_rate,
+        "teacher": teacher if section.distill else None,
+        "engine": section.engine,
     }
+
+
+def why_not_on_jax(section: Cluster) -> str | None:
+    """Return why the JAX backend cannot do it: with engine "keras" it can."""
+    if section.engine == "keras":
+        return None
+    return "TF-MOT, which clusters, works on TensorFlow only; cluster.engine=keras works on JAX too"
 
 
 CLUSTER = Stage(
@@ -47,5 +59,5 @@ CLUSTER = Stage(
     make=make,
     check=check,
     files=variant_files("clustered"),
-    not_on_jax="TF-MOT, which clusters, works on TensorFlow only",
+    not_on_jax=why_not_on_jax,
 )
