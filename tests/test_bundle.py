@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from crash import crash_trial_of
+from pydantic import TypeAdapter
 from sklearn.datasets import load_digits
 
 from kcnn import models
-from kcnn.bundle import Result, Verification, read, verify, write_bundle
+from kcnn.bundle import About, Result, Verification, read, verify, write_bundle
 from kcnn.bundle.snippets import micro_operators, write_snippets
 from kcnn.cli.verify import verify as verify_command
 from kcnn.data import Examples, Opened, load, load_arrays
@@ -73,7 +75,8 @@ class Noise:
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
-    write_bundle(tiny(), folder, data=load(Noise(), batch_size=8))
+    about = About(license="Apache-2.0", data="noise")
+    write_bundle(tiny(), folder, data=load(Noise(), batch_size=8), about=about)
     return folder
 
 
@@ -383,6 +386,60 @@ def test_the_readme_says_what_a_port_needs(bundle):
     assert named - {".h"} == there
 
 
+def test_the_card_says_what_the_bundle_knows(bundle):
+    card, manifest = (bundle / "MODEL_CARD.md").read_text(), read(bundle)
+    file = bundle / "model_int8.tflite"
+    predicted, true = TFLiteClassifier(file)(noise(30, 6)).argmax(axis=1), np.arange(30) % 4
+    for fact in (
+        '| classes | 4: zero, a "quoted" one, two\\\\three $x, four |',
+        "| license | Apache-2.0 |",
+        "| trained on | not stated |",
+        f"kcnn {manifest.versions['kcnn']}, tensorflow {manifest.versions['tensorflow']}, keras",
+        "a Keras model with 1,460 parameters",
+        "measured on 36 training images of noise",
+        f"classifies {np.mean(predicted == true):.2%} of 30 test images of noise",
+        f"| flash | {file.stat().st_size:,} bytes,",
+        f"| activations | {peak_activation_bytes(file.read_bytes()):,} bytes,",
+        "- TensorFlow Lite Micro of 2024-05-07 and later",
+    ):
+        assert fact in card
+    reserved = re.search(
+        r"kArenaBytes = (\d+);", (bundle / "snippets/classifier_micro.cc").read_text()
+    )
+    assert f"| RAM on a microcontroller | {int(reserved[1]):,} bytes," in card
+    assert "MODEL_CARD.md" in manifest.sha256 and len(card.splitlines()) < 70
+    names = dict(enumerate(each.replace("\\", "\\\\") for each in LABELS))
+    pairs = [(t, p) for t, p in zip(true, predicted, strict=True) if t != p]
+    (truth, guess), count = max(Counter(pairs).items(), key=lambda each: (each[1], -each[0][0]))
+    share = count / np.sum(true == truth)
+    assert f"| {names[truth]} | {names[guess]} | {count} | {share:.1%} |" in card
+
+
+@pytest.mark.parametrize("text", ["", " ", "MIT\nlicense", "x" * 201])
+def test_a_license_is_a_line(text):
+    with pytest.raises(ValueError, match="a line of 1 to 200 letters that names it, such as"):
+        About(license=text)
+
+
+def test_times_and_memory_are_measured_and_older_receipts_are_read(bundle, tmp_path):
+    verification = verify(bundle, runtimes=["litert", "litert-reference"])
+    verification.save(tmp_path / "receipt.json")
+    receipt = json.loads((tmp_path / "receipt.json").read_text())
+    kind = TypeAdapter(Result)
+    for result, stored in zip(verification.results, receipt["results"], strict=True):
+        times = result.times
+        assert 0 < times.p50 <= times.p90 <= times.p99 and times.first > 0
+        assert times.count >= 100 and times.p50 == result.milliseconds_per_image
+        assert 2e6 < result.peak_memory_bytes < 2e8  # that of this process is larger
+        assert kind.validate_python(stored) == result
+        cells = result.row(10)
+        assert f"{times.p50:.3f}/{times.p90:.3f}/{times.p99:.3f}" in cells
+        old = {key: stored[key] for key in stored if key not in ("times", "peak_memory_bytes")}
+        earlier = kind.validate_python(old)
+        assert earlier == replace(result, times=None, peak_memory_bytes=None)
+        assert f"{times.p50:.3f}" in earlier.row(10)
+
+
 def test_gray_is_rounded_as_on_the_page(bundle, tmp_path):
     summary = summarize(bundle / "model_int8.tflite")
     gray = replace(summary, inputs=(replace(summary.inputs[0], shape=(1, 8, 8, 1)),))
@@ -648,8 +705,11 @@ def kcnn(*arguments, cwd, **variables):
 def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(
     digits_model, tmp_path, monkeypatch, capsys
 ):
-    done = kcnn("export", digits_model, "--data", "digits", "--bundle", "phone", cwd=tmp_path)
+    flags = ("--data", "digits", "--bundle", "phone", "--license", "MIT")
+    done = kcnn("export", digits_model, *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    card = (tmp_path / "phone/MODEL_CARD.md").read_text()
+    assert "| license | MIT |" in card and "% of 359 test images of digits correctly" in card
     assert "int8 accuracy 9" in done.stdout and "on 359 test images" in done.stdout
     assert "of 144 validation images" in done.stdout and "warning" not in done.stdout
     assert [each.name for each in tmp_path.iterdir()] == ["phone"]
@@ -695,7 +755,9 @@ def test_from_a_keras_file_to_a_bundle_that_runs_everywhere(
     for receipt in (first, second):
         assert receipt.pop("data") in ("digits", "arrays:own.npz") and receipt.pop("created")
         assert receipt["failures"] == [] and receipt["results"][0]["golden_equal"] == 10
-        assert receipt["results"][0].pop("milliseconds_per_image") > 0
+        (result,) = receipt["results"]
+        assert result.pop("milliseconds_per_image") > 0 and result.pop("peak_memory_bytes") > 0
+        assert result.pop("times")["count"] > 100
     assert first == second and first["results"][0]["accuracy"] > 0.9
 
     outputs = tmp_path / "phone/golden/outputs.bin"

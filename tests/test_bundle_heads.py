@@ -248,6 +248,8 @@ def test_a_bundle_of_two_classes_is_scored_by_its_threshold(tmp_path):
     manifest = write_bundle(model, tmp_path / "bundle", data=data, threshold=THRESHOLD)
     assert manifest.test_accuracy >= 0.95 > np.mean((shares >= 0.5) == labels)
     assert manifest.labels == ("cold", "warm")
+    card = (tmp_path / "bundle/MODEL_CARD.md").read_text()
+    assert f"classifies {manifest.test_accuracy:.2%} of 60 test images correctly" in card
 
 
 def test_a_threshold_without_a_bundle_is_refused(tmp_path):
@@ -255,3 +257,16 @@ def test_a_threshold_without_a_bundle_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="--threshold is a part of a bundle"):
         export(Path("model.keras"), threshold=0.3)
+    with pytest.raises(ValueError, match="--license is a part of a bundle"):
+        export(Path("model.keras"), license="MIT")
+
+
+def test_the_card_says_what_the_model_predicts(bundle):
+    folder, _, head = bundle
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert f": {', '.join(HEADS[head][1])} |" in card and "none was stated" in card
+    limit = {
+        "a sigmoid each": f"each class whose probability is at least {THRESHOLD}, or none",
+        "a softmax": "for any other image it predicts one of them",
+    }.get(head, f"the second one from a probability of {THRESHOLD} on")
+    assert limit in card and "Its accuracy was not measured" in card

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,9 +25,10 @@ import kcnn
 from kcnn.cli.export import export
 from kcnn.export import export_tflite
 from kcnn.litert import TFLiteClassifier
-from kcnn.runtimes import RUNTIMES, latency, litert, process, timing, web, write_page
+from kcnn.runtimes import RUNTIMES, child, latency, litert, process, timing, web, write_page
 from kcnn.runtimes import installation as installing
 from kcnn.runtimes.browser import open_page
+from kcnn.runtimes.times import Times, times_of
 
 layers = keras.layers
 RESNET20 = Path(__file__).parents[1] / "saved_models" / "resnet20" / "model_int8.tflite"
@@ -118,7 +120,35 @@ def test_every_runtime_gives_the_same_answers_but_for_rounding(name, files):
     assert ours.outputs.shape == (30, 4) and len(np.unique(ours.outputs, axis=0)) > 10
     assert np.abs(ours.levels - reference.levels).max() <= FURTHEST
     assert ours.milliseconds_per_image > 0 and ours.details.version
+    times, memory = ours.details.times, ours.details.peak_memory_bytes
+    assert times.first > 0 and times.count > 1
+    assert 0 <= times.p50 <= times.p90 <= times.p99
+    if sys.platform == "linux":  # elsewhere plain C does not know it either
+        assert (memory is None) == (name == "litert-js") and (memory or 1e6) > 1e5
     np.testing.assert_allclose(ours.logits, reference.logits, atol=(FURTHEST + 0.1) * ours.scale)
+
+
+def test_the_first_image_is_timed_alone_and_few_images_are_timed_again(tmp_path, monkeypatch):
+    seen = []
+
+    def open_slow(model, job):
+        def run(image):
+            time.sleep(0 if seen else 0.1)
+            seen.append(int(image[0, 0]))
+            return image
+
+        return run, {}
+
+    monkeypatch.setitem(child.OPENERS, "slow", open_slow)
+    (tmp_path / "model.tflite").touch()
+    np.save(tmp_path / "images.npy", np.array([[7], [8], [9]], np.int8))
+    report = child.classify(tmp_path, {"runtime": "slow", "package": "numpy"})
+    np.testing.assert_array_equal(np.load(tmp_path / "outputs.npy"), [[7], [8], [9]])
+    assert report["first"] >= 100 > max(report["milliseconds"])
+    assert len(report["milliseconds"]) == 100 and seen[:6] == [7, 7, 7, 7, 8, 9]
+    times = times_of(report["first"], report["milliseconds"])
+    assert times.p50 == statistics.median(report["milliseconds"])
+    assert times_of(9.0, np.arange(101)) == Times(first=9.0, p50=50, p90=90, p99=99, count=101)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "plain-c"])

@@ -1,4 +1,5 @@
 from .arithmetic import Arithmetic as Arithmetic
+from .card import About as About
 from .manifest import Manifest as Manifest
 from .manifest import Score as Score
 from .manifest import read as read

@@ -14,10 +14,11 @@ from kcnn.provenance import timestamp
 from kcnn.run_dir import atomic
 from kcnn.runtimes import RUNTIMES, Runtime
 from kcnn.runtimes.runtime import ROUNDING
+from kcnn.runtimes.times import Times
 
 HEADER = (
     *("runtime", "golden answers", "accuracy", "same class as LiteRT", "same class as Keras"),
-    *("largest difference", "ms/image", "arena bytes"),
+    *("largest difference", "p50/p90/p99 ms", "first ms", "peak MB", "arena bytes"),
 )
 """The columns of a verification's table."""
 
@@ -48,6 +49,9 @@ class Result:
             to; see `kcnn.runtimes.Runtime`.
         milliseconds_per_image: median time of one image.
         arena_bytes: memory for activations that TensorFlow Lite Micro needs.
+        times: of the first image, and percentiles of the others.
+        peak_memory_bytes: the largest memory of the process that ran the model; see
+            `kcnn.runtimes.runtime.Details`.
     """
 
     runtime: str
@@ -65,6 +69,8 @@ class Result:
     held_difference: int | None = None
     milliseconds_per_image: float | None = None
     arena_bytes: int | None = None
+    times: Times | None = None
+    peak_memory_bytes: int | None = None
 
     def row(self, golden: int) -> tuple[str, ...]:
         """Return the cells of `HEADER`, for a bundle of so many golden images."""
@@ -81,9 +87,16 @@ class Result:
             share(self.agreement),
             share(self.float_agreement),
             str(max(self.golden_difference or 0, self.difference or 0)),
-            f"{self.milliseconds_per_image:.3f}",
+            *self._times(),
+            f"{self.peak_memory_bytes / 1e6:.1f}" if self.peak_memory_bytes else "",
             f"{self.arena_bytes:,}" if self.arena_bytes else "",
         )
+
+    def _times(self) -> tuple[str, str]:
+        if self.times is None:  # of a runtime that measures the median alone
+            return f"{self.milliseconds_per_image:.3f}", ""
+        parts = (self.times.p50, self.times.p90, self.times.p99)
+        return "/".join(f"{each:.3f}" for each in parts), f"{self.times.first:.3f}"
 
 
 @dataclass(frozen=True)

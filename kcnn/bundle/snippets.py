@@ -47,7 +47,7 @@ def write_snippets(
         arena_note: one line that says how that number is known.
         threshold: the probability from which a class is predicted; None for the most probable one.
     """
-    values = _facts(summary, threshold) | {
+    values = facts_of(summary, threshold) | {
         "operators": micro_operators(tuple(summary.operators)),
         "arena_bytes": arena_bytes,
         "arena_note": arena_note,
@@ -87,11 +87,16 @@ def write_readme(
         "no_plain_c": no_plain_c,
         "runs_on": read_requirements(summary.path.read_bytes()).lines(),
     }
-    return write_template(folder / "README.md", _facts(summary, threshold) | values)
+    return write_template(folder / "README.md", facts_of(summary, threshold) | values)
 
 
-def _facts(summary: TFLiteSummary, threshold: float | None) -> dict[str, Any]:
-    """Return what the templates say of a model."""
+def facts_of(summary: TFLiteSummary, threshold: float | None) -> dict[str, Any]:
+    """Return what the templates say of a model.
+
+    Args:
+        summary: the int8 model, with its class names.
+        threshold: the probability from which a class is predicted; None for the most probable one.
+    """
     source, target = summary.inputs[0], summary.outputs[0]
     _, height, width, channels = source.shape
     outputs = target.shape[1]

@@ -187,6 +187,8 @@ class _Compared:
             held_difference=None if held_to is None else self._difference(run, held_to),
             milliseconds_per_image=run.milliseconds_per_image,
             arena_bytes=run.details.arena_bytes,
+            times=run.details.times,
+            peak_memory_bytes=run.details.peak_memory_bytes,
         )
         return self._with_test_images(result, run, last)
 

@@ -13,29 +13,28 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn import models
-from kcnn.answers import as_probabilities
+from kcnn.bundle.arena import arena_of
 from kcnn.bundle.c_array import write_c_array
+from kcnn.bundle.card import About, write_card
 from kcnn.bundle.golden import write_golden
 from kcnn.bundle.manifest import MODELS, SOURCE, WEB_MODEL, Golden, Manifest, Score
 from kcnn.bundle.projects import write_projects
-from kcnn.bundle.reading import check_threshold, decided, predicts_several, threshold_of
+from kcnn.bundle.reading import check_threshold, threshold_of
+from kcnn.bundle.scored import scored
 from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.data import Data
-from kcnn.errors import one_line, unknown
-from kcnn.evaluation import evaluate
-from kcnn.export import export_tflite
+from kcnn.errors import unknown
+from kcnn.export import ExportResult, export_tflite
 from kcnn.export.checks import check_model
 from kcnn.litert import TFLiteSummary, summarize
-from kcnn.litert.activations import peak_activation_bytes
 from kcnn.models.files import in_float32
 from kcnn.pixel_scaling import InputRange
 from kcnn.provenance import sha256, timestamp
-from kcnn.runtimes import micro, write_page
+from kcnn.runtimes import write_page
 
 _GOLDEN = 10  # images
+_UNSTATED = About()
 _PACKAGES = ("kcnn", "tensorflow", "keras", "ai-edge-litert", "numpy")
-# TensorFlow Lite Micro needs more for itself, and how much differs from chip to chip.
-_ARENA_ROOM, _GUESS_ROOM = 1.25, 2.0
 
 
 def write_bundle(  # noqa: PLR0913 - what an app's developer decides
@@ -50,14 +49,15 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     io: str = "int8",
     input_range: InputRange | None = None,
     threshold: float | None = None,
+    about: About = _UNSTATED,
 ) -> Manifest:
     """Write everything that an app needs to run a model, and to prove that it runs it correctly.
 
     Use it to hand a model over. The folder gets `model_int8.tflite` with its class names and
-    TensorFlow Lite's metadata, `README.md`, `bundle.json`, golden images with the exact answers to
-    them, `model_data.cc` for microcontrollers, classifiers in Kotlin, Swift and C++, a web page,
-    and the Keras model that all of it was made from. `kcnn.bundle.verify` runs the files on real
-    runtimes and compares their outputs with the golden answers.
+    TensorFlow Lite's metadata, `README.md`, `MODEL_CARD.md`, `bundle.json`, golden images with the
+    exact answers to them, `model_data.cc` for microcontrollers, classifiers in Kotlin, Swift and
+    C++, a web page, and the Keras model that all of it was made from. `kcnn.bundle.verify` runs the
+    files on real runtimes and compares their outputs with the golden answers.
 
     The model may predict one of its classes, decide between two with a single output, or end in a
     sigmoid for each of several classes, which then do not exclude each other.
@@ -77,6 +77,7 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
         threshold: the probability from which a class is predicted, of a model with a single output
             (whose probability is that of the second class) or with a sigmoid for each class; 0.5
             by default. Other models take none.
+        about: what the model card says and neither the model nor `data` know, such as the license.
 
     Returns:
         What is in the folder, as `bundle.json` says it.
@@ -102,7 +103,7 @@ def write_bundle(  # noqa: PLR0913 - what an app's developer decides
     if input_range is not None:
         model = models.take_raw_pixels(model, input_range)
     said = input_range is not None
-    exported = _Exported(model, calibration, labels, samples, io, said, threshold)
+    exported = _Exported(model, calibration, labels, samples, io, said, threshold, about)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         made = Path(name) / "bundle"
@@ -140,17 +141,6 @@ def _first_test_images(data: Data) -> np.ndarray:
     return next(data.test.unbatch().batch(_GOLDEN).as_numpy_iterator())[0]
 
 
-def _score(file: Path, data: Data, threshold: float | None, outputs: int) -> Score | None:
-    """Return the accuracy of a file on all test images; None if it predicts several classes."""
-    if predicts_several(threshold, outputs):
-        return None  # the test images have one class each
-    scored = evaluate(file, data.test, expected_count=data.num_test)
-    if threshold is None:
-        return Score(scored.accuracy, scored.count)
-    predicted = decided(as_probabilities(scored.logits, None), threshold, outputs)
-    return Score(float(np.mean(predicted == scored.labels)), scored.count)
-
-
 @dataclass(frozen=True)
 class _Exported:
     """A model and what its int8 files are made with."""
@@ -162,9 +152,10 @@ class _Exported:
     io: str
     said: bool  # that the model takes raw pixels
     threshold: float | None  # as the caller asked for it
+    about: About
 
-    def write(self, path: Path, io: str) -> None:
-        export_tflite(
+    def write(self, path: Path, io: str) -> ExportResult:
+        return export_tflite(
             self.model,
             path,
             io=io,
@@ -178,29 +169,39 @@ class _Exported:
 def _write(exported: _Exported, folder: Path, golden: np.ndarray, data: Data | None) -> Manifest:
     """Write all files but the manifest, which is returned."""
     name, path = exported.model.name, folder / MODELS[exported.io]
-    summary = _write_model(exported, folder)
+    summary, calibrated = _write_model(exported, folder)
     classes = summary.outputs[0].shape[1]
     content = path.read_bytes()
     threshold = threshold_of(content, classes, exported.threshold)
     facts, outputs = write_golden(content, folder, golden)
     write_c_array(content, folder)
     (folder / "snippets").mkdir()
-    arena_bytes, note = _arena(path)
-    arena = {"arena_bytes": arena_bytes, "arena_note": note}
-    write_snippets(summary, folder / "snippets", threshold=threshold, **arena)
+    arena = arena_of(path)
+    reserved = {"arena_bytes": arena.bytes, "arena_note": arena.note}
+    write_snippets(summary, folder / "snippets", threshold=threshold, **reserved)
     _write_web(exported, folder / WEB_MODEL, golden, outputs, threshold)
-    score = None if data is None else _score(path, data, threshold, classes)
+    found = None if data is None else scored(path, data, threshold, classes)
+    score = found and found.score
     no_plain_c = write_projects(path, folder, golden)
     said = {"score": score, "no_plain_c": no_plain_c, "threshold": threshold}
     write_readme(summary, folder, name=name, golden=len(golden), **said)
+    of_model = {"name": name, "parameters": exported.model.count_params(), "calibrated": calibrated}
+    of_model |= {"source": SOURCE, "versions": _versions(), "created": timestamp()}
+    measured = {"scored": found, "arena": arena, "threshold": threshold}
+    write_card(summary, folder, of_model, about=exported.about, **measured)
     return replace(_manifest(name, folder, summary, facts, score), threshold=threshold)
 
 
-def _write_model(exported: _Exported, folder: Path) -> TFLiteSummary:
+def _write_model(exported: _Exported, folder: Path) -> tuple[TFLiteSummary, int]:
+    """Write the int8 and the Keras model; return the former, and how many images calibrated it."""
     path = folder / MODELS[exported.io]
-    exported.write(path, exported.io)
+    calibrated = exported.write(path, exported.io).calibration_count
     models.save(in_float32(exported.model), folder / SOURCE)
-    return summarize(path)
+    return summarize(path), calibrated
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in _PACKAGES}
 
 
 def _write_web(
@@ -221,22 +222,6 @@ def _write_web(
         write_page(path.parent, file.read_bytes(), golden, raised, **said)
 
 
-def _arena(path: Path) -> tuple[int, str]:
-    """Return the bytes of memory for TensorFlow Lite Micro, and how they are known, in one line."""
-    data = path.read_bytes()
-    guess = round(_GUESS_ROOM * peak_activation_bytes(data))
-    if micro.available() is not None:
-        return guess, "A guess: `kcnn verify` measures it where TensorFlow Lite Micro is installed."
-    try:
-        needed = micro.arena_bytes(data)
-    except RuntimeError as error:  # it lacks operators that phones have
-        return guess, f"A guess, and this file may not compile: {one_line(error)}"
-    return (
-        round(_ARENA_ROOM * needed),
-        "Measured with TensorFlow Lite Micro on a PC, plus a quarter.",
-    )
-
-
 def _manifest(
     name: str, folder: Path, summary: TFLiteSummary, golden: Golden, score: Score | None
 ) -> Manifest:
@@ -252,7 +237,7 @@ def _manifest(
         test_accuracy=None if score is None else score.accuracy,
         test_images=None if score is None else score.count,
         sha256={path.relative_to(folder).as_posix(): sha256(path) for path in files},
-        versions={package: version(package) for package in _PACKAGES},
+        versions=_versions(),
         machine=platform.machine(),
         created=timestamp(),
     )

@@ -27,6 +27,7 @@ from kcnn.cli.shared import (
 if TYPE_CHECKING:
     import keras
 
+    from kcnn.bundle import About
     from kcnn.data import Data
     from kcnn.export import ExportResult
     from kcnn.recipe import Recipe
@@ -95,6 +96,10 @@ def export(  # noqa: PLR0913 - one argument a flag
         float | None,
         typer.Option(help="Of a bundle: the probability from which a class is predicted."),
     ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(help="Of a bundle: what its model card states, such as Apache-2.0."),
+    ] = None,
     data: DataName = None,
     data_dir: DataDir = None,
     skip_damaged: SkipDamaged = False,
@@ -105,7 +110,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     """
     changed = out or softmax or io == "float32" or feature_map or dense_per_channel
     changed = bool(changed or exclude or quantization != "int8")
-    _check_bundle(bundle, threshold, changed=changed)
+    _check_bundle(bundle, {"--threshold": threshold, "--license": license}, changed=changed)
     for_chip = export_for_chips.writer(c=c, compress=compress)
     given = {"--bundle": bundle, "--feature-map": feature_map, "--io float32": io == "float32"}
     given |= {"--quantization": quantization != "int8", "--exclude": exclude}
@@ -149,7 +154,8 @@ def export(  # noqa: PLR0913 - one argument a flag
         labels, calibration = list(loaded.class_names), loaded.calibration if calibrated else None
     if bundle and loaded:
         settings = {"samples": samples, "io": io or "int8", "input_range": said}
-        _write_bundle(model, bundle, loaded, settings | {"threshold": threshold})
+        settings |= {"threshold": threshold, "about": _about(file, license, data)}
+        _write_bundle(model, bundle, loaded, settings)
         return
     with for_chip.instead_of(out) if for_chip else nullcontext(out) as target:
         result = export_tflite(
@@ -180,14 +186,15 @@ def _check_quantization(quantization: str, *, dense_per_channel: bool) -> None:
         export_for_chips.refuse_unused(reason, {"--dense-per-channel": dense_per_channel})
 
 
-def _check_bundle(bundle: Path | None, threshold: float | None, *, changed: bool) -> None:
+def _check_bundle(bundle: Path | None, parts: Mapping[str, Any], *, changed: bool) -> None:
     if bundle and changed:
         raise ValueError(
             "A bundle holds an int8 model with logits: of the options that change the file, "
             "--bundle takes --samples, --input-range and --io uint8 only."
         )
-    if threshold is not None and not bundle:
-        raise ValueError("--threshold is a part of a bundle: add --bundle DIR, or leave it out.")
+    for name, given in parts.items():
+        if given is not None and not bundle:
+            raise ValueError(f"{name} is a part of a bundle: add --bundle DIR, or leave it out.")
 
 
 def _print_result(
@@ -207,6 +214,15 @@ def _samples(run: "Recipe | None") -> int:
     from kcnn.recipe import Quantize
 
     return ((run and run.quantize) or Quantize()).samples
+
+
+def _about(file: Path, license: str | None, data: str | None) -> "About":
+    """Return what the model card says of a file's license and data."""
+    from kcnn.bundle import About
+
+    run = recipe_of(file)
+    own = run.data.name if run else None
+    return About(license=license, data=data or own, trained_on=own)
 
 
 def _write_bundle(

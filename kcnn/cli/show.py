@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kcnn.report.receipts import Report
     from kcnn.report.study_report import StudyReport
 
-_WIDTH = 130
+_WIDTH = 140
 _BEST = 10  # trials of a study
 
 

@@ -91,7 +91,8 @@ def _print(results: tuple["Result", ...], golden: int) -> None:
 
     table = Table(box=None)
     for index, name in enumerate(HEADER):
-        table.add_column(name, justify="right" if index else "left")
+        whole = name in ("runtime", "p50/p90/p99 ms")  # these cells do not break
+        table.add_column(name, justify="right" if index else "left", no_wrap=whole)
     for result in results:
         if result.golden_equal is not None:
             table.add_row(*result.row(golden))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
+from kcnn.evaluation.score import most_confused
 from kcnn.report import json_files
 
 
@@ -108,17 +109,11 @@ def confused_pairs(
     >>> confused_pairs(np.array([[3, 1], [0, 4]]), ["cat", "dog"])
     (ConfusedPair(truth='cat', predicted='dog', count=1, share=0.25),)
     """
-    wrong = confusion * ~np.eye(len(confusion), dtype=bool)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
-    pairs = [divmod(int(place), len(confusion)) for place in order if wrong.flat[place]]
     return tuple(
         ConfusedPair(
-            class_names[truth],
-            class_names[predicted],
-            int(wrong[truth, predicted]),
-            float(wrong[truth, predicted] / confusion[truth].sum()),
+            class_names[truth], class_names[predicted], count, float(count / confusion[truth].sum())
         )
-        for truth, predicted in pairs
+        for truth, predicted, count in most_confused(confusion, limit)
     )
 
 

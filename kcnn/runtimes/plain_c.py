@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import statistics
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from kcnn.errors import one_line
 from kcnn.plain_c import write_c
 from kcnn.runtimes.process import run_program
 from kcnn.runtimes.runtime import TIMEOUT, NotForThisModel, Run, Task, prepare
+from kcnn.runtimes.times import times_of
 
 _HARNESS = Path(__file__).with_name("harness")
 _TITLE, _CHIP = "Plain C", "Plain C on a Cortex-M4"
@@ -40,14 +40,15 @@ def run(model: bytes, images: np.ndarray, *, timeout: float = TIMEOUT) -> Run:
         _write(task, folder)
         program = folder / "program"
         _compile([compiler, "-std=c11", *_STRICT], ["model.c", "native.c"], program, timeout)
-        files = [folder / each for each in ("images.bin", "outputs.bin", "seconds.bin")]
+        files = [folder / each for each in ("images.bin", "outputs.bin", "facts.bin")]
         status, written = run_program([program, *files], _TITLE, timeout=timeout)
         if status:
             raise RuntimeError(f"{_TITLE} ended with {status}: {one_line(RuntimeError(written))}")
-        seconds = np.fromfile(files[2], np.float64)
+        peak, first, *others = np.fromfile(files[2], np.float64).tolist()
         outputs = _outputs(files[1], task)
-    details = {"version": Path(compiler).name}
-    return task.answer(outputs, 1000 * statistics.median(seconds), details)
+    times = times_of(1000 * first, 1000 * np.array(others))
+    details = {"version": Path(compiler).name, "times": times}
+    return task.answer(outputs, times.p50, details | {"peak_memory_bytes": int(peak) or None})
 
 
 def available() -> str | None:

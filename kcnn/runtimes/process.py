@@ -14,6 +14,7 @@ import numpy as np
 from kcnn.child_process import LINUX, die_with_parent
 from kcnn.errors import one_line
 from kcnn.runtimes.runtime import Run, Task
+from kcnn.runtimes.times import times_of
 
 _CHILD = Path(__file__).with_name("child.py")
 
@@ -44,7 +45,8 @@ def classify(
         np.save(folder / "images.npy", task.pixels)
         report = run_child(python, title, {"task": "classify", **job}, folder, timeout=timeout)
         outputs = np.load(folder / "outputs.npy")
-    return task.answer(outputs, report["milliseconds"], report["details"])
+    times = times_of(report["first"], report["milliseconds"])
+    return task.answer(outputs, times.p50, report["details"] | {"times": times})
 
 
 def run_child(

@@ -10,6 +10,7 @@ import numpy as np
 from kcnn.litert.loaded import check_classifier, look_up, stored_pixels
 from kcnn.litert.tflite_file import TensorSummary, summarize_bytes
 from kcnn.litert.trial import try_model
+from kcnn.runtimes.times import Times
 
 TIMEOUT = 900.0
 """Default limit in seconds for one run; a runtime that takes longer is ended."""
@@ -31,11 +32,17 @@ class Details:
         version: of the runtime.
         browser: the browser's user agent.
         arena_bytes: memory for activations that TensorFlow Lite Micro needs.
+        times: of the first image, and the percentiles of the later ones.
+        peak_memory_bytes: the largest memory of the process that ran the model, when it had
+            classified its first images. It includes the code of the runtime and, but for plain C,
+            of Python.
     """
 
     version: str | None = None
     browser: str | None = None
     arena_bytes: int | None = None
+    times: Times | None = None
+    peak_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)

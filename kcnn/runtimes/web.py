@@ -21,6 +21,7 @@ from kcnn.runtimes.page import FILES as PAGE_FILES
 from kcnn.runtimes.page import write_page
 from kcnn.runtimes.page_server import Find
 from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
+from kcnn.runtimes.times import times_of
 
 _BATCH = 64
 _TITLE = "LiteRT.js"
@@ -58,8 +59,9 @@ def run_page(folder: Path, images: np.ndarray, *, timeout: float = TIMEOUT) -> R
     task = prepare(model, images)
     result = _open(_finder(folder, images), timeout)
     outputs = np.array(result["outputs"], task.target.dtype)
-    details = {"version": LITERT_JS_VERSION, "browser": result["browser"]}
-    return task.answer(outputs, result["milliseconds"], details)
+    times = times_of(result["first"], result["milliseconds"])
+    details = {"version": LITERT_JS_VERSION, "browser": result["browser"], "times": times}
+    return task.answer(outputs, times.p50, details)
 
 
 def shrink(model: bytes, photographs: Sequence[bytes], *, timeout: float = TIMEOUT) -> np.ndarray:
