@@ -144,7 +144,9 @@ def verify(run: RunFiles, recipe: Recipe, data: Data, made: Path, options: Optio
         return
     model = models.load(run.run_dir.model)
     folder = made.parent / "bundle"
-    bundle.write_bundle(model, folder, data=data, samples=recipe.quantize.samples)
+    about = bundle.About(data=recipe.data.name, trained_on=recipe.data.name)
+    samples = recipe.quantize.samples
+    bundle.write_bundle(model, folder, data=data, samples=samples, about=about)
     images, labels = spread_images(data, options.images or data.num_test)
     found = bundle.verify(folder, images, labels)
     if found.failures:
