@@ -22,7 +22,7 @@ from kcnn.litert.schema import (
     Model,
     Operator,
     dtype_name,
-    has_activation,
+    fused_activation,
     new_tensor_map,
     numbers,
     operator_name,
@@ -108,7 +108,11 @@ class _Graph:
         for name, operator in self._backwards(numbers(self._graph.outputs)[0]):
             passed.append(name)
             inputs = numbers(operator.inputs)
-            if name == "FULLY_CONNECTED" and weights is None and not has_activation(operator):
+            if (
+                name == "FULLY_CONNECTED"
+                and weights is None
+                and fused_activation(operator) == "NONE"
+            ):
                 weights = self._constant(inputs[1])
                 if weights is None:
                     break
