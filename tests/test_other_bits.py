@@ -117,6 +117,25 @@ def test_a_model_without_kernels_for_4_bits_is_refused(tmp_path):
         kcnn.compress.check_quantize_aware(model_of(), data, weight_bits=4, engine="tfmot")
 
 
+@pytest.mark.parametrize("offset, norm_first", [(-1, False), (0, True)])
+def test_a_model_trained_for_int4_keeps_its_8_bit_kernels_behind_shifted_pixels(
+    offset, norm_first, tmp_path
+):
+    layers = [L.BatchNormalization()] if norm_first else []
+    for number in range(3):
+        layers += [L.Conv2D(4, 3, padding="same", name=f"conv{number}"), L.ReLU()]
+    network = keras.Sequential(
+        [keras.Input((8, 8, 3)), L.Rescaling(1 / 127.5, offset), *layers]
+        + [L.GlobalAveragePooling2D(), L.Dense(3)]
+    )
+    data = kcnn.data.from_arrays(PIXELS, np.arange(40) % 3, batch_size=20)
+    options = {"epochs": 1, "control": False, "weight_bits": 4}
+    aware = kcnn.quantize_aware(network, data, **options).model
+    export_tflite(aware, tmp_path / "m.tflite", quantization="int4")
+    found = [kind for name, kind, *_ in kernels(tmp_path / "m.tflite") if "DEPTH" not in name]
+    assert found == ["int8", "int4", "int4", "int8"]
+
+
 def test_int16_activations_are_closer_and_store_a_pixel_exactly(tmp_path):
     model, errors = model_of(), {}
     for kind in ("int8", "int16x8"):
