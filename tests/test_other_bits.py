@@ -136,6 +136,25 @@ def test_a_model_trained_for_int4_keeps_its_8_bit_kernels_behind_shifted_pixels(
     assert found == ["int8", "int4", "int4", "int8"]
 
 
+def test_filters_of_zeros_have_a_scale_in_a_file_with_int16_activations(tmp_path):
+    keras.utils.set_random_seed(3)
+    network = keras.Sequential([keras.Input((8, 8, 3)), L.Rescaling(1 / 255), L.Conv2D(6, 3)])
+    network.add(L.Conv2D(6, 3, bias_initializer="ones", kernel_initializer="zeros"))  # all are 0
+    network.add(L.Conv2D(6, 3))
+    network.add(L.GlobalAveragePooling2D())
+    network.add(L.Dense(3))
+    for place, weight in ((1, 0.0), (3, 0.0)):
+        kernel, bias = network.layers[place].get_weights()
+        kernel[..., 2], bias[2] = weight, 0.25  # one is 0
+        network.layers[place].set_weights([kernel, bias])
+    path = tmp_path / "model.tflite"
+    export_tflite(network, path, calibration=PIXELS, quantization="int16x8")
+    assert all((scales > 0).all() for *_, scales in kernels(path))
+    expected = np.asarray(network(PIXELS[:8].astype("float32")))
+    difference = np.abs(TFLiteClassifier(path)(PIXELS[:8]) - expected).max()
+    assert difference < 0.02 * np.abs(expected).max()
+
+
 def test_int16_activations_are_closer_and_store_a_pixel_exactly(tmp_path):
     model, errors = model_of(), {}
     for kind in ("int8", "int16x8"):
