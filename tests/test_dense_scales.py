@@ -177,3 +177,20 @@ def test_a_relu_that_is_dead_on_the_calibration_images_is_widened_and_named(tmp_
     assert "single value on all calibration images" in caplog.text
     answers = model(PIXELS.astype(np.float32)).numpy()
     np.testing.assert_allclose(TFLiteClassifier(path)(PIXELS), answers, atol=0.02)
+
+
+def test_a_relu_that_is_nearly_dead_is_widened_until_xnnpack_loads_it_and_named(tmp_path, caplog):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Conv2D(8, 3, name="alive")]
+        + [layers.Conv2D(8, 3, name="faint"), layers.ReLU(), layers.Conv2D(4, 1)]
+        + [layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    )
+    faint, images = model.get_layer("faint"), PIXELS.astype(np.float32)
+    sums = keras.Model(model.inputs[0], faint.output)(images).numpy()
+    kernel, _ = faint.get_weights()
+    faint.set_weights([kernel, 1e-6 - sums.max(axis=(0, 1, 2))])  # positive at one pixel
+    path = tmp_path / "model.tflite"
+    export_tflite(model, path, calibration=PIXELS)
+    assert "faint" in caplog.text and "or nearly so" in caplog.text
+    np.testing.assert_allclose(TFLiteClassifier(path)(PIXELS), model(images), atol=0.01)
