@@ -10,9 +10,11 @@ from small_models import LAYERS, gap_model, images, signed_cam
 
 import kcnn
 from kcnn.answers import UNKNOWN, Logits, as_logits, as_probabilities, decide
+from kcnn.bundle.reading import threshold_of
 from kcnn.explain import tflite_cam
 from kcnn.explain.checks import check
 from kcnn.export import export_tflite
+from kcnn.litert.final_activation import final_activation as activation_of_file
 from kcnn.models.final_activation import final_activation
 
 CLASSES = 5
@@ -255,3 +257,73 @@ def test_what_the_first_batch_tells_holds_for_all():
     assert np.isfinite(logits(np.zeros(1))).all()
     with pytest.raises(ValueError, match=r"one output .*Received: \(2, 3\) and \(2, 4\)"):
         Logits(lambda _: [np.zeros((2, 3)), np.zeros((2, 4))], None)(np.zeros(2))
+
+
+@keras.saving.register_keras_serializable("test_answers")
+class Hidden(keras.layers.Layer):
+    """A layer of the user's own, which applies an operation of `keras.ops`."""
+
+    def __init__(self, operation, **options):
+        super().__init__(**options)
+        self.operation = operation
+
+    def call(self, x):
+        return getattr(keras.ops, self.operation)(x)
+
+    def get_config(self):
+        return {**super().get_config(), "operation": self.operation}
+
+
+def sigmoid_heads(x):
+    return LAYERS.Concatenate()([LAYERS.Dense(1, activation="sigmoid")(x) for _ in range(3)])
+
+
+SIGMOIDS = {
+    "a head for each class": sigmoid_heads,
+    "clipped": lambda x: keras.ops.clip(keras.ops.sigmoid(x), 0.01, 0.99),
+    "an average": lambda x: LAYERS.Average()([keras.ops.sigmoid(x), keras.ops.sigmoid(2 * x)]),
+    "a hard sigmoid": LAYERS.Activation("hard_sigmoid"),
+    "hidden": lambda x: Hidden("sigmoid")(x),
+}
+
+
+@pytest.mark.parametrize("name", SIGMOIDS)
+def test_classes_that_do_not_exclude_each_other_are_probabilities(name, tmp_path):
+    model = with_end(SIGMOIDS[name])
+    assert final_activation(model) == (UNKNOWN if name == "hidden" else "sigmoid")
+    path = tmp_path / "model.tflite"
+    quantization = "float16" if name == "an average" else "int8"
+    result = export_tflite(model, path, calibration=images(16), quantization=quantization)
+    data = path.read_bytes()
+    assert (result.output.name, activation_of_file(data)) == ("probabilities", "sigmoid")
+    assert (
+        threshold_of(data, model.output_shape[1], None) == 0.5
+    )  # a bundle predicts each class on its own
+    expected = np.asarray(model(images(8).astype("float32")))
+    assert kcnn.predict(path, images(8)).probabilities == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["half", "batch norm", "average", "softmax average"])
+def test_operations_on_logits_leave_them_logits_and_on_softmax_probabilities(name, tmp_path):
+    ends = {
+        "half": lambda x: x / 2.0,
+        "batch norm": LAYERS.BatchNormalization(),
+        "average": lambda x: LAYERS.Average()([x, LAYERS.Dense(CLASSES)(x)]),
+        "softmax average": lambda x: LAYERS.Average()([keras.ops.softmax(x)] * 2),
+    }
+    model = with_end(ends[name])
+    expected = "softmax" if name == "softmax average" else None
+    export_tflite(model, tmp_path / "model.tflite", calibration=images(16))
+    found = activation_of_file((tmp_path / "model.tflite").read_bytes())
+    assert (final_activation(model), found) == (expected, expected)
+
+
+def test_numbers_from_0_to_1_of_which_nothing_tells_what_they_are_are_refused(tmp_path):
+    shown = [lambda x: keras.ops.abs(x) * -1.0, Hidden("exp")]
+    model, path = with_end(*shown), tmp_path / "model.tflite"
+    for options in ({}, {"softmax": True}):
+        with pytest.raises(ValueError, match=r'"sigmoid"\) for classes .*Dense\(5, use_bias=Fal'):
+            export_tflite(model, path, calibration=images(16), **options)
+    identity = LAYERS.Dense(CLASSES, use_bias=False, kernel_initializer="identity")
+    result = export_tflite(with_end(*shown, identity), path, calibration=images(16))
+    assert result.output.name == "logits"

@@ -8,8 +8,9 @@ from old_micro import run_of
 
 import kcnn
 from kcnn.export import export_tflite
+from kcnn.export.checks import check_runs
 from kcnn.litert import TFLiteClassifier, read_requirements
-from kcnn.litert.schema import operator_name
+from kcnn.litert.schema import operator_name, parse, serialize
 from kcnn.runtimes import RUNTIMES
 
 layers = keras.layers
@@ -177,3 +178,38 @@ def test_a_relu_that_is_dead_on_the_calibration_images_is_widened_and_named(tmp_
     assert "single value on all calibration images" in caplog.text
     answers = model(PIXELS.astype(np.float32)).numpy()
     np.testing.assert_allclose(TFLiteClassifier(path)(PIXELS), answers, atol=0.02)
+
+
+def test_a_relu_that_is_nearly_dead_is_widened_until_xnnpack_loads_it_and_named(tmp_path, caplog):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Conv2D(8, 3, name="alive")]
+        + [layers.Conv2D(8, 3, name="faint"), layers.ReLU(), layers.Conv2D(4, 1)]
+        + [layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    )
+    faint, images = model.get_layer("faint"), PIXELS.astype(np.float32)
+    sums = keras.Model(model.inputs[0], faint.output)(images).numpy()
+    kernel, _ = faint.get_weights()
+    faint.set_weights([kernel, 1e-6 - sums.max(axis=(0, 1, 2))])  # positive at one pixel
+    path = tmp_path / "model.tflite"
+    export_tflite(model, path, calibration=PIXELS)
+    assert "faint" in caplog.text and "or nearly so" in caplog.text
+    np.testing.assert_allclose(TFLiteClassifier(path)(PIXELS), model(images), atol=0.01)
+
+
+def test_an_operator_that_only_the_reference_kernels_lack_is_named_and_the_file_written(
+    tmp_path, caplog
+):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Conv2D(4, 3)]
+        + [layers.UpSampling2D(), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    )
+    path = tmp_path / "model.tflite"
+    export_tflite(model, path, calibration=PIXELS)
+    assert "reference kernels lack TILE" in caplog.text
+    answers = model(PIXELS.astype(np.float32)).numpy()
+    np.testing.assert_allclose(TFLiteClassifier(path)(PIXELS), answers, atol=0.02)
+    unknown = parse(path.read_bytes())
+    unknown.operatorCodes[0].version = 99
+    with pytest.raises(RuntimeError, match=r"needs CONV_2D in a form that LiteRT lacks: replace"):
+        check_runs(serialize(unknown), path, PIXELS)

@@ -1,6 +1,7 @@
 """Heat maps from the exported file: the second output, its weights, and what they add up to."""
 
 import zipfile
+from collections import Counter
 
 import keras
 import numpy as np
@@ -57,10 +58,21 @@ def test_the_logits_do_not_know_of_the_second_output(model, export, mode, io):
     np.testing.assert_array_equal(more(BATCH), plain(BATCH))
     np.testing.assert_array_equal(more.with_feature_maps(BATCH)[0], plain(BATCH))
     first, second = (summarize(each.path) for each in (plain, more))
-    assert first.operators == second.operators and first.quantization == second.quantization
+    assert first.quantization == second.quantization
+    added = Counter(QUANTIZE=1) if io == "uint8" else Counter()  # of the map, to uint8
+    assert Counter(second.operators) - Counter(first.operators) == added
     assert [tensor.name for tensor in second.outputs] == ["logits", "feature_map"]
     kernel = model.get_layer("logits").kernel.numpy()
     np.testing.assert_allclose(more.class_weights, kernel, atol=np.abs(kernel).max() / 127)
+
+
+@pytest.mark.parametrize(("mode", "io"), [("int8", "uint8"), ("int8", "float32")])
+def test_the_map_has_the_dtype_of_the_logits_and_the_same_numbers(export, mode, io):
+    """MediaPipe takes no int8 beside uint8."""
+    plain, other = (TFLiteClassifier(export(mode, True, each)) for each in (None, io))
+    assert [tensor.dtype for tensor in summarize(other.path).outputs] == [io, io]
+    maps = [each.with_feature_maps(BATCH)[1] for each in (plain, other)]
+    np.testing.assert_array_equal(*maps)
 
 
 def test_a_float_file_shows_what_keras_shows(model, export):

@@ -117,6 +117,44 @@ def test_a_model_without_kernels_for_4_bits_is_refused(tmp_path):
         kcnn.compress.check_quantize_aware(model_of(), data, weight_bits=4, engine="tfmot")
 
 
+@pytest.mark.parametrize("offset, norm_first", [(-1, False), (0, True)])
+def test_a_model_trained_for_int4_keeps_its_8_bit_kernels_behind_shifted_pixels(
+    offset, norm_first, tmp_path
+):
+    layers = [L.BatchNormalization()] if norm_first else []
+    for number in range(3):
+        layers += [L.Conv2D(4, 3, padding="same", name=f"conv{number}"), L.ReLU()]
+    network = keras.Sequential(
+        [keras.Input((8, 8, 3)), L.Rescaling(1 / 127.5, offset), *layers]
+        + [L.GlobalAveragePooling2D(), L.Dense(3)]
+    )
+    data = kcnn.data.from_arrays(PIXELS, np.arange(40) % 3, batch_size=20)
+    options = {"epochs": 1, "control": False, "weight_bits": 4}
+    aware = kcnn.quantize_aware(network, data, **options).model
+    export_tflite(aware, tmp_path / "m.tflite", quantization="int4")
+    found = [kind for name, kind, *_ in kernels(tmp_path / "m.tflite") if "DEPTH" not in name]
+    assert found == ["int8", "int4", "int4", "int8"]
+
+
+def test_filters_of_zeros_have_a_scale_in_a_file_with_int16_activations(tmp_path):
+    keras.utils.set_random_seed(3)
+    network = keras.Sequential([keras.Input((8, 8, 3)), L.Rescaling(1 / 255), L.Conv2D(6, 3)])
+    network.add(L.Conv2D(6, 3, bias_initializer="ones", kernel_initializer="zeros"))  # all are 0
+    network.add(L.Conv2D(6, 3))
+    network.add(L.GlobalAveragePooling2D())
+    network.add(L.Dense(3))
+    for place, weight in ((1, 0.0), (3, 0.0)):
+        kernel, bias = network.layers[place].get_weights()
+        kernel[..., 2], bias[2] = weight, 0.25  # one is 0
+        network.layers[place].set_weights([kernel, bias])
+    path = tmp_path / "model.tflite"
+    export_tflite(network, path, calibration=PIXELS, quantization="int16x8")
+    assert all((scales > 0).all() for *_, scales in kernels(path))
+    expected = np.asarray(network(PIXELS[:8].astype("float32")))
+    difference = np.abs(TFLiteClassifier(path)(PIXELS[:8]) - expected).max()
+    assert difference < 0.02 * np.abs(expected).max()
+
+
 def test_int16_activations_are_closer_and_store_a_pixel_exactly(tmp_path):
     model, errors = model_of(), {}
     for kind in ("int8", "int16x8"):

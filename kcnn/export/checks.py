@@ -1,5 +1,7 @@
 """Check a model on its way to a phone: before, during and after conversion."""
 
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from kcnn.litert.tflite_file import Kernels, TFLiteSummary
 from kcnn.models.fits import check_graph
 from kcnn.pixel_scaling import NAMED
 from kcnn.tensorflow_only import check_tensorflow
+
+logger = logging.getLogger("kcnn")
 
 # By LiteRT's kernels, how many images are run; the reference kernels are slow.
 _RUN: Mapping[Kernels, int] = {"xnnpack": 3, "reference": 1}
@@ -115,6 +119,8 @@ def check_runs(data: bytes, path: Path, images: np.ndarray) -> None:
         path: the file that it is for.
         images: raw pixels as floats, series or voxels; a few are classified.
 
+    The reference kernels lack some operators of int8 files, such as TILE: a warning names them.
+
     Raises:
         RuntimeError: one of the two cannot, or the model answers NaN; the message says why.
     """
@@ -127,6 +133,19 @@ def check_runs(data: bytes, path: Path, images: np.ndarray) -> None:
             (answers,) = model.run(shown)
         except ValueError as error:
             reason = one_line(error.__cause__ or error)
+            missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", reason)
+            if missing and kernels == "reference":  # XNNPACK's have run
+                logger.warning(
+                    "LiteRT's reference kernels lack %s, so that the file was run on its fast "
+                    "kernels only; other runtimes may lack it, too: see kcnn inspect.",
+                    missing[1],
+                )
+                continue
+            if missing:
+                raise RuntimeError(
+                    f"The converted model needs {missing[1]} in a form that LiteRT lacks: replace "
+                    'the layer that it comes from, or export with quantization="none".'
+                ) from error
             raise RuntimeError(
                 f"The converted model does not run on LiteRT's {kernels} kernels: {reason}"
             ) from error

@@ -17,12 +17,15 @@ from kcnn.export.converter import convert
 from kcnn.export.exclude import check_exclude
 from kcnn.export.fold_pixels import fold_pixels
 from kcnn.export.modes import QUANTIZATIONS, Quantization, Target
-from kcnn.export.probabilities import returns_probabilities, with_probabilities
+from kcnn.export.probabilities import (
+    named_output,
+    returns_probabilities,
+    undecided,
+    with_probabilities,
+)
 from kcnn.export.result import ExportResult, describe
-from kcnn.export.signature import add_signature
 from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.feature_map import add_feature_map
-from kcnn.litert.final_activation import final_activation
 from kcnn.litert.labels import append_labels, check_labels
 from kcnn.litert.metadata import description_of, with_metadata
 from kcnn.litert.tflite_file import summarize_bytes
@@ -141,14 +144,16 @@ def export_tflite(  # noqa: PLR0913 - what an app's developer decides; the defau
     excluded = check_exclude(exclude, mode, learned=is_quantize_aware(model))
     ready = _prepare(model, mode, calibration, samples, input_range, dense_per_channel)
     probabilities = returns_probabilities(ready.model, ready.images)
+    if probabilities is None and softmax:
+        raise undecided(model)
     whole = with_probabilities(ready.model) if softmax and not probabilities else ready.model
     output = "probabilities" if softmax or probabilities else "logits"
     last = whole.outputs[0]._keras_history.operation.name  # the file calls it as its output
     excluded = tuple(output if name == last else name for name in excluded)
     target = Target(mode, dtype, output, dense_per_channel, excluded)
     data = convert(whole, image_shape, target, ready.images, ready.floats)
-    if output == "logits" and final_activation(data) in ("softmax", "sigmoid"):
-        data = add_signature(data, "probabilities")  # of a layer that the model's graph hides
+    if output == "logits":
+        data = named_output(data, model, undecided_numbers=probabilities is None)
     if feature_map:
         data = add_feature_map(data, path)
     data = append_labels(data, names)

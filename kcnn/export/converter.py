@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.errors import one_line
+from kcnn.export.dead_filters import with_positive_scales
 from kcnn.export.dense_scales import with_one_dense_scale
 from kcnn.export.exclude import float_tensors
 from kcnn.export.int4_kernels import with_int4_kernels
@@ -114,7 +115,7 @@ def _quantized(converter: tf.lite.TFLiteConverter, images: np.ndarray, target: T
     excluded = float_tensors(ready, target.exclude, target.output)
     with _quiet_converter():
         if target.mode.activation_bits == 16:
-            data = quantize_int16(ready, target.io)
+            data = with_positive_scales(quantize_int16(ready, target.io), ready)
         else:
             data = quantize(ready, target.io, excluded)
     return _other_kernels(data, calibrated, target)

@@ -19,6 +19,7 @@ from kcnn.export.stored_kernels import (
     store,
 )
 from kcnn.litert.schema import (
+    Graph,
     Model,
     Operator,
     numbers,
@@ -51,11 +52,15 @@ def with_int4_kernels(
         ValueError: there is no kernel in between, or the model was trained for other numbers.
     """
     model = parse(data)
-    every = [operator for _, operator, _ in kernel_operators(model)]
+    every = [
+        operator
+        for graph, operator, kind in kernel_operators(model)
+        if not _scales_channels(graph, operator, kind)
+    ]
     narrow = [
         each
         for each in find_kernels(model)
-        if each.kind in _VERSIONS and each.operator not in (every[0], every[-1])
+        if each.kind in _VERSIONS and each.operator not in (*every[:1], *every[-1:])
     ]
     if not narrow:
         raise ValueError(
@@ -71,6 +76,15 @@ def with_int4_kernels(
         store(model, kernel, weights, scales, 4)
         _raise_version(model, kernel.operator, _VERSIONS[kernel.kind])
     return serialize(model)
+
+
+def _scales_channels(graph: Graph, operator: Operator, kind: str) -> bool:
+    """Return whether an operator multiplies channels only, as a batch norm or scaled pixels do.
+
+    Training for int4 counts no such kernel as the first or the last one.
+    """
+    shape = numbers(tensor_at(graph, numbers(operator.inputs)[1]).shape)
+    return kind == "DEPTHWISE_CONV_2D" and shape[1:3] == [1, 1]
 
 
 def _scales_of(kernel: StoredKernel, weights: Weights, *, by_output: bool) -> np.ndarray:

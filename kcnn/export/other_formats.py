@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from kcnn.errors import one_line, unknown
 from kcnn.export.checks import check_model
-from kcnn.export.probabilities import returns_probabilities, with_probabilities
+from kcnn.export.probabilities import returns_probabilities, undecided, with_probabilities
 from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.native_log import native_log
 from kcnn.models.files import in_float32
@@ -115,7 +115,10 @@ def export_format(
     if is_quantize_aware(model):
         model = strip_fake_quant(model, keep_ranges=False)
     whole = in_float32(model)
-    if softmax and not returns_probabilities(model, None):
+    probabilities = returns_probabilities(model, None) if softmax else True
+    if probabilities is None:
+        raise undecided(model)
+    if not probabilities:
         whole = with_probabilities(whole)
     with _new(path) as temporary:
         _convert(whole, temporary, kind)

@@ -8,9 +8,11 @@ its CAM (Zhou et al., https://arxiv.org/abs/1512.04150), therefore costs an app 
     heat = relu(feature_map @ weights[:, predicted]) / (height * width)
 
 `weights` is `class_weights.bin`, packed in the file: float32, little-endian, row by row
-[channels, classes]. The values of an int8 map are `scale * (stored - zero_point)`.
+[channels, classes]. The map has the dtype of the logits; the values of a map of integers are
+`scale * (stored - zero_point)`.
 """
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +24,9 @@ from kcnn.litert.schema import (
     Model,
     Operator,
     dtype_name,
-    has_activation,
+    fused_activation,
+    new_operator,
+    new_tensor,
     new_tensor_map,
     numbers,
     operator_name,
@@ -38,6 +42,12 @@ _FILE = "class_weights.bin"
 
 # Operators whose output has the same values as their input.
 _PASSING = ("RESHAPE", "QUANTIZE", "DEQUANTIZE")
+# What stores a tensor in another dtype: by both, the operator and its version.
+_STORING = {
+    ("int8", "uint8"): ("QUANTIZE", 2),
+    ("int8", "float32"): ("DEQUANTIZE", 2),
+    ("int16", "float32"): ("DEQUANTIZE", 3),
+}
 _DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "<i1", "int32": "<i4"}
 
 
@@ -67,12 +77,36 @@ def add_feature_map(data: bytes, path: Path) -> bytes:
         raise damaged(path, error) from error
     tensor_at(graph, index).name = NAME
     outputs = numbers(graph.outputs)
-    if index not in outputs:  # a file whose archive was cut off has the output already
+    # A file whose archive was cut off has the output already.
+    if len(outputs) == 1:
+        index = _stored_as(model, index, outputs[0])
         graph.outputs = [*outputs, index]
         for signature in tables(model.signatureDefs):
             signature.outputs = [*tables(signature.outputs), new_tensor_map(NAME, index)]
     changed = append_labels(serialize(model), read_labels(data))
     return pack(changed, _FILE, weights.astype("<f4").tobytes())
+
+
+def _stored_as(model: Model, place: int, other: int) -> int:
+    """Return a tensor with the numbers of one and the dtype of another, which an app reads too.
+
+    MediaPipe takes no int8 beside uint8. An operator adds 128 to each number, or makes it real.
+    """
+    graph = tables(model.subgraphs)[0]
+    source, wanted = tensor_at(graph, place), tensor_at(graph, other)
+    kinds = dtype_name(source), dtype_name(wanted)
+    if kinds not in _STORING:
+        return place
+    ranges = copy.deepcopy(source.quantization)
+    made = new_tensor(NAME, numbers(source.shape))
+    if kinds[1] == "uint8" and ranges is not None:
+        ranges.zeroPoint = [zero + 128 for zero in numbers(ranges.zeroPoint)]
+        made.type, made.quantization = wanted.type, ranges
+    graph.tensors = [*tables(graph.tensors), made]
+    index = len(graph.tensors) - 1
+    operator = new_operator(model, *_STORING[kinds], place, index)
+    graph.operators = [*tables(graph.operators), operator]
+    return index
 
 
 def read_class_weights(data: bytes, channels: int, classes: int) -> np.ndarray:
@@ -108,7 +142,11 @@ class _Graph:
         for name, operator in self._backwards(numbers(self._graph.outputs)[0]):
             passed.append(name)
             inputs = numbers(operator.inputs)
-            if name == "FULLY_CONNECTED" and weights is None and not has_activation(operator):
+            if (
+                name == "FULLY_CONNECTED"
+                and weights is None
+                and fused_activation(operator) == "NONE"
+            ):
                 weights = self._constant(inputs[1])
                 if weights is None:
                     break

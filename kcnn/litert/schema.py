@@ -212,10 +212,9 @@ def dtype_name(tensor: Tensor) -> str:
     return _DTYPES.get(tensor.type, "unknown")
 
 
-def has_activation(operator: Operator) -> bool:
-    """Return whether an activation is fused into a convolution or a dense layer."""
-    options = operator.builtinOptions
-    return options is not None and options.fusedActivationFunction != _NO_ACTIVATION
+def fused_activation(operator: Operator) -> str:
+    """Return the activation that is a part of an operator, such as `RELU6`; `NONE` without one."""
+    return _ACTIVATIONS[getattr(operator.builtinOptions, "fusedActivationFunction", 0)]
 
 
 class _AlignedBuffer(generated.BufferT):
@@ -248,4 +247,4 @@ def _names(enumeration: type) -> dict[int, str]:
 _OPERATORS = _names(generated.BuiltinOperator)
 _DTYPES = {number: name.lower() for number, name in _names(generated.TensorType).items()}
 _CUSTOM = generated.BuiltinOperator.CUSTOM
-_NO_ACTIVATION = generated.ActivationFunctionType.NONE
+_ACTIVATIONS = _names(generated.ActivationFunctionType)

@@ -7,6 +7,7 @@ import keras
 
 from kcnn.answers import UNKNOWN
 from kcnn.layers import FakeQuantize
+from kcnn.models.final_values import Reader
 
 # Layers and operations that in inference return their input's numbers: unchanged, in another
 # shape or dtype, or only rounded.
@@ -41,7 +42,8 @@ def final_activation(model: keras.Model) -> str | None:
 
     Softmax and sigmoid are found as the activation of a layer, as a layer and as an operation of
     `keras.ops`, also inside nested models and before layers that change nothing, such as a cast,
-    a reshape, a dropout or `Activation("linear")`.
+    a reshape, a dropout or `Activation("linear")`, or that keep probabilities: a concatenation of
+    sigmoids, a minimum or maximum with a constant, an average. A hard sigmoid is one, too.
 
     Returns:
         "softmax", "log_softmax", "sigmoid" or "log_sigmoid"; None for a model that ends in logits;
@@ -53,18 +55,49 @@ def final_activation(model: keras.Model) -> str | None:
     >>> final_activation(keras.Sequential([image, keras.layers.Dense(2)])) is None
     True
     """
-    return _activation_of(_last_operation(model))
+    outputs: Sequence[Any] = getattr(model, "outputs", None) or ()
+    if len(outputs) != 1:
+        return UNKNOWN
+    return Reader(_maker, _activation_of).values(outputs[0]).final
 
 
 def find_final_operation(model: keras.Model) -> tuple[Any, str | None]:
     """Return the operation that makes probabilities of a model's logits, and what it applies.
 
     It is a layer with weights where the activation is one of its options. Both are None for a model
-    that ends in logits, or whose graph does not tell.
+    that ends in logits, or whose graph does not tell, or that does more with the probabilities.
     """
-    operation = _last_operation(model)
+    outputs: Sequence[Any] = getattr(model, "outputs", None) or ()
+    if len(outputs) != 1:
+        return None, None
+    operation, _ = _maker(outputs[0])
     activation = _activation_of(operation)
     return (None, None) if activation in (None, UNKNOWN) else (operation, activation)
+
+
+def _maker(tensor: Any) -> tuple[Any, Any]:
+    """Return the operation that computes a tensor's numbers, and its node."""
+    while True:
+        history = tensor._keras_history
+        operation = history.operation
+        inner = getattr(operation, "outputs", None) if isinstance(operation, keras.Model) else None
+        if inner:
+            tensor = inner[history.tensor_index]
+            continue
+        nodes = operation._inbound_nodes
+        node = nodes[history.node_index] if history.node_index < len(nodes) else None
+        if node is None or not _is_passive(operation):
+            return operation, node
+        tensor = node.input_tensors[0]
+
+
+def _is_passive(operation: Any) -> bool:
+    if isinstance(operation, _PASSIVE):
+        return True
+    if isinstance(operation, keras.layers.Activation):
+        return operation.activation is keras.activations.linear
+    stock = type(operation).__module__.startswith("keras.src.ops")
+    return stock and type(operation).__name__ in _PASSIVE_OPERATIONS
 
 
 def _activation_of(operation: Any) -> str | None:
@@ -84,30 +117,3 @@ def _named(activation: Any, has_kernel: bool) -> str | None:
         return name
     stock = getattr(activation, "__module__", "").startswith("keras.")
     return None if has_kernel and stock else UNKNOWN
-
-
-def _last_operation(model: keras.Model) -> Any:
-    """Return the operation that computes a model's only output, None if it cannot be seen."""
-    outputs: Sequence[Any] = getattr(model, "outputs", None) or ()
-    if len(outputs) != 1:
-        return None
-    tensor = outputs[0]
-    while True:
-        history = tensor._keras_history
-        operation = history.operation
-        inner = getattr(operation, "outputs", None) if isinstance(operation, keras.Model) else None
-        if inner:
-            tensor = inner[history.tensor_index]
-        elif _is_passive(operation):
-            tensor = operation._inbound_nodes[history.node_index].input_tensors[0]
-        else:
-            return operation
-
-
-def _is_passive(operation: Any) -> bool:
-    if isinstance(operation, _PASSIVE):
-        return True
-    if isinstance(operation, keras.layers.Activation):
-        return operation.activation is keras.activations.linear
-    stock = type(operation).__module__.startswith("keras.src.ops")
-    return stock and type(operation).__name__ in _PASSIVE_OPERATIONS

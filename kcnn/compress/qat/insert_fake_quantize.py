@@ -129,8 +129,13 @@ def _narrow(found: list[Call]) -> set[str]:
     """Return the names of the layers whose kernels an int4 file stores in 4 bits.
 
     The first and the last kernel hold few weights and lose most; depthwise kernels do, too.
+    Depthwise kernels of one pixel are neither: export makes some of batch norms and scalings.
     """
-    kernels = [call.name for call in found if call.layer.__class__ in WEIGHTED]
+    kernels = [
+        call.name
+        for call in found
+        if call.layer.__class__ in WEIGHTED and not _scales_channels(call.layer)
+    ]
     wide = {kernels[0], kernels[-1]} if kernels else set()
     narrow = {call.name for call in found if call.layer.__class__ in NARROW} - wide
     if not narrow:
@@ -139,6 +144,10 @@ def _narrow(found: list[Call]) -> set[str]:
             "this model has no others: train it with weight_bits=8."
         )
     return narrow
+
+
+def _scales_channels(layer: Any) -> bool:
+    return isinstance(layer, L.DepthwiseConv2D) and layer.kernel_size == (1, 1)
 
 
 def is_fused(call: Call, readers: list[Call]) -> bool:
