@@ -6,6 +6,7 @@ import pytest
 
 import kcnn
 from kcnn.export import export_tflite
+from kcnn.export.exact_rewrites import rewrite_exactly
 from kcnn.export.fold_pixels import fold_pixels
 from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.models import as_layers
@@ -109,6 +110,68 @@ def test_padding_by_a_layer_is_part_of_the_fold(tmp_path):
 def test_what_a_kernel_cannot_do_stays(build):
     model = around(build)
     assert np.abs(answers(fold_pixels(model)) - answers(model)).max() < 1e-5
+
+
+READ_TWICE = {
+    "two kernels": lambda x: layers.Concatenate()([conv(x), conv(x)]),
+    "two padded kernels": lambda x: layers.Concatenate()([conv(x, "same"), conv(x, "same")]),
+    "a kernel and a sum": lambda x: layers.Add()([layers.Conv2D(3, 3, padding="same")(x), x]),
+    "a kernel and a pooling": lambda x: layers.Concatenate()(
+        [conv(x, "same"), layers.MaxPooling2D(2, 1, padding="same")(x)]
+    ),
+    "kernels of one padded image": lambda x: (
+        lambda wide: layers.Concatenate()([conv(wide), conv(wide)])
+    )(layers.ZeroPadding2D(1)(x)),
+}
+
+
+def conv(x, padding="valid"):
+    return layers.Conv2D(4, 3, padding=padding)(x)
+
+
+@pytest.mark.parametrize("reader", READ_TWICE)
+def test_a_scaling_that_two_layers_read_stays(reader):
+    keras.utils.set_random_seed(0)
+    for name in ("operations", "adapted", "cast"):
+        image = keras.Input((8, 8, 3))
+        x = layers.GlobalAveragePooling2D()(READ_TWICE[reader](PREPROCESSINGS[name](image)))
+        model = keras.Model(image, layers.Dense(3)(x))
+        expected = answers(model)
+        folded = answers(fold_pixels(model))
+        np.testing.assert_allclose(folded, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "options", [{"quantization": "none"}, {"quantization": "int8"}, {"input_range": "0..1"}]
+)
+def test_the_file_of_two_branches_takes_raw_pixels(options, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    x = image if "input_range" in options else layers.Rescaling(1 / 255)(image)
+    x = layers.GlobalAveragePooling2D()(READ_TWICE["two kernels"](x))
+    model = keras.Model(image, layers.Dense(3)(x))
+    result = export_tflite(model, tmp_path / "model.tflite", calibration=PIXELS, **options)
+    expected = answers(model, PIXELS / 255 if "input_range" in options else PIXELS)
+    error = np.abs(TFLiteClassifier(result.path)(PIXELS) - expected).max()
+    exact = options.get("quantization") == "none"
+    assert error < (1e-5 if exact else 0.05) * np.abs(expected).max()
+
+
+def test_a_rewrite_that_changes_the_answers_is_not_used(caplog):
+    model = around(PREPROCESSINGS["rescaling"])
+
+    def halved(model):
+        image = keras.Input((8, 8, 3))
+        return keras.Model(image, model(image) / 2)
+
+    with caplog.at_level("WARNING", "kcnn"):
+        assert rewrite_exactly(model, fold_pixels, PIXELS) is not model
+        assert not caplog.records
+        assert rewrite_exactly(model, halved, PIXELS) is model
+    assert "answers differently, so it is exported as it is" in caplog.text
+    integers = around(PREPROCESSINGS["rescaling"], dtype="uint8")
+    with pytest.raises(RuntimeError, match=r"answers differently. Build it with keras.Input"):
+        rewrite_exactly(integers, halved, PIXELS)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32"])

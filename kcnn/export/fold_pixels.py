@@ -84,15 +84,21 @@ class _Entrance:
 
 
 def _find(graph: Any) -> _Entrance | None:
-    """Return the entrance of a model that changes its pixels first; None for any other model."""
+    """Return the entrance of a model that changes its pixels first; None for any other model.
+
+    None also where others read the scaled or the padded image: they would get raw pixels.
+    """
     node = _first_convolution(graph)
     if node is None:
         return None
     convolution = node.operation
-    tensor, padded = _before_padding(node.input_tensors[0])
-    if tensor is graph.inputs[0] or not _is_only_way(graph, tensor):
+    tensors = _padded_tensors(node.input_tensors[0])
+    tensor = tensors[-1]
+    shared = any(_count_readers(graph, each) != 1 for each in tensors)
+    if tensor is graph.inputs[0] or shared or not _is_only_way(graph, tensor):
         return None
-    return _Entrance(convolution, tensor, padded or convolution.padding != "valid")
+    padded = len(tensors) > 1 or convolution.padding != "valid"
+    return _Entrance(convolution, tensor, padded)
 
 
 def _first_convolution(graph: Any) -> Any:
@@ -115,16 +121,20 @@ def _first_convolution(graph: Any) -> Any:
     return None
 
 
-def _before_padding(tensor: Any) -> tuple[Any, bool]:
-    """Return the tensor that layers pad to get this one, and whether there are such layers."""
-    padded = False
+def _padded_tensors(tensor: Any) -> list[Any]:
+    """Return the tensor, then those that layers pad to get it, the unpadded one last."""
+    tensors = [tensor]
     while True:
-        history = tensor._keras_history
+        history = tensors[-1]._keras_history
         operation = history.operation
         if type(operation) is not keras.layers.ZeroPadding2D:
-            return tensor, padded
-        tensor = operation._inbound_nodes[history.node_index].input_tensors[0]
-        padded = True
+            return tensors
+        tensors.append(operation._inbound_nodes[history.node_index].input_tensors[0])
+
+
+def _count_readers(graph: Any, tensor: Any) -> int:
+    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
+    return sum(source is tensor for node in nodes for source in node.input_tensors)
 
 
 def _is_only_way(graph: Any, tensor: Any) -> bool:
