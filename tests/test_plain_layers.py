@@ -157,6 +157,75 @@ def test_the_file_of_two_branches_takes_raw_pixels(options, tmp_path):
     assert error < (1e-5 if exact else 0.05) * np.abs(expected).max()
 
 
+class Scaled(layers.Layer):
+    """A layer of a user's own without get_config, whose configuration lacks its name."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+
+
+@keras.saving.register_keras_serializable("test_plain_layers")
+class Bare(layers.Layer):
+    """A layer of a user's own with weights, which cannot be copied: it takes no name."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    def build(self, shape):
+        self.matrix = self.add_weight(shape=(shape[-1], self.units))
+
+    def call(self, x):
+        return x @ self.matrix
+
+    def get_config(self):
+        return {"units": self.units, "name": self.name}
+
+
+OWN = {
+    "a function of Keras": layers.Lambda(keras.applications.resnet50.preprocess_input),
+    "a function": layers.Lambda(lambda x: x / 255.0),
+    "a class without a configuration": lambda x: Scaled(0.5)(conv(x / 255.0)),
+    "a class without a name": lambda x: Bare(3)(conv(layers.Rescaling(1 / 127.5, -1.0)(x), "same")),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_layers_of_a_users_own_are_exported(name, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    x = layers.ReLU()(layers.Conv2D(4, 3)(OWN[name](image)))
+    model = keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+    expected = answers(model)
+    result = export_tflite(model, tmp_path / "model.tflite", quantization="none")
+    error = np.abs(TFLiteClassifier(result.path)(PIXELS) - expected).max()
+    assert error < 1e-5 * np.abs(expected).max()
+    folded = fold_pixels(model)
+    assert not [each for each in folded.layers if isinstance(each, layers.Lambda)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a function", r"Layer 'lambda.*' \(Lambda\) cannot be copied: it holds a Python function"),
+        ("a class without a configuration", r"Layer 'scaled.*' \(Scaled\).*Put @keras.saving.reg"),
+        ("a class without a name", r"Layer 'bare.*' \(Bare\).*an __init__ that takes \*\*kwargs"),
+    ],
+)
+def test_compression_names_the_layer_that_it_cannot_copy(name, message):
+    digits = kcnn.data.load("digits", limit=100, batch_size=20)
+    image = keras.Input(digits.image_shape)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(OWN[name](image)))
+    model = keras.Model(image, layers.Dense(10)(x))
+    with pytest.raises(ValueError, match=message) as caught:
+        kcnn.prune(model, digits, sparsity=0.5, epochs=1, engine="keras")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_rewrite_that_changes_the_answers_is_not_used(caplog):
     model = around(PREPROCESSINGS["rescaling"])
 
@@ -197,6 +266,24 @@ def test_a_model_becomes_one_graph_of_layers_that_computes_the_same():
     logits = as_layers(model, logits=True)
     np.testing.assert_allclose(ops.softmax(answers(logits)), answers(model), rtol=1e-4)
     assert as_layers(logits, logits=True) is logits
+
+
+def test_a_model_that_is_called_twice_becomes_layers_of_its_own_names():
+    image, inner = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    shared = keras.Model(inner, layers.Conv2D(3, 3)(inner / 255.0 - 0.5))
+    model = keras.Model(image, layers.Flatten()(shared(image) + shared(image * 0.5)))
+    plain = as_layers(model)
+    assert all(isinstance(layer, layers.Layer) for layer in plain.operations)
+    np.testing.assert_allclose(answers(plain), answers(model), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["layer", "option"])
+def test_an_activation_that_is_called_twice_is_not_left_out(kind):
+    image = keras.Input((3,))
+    last = layers.Softmax() if kind == "layer" else layers.Dense(3, activation="softmax")
+    model = keras.Model(image, last(layers.Dense(3)(last(image))))
+    with pytest.raises(ValueError, match="is called 2 times: make a layer for each call"):
+        as_layers(model, logits=True)
 
 
 OPERATIONS = {

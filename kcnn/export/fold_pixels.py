@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from kcnn.errors import one_line
+from kcnn.models.copies import copy_layer
 from kcnn.models.flatten import flatten
 from kcnn.models.fold_normalization import fold_normalization
 from kcnn.models.plain_layers import as_layers
@@ -42,7 +43,13 @@ def fold_pixels(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: the model takes integers and cannot be rebuilt for floats.
     """
-    return _fold_entrance(fold_normalization(_opened(model)))
+    model = _opened(model)
+    for fold in (fold_normalization, _fold_entrance):
+        try:
+            model = fold(model)
+        except Exception:  # layers of the user's own raise anything when they are copied
+            logger.debug("%s leaves %r as it is.", fold.__name__, model.name, exc_info=True)
+    return model
 
 
 def _opened(model: keras.Model) -> keras.Model:
@@ -205,10 +212,8 @@ def _copy_tail(
     convolution = entrance.convolution
 
     def copy(operation: Any) -> Any:
-        if isinstance(operation, keras.layers.Lambda):
-            return operation  # its code cannot be copied, and it has no weights
         biased = {"use_bias": True} if operation is convolution else {}
-        return operation.__class__.from_config(operation.get_config() | biased)
+        return copy_layer(operation, **biased)
 
     tail: Any = keras.Model(entrance.tensor, graph.outputs[0], name=graph.name)
     pixels: Any = keras.Input(shape)

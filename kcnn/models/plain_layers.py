@@ -5,11 +5,14 @@ adapted constants and inputs of integers. This file makes an equal model without
 """
 
 import logging
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
+from kcnn.models.copies import copy_layer
 from kcnn.models.final_activation import find_final_operation
 from kcnn.models.flatten import flatten
 from kcnn.models.operation_layers import as_layer
@@ -54,24 +57,13 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
     if is_plain(model) and not (logits and find_final_operation(model)[0]):
         return model
     flat = flatten(model)
-    last: Any = find_final_operation(flat)[0] if logits else None
+    last: Any = _last_activation(flat) if logits else None
     linear = last.name if last is not None and getattr(last, "weights", ()) else None
     dropped = last.name if last is not None and linear is None else None
-    left_out: list[str] = []
+    call = _Calls(dropped)
 
     def copy(operation: Any) -> Any:
         return _copy(operation, linear=operation.name == linear)
-
-    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if _acts_in_training_only(operation):
-            left_out.append(operation.name)
-            return args[0]
-        if operation.name == dropped:
-            return args[0]
-        replaced = None
-        if not isinstance(operation, L.Layer):
-            replaced = as_layer(operation, args, kwargs)
-        return operation(*args, **kwargs) if replaced is None else replaced
 
     image: Any = keras.Input(flat.inputs[0].shape[1:], name=flat.inputs[0].name)
     copied = keras.models.clone_model(
@@ -82,9 +74,53 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
         logger.info(
             "%s: the activation of %r is left out; the result ends in logits", model.name, last.name
         )
-    if left_out:
-        logger.info("%s: %s act in training only and are left out", model.name, ", ".join(left_out))
+    if call.left_out:
+        names = ", ".join(call.left_out)
+        logger.info("%s: %s act in training only and are left out", model.name, names)
     return copied
+
+
+@dataclass
+class _Calls:
+    """How the copy of a model calls its operations.
+
+    Attributes:
+        dropped: name of an activation to leave out.
+        left_out: names of the layers that act in training only.
+        times: how many layers were made of each operation.
+    """
+
+    dropped: str | None
+    left_out: list[str] = field(default_factory=list)
+    times: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if _acts_in_training_only(operation):
+            self.left_out.append(operation.name)
+            return args[0]
+        if operation.name == self.dropped:
+            return args[0]
+        layer = isinstance(operation, L.Layer)
+        replaced = None if layer else as_layer(operation, args, kwargs)
+        if replaced is None:
+            return operation(*args, **kwargs)
+        made = replaced._keras_history.operation
+        if made.name == operation.name:  # of a model that is called twice, two layers are made
+            self.times[made.name] += 1
+            made.name += f"_call_{self.times[made.name]}" if self.times[made.name] > 1 else ""
+        return replaced
+
+
+def _last_activation(flat: Any) -> Any:
+    """Return the operation that makes probabilities of the logits, None for a model without."""
+    last, _ = find_final_operation(flat)
+    nodes = [node for nodes in flat._nodes_by_depth.values() for node in nodes]
+    times = sum(node.operation is last for node in nodes)
+    if times > 1:
+        raise ValueError(
+            f"Layer {last.name!r} is called {times} times: make a layer for each call."
+        )
+    return last
 
 
 def _operations(model: keras.Model) -> list[Any]:
@@ -113,9 +149,6 @@ def _is_adapted(operation: Any) -> bool:
 
 
 def _copy(operation: Any, *, linear: bool) -> Any:
-    if isinstance(operation, L.Lambda):
-        return operation  # its code cannot be copied, and it has no weights
-    config = operation.get_config()
     if _is_adapted(operation):
         mean, variance = (np.ravel(each) for each in (operation.mean, operation.variance))
         return L.Normalization(
@@ -125,9 +158,7 @@ def _copy(operation: Any, *, linear: bool) -> Any:
             invert=operation.invert,
             name=operation.name,
         )
-    if linear:
-        config["activation"] = "linear"
-    return operation.__class__.from_config(config)
+    return copy_layer(operation, **({"activation": "linear"} if linear else {}))
 
 
 def _copy_weights(source: keras.Model, target: keras.Model) -> None:
