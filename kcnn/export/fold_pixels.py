@@ -43,7 +43,7 @@ def fold_pixels(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: the model takes integers and cannot be rebuilt for floats.
     """
-    model = _opened(model)
+    model = opened(model)
     for fold in (fold_normalization, _fold_entrance):
         try:
             model = fold(model)
@@ -52,7 +52,18 @@ def fold_pixels(model: keras.Model) -> keras.Model:
     return model
 
 
-def _opened(model: keras.Model) -> keras.Model:
+def opened(model: keras.Model) -> keras.Model:
+    """Return the same function of float pixels as one graph of layers, where one can be made.
+
+    Args:
+        model: as for `fold_pixels`.
+
+    Returns:
+        What `kcnn.models.as_layers` makes of it; `model` itself if layers cannot be copied.
+
+    Raises:
+        ValueError: the model takes integers and cannot be rebuilt for floats.
+    """
     try:
         return as_layers(model)
     except Exception as error:  # layers of the user's own raise anything when they are copied
