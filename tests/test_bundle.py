@@ -476,6 +476,9 @@ def test_a_bundle_is_verified_on_litert(bundle):
     for other in others:
         assert other.skipped is None
         assert other.difference < 4
+    low = replace(first, float_agreement=0.45)
+    (line,) = replace(verification, results=(low,)).failures
+    assert "predicts the Keras model's class for 45% of 40 images; 50% is the least" in line
 
 
 def near(model, images, *, timeout):

@@ -44,6 +44,42 @@ def test_the_written_model_answers_as_the_original(format, name, tmp_path):
         export_format(model, made.path, format)
 
 
+def bare(scaling=None):
+    """A model that scales no pixels, or with layers of its own in front of it."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    x = image if scaling is None else scaling(image)
+    x = layers.ReLU()(layers.Conv2D(4, 3, name="conv")(x))
+    return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)), name="bare")
+
+
+def test_what_is_written_takes_raw_pixels(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    model = bare()
+    with caplog.at_level("WARNING", "kcnn"):
+        export_format(model, "unscaled", "saved_model")
+    assert "Nothing in front of the first weights of model 'bare' scales the pixels" in caplog.text
+    caplog.clear()
+    model.save("net.keras")
+    export(Path("net.keras"), format="saved_model", input_range="0..1")
+    assert not caplog.records
+    images = np.random.default_rng(1).integers(0, 256, (3, 8, 8, 3)).astype(np.float32)
+    answers = other_formats.FORMATS["saved_model"].open(Path("net_saved_model"))(images)
+    np.testing.assert_allclose(answers, model(images / 255), atol=1e-5)
+
+
+def test_augmentation_is_not_written(tmp_path):
+    def augmented(x):
+        x = layers.RandomContrast(0.3)(layers.RandomFlip()(x))
+        return layers.Rescaling(1 / 255)(x)
+
+    made = export_format(bare(augmented), tmp_path / "served", "saved_model")
+    assert made.largest_difference < 1e-4
+    images = np.random.default_rng(1).integers(0, 256, (3, 8, 8, 3)).astype(np.float32)
+    answers = other_formats.FORMATS["saved_model"].open(made.path)(images)
+    np.testing.assert_allclose(answers, bare(augmented)(images, training=False), atol=1e-5)
+
+
 def test_the_command_line_writes_them(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     small().save("net.keras")

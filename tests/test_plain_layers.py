@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 import kcnn
+from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize
 from kcnn.export import export_tflite
+from kcnn.export.exact_rewrites import rewrite_exactly
 from kcnn.export.fold_pixels import fold_pixels
 from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.models import as_layers
@@ -111,6 +113,137 @@ def test_what_a_kernel_cannot_do_stays(build):
     assert np.abs(answers(fold_pixels(model)) - answers(model)).max() < 1e-5
 
 
+READ_TWICE = {
+    "two kernels": lambda x: layers.Concatenate()([conv(x), conv(x)]),
+    "two padded kernels": lambda x: layers.Concatenate()([conv(x, "same"), conv(x, "same")]),
+    "a kernel and a sum": lambda x: layers.Add()([layers.Conv2D(3, 3, padding="same")(x), x]),
+    "a kernel and a pooling": lambda x: layers.Concatenate()(
+        [conv(x, "same"), layers.MaxPooling2D(2, 1, padding="same")(x)]
+    ),
+    "kernels of one padded image": lambda x: (
+        lambda wide: layers.Concatenate()([conv(wide), conv(wide)])
+    )(layers.ZeroPadding2D(1)(x)),
+}
+
+
+def conv(x, padding="valid"):
+    return layers.Conv2D(4, 3, padding=padding)(x)
+
+
+@pytest.mark.parametrize("reader", READ_TWICE)
+def test_a_scaling_that_two_layers_read_stays(reader):
+    keras.utils.set_random_seed(0)
+    for name in ("operations", "adapted", "cast"):
+        image = keras.Input((8, 8, 3))
+        x = layers.GlobalAveragePooling2D()(READ_TWICE[reader](PREPROCESSINGS[name](image)))
+        model = keras.Model(image, layers.Dense(3)(x))
+        expected = answers(model)
+        folded = answers(fold_pixels(model))
+        np.testing.assert_allclose(folded, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "options", [{"quantization": "none"}, {"quantization": "int8"}, {"input_range": "0..1"}]
+)
+def test_the_file_of_two_branches_takes_raw_pixels(options, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    x = image if "input_range" in options else layers.Rescaling(1 / 255)(image)
+    x = layers.GlobalAveragePooling2D()(READ_TWICE["two kernels"](x))
+    model = keras.Model(image, layers.Dense(3)(x))
+    result = export_tflite(model, tmp_path / "model.tflite", calibration=PIXELS, **options)
+    expected = answers(model, PIXELS / 255 if "input_range" in options else PIXELS)
+    error = np.abs(TFLiteClassifier(result.path)(PIXELS) - expected).max()
+    exact = options.get("quantization") == "none"
+    assert error < (1e-5 if exact else 0.05) * np.abs(expected).max()
+
+
+class Scaled(layers.Layer):
+    """A layer of a user's own without get_config, whose configuration lacks its name."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+
+
+@keras.saving.register_keras_serializable("test_plain_layers")
+class Bare(layers.Layer):
+    """A layer of a user's own with weights, which cannot be copied: it takes no name."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    def build(self, shape):
+        self.matrix = self.add_weight(shape=(shape[-1], self.units))
+
+    def call(self, x):
+        return x @ self.matrix
+
+    def get_config(self):
+        return {"units": self.units, "name": self.name}
+
+
+OWN = {
+    "a function of Keras": layers.Lambda(keras.applications.resnet50.preprocess_input),
+    "a function": layers.Lambda(lambda x: x / 255.0),
+    "a class without a configuration": lambda x: Scaled(0.5)(conv(x / 255.0)),
+    "a class without a name": lambda x: Bare(3)(conv(layers.Rescaling(1 / 127.5, -1.0)(x), "same")),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_layers_of_a_users_own_are_exported(name, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    x = layers.ReLU()(layers.Conv2D(4, 3)(OWN[name](image)))
+    model = keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+    expected = answers(model)
+    result = export_tflite(model, tmp_path / "model.tflite", quantization="none")
+    error = np.abs(TFLiteClassifier(result.path)(PIXELS) - expected).max()
+    assert error < 1e-5 * np.abs(expected).max()
+    folded = fold_pixels(model)
+    assert not [each for each in folded.layers if isinstance(each, layers.Lambda)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a function", r"Layer 'lambda.*' \(Lambda\) cannot be copied: it holds a Python function"),
+        ("a class without a configuration", r"Layer 'scaled.*' \(Scaled\).*Put @keras.saving.reg"),
+        ("a class without a name", r"Layer 'bare.*' \(Bare\).*an __init__ that takes \*\*kwargs"),
+    ],
+)
+def test_compression_names_the_layer_that_it_cannot_copy(name, message):
+    digits = kcnn.data.load("digits", limit=100, batch_size=20)
+    image = keras.Input(digits.image_shape)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(OWN[name](image)))
+    model = keras.Model(image, layers.Dense(10)(x))
+    with pytest.raises(ValueError, match=message) as caught:
+        kcnn.prune(model, digits, sparsity=0.5, epochs=1, engine="keras")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rewrite_that_changes_the_answers_is_not_used(caplog):
+    model = around(PREPROCESSINGS["rescaling"])
+
+    def halved(model):
+        image = keras.Input((8, 8, 3))
+        return keras.Model(image, model(image) / 2)
+
+    with caplog.at_level("WARNING", "kcnn"):
+        assert rewrite_exactly(model, fold_pixels, PIXELS) is not model
+        assert not caplog.records
+        assert rewrite_exactly(model, halved, PIXELS) is model
+    assert "answers differently, so it is exported as it is" in caplog.text
+    integers = around(PREPROCESSINGS["rescaling"], dtype="uint8")
+    with pytest.raises(RuntimeError, match=r"answers differently. Build it with keras.Input"):
+        rewrite_exactly(integers, halved, PIXELS)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int32"])
 @pytest.mark.parametrize("quantization", ["int8", "none"])
 def test_images_of_integers_are_exported(dtype, quantization, tmp_path):
@@ -134,6 +267,84 @@ def test_a_model_becomes_one_graph_of_layers_that_computes_the_same():
     logits = as_layers(model, logits=True)
     np.testing.assert_allclose(ops.softmax(answers(logits)), answers(model), rtol=1e-4)
     assert as_layers(logits, logits=True) is logits
+
+
+def test_a_model_that_is_called_twice_becomes_layers_of_its_own_names():
+    image, inner = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    shared = keras.Model(inner, layers.Conv2D(3, 3)(inner / 255.0 - 0.5))
+    model = keras.Model(image, layers.Flatten()(shared(image) + shared(image * 0.5)))
+    plain = as_layers(model)
+    assert all(isinstance(layer, layers.Layer) for layer in plain.operations)
+    np.testing.assert_allclose(answers(plain), answers(model), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["layer", "option"])
+def test_an_activation_that_is_called_twice_is_not_left_out(kind):
+    image = keras.Input((3,))
+    last = layers.Softmax() if kind == "layer" else layers.Dense(3, activation="softmax")
+    model = keras.Model(image, last(layers.Dense(3)(last(image))))
+    with pytest.raises(ValueError, match="is called 2 times: make a layer for each call"):
+        as_layers(model, logits=True)
+
+
+def blue_first(x):
+    return ops.flip(layers.ZeroPadding2D(1)(x * np.array([1.0, 2.0, 3.0], np.float32)), axis=-1)
+
+
+REVERSALS = {
+    "as resnet50": bgr,
+    "a slice of every axis": lambda x: x[:, :, :, ::-1] / 127.5 - 1.0,
+    "per channel": lambda x: ops.cast(x, "float32")[..., ::-1] * np.float32([[1, 2, 3]]) + 5.0,
+    "by flip": blue_first,
+    "padded": lambda x: layers.ZeroPadding2D(1)(layers.Rescaling(1 / 255)(x[..., ::-1])),
+    "turned": lambda x: (
+        ops.stack([x[..., 1], x[..., 2], x[..., 0]], axis=-1) - np.float32([1, 5, 9])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REVERSALS)
+def test_a_kernel_reads_the_channels_in_their_own_order(name):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, layers.Flatten()(conv(REVERSALS[name](image))))
+    plain = as_layers(model)
+    assert all(isinstance(layer, layers.Layer) for layer in plain.operations)
+    np.testing.assert_allclose(answers(plain), answers(model), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: layers.Concatenate()([conv(x), conv(x)]),
+        lambda x: conv(ops.stack([x[..., 0], x[..., 0], x[..., 2]], axis=-1)),
+        lambda x: layers.Add()([layers.Conv2D(3, 3, padding="same")(x), x]),
+        lambda x: layers.DepthwiseConv2D(3)(x),
+        lambda x: conv(layers.BatchNormalization(beta_initializer="random_normal")(x)),
+        lambda x: conv(x[:, ::-1]),
+        lambda x: conv(x[..., ::-1, :]),
+        lambda x: layers.Conv2D(3, 3, groups=3)(x),
+    ],
+)
+def test_reversed_channels_that_no_single_kernel_reads_stay(build):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, layers.Flatten()(build(image[..., ::-1] / 255.0)))
+    plain = as_layers(model)
+    np.testing.assert_allclose(answers(plain), answers(model), rtol=1e-5, atol=1e-5)
+
+
+def test_a_network_that_reads_blue_first_is_compressed():
+    digits = kcnn.data.load("digits", limit=100, batch_size=20)
+    image = keras.Input(digits.image_shape)
+    x = layers.ReLU()(layers.Conv2D(16, 3, padding="same", name="conv")(bgr(image)))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    model = keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+    kcnn.compress.check_prune(model, digits)
+    kcnn.compress.check_cluster(model, digits)
+    slim = kcnn.slim(model, macs=0.7).model
+    assert slim.get_layer("conv").kernel.shape[2] == 3
+    assert insert_fake_quantize(as_layers(model)).input_shape == model.input_shape
 
 
 OPERATIONS = {

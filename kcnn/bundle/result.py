@@ -21,6 +21,8 @@ HEADER = (
     *("largest difference", "p50/p90/p99 ms", "first ms", "peak MB", "arena bytes"),
 )
 """The columns of a verification's table."""
+LEAST_AGREEMENT = 0.5
+"""Share of the test images with the Keras model's class. Honest int8 files have 0.97 and more."""
 
 
 @dataclass(frozen=True)
@@ -182,8 +184,22 @@ class Verification:
                 yield f"{result.title} did not run: {result.skipped}"
         else:
             runtime = self.runtimes[result.runtime]
+            yield from self._float_complaints(result)
             yield from self._golden_complaints(runtime, result)
             yield from self._held_complaints(runtime, result)
+
+    def _float_complaints(self, result: Result) -> Iterator[str]:
+        """Yield that a runtime predicts other classes than the model that the file was made of."""
+        agreement = result.float_agreement
+        several = self.manifest.threshold is not None and self.manifest.output.shape[1] > 1
+        # Of several classes an image, one that departs counts as if all did.
+        if agreement is not None and agreement < LEAST_AGREEMENT and not several:
+            yield (
+                f"{result.title} predicts the Keras model's class for {agreement:.0%} of "
+                f"{result.images} images; {LEAST_AGREEMENT:.0%} is the least. kcnn inspect "
+                f"{self.manifest.model} --against {self.manifest.source} shows the layers that "
+                "depart."
+            )
 
     def _golden_complaints(self, runtime: Runtime, result: Result) -> Iterator[str]:
         """Yield how a runtime that must return the golden answers departs from them."""

@@ -117,8 +117,11 @@ def export(  # noqa: PLR0913 - one argument a flag
     others = {"--softmax": softmax, "--io": io, "--input-range": input_range, "--samples": samples}
     others |= {"--dense-per-channel": dense_per_channel, "--data": data}
     if format:
-        unused = given | others | {"--softmax": False, "--c": c, "--compress": compress}
-        export_formats.write(path, out, format, softmax=softmax, unused=unused)
+        unused = given | others | {"--c": c, "--compress": compress}
+        unused |= {"--softmax": None, "--input-range": None}
+        export_formats.write(
+            path, out, format, softmax=softmax, input_range=input_range, unused=unused
+        )
         return
     if for_chip:
         written = path.suffix == ".tflite"

@@ -5,11 +5,18 @@ from pathlib import Path
 
 from kcnn.cli.console import console
 from kcnn.cli.export_for_chips import refuse_unused
+from kcnn.cli.raw_pixels import of_raw_pixels
 from kcnn.cli.shared import check_new, model_file, start_tensorflow
 
 
-def write(
-    path: Path, out: Path | None, format: str, *, softmax: bool, unused: Mapping[str, object]
+def write(  # noqa: PLR0913 - the options of the command
+    path: Path,
+    out: Path | None,
+    format: str,
+    *,
+    softmax: bool,
+    input_range: str | None,
+    unused: Mapping[str, object],
 ) -> None:
     """Write a model in another format, and print how close its answers are.
 
@@ -18,6 +25,7 @@ def write(
         out: the file or folder to write; None for the model's name here.
         format: a name in `kcnn.export.FORMATS`.
         softmax: return probabilities.
+        input_range: the numbers that the model was trained on; None if nobody said.
         unused: options that would have no effect, and whether they were given.
 
     Raises:
@@ -37,7 +45,8 @@ def write(
     stem = file.parent.name if file.name == MANIFEST else file.stem
     out = out or Path(f"{stem}_saved_model" if format == "saved_model" else f"{stem}.onnx")
     check_new(out, "--out")
-    made = export_format(models.load(file), out, format, softmax=softmax)
+    model, said = of_raw_pixels(models.load(file), file, input_range)
+    made = export_format(model, out, format, softmax=softmax, input_range=said)
     console.print(
         f"{made.path}: {made.bytes:,} bytes. Takes raw pixels 0-255 as float32; its answers differ "
         f"from the Keras model's by at most {made.largest_difference:.1e}."

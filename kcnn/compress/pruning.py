@@ -17,6 +17,7 @@ from kcnn.compress.prune_targets import SCHEDULES, Target, find_targets, mask_up
 from kcnn.compress.to_keras2 import copy_with_weights, named_weights
 from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
+from kcnn.models.copies import check_copies
 from kcnn.models.files import in_float32
 from kcnn.notebook import html_facts, html_table
 
@@ -209,6 +210,7 @@ def check_prune(  # noqa: PLR0913 - the arguments of `prune`
         check_models(model, teacher, data)
     else:
         check_data(model, data, teacher)
+        check_copies(model)
     find_targets(model, sparsity, exclude)
 
 

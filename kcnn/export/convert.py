@@ -14,6 +14,7 @@ from kcnn.errors import unknown
 from kcnn.export.calibration import calibration_images, noise
 from kcnn.export.checks import check_exported, check_model, check_runs
 from kcnn.export.converter import convert
+from kcnn.export.exact_rewrites import rewrite_exactly
 from kcnn.export.exclude import check_exclude
 from kcnn.export.fold_pixels import fold_pixels
 from kcnn.export.modes import QUANTIZATIONS, Quantization, Target
@@ -200,17 +201,24 @@ def _prepare(  # noqa: PLR0913 - the arguments of `export_tflite` that change th
     if is_quantize_aware(model) and mode.activation_bits == 16:  # the ranges were for 8 bits
         model = strip_fake_quant(model, keep_ranges=False, dense_per_channel=dense_per_channel)
     elif is_quantize_aware(model):
+        shown = noise(shape)
         floats, ranged = (
-            strip_fake_quant(model, keep_ranges=keep, dense_per_channel=dense_per_channel)
+            in_float32(
+                strip_fake_quant(model, keep_ranges=keep, dense_per_channel=dense_per_channel)
+            )
             for keep in (False, mode.calibrated)
         )
-        floats, ranged = (fold_normalization(in_float32(each)) for each in (floats, ranged))
-        return _Ready(ranged, floats, None, noise(shape))
+        folded = rewrite_exactly(floats, fold_normalization, shown)
+        ranged = ranged if folded is floats else fold_normalization(ranged)
+        return _Ready(ranged, folded, None, shown)
     images = calibration_images(calibration, shape, samples) if mode.calibrated else None
     shown = noise(shape) if images is None else images
     if input_range is None and len(shape) == _AXES_OF_IMAGES:
         check_trained_on_raw(model, shown[:_SHOWN])
-    return _Ready(relu_first(fold_pixels(in_float32(model))), None, images, shown)
+    model = rewrite_exactly(
+        in_float32(model), lambda given: relu_first(fold_pixels(given)), shown[:_SHOWN]
+    )
+    return _Ready(model, None, images, shown)
 
 
 def _tflite_path(path: str | os.PathLike) -> Path:

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from kcnn.errors import one_line
+from kcnn.models.copies import copy_layer
 from kcnn.models.flatten import flatten
 from kcnn.models.fold_normalization import fold_normalization
 from kcnn.models.plain_layers import as_layers
@@ -42,10 +43,27 @@ def fold_pixels(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: the model takes integers and cannot be rebuilt for floats.
     """
-    return _fold_entrance(fold_normalization(_opened(model)))
+    model = opened(model)
+    for fold in (fold_normalization, _fold_entrance):
+        try:
+            model = fold(model)
+        except Exception:  # layers of the user's own raise anything when they are copied
+            logger.debug("%s leaves %r as it is.", fold.__name__, model.name, exc_info=True)
+    return model
 
 
-def _opened(model: keras.Model) -> keras.Model:
+def opened(model: keras.Model) -> keras.Model:
+    """Return the same function of float pixels as one graph of layers, where one can be made.
+
+    Args:
+        model: as for `fold_pixels`.
+
+    Returns:
+        What `kcnn.models.as_layers` makes of it; `model` itself if layers cannot be copied.
+
+    Raises:
+        ValueError: the model takes integers and cannot be rebuilt for floats.
+    """
     try:
         return as_layers(model)
     except Exception as error:  # layers of the user's own raise anything when they are copied
@@ -84,15 +102,21 @@ class _Entrance:
 
 
 def _find(graph: Any) -> _Entrance | None:
-    """Return the entrance of a model that changes its pixels first; None for any other model."""
+    """Return the entrance of a model that changes its pixels first; None for any other model.
+
+    None also where others read the scaled or the padded image: they would get raw pixels.
+    """
     node = _first_convolution(graph)
     if node is None:
         return None
     convolution = node.operation
-    tensor, padded = _before_padding(node.input_tensors[0])
-    if tensor is graph.inputs[0] or not _is_only_way(graph, tensor):
+    tensors = _padded_tensors(node.input_tensors[0])
+    tensor = tensors[-1]
+    shared = any(_count_readers(graph, each) != 1 for each in tensors)
+    if tensor is graph.inputs[0] or shared or not _is_only_way(graph, tensor):
         return None
-    return _Entrance(convolution, tensor, padded or convolution.padding != "valid")
+    padded = len(tensors) > 1 or convolution.padding != "valid"
+    return _Entrance(convolution, tensor, padded)
 
 
 def _first_convolution(graph: Any) -> Any:
@@ -115,16 +139,20 @@ def _first_convolution(graph: Any) -> Any:
     return None
 
 
-def _before_padding(tensor: Any) -> tuple[Any, bool]:
-    """Return the tensor that layers pad to get this one, and whether there are such layers."""
-    padded = False
+def _padded_tensors(tensor: Any) -> list[Any]:
+    """Return the tensor, then those that layers pad to get it, the unpadded one last."""
+    tensors = [tensor]
     while True:
-        history = tensor._keras_history
+        history = tensors[-1]._keras_history
         operation = history.operation
         if type(operation) is not keras.layers.ZeroPadding2D:
-            return tensor, padded
-        tensor = operation._inbound_nodes[history.node_index].input_tensors[0]
-        padded = True
+            return tensors
+        tensors.append(operation._inbound_nodes[history.node_index].input_tensors[0])
+
+
+def _count_readers(graph: Any, tensor: Any) -> int:
+    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
+    return sum(source is tensor for node in nodes for source in node.input_tensors)
 
 
 def _is_only_way(graph: Any, tensor: Any) -> bool:
@@ -195,10 +223,8 @@ def _copy_tail(
     convolution = entrance.convolution
 
     def copy(operation: Any) -> Any:
-        if isinstance(operation, keras.layers.Lambda):
-            return operation  # its code cannot be copied, and it has no weights
         biased = {"use_bias": True} if operation is convolution else {}
-        return operation.__class__.from_config(operation.get_config() | biased)
+        return copy_layer(operation, **biased)
 
     tail: Any = keras.Model(entrance.tensor, graph.outputs[0], name=graph.name)
     pixels: Any = keras.Input(shape)

@@ -17,11 +17,15 @@ import numpy as np
 import tensorflow as tf
 
 from kcnn.errors import one_line, unknown
+from kcnn.export.calibration import noise
 from kcnn.export.checks import check_model
+from kcnn.export.fold_pixels import opened
 from kcnn.export.probabilities import returns_probabilities, undecided, with_probabilities
 from kcnn.export.strip_fake_quant import is_quantize_aware, strip_fake_quant
 from kcnn.litert.native_log import native_log
 from kcnn.models.files import in_float32
+from kcnn.models.raw_pixels import check_trained_on_raw, take_raw_pixels
+from kcnn.pixel_scaling import InputRange
 
 _CHECKED = 4  # images of noise
 _TOLERANCE = 1e-3  # of the largest answer
@@ -78,7 +82,12 @@ class OtherFormat:
 
 
 def export_format(
-    model: keras.Model, path: str | os.PathLike, format: str, *, softmax: bool = False
+    model: keras.Model,
+    path: str | os.PathLike,
+    format: str,
+    *,
+    softmax: bool = False,
+    input_range: InputRange | None = None,
 ) -> OtherFormat:
     """Write a model as a SavedModel or as ONNX, in float32, with Keras's own export.
 
@@ -91,10 +100,12 @@ def export_format(
         path: a new folder for `"saved_model"`, a file that ends in `.onnx` for `"onnx"`.
         format: `"saved_model"`, or `"onnx"`, which needs the packages of `kcnn[onnx]`.
         softmax: return probabilities instead of logits.
+        input_range: as for `export_tflite`, the numbers that the model was trained on if the
+            program scaled the pixels. What is written scales raw pixels itself.
 
     Raises:
         ValueError: the format is unknown, the path exists or has another suffix, a package is
-            missing, or the model is none that kcnn exports.
+            missing, `input_range` is none, or the model is none that kcnn exports.
         RuntimeError: Keras cannot convert the model, or the written one answers differently.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(),
@@ -114,8 +125,8 @@ def export_format(
     check_model(model)
     if is_quantize_aware(model):
         model = strip_fake_quant(model, keep_ranges=False)
-    whole = in_float32(model)
-    probabilities = returns_probabilities(model, None) if softmax else True
+    whole = in_float32(_of_raw_pixels(model, input_range))
+    probabilities = returns_probabilities(whole, None) if softmax else True
     if probabilities is None:
         raise undecided(model)
     if not probabilities:
@@ -126,6 +137,15 @@ def export_format(
         files = [each for each in (temporary, *temporary.rglob("*")) if each.is_file()]
         size = sum(each.stat().st_size for each in files)
     return OtherFormat(path, format, size, difference)
+
+
+def _of_raw_pixels(model: keras.Model, input_range: InputRange | None) -> keras.Model:
+    """Return the model without layers that act in training only, which takes raw pixels."""
+    model = opened(model)
+    if input_range is not None:
+        return take_raw_pixels(model, input_range)
+    check_trained_on_raw(model, noise(model.inputs[0].shape[1:]))
+    return model
 
 
 def _check_path(path: Path, kind: _Format) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from kcnn.models.copies import copy_layer
+
 
 def flatten(base: keras.Model) -> keras.Model:
     """Return a functional copy of a model with new layers, none of which is a model.
@@ -14,7 +16,8 @@ def flatten(base: keras.Model) -> keras.Model:
         base: any Sequential or functional model with one input and one output. It is not changed.
 
     Raises:
-        ValueError: the model has no graph, or several inputs or outputs.
+        ValueError: the model has no graph, several inputs or outputs, or a layer that cannot be
+            copied.
 
     >>> image = keras.Input((8, 8, 3))
     >>> body = keras.Sequential([image, keras.layers.Conv2D(4, 3, name="conv")], name="body")
@@ -41,7 +44,9 @@ def flatten(base: keras.Model) -> keras.Model:
 
 
 def _clone(model: keras.Model) -> keras.Model:
-    clone = keras.models.clone_model(model, call_function=_call_without_conversion)
+    clone = keras.models.clone_model(
+        model, clone_function=copy_layer, call_function=_call_without_conversion
+    )
     clone.set_weights(model.get_weights())
     for layer in clone._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):

@@ -6,7 +6,7 @@ from pathlib import Path
 from kcnn.errors import one_line
 from kcnn.saved_model import check_no_saved_model
 
-_NOT_LOCATED = re.compile(r"Could not locate (class|function) '(\w+)'")
+NOT_LOCATED = re.compile(r"Could not locate (class|function) '(\w+)'")
 _HDF5 = (".h5", ".hdf5")
 _OTHERS = {
     ".onnx": "an ONNX model",
@@ -59,7 +59,7 @@ def cannot_load(path: Path, error: Exception) -> ValueError:
             "layers and keras.ops in its place. If you trust the file, load it yourself with "
             "keras.models.load_model(file, safe_mode=False) and pass the model."
         )
-    if found := _NOT_LOCATED.search(whole):
+    if found := NOT_LOCATED.search(whole):
         return ValueError(
             f"{where}: its {found[1]} {found[2]!r} is not known. Import the module that defines it "
             "first, with @keras.saving.register_keras_serializable() above it."

@@ -5,11 +5,15 @@ adapted constants and inputs of integers. This file makes an equal model without
 """
 
 import logging
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
+from kcnn.models.channel_order import Reordering, find_reordering, source_of_channels
+from kcnn.models.copies import copy_layer
 from kcnn.models.final_activation import find_final_operation
 from kcnn.models.flatten import flatten
 from kcnn.models.operation_layers import as_layer
@@ -33,8 +37,9 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
 
     Models inside the model are opened. Left out are layers that act in training only, such as
     `RandomFlip`. Operations on tensors become layers where there is one that computes the same:
-    `x + y` becomes `Add`, `x / 127.5` a `Rescaling`. An adapted `Normalization` becomes one with
-    constants. The input becomes float32.
+    `x + y` becomes `Add`, `x / 127.5` a `Rescaling`. A convolution that reads `x[..., ::-1]`, blue
+    before red, gets a kernel that reads `x`. An adapted `Normalization` becomes one with constants.
+    The input becomes float32.
 
     Args:
         model: Sequential or functional, with one input and one output. It is not changed.
@@ -54,37 +59,77 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
     if is_plain(model) and not (logits and find_final_operation(model)[0]):
         return model
     flat = flatten(model)
-    last: Any = find_final_operation(flat)[0] if logits else None
+    last: Any = _last_activation(flat) if logits else None
     linear = last.name if last is not None and getattr(last, "weights", ()) else None
     dropped = last.name if last is not None and linear is None else None
-    left_out: list[str] = []
+    reordering = find_reordering(flat)
+    call = _Calls(dropped, reordering)
 
     def copy(operation: Any) -> Any:
         return _copy(operation, linear=operation.name == linear)
-
-    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if _acts_in_training_only(operation):
-            left_out.append(operation.name)
-            return args[0]
-        if operation.name == dropped:
-            return args[0]
-        replaced = None
-        if not isinstance(operation, L.Layer):
-            replaced = as_layer(operation, args, kwargs)
-        return operation(*args, **kwargs) if replaced is None else replaced
 
     image: Any = keras.Input(flat.inputs[0].shape[1:], name=flat.inputs[0].name)
     copied = keras.models.clone_model(
         flat, input_tensors=image, clone_function=copy, call_function=call
     )
-    _copy_weights(flat, copied)
+    _copy_weights(flat, copied, reordering)
     if last is not None:
         logger.info(
             "%s: the activation of %r is left out; the result ends in logits", model.name, last.name
         )
-    if left_out:
-        logger.info("%s: %s act in training only and are left out", model.name, ", ".join(left_out))
+    if call.left_out:
+        names = ", ".join(call.left_out)
+        logger.info("%s: %s act in training only and are left out", model.name, names)
     return copied
+
+
+@dataclass
+class _Calls:
+    """How the copy of a model calls its operations.
+
+    Attributes:
+        dropped: name of an activation to leave out.
+        reordering: of channels, to leave out, as a convolution does it.
+        left_out: names of the layers that act in training only.
+        times: how many layers were made of each operation.
+    """
+
+    dropped: str | None
+    reordering: Reordering | None = None
+    left_out: list[str] = field(default_factory=list)
+    times: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if _acts_in_training_only(operation):
+            self.left_out.append(operation.name)
+            return args[0]
+        if operation.name == self.dropped:
+            return args[0]
+        if self.reordering is not None and operation.name == self.reordering.name:
+            return source_of_channels(args)
+        if self.reordering is not None and operation.name in self.reordering.between:
+            args = self.reordering.undo_constants(args)
+        layer = isinstance(operation, L.Layer)
+        replaced = None if layer else as_layer(operation, args, kwargs)
+        if replaced is None:
+            return operation(*args, **kwargs)
+        made = replaced._keras_history.operation
+        if made.name == operation.name:  # of a model that is called twice, two layers are made
+            self.times[made.name] += 1
+            made.name += f"_call_{self.times[made.name]}" if self.times[made.name] > 1 else ""
+        return replaced
+
+
+def _last_activation(flat: Any) -> Any:
+    """Return the operation that makes probabilities of the logits, None for a model without."""
+    last, _ = find_final_operation(flat)
+    nodes = [node for nodes in flat._nodes_by_depth.values() for node in nodes]
+    times = sum(node.operation is last for node in nodes)
+    if times > 1:
+        raise ValueError(
+            f"Layer {last.name!r} is called {times} times: make a layer for each call."
+        )
+    return last
 
 
 def _operations(model: keras.Model) -> list[Any]:
@@ -113,9 +158,6 @@ def _is_adapted(operation: Any) -> bool:
 
 
 def _copy(operation: Any, *, linear: bool) -> Any:
-    if isinstance(operation, L.Lambda):
-        return operation  # its code cannot be copied, and it has no weights
-    config = operation.get_config()
     if _is_adapted(operation):
         mean, variance = (np.ravel(each) for each in (operation.mean, operation.variance))
         return L.Normalization(
@@ -125,14 +167,15 @@ def _copy(operation: Any, *, linear: bool) -> Any:
             invert=operation.invert,
             name=operation.name,
         )
-    if linear:
-        config["activation"] = "linear"
-    return operation.__class__.from_config(config)
+    return copy_layer(operation, **({"activation": "linear"} if linear else {}))
 
 
-def _copy_weights(source: keras.Model, target: keras.Model) -> None:
+def _copy_weights(source: keras.Model, target: keras.Model, reordering: Reordering | None) -> None:
     layers = {layer.name: layer for layer in target.layers}
     for layer in source.layers:
         copied = layers.get(layer.name)
         if copied is not None and len(copied.weights) == len(layer.weights):
-            copied.set_weights(layer.get_weights())
+            weights = layer.get_weights()
+            if reordering is not None and layer.name == reordering.convolution:
+                weights = reordering.undo_kernel(weights)
+            copied.set_weights(weights)

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kcnn.models.copies import copy_layer
 from kcnn.models.rewrite import find_sole_readers
 
 L = keras.layers
@@ -52,11 +53,6 @@ def _is_relu(layer: Any) -> bool:
 def _moved(graph: keras.Model, moved: dict[str, Any]) -> keras.Model:
     dropped = {layer.name for layer in moved.values()}
 
-    def copy(layer: Any) -> Any:
-        if isinstance(layer, L.Lambda):
-            return layer  # its code cannot be copied, and it has no weights
-        return layer.__class__.from_config(layer.get_config())
-
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name in dropped:
             return args[0]
@@ -70,7 +66,7 @@ def _moved(graph: keras.Model, moved: dict[str, Any]) -> keras.Model:
             return layer(parts)
         return layer(*args, **kwargs)
 
-    copied = keras.models.clone_model(graph, clone_function=copy, call_function=call)
+    copied = keras.models.clone_model(graph, clone_function=copy_layer, call_function=call)
     for source in graph.layers:
         if source.name not in dropped and not isinstance(source, L.InputLayer):
             copied.get_layer(source.name).set_weights(source.get_weights())

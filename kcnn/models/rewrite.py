@@ -10,6 +10,7 @@ import numpy as np
 from kcnn.arithmetic.layer_calls import Call
 from kcnn.layers import BatchNormalization
 from kcnn.layers.fast import all_layers
+from kcnn.models.copies import copy_layer
 
 # Takes a call of the old model and the new model's tensors that feed it, returns the new output.
 Step = Callable[[Call, list[keras.KerasTensor]], keras.KerasTensor]
@@ -64,7 +65,7 @@ def call_copy(
         weights: of the copy; None for those of `layer`.
         **options: of the copy, where they differ from those of `layer`.
     """
-    copy = (layer_class or layer.__class__).from_config(layer.get_config() | options)
+    copy = copy_layer(layer, layer_class, **options)
     output = copy(inputs[0] if len(inputs) == 1 else list(inputs))
     weights = layer.get_weights() if weights is None else weights
     if weights:  # a copy of another class may have weights where `layer` has none
@@ -101,10 +102,8 @@ def drop_layers(
     """
 
     def copy(layer: Any) -> Any:
-        if isinstance(layer, keras.layers.Lambda):
-            return layer  # its code cannot be copied, and it has no weights
         biased = {"use_bias": True} if layer.name in absorbed else {}
-        return layer.__class__.from_config(layer.get_config() | biased)
+        return copy_layer(layer, **biased)
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         return args[0] if layer.name in dropped else layer(*args, **kwargs)
