@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kcnn
+from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize
 from kcnn.export import export_tflite
 from kcnn.export.exact_rewrites import rewrite_exactly
 from kcnn.export.fold_pixels import fold_pixels
@@ -284,6 +285,66 @@ def test_an_activation_that_is_called_twice_is_not_left_out(kind):
     model = keras.Model(image, last(layers.Dense(3)(last(image))))
     with pytest.raises(ValueError, match="is called 2 times: make a layer for each call"):
         as_layers(model, logits=True)
+
+
+def blue_first(x):
+    return ops.flip(layers.ZeroPadding2D(1)(x * np.array([1.0, 2.0, 3.0], np.float32)), axis=-1)
+
+
+REVERSALS = {
+    "as resnet50": bgr,
+    "a slice of every axis": lambda x: x[:, :, :, ::-1] / 127.5 - 1.0,
+    "per channel": lambda x: ops.cast(x, "float32")[..., ::-1] * np.float32([[1, 2, 3]]) + 5.0,
+    "by flip": blue_first,
+    "padded": lambda x: layers.ZeroPadding2D(1)(layers.Rescaling(1 / 255)(x[..., ::-1])),
+    "turned": lambda x: (
+        ops.stack([x[..., 1], x[..., 2], x[..., 0]], axis=-1) - np.float32([1, 5, 9])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REVERSALS)
+def test_a_kernel_reads_the_channels_in_their_own_order(name):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, layers.Flatten()(conv(REVERSALS[name](image))))
+    plain = as_layers(model)
+    assert all(isinstance(layer, layers.Layer) for layer in plain.operations)
+    np.testing.assert_allclose(answers(plain), answers(model), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: layers.Concatenate()([conv(x), conv(x)]),
+        lambda x: conv(ops.stack([x[..., 0], x[..., 0], x[..., 2]], axis=-1)),
+        lambda x: layers.Add()([layers.Conv2D(3, 3, padding="same")(x), x]),
+        lambda x: layers.DepthwiseConv2D(3)(x),
+        lambda x: conv(layers.BatchNormalization(beta_initializer="random_normal")(x)),
+        lambda x: conv(x[:, ::-1]),
+        lambda x: conv(x[..., ::-1, :]),
+        lambda x: layers.Conv2D(3, 3, groups=3)(x),
+    ],
+)
+def test_reversed_channels_that_no_single_kernel_reads_stay(build):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, layers.Flatten()(build(image[..., ::-1] / 255.0)))
+    plain = as_layers(model)
+    np.testing.assert_allclose(answers(plain), answers(model), rtol=1e-5, atol=1e-5)
+
+
+def test_a_network_that_reads_blue_first_is_compressed():
+    digits = kcnn.data.load("digits", limit=100, batch_size=20)
+    image = keras.Input(digits.image_shape)
+    x = layers.ReLU()(layers.Conv2D(16, 3, padding="same", name="conv")(bgr(image)))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    model = keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+    kcnn.compress.check_prune(model, digits)
+    kcnn.compress.check_cluster(model, digits)
+    slim = kcnn.slim(model, macs=0.7).model
+    assert slim.get_layer("conv").kernel.shape[2] == 3
+    assert insert_fake_quantize(as_layers(model)).input_shape == model.input_shape
 
 
 OPERATIONS = {

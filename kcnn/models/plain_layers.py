@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kcnn.models.channel_order import Reordering, find_reordering, source_of_channels
 from kcnn.models.copies import copy_layer
 from kcnn.models.final_activation import find_final_operation
 from kcnn.models.flatten import flatten
@@ -36,8 +37,9 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
 
     Models inside the model are opened. Left out are layers that act in training only, such as
     `RandomFlip`. Operations on tensors become layers where there is one that computes the same:
-    `x + y` becomes `Add`, `x / 127.5` a `Rescaling`. An adapted `Normalization` becomes one with
-    constants. The input becomes float32.
+    `x + y` becomes `Add`, `x / 127.5` a `Rescaling`. A convolution that reads `x[..., ::-1]`, blue
+    before red, gets a kernel that reads `x`. An adapted `Normalization` becomes one with constants.
+    The input becomes float32.
 
     Args:
         model: Sequential or functional, with one input and one output. It is not changed.
@@ -60,7 +62,8 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
     last: Any = _last_activation(flat) if logits else None
     linear = last.name if last is not None and getattr(last, "weights", ()) else None
     dropped = last.name if last is not None and linear is None else None
-    call = _Calls(dropped)
+    reordering = find_reordering(flat)
+    call = _Calls(dropped, reordering)
 
     def copy(operation: Any) -> Any:
         return _copy(operation, linear=operation.name == linear)
@@ -69,7 +72,7 @@ def as_layers(model: keras.Model, *, logits: bool = False) -> keras.Model:
     copied = keras.models.clone_model(
         flat, input_tensors=image, clone_function=copy, call_function=call
     )
-    _copy_weights(flat, copied)
+    _copy_weights(flat, copied, reordering)
     if last is not None:
         logger.info(
             "%s: the activation of %r is left out; the result ends in logits", model.name, last.name
@@ -86,11 +89,13 @@ class _Calls:
 
     Attributes:
         dropped: name of an activation to leave out.
+        reordering: of channels, to leave out, as a convolution does it.
         left_out: names of the layers that act in training only.
         times: how many layers were made of each operation.
     """
 
     dropped: str | None
+    reordering: Reordering | None = None
     left_out: list[str] = field(default_factory=list)
     times: Counter[str] = field(default_factory=Counter)
 
@@ -100,6 +105,10 @@ class _Calls:
             return args[0]
         if operation.name == self.dropped:
             return args[0]
+        if self.reordering is not None and operation.name == self.reordering.name:
+            return source_of_channels(args)
+        if self.reordering is not None and operation.name in self.reordering.between:
+            args = self.reordering.undo_constants(args)
         layer = isinstance(operation, L.Layer)
         replaced = None if layer else as_layer(operation, args, kwargs)
         if replaced is None:
@@ -161,9 +170,12 @@ def _copy(operation: Any, *, linear: bool) -> Any:
     return copy_layer(operation, **({"activation": "linear"} if linear else {}))
 
 
-def _copy_weights(source: keras.Model, target: keras.Model) -> None:
+def _copy_weights(source: keras.Model, target: keras.Model, reordering: Reordering | None) -> None:
     layers = {layer.name: layer for layer in target.layers}
     for layer in source.layers:
         copied = layers.get(layer.name)
         if copied is not None and len(copied.weights) == len(layer.weights):
-            copied.set_weights(layer.get_weights())
+            weights = layer.get_weights()
+            if reordering is not None and layer.name == reordering.convolution:
+                weights = reordering.undo_kernel(weights)
+            copied.set_weights(weights)
