@@ -124,8 +124,9 @@ def _order_of_parts(parts: list[Any]) -> tuple[int, ...] | None:
     ):
         return None
     order = tuple(key[-1] for key in keys if len(key) == 2 and key[0] is Ellipsis)
-    whole = all(isinstance(each, int) for each in order) and source is not None
-    return order if whole and sorted(order) == list(range(source.shape[-1])) else None
+    if source is None or not all(isinstance(each, int) for each in order):
+        return None
+    return order if sorted(order) == list(range(source.shape[-1])) else None
 
 
 def _key(node: Any) -> Any:
