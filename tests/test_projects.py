@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chip_compiler import compile_for
 
+from kcnn.bundle.c_array import write_c_array
 from kcnn.bundle.projects import write_projects
 from kcnn.bundle.snippets import write_readme, write_snippets
 from kcnn.litert import summarize
 
 SAVED = Path(__file__).parents[1] / "saved_models"
-STUBS = Path(__file__).with_name("stubs")
 MODEL = SAVED / "simple_cnn/model_int8.tflite"
 
 
@@ -23,6 +24,7 @@ def made(tmp_path_factory):
     images = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
     (folder / "snippets").mkdir()
     write_snippets(summarize(MODEL), folder / "snippets", arena_bytes=1, arena_note="A guess.")
+    write_c_array(MODEL.read_bytes(), folder / "snippets")
     assert write_projects(MODEL, folder, images) is None
     return folder
 
@@ -53,20 +55,23 @@ def test_the_pc_project_builds_and_passes_its_golden_test(made, tmp_path):
         (made / "c/golden.h").write_text(golden)
 
 
+@pytest.mark.parametrize("target", ["host", "cortex-m4"])
 @pytest.mark.parametrize(
     "file", ["platformio/src/main.cpp", "esp_idf/main/main.c", "zephyr/src/main.c"]
 )
-def test_the_projects_of_chips_compile_against_stub_headers(file, made):
-    compiler = shutil.which("gcc" if file.endswith(".c") else "g++")
-    if compiler is None:
-        pytest.skip("no compiler")
-    flags = ["-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{STUBS}"]
+def test_the_projects_of_chips_compile_against_stub_headers(file, target, made, tmp_path):
     source = made / "projects" / file
-    subprocess.run([compiler, *flags, f"-I{made / 'c'}", source], check=True)
+    compile_for(target, source, tmp_path / "main.o", [made / "c"])
     # What the project's build file names is there.
     for build in source.parent.glob("CMakeLists.txt"):
         for name in ("../../../c/model.c", "../../../c"):
             assert name in build.read_text() and (build.parent / name).exists()
+
+
+def test_the_sources_of_chips_compile_for_a_chip(made, tmp_path):
+    folders = [made / "c", made / "snippets"]
+    for file in ("c/model.c", "snippets/classifier_micro.cc", "snippets/model_data.cc"):
+        compile_for("cortex-m4", made / file, tmp_path / "source.o", folders)
 
 
 def test_a_network_without_plain_c_says_why(tmp_path):

@@ -9,6 +9,7 @@ TensorFlow Lite Micro of May 2024, June 2024 and of the version that kcnn instal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kcnn.litert.micro_operators import MICRO_OPERATORS, OLDEST, dtypes_of
 from kcnn.litert.operators import every_operator, every_tensor
 from kcnn.litert.schema import (
     Model,
@@ -28,21 +29,6 @@ _DENSE_LITE, _DENSE_MICRO = (2, 17, 0), "2024-09-24"
 _GROUPS_LITE = (2, 9, 0)  # the first version that reads groups, as TensorFlow's converter notes
 # The first version whose operators take kernels of 4 bits: the converter's own table.
 _INT4_LITE = (2, 11, 0)
-OLDEST_MICRO = "2024-05-07"
-"""The oldest TensorFlow Lite Micro that is tested."""
-
-# Operators of TensorFlow Lite Micro, by the schema's names, that a classifier may need.
-MICRO_OPERATORS = frozenset(
-    "ABS ADD ADD_N ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO "
-    "CAST CEIL CONCATENATION CONV_2D COS CUMSUM DEPTH_TO_SPACE DEPTHWISE_CONV_2D DEQUANTIZE DIV "
-    "ELU EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND "
-    "GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL "
-    "LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM "
-    "MIRROR_PAD MUL NEG NOT_EQUAL PACK PAD PADV2 PRELU QUANTIZE REDUCE_MAX RELU RELU6 RESHAPE "
-    "RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SOFTMAX "
-    "SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE "
-    "STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE TRANSPOSE_CONV UNPACK WHILE ZEROS_LIKE".split()
-)
 
 
 @dataclass(frozen=True)
@@ -53,22 +39,27 @@ class Requirements:
         tensorflow_lite: the oldest version of TensorFlow Lite that runs it rightly, such as
             "2.3.0"; LiteRT followed its version 2.17. None if the file does not say.
         micro: the date of the oldest TensorFlow Lite Micro that does, among those that are tested;
-            None if it lacks an operator.
-        micro_lacks: the operators that TensorFlow Lite Micro does not have.
+            None if it does not run an operator, or if one was not tried.
+        micro_lacks: the operators that TensorFlow Lite Micro does not run, such as "GELU", or
+            "EXP (int8)" where it runs the operator with another dtype.
         refused_by: for each delegate that does not take the file, why not.
+        micro_untried: the operators that were not tried on TensorFlow Lite Micro.
     """
 
     tensorflow_lite: str | None
     micro: str | None
     micro_lacks: tuple[str, ...]
     refused_by: dict[str, str]
+    micro_untried: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
         """Return the facts as people read them, a line each."""
         lite = f"TensorFlow Lite {self.tensorflow_lite} and later, LiteRT"
         micro = f"TensorFlow Lite Micro of {self.micro} and later"
-        if self.micro is None:
-            micro = f"not TensorFlow Lite Micro, which lacks {', '.join(self.micro_lacks)}"
+        if self.micro_lacks:
+            micro = f"not TensorFlow Lite Micro, which does not run {', '.join(self.micro_lacks)}"
+        elif self.micro is None:
+            micro = f"not tried on TensorFlow Lite Micro: {', '.join(self.micro_untried)}"
         refusals = [f"not {name}: {reason}" for name, reason in self.refused_by.items()]
         return (lite if self.tensorflow_lite else "LiteRT", micro, *refusals)
 
@@ -77,22 +68,35 @@ def read_requirements(data: bytes) -> Requirements:
     """Return what a verified model needs.
 
     >>> Requirements("2.3.0", None, ("GELU",), {}).lines()[1]
-    'not TensorFlow Lite Micro, which lacks GELU'
+    'not TensorFlow Lite Micro, which does not run GELU'
     """
     model = parse(data)
     noted, by_output = _noted_version(model), _has_dense_scale_by_output(model)
     grouped, narrow = _has_groups(model), _has_int4_kernels(model)
     known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped + [_INT4_LITE] * narrow
     lite = max(noted, *known) if noted and known else noted
-    used = {kind for _, _, kind in every_operator(model)}
-    lacks = tuple(sorted(used - MICRO_OPERATORS))
-    micro = _DENSE_MICRO if by_output else OLDEST_MICRO
+    micro, lacks, untried = _micro(model, _DENSE_MICRO if by_output else OLDEST)
     return Requirements(
         tensorflow_lite=".".join(map(str, lite)) if lite else None,
-        micro=None if lacks else micro,
+        micro=micro,
         micro_lacks=lacks,
+        micro_untried=untried,
         refused_by=_refusals(by_output=by_output, grouped=grouped, narrow=narrow),
     )
+
+
+def _micro(model: Model, oldest: str) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+    """Return the oldest TensorFlow Lite Micro, what it does not run, and what was not tried."""
+    used = {(kind, dtypes_of(graph, each, kind)) for graph, each, kind in every_operator(model)}
+    untried = sorted({name for name, _ in used if name not in MICRO_OPERATORS})
+    lacks, dates = [], [oldest]
+    for name, dtypes in sorted(used):
+        if name not in untried and dtypes not in MICRO_OPERATORS[name]:
+            lacks.append(f"{name} ({dtypes})" if MICRO_OPERATORS[name] else name)
+        elif name not in untried:
+            dates.append(MICRO_OPERATORS[name][dtypes])
+    date = None if lacks or untried else max(dates)
+    return date, tuple(dict.fromkeys(lacks)), tuple(untried)
 
 
 def _refusals(*, by_output: bool, grouped: bool, narrow: bool) -> dict[str, str]:

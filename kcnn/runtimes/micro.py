@@ -1,5 +1,7 @@
 """TFLite Micro, the runtime of microcontrollers, in a Python environment of its own."""
 
+import re
+
 import numpy as np
 
 from kcnn.litert import read_requirements
@@ -8,6 +10,7 @@ from kcnn.runtimes.process import classify
 from kcnn.runtimes.runtime import TIMEOUT, Run, prepare
 
 _TITLE = "TFLite Micro"
+_REFUSED = re.compile(r"Node (\w+) \(number \d+\) failed|from op code (\w+)")
 
 
 def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) -> Run:
@@ -28,13 +31,17 @@ def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) ->
     try:
         return classify(micro_python(), _TITLE, job, task, timeout=timeout)
     except RuntimeError as error:
-        # Its own message is only that tensors cannot be allocated.
-        if lacks := read_requirements(bytes(model)).micro_lacks:
-            raise RuntimeError(
-                f"{_TITLE} has no operator for {', '.join(lacks)}: replace the layers that need it "
-                f"if the model is for a microcontroller. ({error})"
-            ) from error
-        raise
+        logged = ("".join(names) for names in _REFUSED.findall(str(error)))
+        named = read_requirements(bytes(model)).micro_lacks or tuple(logged)
+        if not named:
+            raise
+        remedy = "replace the layers that need it"
+        if any("float16" in each or "float32*" in each for each in named):
+            remedy = "export the model as int8"
+        raise RuntimeError(
+            f"{_TITLE} does not run {', '.join(named)}: {remedy} if the model is for a "
+            f"microcontroller. ({error})"
+        ) from error
 
 
 def arena_bytes(model: bytes) -> int:

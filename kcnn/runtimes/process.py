@@ -65,7 +65,7 @@ def run_child(
     answer = json.loads(report.read_text())
     if "error" in answer:
         reason = one_line(RuntimeError(answer["error"]))
-        raise RuntimeError(f"{title} cannot run the model: {reason}")
+        raise RuntimeError(f"{title} cannot run the model: {reason}{_last_failure(written)}")
     return answer
 
 
@@ -124,6 +124,16 @@ def end(process: subprocess.Popen) -> None:
         else:
             process.kill()
         process.wait()
+
+
+def _last_failure(written: str) -> str:
+    """Return what the runtime itself wrote last of a failure: TFLite Micro names operators there.
+
+    >>> _last_failure("Node EXP (number 3) failed to prepare with status 1")
+    ' (Node EXP (number 3) failed to prepare with status 1)'
+    """
+    lines = [line for line in written.splitlines() if "failed to " in line.lower()]
+    return f" ({one_line(RuntimeError(lines[-1]))})" if lines else ""
 
 
 def _death(status: int, written: str) -> str:

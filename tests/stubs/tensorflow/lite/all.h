@@ -1,8 +1,8 @@
 // The declarations of TensorFlow Lite Micro that the bundle's C++ code uses, so
 // that a compiler can check it without them.
 #pragma once
-#include <cstddef>
-#include <cstdint>
+#include <stddef.h>
+#include <stdint.h>
 
 enum TfLiteStatus { kTfLiteOk, kTfLiteError };
 union TfLitePtrUnion {
