@@ -8,11 +8,12 @@ again, and training for int8 is compared with the same training in floats. Filte
 L1 norm are removed (Li et al., "Pruning Filters for Efficient ConvNets", arXiv:1608.08710). Pruned
 and slim models are trained with the original model as their teacher.
 
-Reached with seed 0 from the ResNet-20 of 89.95 % that was published first, all as int8: dense 89.94 %, 80 % zeros 89.16 %, 42 %
-of the multiply-accumulates 88.93 % at 1.6 times the speed, 80 % zeros and 16 values for each kernel
-88.85 %, trained for int8 89.67 %, and its control in floats 89.47 %. (With a scale for each output
-of the dense layer, as kcnn wrote these files at first: 89.94, 89.12, 88.97, 88.85, 89.68 and
-89.49 %.) It took 65 minutes on two cores of a Xeon at 2.5 GHz without AMX, while some tests ran.
+Reached with seed 0 from the ResNet-20 of 89.95 % that was published first, all as int8: dense 89.94
+%, 80 % zeros 89.16 %, 42 % of the multiply-accumulates 88.93 % at 1.6 times the speed, 80 % zeros
+and 16 values for each kernel 88.85 %, trained for int8 89.67 %, and its control in floats 89.47 %.
+(With a scale for each output of the dense layer, as kcnn wrote these files at first: 89.94, 89.12,
+88.97, 88.85, 89.68 and 89.49 %.) It took 65 minutes on two cores of a Xeon at 2.5 GHz without AMX,
+while some tests ran.
 """
 
 from kcnn.cli import run_file
