@@ -133,7 +133,7 @@ CASES = {
 
 def images_of(name: str, dtypes: str) -> np.ndarray:
     """Return two images for such a file: an output that is never written is right for one."""
-    dtype, shape = dtypes.partition(">")[0].partition("*")[0], CASES[name].source
+    dtype, shape = dtypes.partition(" ")[0], CASES[name].source
     random = np.random.default_rng(5)
     positive = name in ("LOG", "SQRT", "RSQRT", "POW")
     if "float" in dtype:
@@ -153,12 +153,12 @@ def one_operator(name: str, dtypes: str) -> bytes:
 
     Args:
         name: of the operator, by the schema.
-        dtypes: a key of the table: the image's dtype, with "*" and that of the kernel if it is
-            another, or with ">" and that of the output.
+        dtypes: a key of the table: the image's dtype, "with" that of the kernels if it is
+            another, or "to" that of the output.
     """
     case = CASES[name]
-    taken, _, returned = dtypes.partition(">")
-    taken, _, weights = taken.partition("*")
+    taken, _, returned = dtypes.partition(" to ")
+    taken, _, weights = taken.removesuffix(" kernels").partition(" with ")
     graph: Any = schema.SubGraphT(tensors=[], inputs=[0], outputs=[])
     model = schema.ModelT(version=3, subgraphs=[graph], buffers=[schema.BufferT()])
     _add(model, "x", case.source, taken, _range(name, "input", taken))

@@ -25,11 +25,11 @@ def entries():
     """Yield each operator and dtypes of the table, and the date or None."""
     for name, known in MICRO_OPERATORS.items():
         yield from ((name, dtypes, date) for dtypes, date in known.items())
-        convolution = any("*" in dtypes for dtypes in known)
-        wanted = ("float32*int8",) if convolution else ("float32", "int8", "int16")
+        convolution = any(" with " in dtypes for dtypes in known)
+        wanted = ("float32 with int8 kernels",) if convolution else ("float32", "int8", "int16")
         if name not in ("CAST", "QUANTIZE", "DEQUANTIZE"):
             yield from ((name, dtypes, None) for dtypes in wanted if dtypes not in known)
-    yield "DEQUANTIZE", "float16>float32", None
+    yield "DEQUANTIZE", "float16 to float32", None
 
 
 def litert(data, images):
@@ -59,7 +59,7 @@ def files(tmp_path_factory):
         answer = litert(data, images)
         if answer is None and date is None:
             continue  # no runtime of phones runs it either, and so no file has it
-        file = f"{name} {dtypes}".replace("*", " with ").replace(">", " to ")
+        file = f"{name} {dtypes}"
         (folder / f"{file}.tflite").write_bytes(data)
         np.save(folder / f"{file}.npy", images)
         expected[name, dtypes] = file, date, answer
@@ -94,12 +94,12 @@ def test_the_requirements_name_operator_and_dtype():
     for name, dtypes, date in (
         ("EXP", "int8", None),
         ("LOG", "int8", None),
-        ("CONV_2D", "float32*int8", None),
-        ("DEQUANTIZE", "float16>float32", None),
+        ("CONV_2D", "float32 with int8 kernels", None),
+        ("DEQUANTIZE", "float16 to float32", None),
         ("DIV", "int8", "2026-10-23"),
         ("BATCH_MATMUL", "int8", "2024-05-07"),
         ("REDUCE_MIN", "int8", "2026-10-23"),
-        ("TRANSPOSE_CONV", "int16*int8", "2024-06-18"),
+        ("TRANSPOSE_CONV", "int16 with int8 kernels", "2024-06-18"),
     ):
         needs = read_requirements(one_operator(name, dtypes))
         lacks = () if date else (f"{name} ({dtypes})",)
@@ -111,8 +111,12 @@ def test_the_requirements_name_operator_and_dtype():
     ("layer", "quantization", "said"),
     [
         ("exp", "int8", r"does not run EXP \(int8\): replace the layers that need it"),
-        ("relu", "float16", r"not run DEQUANTIZE \(float16>float32\): export the model as int8"),
-        ("relu", "dynamic", r"not run CONV_2D \(float32\*int8\): export the model as int8"),
+        ("relu", "float16", r"not run DEQUANTIZE \(float16 to float32\): export the model as int8"),
+        (
+            "relu",
+            "dynamic",
+            r"not run CONV_2D \(float32 with int8 kernels\): export the model as int8",
+        ),
     ],
 )
 def test_the_message_names_the_operator_and_the_remedy(layer, quantization, said, tmp_path):

@@ -36,7 +36,7 @@ def run(model: bytes, images: np.ndarray | None, *, timeout: float = TIMEOUT) ->
         if not named:
             raise
         remedy = "replace the layers that need it"
-        if any("float16" in each or "float32*" in each for each in named):
+        if any("float16" in each or "float32 with" in each for each in named):
             remedy = "export the model as int8"
         raise RuntimeError(
             f"{_TITLE} does not run {', '.join(named)}: {remedy} if the model is for a "
