@@ -24,7 +24,7 @@ from PIL import Image
 import kcnn
 from kcnn.cli.export import export
 from kcnn.export import export_tflite
-from kcnn.litert import TFLiteClassifier
+from kcnn.litert import TFLiteClassifier, summarize
 from kcnn.runtimes import RUNTIMES, child, latency, litert, process, timing, web, write_page
 from kcnn.runtimes import installation as installing
 from kcnn.runtimes.browser import open_page
@@ -543,6 +543,8 @@ def test_a_clustered_model_is_compressed_for_tflite_micro(files, tmp_path, monke
     before = CLUSTERED.stat().st_size
     assert f"{before:,} -> {size:,} bytes, 18 kernels" in said and "as before, bit for bit" in said
     assert size < 160_000
+    with pytest.raises(ValueError, match="compressed for TensorFlow Lite Micro .* made from"):
+        summarize(tmp_path / "model_clustered_int8_compressed.tflite")
     with pytest.raises(ValueError, match="Cluster it first"):
         export(files["int8"], compress=True, out=Path("small.tflite"))
     with pytest.raises(ValueError, match="exclude each other"):

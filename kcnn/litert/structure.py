@@ -52,9 +52,22 @@ def check_structure(data: bytes, path: Path) -> None:
         reason = ValueError(f"its tables cannot be read ({one_line(error)})")
         raise damaged(path, reason) from error
     try:
-        _check_model(model, len(data))
+        unpacks = _unpacks(model)
+        if not unpacks:
+            _check_model(model, len(data))
     except Exception as error:
         raise damaged(path, error) from error
+    if unpacks:
+        raise ValueError(
+            f"{path} is compressed for TensorFlow Lite Micro (kcnn export --compress), whose "
+            "operator DECODE no other runtime has: use the file that it was made from."
+        )
+
+
+def _unpacks(model: Model) -> bool:
+    """Return whether a model's kernels are tables that TensorFlow Lite Micro unpacks."""
+    names = (text(code.customCode) for code in tables(model.operatorCodes) if code.customCode)
+    return "TFLM_DECODE" in names
 
 
 def _check_model(model: Model, size: int) -> None:
