@@ -24,7 +24,7 @@ from kcnn.bundle.snippets import micro_operators, write_snippets
 from kcnn.cli.verify import verify as verify_command
 from kcnn.data import Examples, Opened, load, load_arrays
 from kcnn.layers import LocalResponseNormalization
-from kcnn.litert import TFLiteClassifier, summarize
+from kcnn.litert import TFLiteClassifier, read_requirements, summarize
 from kcnn.litert.activations import peak_activation_bytes
 from kcnn.litert.metadata import read_metadata
 from kcnn.runtimes import RUNTIMES, Runtime, find_runtime, litert
@@ -407,6 +407,7 @@ def test_the_card_says_what_the_bundle_knows(bundle):
         r"kArenaBytes = (\d+);", (bundle / "snippets/classifier_micro.cc").read_text()
     )
     assert f"| RAM on a microcontroller | {int(reserved[1]):,} bytes," in card
+    assert manifest.runs_on == read_requirements(file.read_bytes()).lines()
     assert "MODEL_CARD.md" in manifest.sha256 and len(card.splitlines()) < 70
     names = dict(enumerate(each.replace("\\", "\\\\") for each in LABELS))
     pairs = [(t, p) for t, p in zip(true, predicted, strict=True) if t != p]

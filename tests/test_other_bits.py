@@ -167,6 +167,7 @@ def test_int16_activations_are_closer_and_store_a_pixel_exactly(tmp_path):
         0,
     )
     assert summarize(path).quantization == "int16x8"
+    assert read_requirements(path.read_bytes()).tensorflow_lite == "2.3.0"
     assert errors["int16x8"][-1].snr > errors["int8"][-1].snr + 1
     floats = export_tflite(
         model, tmp_path / "f.tflite", calibration=PIXELS, quantization="int16x8", io="float32"

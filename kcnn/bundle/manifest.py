@@ -93,6 +93,7 @@ class Manifest:
         created: date and time.
         threshold: the probability from which a class is predicted, of a model with a single output
             or with a sigmoid for each class; None for one that predicts its most probable class.
+        runs_on: what runs `model` and what does not, in words; empty in older bundles.
         format: of this file; 1 had no digest.
         digest: SHA-256 of all of this.
     """
@@ -113,6 +114,7 @@ class Manifest:
     machine: str
     created: str
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    runs_on: tuple[str, ...] = ()
     format: Literal[1, 2] = 2
     digest: str = field(default="", compare=False)
 
@@ -148,6 +150,8 @@ def _digest(manifest: Manifest) -> str:
         del values["golden"]["photographs"]
     if manifest.threshold is None:
         del values["threshold"]
+    if not manifest.runs_on:
+        del values["runs_on"]
     return sha256_of_json({name: values[name] for name in values if name != "digest"})
 
 

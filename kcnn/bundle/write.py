@@ -26,7 +26,7 @@ from kcnn.data import Data
 from kcnn.errors import unknown
 from kcnn.export import ExportResult, export_tflite
 from kcnn.export.checks import check_model
-from kcnn.litert import TFLiteSummary, summarize
+from kcnn.litert import TFLiteSummary, read_requirements, summarize
 from kcnn.models.files import in_float32
 from kcnn.pixel_scaling import InputRange
 from kcnn.provenance import sha256, timestamp
@@ -240,4 +240,5 @@ def _manifest(
         versions=_versions(),
         machine=platform.machine(),
         created=timestamp(),
+        runs_on=read_requirements(summary.path.read_bytes()).lines(),
     )

@@ -29,6 +29,7 @@ _DENSE_LITE, _DENSE_MICRO = (2, 17, 0), "2024-09-24"
 _GROUPS_LITE = (2, 9, 0)  # the first version that reads groups, as TensorFlow's converter notes
 # The first version whose operators take kernels of 4 bits: the converter's own table.
 _INT4_LITE = (2, 11, 0)
+_INT16_LITE = (2, 3, 0)  # the same table, for int16 activations with int8 kernels
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def read_requirements(data: bytes) -> Requirements:
     noted, by_output = _noted_version(model), _has_dense_scale_by_output(model)
     grouped, narrow = _has_groups(model), _has_int4_kernels(model)
     known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped + [_INT4_LITE] * narrow
+    known += [_INT16_LITE] * _has_int16_activations(model)
     lite = max(noted, *known) if noted and known else noted
     micro, lacks, untried = _micro(model, _DENSE_MICRO if by_output else OLDEST)
     return Requirements(
@@ -139,6 +141,11 @@ def _has_dense_scale_by_output(model: Model) -> bool:
 
 def _has_int4_kernels(model: Model) -> bool:
     return any(dtype_name(tensor) == "int4" for tensor in every_tensor(model))
+
+
+def _has_int16_activations(model: Model) -> bool:
+    used = (dtypes_of(graph, each, kind) for graph, each, kind in every_operator(model))
+    return "int16 with int8 kernels" in used
 
 
 def _dense_scales(model: Model) -> Iterator[int]:
