@@ -109,7 +109,7 @@ def published_files():
                 yield pytest.param(file, receipt, id=f"{file.parent.name}/{file.name}")
 
 
-@pytest.mark.parametrize(("file", "receipt"), published_files())
+@pytest.mark.parametrize(("file", "receipt"), list(published_files()))
 def test_a_published_file_scores_what_its_card_says(file, receipt):
     """On a thousand test images, where CIFAR-10 is prepared; the card has all ten thousand."""
     report = receipts.load(file.with_name("report.json"))

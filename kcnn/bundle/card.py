@@ -13,7 +13,7 @@ from typing import Any
 from kcnn.bundle.arena import Arena
 from kcnn.bundle.scored import Scored
 from kcnn.bundle.snippets import facts_of, write_template
-from kcnn.evaluation.score import most_confused
+from kcnn.evaluation.confusions import most_confused
 from kcnn.intervals import wilson_interval
 from kcnn.litert import TFLiteSummary, read_requirements
 from kcnn.runtimes.runtime import ROUNDING

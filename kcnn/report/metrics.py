@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from kcnn.evaluation.score import most_confused
+from kcnn.evaluation.confusions import most_confused
 from kcnn.report import json_files
 
 
