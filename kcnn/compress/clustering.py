@@ -116,7 +116,8 @@ def cluster(  # noqa: PLR0913 - what to cluster, and a training
             runs died.
         Interrupted: as in `kcnn.train`, with engine "keras".
 
-    >>> import kcnn
+    >>> import kcnn, logging
+    >>> logging.getLogger("kcnn").setLevel(logging.INFO)  # lines in the log, no progress bar
     >>> data = kcnn.data.load("digits", limit=200, batch_size=20)
     >>> model = kcnn.models.build("simple_cnn")
     >>> result = cluster(model, data, clusters=8, epochs=1, engine="keras")
