@@ -11,9 +11,9 @@ import numpy as np
 
 from kcnn.checks import check_count
 from kcnn.compress.call_checks import check_engine_takes, open_up, open_up_teacher
+from kcnn.compress.clustered_training import train_with_shared_values
 from kcnn.compress.finetune import check_budget, check_data, check_models, finetune
 from kcnn.compress.kernels import kernels, read_names, select_kernels, zero_fractions
-from kcnn.compress.clustered_training import train_with_shared_values
 from kcnn.compress.to_keras2 import copy_with_weights, named_weights
 from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
