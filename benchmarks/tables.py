@@ -56,10 +56,9 @@ def _fit(results: Results) -> Iterator[Table]:
         if is_limit(race):
             continue
         name = f"{race.facts['model']}, batch {race.facts['batch']}"
-        ours = fastest(race, "kcnn")
         for entry in race.entries:
-            times = factor(ours.values, entry.values) if ours and entry.contestant != "kcnn" else ""
-            cells = (title(entry, race), number(entry.values), times, _rival(entry, race))
+            behind = _behind(entry, race)
+            cells = (title(entry, race), number(entry.values), behind, _rival(entry, race))
             rows.append((name, *cells, _memory(entry)))
             distance.append(_distance(name, entry, race, limits))
     yield Table(
@@ -80,6 +79,12 @@ def _fit(results: Results) -> Iterator[Table]:
         tuple(distance),
         names=2,
     )
+
+
+def _behind(entry: Entry, race: Race) -> str:
+    """Return the speed of kcnn, in its faster precision, divided by that of a rival."""
+    ours = fastest(race, "kcnn")
+    return factor(ours.values, entry.values) if ours and entry.contestant != "kcnn" else ""
 
 
 def _rival(entry: Entry, race: Race) -> str:
@@ -158,10 +163,10 @@ def _scaling(results: Results) -> Iterator[Table]:
     rows = []
     for race in results["scaling"].races:
         place = (f"{race.facts['threads']}", f"{race.facts['batch']}")
-        ours = fastest(race, "kcnn")
-        for entry in race.entries:
-            times = factor(ours.values, entry.values) if ours and entry.contestant != "kcnn" else ""
-            rows.append((title(entry, race), *place, number(entry.values), times))
+        rows += [
+            (title(each, race), *place, number(each.values), _behind(each, race))
+            for each in race.entries
+        ]
     model = results["scaling"].races[0].facts["model"]
     yield Table(
         f"**`fit` of {model} on fewer cores and with other batches, images/s**; the speed of kcnn "

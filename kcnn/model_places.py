@@ -41,12 +41,18 @@ def find_published(name: str) -> Path:
     return next(place / name for place in PLACES if (place / name / MANIFEST).is_file())
 
 
-def published_manifest(path: str | os.PathLike[str]) -> Path | None:
-    """Return the manifest that a name stands for, or None; "saved_models/NAME" is one too.
+def by_name(path: str | os.PathLike[str]) -> str:
+    """Return the name in "saved_models/NAME", by which earlier recipes called published models.
 
-    Earlier recipes named published models by their folder in the checkout.
+    >>> by_name("saved_models/resnet20"), by_name("runs/mine")
+    ('resnet20', 'runs/mine')
     """
-    name = Path(path).as_posix().removeprefix("saved_models/")
+    return Path(path).as_posix().removeprefix("saved_models/")
+
+
+def published_manifest(path: str | os.PathLike[str]) -> Path | None:
+    """Return the manifest that a name stands for, or None; "saved_models/NAME" is one too."""
+    name = by_name(path)
     if name not in published_names():
         return None
     logger.info("%s: the weights that kcnn publishes", path)

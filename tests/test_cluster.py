@@ -127,7 +127,7 @@ def test_excluded_layers_keep_their_zeros_in_this_process_too(trained, data):
 def test_k_means_is_that_of_numpy():
     kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 8)).astype("float32")
     kernel[np.abs(kernel) < 0.3] = 0
-    shared = share_values(kernel, 6, keep_zeros=True)
+    shared = share_values(kernel, 6)
     np.testing.assert_array_equal(shared == 0, kernel == 0)
     weights, values = kernel[kernel != 0], np.unique(shared[shared != 0])
     assert values.size == 5
@@ -144,7 +144,7 @@ def test_a_step_moves_each_value_by_the_mean_of_its_gradients():
     gradient = rng.normal(size=kernel.shape).astype("float32")
     variable = keras.Variable(kernel)
     sgd = keras.optimizers.SGD
-    plan = Shared.of(kernel, keep_zeros=True)
+    plan = Shared.of(kernel)
     with_shared_values(sgd, sgd, [(variable, plan)])(0.1).apply(
         [keras.ops.convert_to_tensor(gradient)], [variable]
     )

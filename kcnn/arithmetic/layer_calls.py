@@ -1,10 +1,12 @@
 """The layer calls of a model in order of computation, including those of models inside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+
+from kcnn.arithmetic.nodes import nodes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ def _collect(
     # A functional model of the same layers: a Sequential has no record of its calls.
     graph = keras.Model(model.inputs, model.outputs, name="graph")
     tensors = {id(end): tensor for end, tensor in zip(graph.inputs, inputs, strict=False)}
-    for node in _nodes(graph):
+    for node in nodes_of(graph, inputs=True):
         if inputs and node.is_input:
             continue
         layer, name = node.operation, f"{prefix}{node.operation.name}"
@@ -84,9 +86,3 @@ def _collect(
             found.append(Call(name, layer, given, tuple(made)))
         tensors |= {id(end): tensor for end, tensor in zip(node.outputs, made, strict=True)}
     return [tensors[id(end)] for end in graph.outputs]
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    """Yield Keras's own record of each call, each after those that it depends on."""
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from graph._nodes_by_depth[depth]

@@ -3,21 +3,18 @@
 import json
 import os
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from kcnn.callbacks import LearningRateLog
+from kcnn.compress.keep_zeros import keep_zeros
 from kcnn.compress.kernels import kernel_variables
-from kcnn.compress.masks import MaskPlan, with_masks
+from kcnn.compress.own_training import train_layers
 from kcnn.compress.shared_values import Shared, share_values, with_shared_values
-from kcnn.training import Checkpoints, Objective
 from kcnn.training.fast_updates import with_fast_updates
-from kcnn.training.objective import ALPHA, TEMPERATURE
 from kcnn.training.schedules import cosine
-from kcnn.training.trainer import run_training
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -50,36 +47,17 @@ def train_with_shared_values(  # noqa: PLR0913 - what to share, and a training
         resume: folder for the state of the training.
     """
     trained = {id(variable) for variable in model.trainable_variables}
-    shared, masks = [], []
+    shared = []
     for name, kernel in kernel_variables(model).items():
-        values = np.asarray(kernel)
         if name in layers:
-            kernel.assign(share_values(values, clusters, keep_zeros=True))
-            plan = Shared.of(np.asarray(kernel), keep_zeros=True)
-            shared += [(kernel, plan)] if id(kernel) in trained else []
-        elif id(kernel) in trained and not values.all():
-            masks.append((kernel, MaskPlan((values != 0).astype(values.dtype))))
+            kernel.assign(share_values(np.asarray(kernel), clusters))
+            shared += [(kernel, Shared.of(np.asarray(kernel)))] if id(kernel) in trained else []
     adam = keras.optimizers.Adam
-    kind = with_shared_values(adam, with_fast_updates(adam), shared)
-    kind = with_masks(adam, kind, masks, frequency=1) if masks else kind
-    optimizer: Any = kind(
-        cosine(learning_rate, epochs=epochs, steps_per_epoch=data.steps_per_epoch)
-    )
+    rate = cosine(learning_rate, epochs=epochs, steps_per_epoch=data.steps_per_epoch)
+    optimizer: Any = with_shared_values(adam, with_fast_updates(adam), shared)(rate)
     # Compared when the training is taken up.
     optimizer._kcnn_settings = json.dumps({"clusters": clusters, "layers": sorted(layers)})
-    # The same layers in a model of its own, which is the one that is compiled.
-    trainee = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    objective = Objective()
-    if teacher is not None:
-        objective = Objective(temperature=TEMPERATURE, alpha=ALPHA)
-    result = run_training(
-        trainee,
-        data,
-        objective,
-        epochs=epochs,
-        optimizer=optimizer,
-        teacher=teacher,
-        callbacks=[LearningRateLog(), *callbacks],
-        checkpoints=Checkpoints(Path(resume)) if resume else None,
-    )
-    return result.history
+    callbacks = [LearningRateLog(), *callbacks]
+    budget = {"epochs": epochs, "teacher": teacher}
+    with keep_zeros(model):
+        return train_layers(model, data, optimizer, callbacks=callbacks, resume=resume, **budget)

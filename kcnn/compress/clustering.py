@@ -14,10 +14,10 @@ from kcnn.compress.call_checks import check_engine_takes, open_up, open_up_teach
 from kcnn.compress.clustered_training import train_with_shared_values
 from kcnn.compress.finetune import check_budget, check_data, check_models, finetune
 from kcnn.compress.kernels import kernels, read_names, select_kernels, zero_fractions
-from kcnn.compress.to_keras2 import copy_with_weights, named_weights
+from kcnn.compress.own_training import copy_in_float32
+from kcnn.compress.to_keras2 import copy_with_weights
 from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
-from kcnn.models.files import in_float32
 from kcnn.notebook import html_facts, html_table
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def cluster(  # noqa: PLR0913 - what to cluster, and a training
     started = time.perf_counter()
     budget = {"epochs": int(epochs), "learning_rate": float(learning_rate), "teacher": teacher}
     if engine == "keras":
-        clustered = in_float32(model)
-        clustered = copy_with_weights(clustered, named_weights(clustered))
+        clustered = copy_in_float32(model)
         layers = settings["layers"]
         history = train_with_shared_values(
             clustered, data, int(clusters), layers, callbacks=callbacks, resume=resume, **budget

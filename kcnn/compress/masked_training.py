@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -19,13 +18,11 @@ from kcnn.compress.masks import (
     two_to_four_mask,
     with_masks,
 )
+from kcnn.compress.own_training import train_layers
 from kcnn.compress.prune_targets import Target
 from kcnn.data.jax_data import JaxData
-from kcnn.training import Checkpoints, Objective
 from kcnn.training.fast_updates import with_fast_updates
-from kcnn.training.objective import ALPHA, TEMPERATURE
 from kcnn.training.schedules import cosine
-from kcnn.training.trainer import run_training
 
 if TYPE_CHECKING:
     from kcnn.data import Data
@@ -63,22 +60,9 @@ def train_with_masks(  # noqa: PLR0913 - what to prune, and a training
     optimizer: Any = with_masks(adam, with_fast_updates(adam), plans, frequency)(rate)
     # Compared when the training is taken up.
     optimizer._kcnn_settings = json.dumps({"targets": dict(targets), "updates": list(updates)})
-    # The same layers in a model of its own, which is the one that is compiled.
-    trainee = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    objective = Objective()
-    if teacher is not None:
-        objective = Objective(temperature=TEMPERATURE, alpha=ALPHA)
-    result = run_training(
-        trainee,
-        data,
-        objective,
-        epochs=epochs,
-        optimizer=optimizer,
-        teacher=teacher,
-        callbacks=[_SparsityLog(), LearningRateLog(), *callbacks],
-        checkpoints=Checkpoints(Path(resume)) if resume else None,
-    )
-    return result.history
+    callbacks = [_SparsityLog(), LearningRateLog(), *callbacks]
+    budget = {"epochs": epochs, "teacher": teacher}
+    return train_layers(model, data, optimizer, callbacks=callbacks, resume=resume, **budget)
 
 
 def _plan(

@@ -13,12 +13,12 @@ from kcnn.compress.finetune import check_budget, check_data, check_models, finet
 from kcnn.compress.kernels import kernels, read_names, zero_fractions
 from kcnn.compress.kernels import sparsity as measured_sparsity
 from kcnn.compress.masked_training import train_with_masks
+from kcnn.compress.own_training import copy_in_float32
 from kcnn.compress.prune_targets import SCHEDULES, Target, find_targets, mask_updates
-from kcnn.compress.to_keras2 import copy_with_weights, named_weights
+from kcnn.compress.to_keras2 import copy_with_weights
 from kcnn.data.jax_data import JaxData
 from kcnn.errors import unknown
 from kcnn.models.copies import check_copies
-from kcnn.models.files import in_float32
 from kcnn.notebook import html_facts, html_table
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ def prune(  # noqa: PLR0913 - what to prune, and a training
     updates = mask_updates(schedule, int(epochs) * data.steps_per_epoch)
     budget = {"epochs": int(epochs), "learning_rate": float(learning_rate), "teacher": teacher}
     if engine == "keras":
-        pruned = in_float32(model)
-        pruned = copy_with_weights(pruned, named_weights(pruned))
+        pruned = copy_in_float32(model)
         history = train_with_masks(
             pruned, data, targets, updates, callbacks=callbacks, resume=resume, **budget
         )

@@ -27,38 +27,37 @@ class Shared:
     zero: int | None = None
 
     @classmethod
-    def of(cls, kernel: np.ndarray, *, keep_zeros: bool) -> "Shared":
+    def of(cls, kernel: np.ndarray) -> "Shared":
         """Return how the weights of a kernel share their values already.
 
-        >>> Shared.of(np.array([[0.5, 0.0], [0.5, 0.5]]), keep_zeros=True).counts
+        >>> Shared.of(np.array([[0.5, 0.0], [0.5, 0.5]])).counts
         array([1, 3])
         """
         values, firsts, groups, counts = np.unique(
             kernel, return_index=True, return_inverse=True, return_counts=True
         )
         zeros = np.flatnonzero(values == 0)
-        zero = int(zeros[0]) if keep_zeros and zeros.size else None
+        zero = int(zeros[0]) if zeros.size else None
         return cls(groups.ravel().astype(np.int32), firsts.astype(np.int32), counts, zero)
 
 
-def share_values(kernel: np.ndarray, clusters: int, *, keep_zeros: bool) -> np.ndarray:
+def share_values(kernel: np.ndarray, clusters: int) -> np.ndarray:
     """Return a kernel in which each weight has the nearest of `clusters` values, by k-means.
 
     k-means begins with values that are evenly spaced, as Han et al. found best for the accuracy.
 
     Args:
-        kernel: the weights.
+        kernel: the weights; zeros stay zeros, which takes one of the values.
         clusters: how many values; a kernel of no more different weights is returned as it is.
-        keep_zeros: whether zeros stay zeros, which takes one of the values.
 
-    >>> share_values(np.array([0.0, 0.1, 0.2, 0.9, 1.1]), 3, keep_zeros=True)
+    >>> share_values(np.array([0.0, 0.1, 0.2, 0.9, 1.1]), 3)
     array([0.  , 0.15, 0.15, 1.  , 1.  ])
     """
     from sklearn.cluster import KMeans
 
     if np.unique(kernel).size <= clusters:
         return kernel
-    free = kernel != 0 if keep_zeros else np.ones(kernel.shape, bool)
+    free = kernel != 0
     weights = kernel[free].reshape(-1, 1)
     number = clusters - bool((~free).any())
     start = np.linspace(weights.min(), weights.max(), number).reshape(-1, 1)

@@ -215,9 +215,7 @@ def _prepare(  # noqa: PLR0913 - the arguments of `export_tflite` that change th
     shown = noise(shape) if images is None else images
     if input_range is None and len(shape) == _AXES_OF_IMAGES:
         check_trained_on_raw(model, shown[:_SHOWN])
-    model = rewrite_exactly(
-        in_float32(model), lambda given: relu_first(fold_pixels(given)), shown[:_SHOWN]
-    )
+    model = rewrite_exactly(in_float32(model), lambda given: relu_first(fold_pixels(given)), shown)
     return _Ready(model, None, images, shown)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kcnn.arithmetic.nodes import node_of, nodes_of, readers_of, times_called
 from kcnn.errors import one_line
 from kcnn.models.copies import copy_layer
 from kcnn.models.flatten import flatten
@@ -112,7 +113,7 @@ def _find(graph: Any) -> _Entrance | None:
     convolution = node.operation
     tensors = _padded_tensors(node.input_tensors[0])
     tensor = tensors[-1]
-    shared = any(_count_readers(graph, each) != 1 for each in tensors)
+    shared = any(len(readers_of(graph, each)) != 1 for each in tensors)
     if tensor is graph.inputs[0] or shared or not _is_only_way(graph, tensor):
         return None
     padded = len(tensors) > 1 or convolution.padding != "valid"
@@ -121,20 +122,14 @@ def _find(graph: Any) -> _Entrance | None:
 
 def _first_convolution(graph: Any) -> Any:
     """Return the call of the first layer with weights, if that is a convolution called once."""
-    nodes = [
-        node
-        for depth in sorted(graph._nodes_by_depth, reverse=True)
-        for node in graph._nodes_by_depth[depth]
-        if not node.is_input
-    ]
-    for node in nodes:
+    for node in nodes_of(graph):
         layer = node.operation
         constant = isinstance(layer, keras.layers.Normalization)
         if constant or not getattr(layer, "weights", ()):
             continue
         # `__class__`, not `type`: a fast layer of kcnn answers with the Keras layer it replaces.
         plain = layer.__class__ is keras.layers.Conv2D and layer.groups == 1
-        once = sum(each.operation is layer for each in nodes) == 1
+        once = times_called(graph, layer) == 1
         return node if plain and once and layer.data_format == "channels_last" else None
     return None
 
@@ -143,16 +138,10 @@ def _padded_tensors(tensor: Any) -> list[Any]:
     """Return the tensor, then those that layers pad to get it, the unpadded one last."""
     tensors = [tensor]
     while True:
-        history = tensors[-1]._keras_history
-        operation = history.operation
-        if type(operation) is not keras.layers.ZeroPadding2D:
+        node = node_of(tensors[-1])
+        if type(node.operation) is not keras.layers.ZeroPadding2D:
             return tensors
-        tensors.append(operation._inbound_nodes[history.node_index].input_tensors[0])
-
-
-def _count_readers(graph: Any, tensor: Any) -> int:
-    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
-    return sum(source is tensor for node in nodes for source in node.input_tensors)
+        tensors.append(node.input_tensors[0])
 
 
 def _is_only_way(graph: Any, tensor: Any) -> bool:
@@ -161,15 +150,13 @@ def _is_only_way(graph: Any, tensor: Any) -> bool:
     while waiting:
         each = waiting.pop()
         before.add(id(each))
-        history = each._keras_history
-        node = history.operation._inbound_nodes[history.node_index]
-        waiting += [source for source in node.input_tensors if id(source) not in before]
-    for nodes in graph._nodes_by_depth.values():
-        for node in nodes:
-            made_before = all(id(end) in before for end in node.outputs)
-            reads = [source for source in node.input_tensors if id(source) in before]
-            if not made_before and any(source is not tensor for source in reads):
-                return False
+        sources = node_of(each).input_tensors
+        waiting += [source for source in sources if id(source) not in before]
+    for node in nodes_of(graph):
+        made_before = all(id(end) in before for end in node.outputs)
+        reads = [source for source in node.input_tensors if id(source) in before]
+        if not made_before and any(source is not tensor for source in reads):
+            return False
     return True
 
 

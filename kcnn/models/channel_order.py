@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kcnn.arithmetic.nodes import node_of, nodes_of, readers_of, times_called
+
 _PASSIVE = ("Cast", "ConvertToTensor", "StopGradient")
 _ARITHMETIC = ("Add", "Divide", "Multiply", "Subtract", "TrueDivide")
 _BACKWARDS = slice(None, None, -1)
@@ -53,16 +55,10 @@ def find_reordering(graph: Any) -> Reordering | None:
     Args:
         graph: a functional model without models inside it.
     """
-    nodes = [
-        node
-        for depth in sorted(graph._nodes_by_depth, reverse=True)
-        for node in graph._nodes_by_depth[depth]
-        if not node.is_input
-    ]
-    for node in nodes:
+    for node in nodes_of(graph):
         order = _order(node)
         if order is not None:
-            return _follow(node, nodes, order)
+            return _follow(node, graph, order)
     return None
 
 
@@ -70,32 +66,28 @@ def source_of_channels(args: tuple[Any, ...]) -> Any:
     """Return the tensor whose channels an operation reorders, of which it gets these arguments."""
     if isinstance(args[0], keras.KerasTensor):
         return args[0]
-    return _node_of(args[0][0]).input_tensors[0]
+    return node_of(args[0][0]).input_tensors[0]
 
 
-def _follow(node: Any, nodes: list[Any], order: tuple[int, ...]) -> Reordering | None:
+def _follow(node: Any, graph: Any, order: tuple[int, ...]) -> Reordering | None:
     between: list[str] = []
     first = node.operation
     while True:
         tensor = node.outputs[0]
-        readers = [each for each in nodes for source in each.input_tensors if source is tensor]
-        if len(readers) != 1 or _times(node.operation, nodes) != 1:
+        readers = readers_of(graph, tensor)
+        if len(readers) != 1 or times_called(graph, node.operation) != 1:
             return None
         node = readers[0]
         layer = node.operation
         # `__class__`, not `type`: a fast layer of kcnn answers with the Keras layer it replaces.
         if layer.__class__ is keras.layers.Conv2D:
             plain = layer.groups == 1 and layer.data_format == "channels_last"
-            if not plain or _times(layer, nodes) != 1:
+            if not plain or times_called(graph, layer) != 1:
                 return None
             return Reordering(first.name, tuple(between), layer.name, order)
         if not _keeps_channels(node, len(order)):
             return None
         between.append(layer.name)
-
-
-def _times(operation: Any, nodes: list[Any]) -> int:
-    return sum(node.operation is operation for node in nodes)
 
 
 def _order(node: Any) -> tuple[int, ...] | None:
@@ -111,7 +103,7 @@ def _order(node: Any) -> tuple[int, ...] | None:
         return backwards if _is_backwards(_key(node), len(shape)) else None
     if kind != "Stack" or operation.axis not in axes:
         return None
-    return _order_of_parts([_node_of(tensor) for tensor in node.input_tensors])
+    return _order_of_parts([node_of(tensor) for tensor in node.input_tensors])
 
 
 def _order_of_parts(parts: list[Any]) -> tuple[int, ...] | None:
@@ -167,8 +159,3 @@ def _keeps_channels(node: Any, channels: int) -> bool:
 
 def _is_operation(operation: Any) -> bool:
     return type(operation).__module__.startswith("keras.src.ops")
-
-
-def _node_of(tensor: Any) -> Any:
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]

@@ -2,13 +2,14 @@
 
 import inspect
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from kcnn.arithmetic.nodes import nodes_of
 from kcnn.models.applications import find_preprocessing
 
 logger = logging.getLogger("kcnn")
@@ -175,7 +176,7 @@ def _walk(model: Any, images: Any) -> Generator[tuple[Any, Any], None, Any]:
         return None
     graph: Any = keras.Model(model.inputs, model.outputs)
     values: dict[int, Any] = {id(graph.inputs[0]): images}
-    for node in _nodes(graph):
+    for node in nodes_of(graph):
         operation = node.operation
         args, kwargs = node.arguments.fill_in(values)
         if isinstance(operation, keras.Model) and getattr(operation, "inputs", None):
@@ -188,12 +189,6 @@ def _walk(model: Any, images: Any) -> Generator[tuple[Any, Any], None, Any]:
         flat = keras.tree.flatten(outputs)
         values |= {id(end): value for end, value in zip(node.outputs, flat, strict=True)}
     return [values[id(end)] for end in graph.outputs]
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    """Yield Keras's own record of each call, each after those that it depends on."""
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
 
 
 def _has_weights(operation: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kcnn.arithmetic.nodes import times_called
 from kcnn.models.channel_order import Reordering, find_reordering, source_of_channels
 from kcnn.models.copies import copy_layer
 from kcnn.models.final_activation import find_final_operation
@@ -123,8 +124,7 @@ class _Calls:
 def _last_activation(flat: Any) -> Any:
     """Return the operation that makes probabilities of the logits, None for a model without."""
     last, _ = find_final_operation(flat)
-    nodes = [node for nodes in flat._nodes_by_depth.values() for node in nodes]
-    times = sum(node.operation is last for node in nodes)
+    times = times_called(flat, last)
     if times > 1:
         raise ValueError(
             f"Layer {last.name!r} is called {times} times: make a layer for each call."

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from kcnn import recipe_files
+from kcnn.model_places import by_name
 from kcnn.recipe import DEPENDENT, Recipe, override
 from kcnn.report.receipts import CONTROL, Report
 
@@ -45,12 +46,10 @@ def repeat_command(report: Report, recipe: Recipe) -> str | None:
 
 def _by_name(recipe: Recipe) -> Recipe:
     """Return the recipe with the names of published models; earlier ones had their folders."""
-    place = "saved_models/"
-    if recipe.trained and recipe.trained.startswith(place):
-        recipe = dataclasses.replace(recipe, trained=recipe.trained.removeprefix(place))
-    if recipe.distill and recipe.distill.teacher.startswith(place):
-        teacher = recipe.distill.teacher.removeprefix(place)
-        distill = dataclasses.replace(recipe.distill, teacher=teacher)
+    if recipe.trained:
+        recipe = dataclasses.replace(recipe, trained=by_name(recipe.trained))
+    if recipe.distill:
+        distill = dataclasses.replace(recipe.distill, teacher=by_name(recipe.distill.teacher))
         recipe = dataclasses.replace(recipe, distill=distill)
     return recipe
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kcnn.compress.call_checks import open_up
+from kcnn.compress.call_checks import check_engine_takes, open_up
 from kcnn.compress.finetune import check_budget, check_data
 from kcnn.compress.qat.insert_fake_quantize import insert_fake_quantize
 from kcnn.compress.qat.series import series_as_maps
@@ -128,8 +128,7 @@ def quantize_aware(  # noqa: PLR0913 - what a training is made of; the defaults 
     check_tensorflow("Models are trained for int8")
     model = in_float32(open_up(model, "Training for int8"))
     aware = _prepare(model, data, epochs, learning_rate, engine, weight_bits, teacher)
-    if callbacks:
-        _check_keras("callbacks", engine)
+    check_engine_takes(engine, callbacks=callbacks)
     budget: dict[str, Any] = {"epochs": int(epochs), "learning_rate": float(learning_rate)}
     logger.info("quantize_aware: training for int8")
     if engine == "keras":
@@ -188,14 +187,6 @@ def check_quantize_aware(  # noqa: PLR0913 - the arguments of `quantize_aware`
     _prepare(model, data, epochs, learning_rate, engine, weight_bits, teacher)
 
 
-def _check_keras(argument: str, engine: str) -> None:
-    if engine != "keras":
-        raise ValueError(
-            f"{argument} needs engine='keras': TF-MOT trains in a process of its own. "
-            f"Received: engine={engine!r}"
-        )
-
-
 def _prepare(  # noqa: PLR0913 - what a training is made of
     model: keras.Model,
     data: Data,
@@ -212,10 +203,8 @@ def _prepare(  # noqa: PLR0913 - what a training is made of
         raise unknown("engine", engine, ENGINES)
     if weight_bits not in WEIGHT_BITS:
         raise ValueError(f"weight_bits must be 8 or 4. Received: weight_bits={weight_bits!r}")
-    if weight_bits == 4:
-        _check_keras("weight_bits=4", engine)
-    if teacher is not None:
-        _check_keras("teacher", engine)
+    narrow = {"weight_bits=4": weight_bits == 4}
+    check_engine_takes(engine, **narrow, teacher=teacher is not None)
     aware = insert_fake_quantize(relu_first(series_as_maps(model)), weight_bits)
     check_data(model, data, teacher)
     if engine == "tfmot":

@@ -8,13 +8,12 @@ import numpy as np
 
 from kcnn.arithmetic.layer_calls import Call, calls
 from kcnn.compress.keep_zeros import keep_zeros
+from kcnn.compress.own_training import train_layers
 from kcnn.compress.qat.insert_fake_quantize import training_class_and_options
 from kcnn.data import Data
 from kcnn.models.rewrite import call_copy, rewrite
-from kcnn.training.objective import ALPHA, TEMPERATURE, Objective
 from kcnn.training.optimizers import make_optimizer
 from kcnn.training.schedules import cosine
-from kcnn.training.trainer import run_training
 
 
 def train(
@@ -27,20 +26,12 @@ def train(
     teacher: keras.Model | None = None,
 ) -> dict[str, list[float]]:
     """Train `model` in place and return the history. Its zeros stay zero; it is not compiled."""
-    # The same layers in a model of its own, which is the one that is compiled.
-    trainee = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     rate = cosine(learning_rate, epochs=epochs, steps_per_epoch=data.steps_per_epoch)
+    optimizer, callbacks = make_optimizer("adam", rate), [_DivergenceGuard(), *callbacks]
     with keep_zeros(model):
-        result = run_training(
-            trainee,
-            data,
-            Objective() if teacher is None else Objective(temperature=TEMPERATURE, alpha=ALPHA),
-            epochs=epochs,
-            optimizer=make_optimizer("adam", rate),
-            callbacks=[_DivergenceGuard(), *callbacks],
-            teacher=teacher,
+        return train_layers(
+            model, data, optimizer, epochs=epochs, teacher=teacher, callbacks=callbacks
         )
-    return result.history
 
 
 class _DivergenceGuard(keras.callbacks.Callback):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from kcnn.pipeline.stages.prune import PRUNE
-from kcnn.pipeline.stages.stage import RunContext, Stage, logger, variant_files
+from kcnn.pipeline.stages.stage import RunContext, Stage, logger, unless_keras, variant_files
 from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Cluster
 
@@ -46,18 +46,11 @@ def _options(section: Cluster, teacher: "keras.Model") -> dict[str, Any]:
     }
 
 
-def why_not_on_jax(section: Cluster) -> str | None:
-    """Return why the JAX backend cannot do it: with engine "keras" it can."""
-    if section.engine == "keras":
-        return None
-    return "TF-MOT, which clusters, works on TensorFlow only; cluster.engine=keras works on JAX too"
-
-
 CLUSTER = Stage(
     name="cluster",
     section=Cluster,
     make=make,
     check=check,
     files=variant_files("clustered"),
-    not_on_jax=why_not_on_jax,
+    not_on_jax=unless_keras("cluster", "clusters"),
 )

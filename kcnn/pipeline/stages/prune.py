@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kcnn.pipeline.stages.stage import RunContext, Stage, logger, variant_files
+from kcnn.pipeline.stages.stage import RunContext, Stage, logger, unless_keras, variant_files
 from kcnn.pipeline.variants import Variant
 from kcnn.recipe import Prune
 
@@ -48,18 +48,11 @@ def _options(section: Prune, teacher: "keras.Model") -> dict[str, Any]:
     }
 
 
-def why_not_on_jax(section: Prune) -> str | None:
-    """Return why the JAX backend cannot do it: with engine "keras" it can."""
-    if section.engine == "keras":
-        return None
-    return "TF-MOT, which prunes, works on TensorFlow only; prune.engine=keras works on JAX too"
-
-
 PRUNE = Stage(
     name="prune",
     section=Prune,
     make=make,
     check=check,
     files=variant_files("pruned*"),
-    not_on_jax=why_not_on_jax,
+    not_on_jax=unless_keras("prune", "prunes"),
 )

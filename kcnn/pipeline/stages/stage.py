@@ -27,6 +27,14 @@ Section = TypeVar("Section")
 logger = logging.getLogger("kcnn")
 
 
+def unless_keras(section: str, verb: str) -> Callable[[Any], str | None]:
+    """Return why the JAX backend cannot do a stage of TF-MOT: with engine "keras" it can."""
+    reason = (
+        f"TF-MOT, which {verb}, works on TensorFlow only; {section}.engine=keras works on JAX too"
+    )
+    return lambda given: None if given.engine == "keras" else reason
+
+
 @dataclass(frozen=True)
 class RunContext:
     """What a run has when one of its stages begins.
