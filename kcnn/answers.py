@@ -4,10 +4,13 @@ A graph says it (`kcnn.models.final_activation`, `kcnn.litert.final_activation`)
 the numbers do. Everything that reads answers, from training to heat maps, goes through here.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+logger = logging.getLogger("kcnn")
 
 UNKNOWN = "unknown"
 """The final activation of a model whose graph does not tell it."""
@@ -44,6 +47,24 @@ def decide(activation: str | None, answers: np.ndarray, *, step: float = 0.0) ->
     if are_probabilities(answers, rounding=rounding):
         return "log_softmax" if (answers <= 0).all() else "softmax"
     return None
+
+
+def decide_with_a_word(
+    activation: str | None, answers: np.ndarray, *, step: float = 0.0
+) -> str | None:
+    """Return what `decide` returns, and warn where neither graph nor numbers tell it.
+
+    Answers between 0 and 1 that do not add up to 1 may be logits, or the probabilities of classes
+    that do not exclude each other.
+    """
+    found = decide(activation, answers, step=step)
+    if activation == UNKNOWN and found is None and ((answers >= 0) & (answers <= 1)).all():
+        logger.warning(
+            "All answers of the model lie between 0 and 1, and its graph does not tell whether "
+            "they are probabilities: they are read as logits. If each is the probability of its "
+            'class, let the model end in keras.layers.Activation("sigmoid").'
+        )
+    return found
 
 
 def are_probabilities(scores: np.ndarray, *, rounding: float = ROUNDING) -> bool:
@@ -160,7 +181,7 @@ class Logits:
             ValueError: the answer is not [N, classes].
         """
         answers = _one_table(self._answer(images))
-        self.activation = decide(self.activation, answers, step=self._step)
+        self.activation = decide_with_a_word(self.activation, answers, step=self._step)
         smallest = self._step / 2 or _SMALLEST
         return as_logits(answers, self.activation, smallest=smallest)
 

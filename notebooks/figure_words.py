@@ -110,6 +110,7 @@ KOREAN = {
     "Each channel on its own scale; above it, its number and largest value": (
         "채널마다 자기 척도로 그림; 위는 채널 번호와 최댓값"
     ),
+    "{}\np = {}": "{}\np = {}",
     "{}, logit {}": "{}, 로짓 {}",
     "{}: logit {}, peak {}": "{}: 로짓 {}, 최댓값 {}",
     "{} (true: {})": "{} (정답: {})",

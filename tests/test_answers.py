@@ -278,6 +278,17 @@ def sigmoid_heads(x):
     return LAYERS.Concatenate()([LAYERS.Dense(1, activation="sigmoid")(x) for _ in range(3)])
 
 
+def test_numbers_that_may_be_either_are_warned_of(caplog):
+    data = (images(8), np.arange(8) % 3)
+    hidden, plain = (with_end(Hidden(each)) for each in ("hard_sigmoid", "negative"))
+    for use in (lambda m: kcnn.evaluate(m, data), lambda m: kcnn.predict(m, images(8))):
+        use(plain)
+        assert "0 and 1" not in caplog.text
+        use(hidden)
+        assert caplog.text.count("answers of the model lie between 0 and 1") == 1
+        caplog.clear()
+
+
 SIGMOIDS = {
     "a head for each class": sigmoid_heads,
     "clipped": lambda x: keras.ops.clip(keras.ops.sigmoid(x), 0.01, 0.99),

@@ -111,7 +111,7 @@ def pairs(cells):
 
 def comparable(prose):
     """Return the numbers that both languages must state; a fraction counts by its denominator."""
-    for word, number in (("sixth", 6), ("quarter", 4), ("third of", 3)):
+    for word, number in (("sixth", 6), ("fifth of", 5), ("quarter", 4), ("third of", 3)):
         prose = re.sub(rf"\ba {word}\b", f"{number} ", prose)
     numbers = stated(re.sub(r"(\d+)분의 1", r"\1 ", prose))
     return numbers - {0, 1}  # in English these are often words
@@ -293,7 +293,7 @@ def test_what_check_says(exercises, capsys):
     assert "received ['conv']" in said("en", "order", "conv")
     without_one = said("en", "output size", lambda n, k, p, s, d: (n + 2 * p - d * (k - 1)) // s)
     assert "f(227, 11, 0, 4, 1) returns 54; expected 55." in without_one
-    assert said("en", "wrong and unsure", 0.5).startswith("✗")  # a guess
+    assert said("en", "right and unsure", 0.5).startswith("✗")  # a guess
     assert "round it" in said("en", "zero point", -128 + 1 / (4 / 255))
     assert "51263 is too small" in said("en", "conv parameters", 51_263)
     with pytest.raises(ValueError, match="no exercise 'blurr'"):

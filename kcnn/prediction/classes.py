@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from kcnn.answers import UNKNOWN, as_probabilities, decide
+from kcnn.answers import UNKNOWN, as_probabilities, decide_with_a_word
 from kcnn.checks import check_count
 from kcnn.model_places import find_model
 from kcnn.prediction.photographs import image_files, photograph_shape, read_photographs
@@ -133,7 +133,8 @@ def open_classifier(model: "keras.Model | TFLiteClassifier | str | os.PathLike")
 def _litert(classifier: "TFLiteClassifier", beside: tuple[str, ...]) -> _Classifier:
     def probabilities(pixels: np.ndarray) -> np.ndarray:
         answers = classifier(pixels)
-        activation = decide(classifier.final_activation, answers, step=classifier.output_scale)
+        step = classifier.output_scale
+        activation = decide_with_a_word(classifier.final_activation, answers, step=step)
         return as_probabilities(answers, activation)
 
     _check_images(classifier.input_shape, "TFLiteClassifier")
@@ -180,7 +181,7 @@ class _KerasAnswers:
         size = max(1, min(64, _CHUNK // (pixels.shape[1] * pixels.shape[2])))
         starts = range(0, len(pixels), size)
         answers = np.concatenate([self._answer(pixels[start : start + size]) for start in starts])
-        self._activation = decide(self._activation, answers)
+        self._activation = decide_with_a_word(self._activation, answers)
         return as_probabilities(answers, self._activation)
 
     def _answer(self, pixels: np.ndarray) -> np.ndarray:

@@ -30,18 +30,18 @@ EXERCISES = {
         },
         ("What stayed the same?", "무엇이 그대로 남아 있나요?"),
     ),
-    "wrong and unsure": number(
-        0.5033,
+    "right and unsure": number(
+        0.4352,
         (
-            "The softmax of the logits; the largest of each row; only rows that are wrong.",
-            "로짓의 소프트맥스에서 행마다 최댓값을 구하고, 틀린 행만 봅니다.",
+            "The softmax of the logits; the largest of each row; only rows that are right.",
+            "로짓의 소프트맥스에서 행마다 최댓값을 구하고, 맞힌 행만 봅니다.",
         ),
         {
-            0.6385: ("Those predictions are right.", "맞힌 예측 가운데 가장 작은 값입니다."),
-            0.9998: ("That is the largest.", "가장 큰 값입니다."),
+            0.6356: ("That prediction is wrong.", "틀린 예측의 확률입니다."),
+            0.9562: ("That is the largest.", "가장 큰 값입니다."),
             0.0: (
-                "Take the probability of the predicted class, not of the true one.",
-                "정답 클래스가 아니라 예측한 클래스의 확률을 구하세요.",
+                "Take the largest probability of each row, not the smallest.",
+                "행마다 가장 작은 확률이 아니라 가장 큰 확률을 구하세요.",
             ),
         },
         tolerance=0.0005,

@@ -44,13 +44,13 @@
 # %% [markdown]
 # ## Its predictions
 #
-# Of the 40 photographs 35 are predicted correctly. Here are the five mistakes, and below them the
-# first five correct predictions.
+# Of the 40 photographs 39 are predicted correctly. Here are the ten of which the network is least
+# certain, with the probability $p$ of the class that it predicts. The one mistake is among them.
 
 # %% ko [markdown]
 # ## 예측
 #
-# 사진 40장 가운데 35장을 맞혔다. 윗줄은 틀린 다섯 장, 아랫줄은 맞힌 것 중 처음 다섯 장이다.
+# 사진 40장 가운데 39장을 맞혔다. 아래는 신경망이 가장 자신 없어 하는 열 장과, 예측한 클래스의 확률 $p$이다. 틀린 한 장도 그 안에 있다.
 
 # %%
 import keras
@@ -75,15 +75,21 @@ def smaller(figure, dpi=70):
     return figure
 
 
-mistakes, right = np.flatnonzero(predicted != labels), np.flatnonzero(predicted == labels)
+def softmax(logits):
+    return np.asarray(tf.nn.softmax(logits))
+
+
+doubtful = softmax(logits).max(axis=1).argsort()[:10]  # the least certain one first
 figure, axes = plt.subplots(2, 5, figsize=(8, 3.6), layout="constrained")
-for cell, index in zip(axes.flat, [*mistakes, *right[:5]], strict=True):
+for cell, index in zip(axes.flat, doubtful, strict=True):
     truth, answer = names[labels[index]], names[predicted[index]]
-    show(cell, images[index], truth if truth == answer else f"{truth}, predicted {answer}")
+    title = truth if truth == answer else f"{truth}, predicted {answer}"
+    show(cell, images[index], f"{title}\np = {softmax(logits[index]).max():.2f}")
 plt.show()
 
 # %% assert
-assert len(images) == 40 and len(right) == 35
+assert len(images) == 40 and (predicted == labels).sum() == 39
+assert set(np.flatnonzero(predicted != labels)) < set(doubtful)
 
 # %% [markdown]
 # ## The first filters
@@ -260,7 +266,7 @@ heatmaps = kcnn.grad_cam(model, images)
 print("by hand and by gradients:   ", np.abs(by_gradient - maps).max().round(6))
 print("by hand and by kcnn.grad_cam:", np.abs(heatmaps.raw - np.maximum(maps, 0)).max().round(6))
 
-some = [ship, *mistakes[:3]]
+some = [ship, *doubtful[2:5]]
 titles = [f"{names[predicted[index]]} (true: {names[labels[index]]})" for index in some]
 smaller(kcnn.grad_cam(model, images[some]).plot(images[some], titles))
 
@@ -273,24 +279,31 @@ assert np.allclose(heatmaps.raw, np.maximum(maps, 0), atol=1e-5)
 #
 # Many tutorials use the gradient of the *probability*. But if a network is confident, its
 # probability is close to one whatever you change: the gradient is nearly zero, and the rest of it
-# mixes all classes. For the photograph with the highest logit, it is more than 1,000 times smaller
-# than the gradient of the logit. `kcnn` uses the logit, also for models that end in a softmax.
+# mixes all classes. For the photograph with the highest logit, it is 22 times smaller than the
+# gradient of the logit, and this network is a modest one: it was trained with label smoothing, which
+# keeps its logits small. Without it they keep growing. Multiply them by 3, which changes no
+# prediction, and the gradient of the probability is more than 10,000 times smaller. `kcnn` uses the
+# logit, also for models that end in a softmax.
 
 # %% ko [markdown]
 # ## 거짓말 1: 소프트맥스 뒤의 기울기
 #
-# 많은 자료가 *확률*의 기울기를 쓴다. 그러나 신경망이 확신할 때에는 무엇을 바꾸어도 확률이 1에 가깝다. 기울기는 거의 0이고, 그나마 모든 클래스가 뒤섞여 있다. 로짓이 가장 큰 사진에서는 로짓의 기울기보다 1,000배 넘게 작다. `kcnn`은 소프트맥스로 끝나는 모델에서도 로짓을 쓴다.
+# 많은 자료가 *확률*의 기울기를 쓴다. 그러나 신경망이 확신할 때에는 무엇을 바꾸어도 확률이 1에 가깝다. 기울기는 거의 0이고, 그나마 모든 클래스가 뒤섞여 있다. 로짓이 가장 큰 사진에서는 로짓의 기울기보다 22배 작다. 그나마 이 신경망은 겸손한 편이다. 로짓을 작게 유지하는 레이블 스무딩으로 학습했기 때문이다. 레이블 스무딩이 없으면 로짓은 계속 커진다. 로짓에 3을 곱해 보자. 예측은 하나도 바뀌지 않지만 확률의 기울기는 10,000배 넘게 작아진다. `kcnn`은 소프트맥스로 끝나는 모델에서도 로짓을 쓴다.
 
 # %%
 confident = logits.max(axis=1).argmax()
-after = gradients(tf.nn.softmax)
-ratio = np.linalg.norm(slopes[confident]) / np.linalg.norm(after[confident])
-probability = np.asarray(tf.nn.softmax(logits[confident])).max()
-print(f"{names[predicted[confident]]}: probability {probability:.6f}")
-print(f"the gradient of the probability is {ratio:,.0f} times smaller")
+steepness, ratios = np.linalg.norm(slopes[confident]), {}
+for factor in (1, 3):
+    after = gradients(lambda scores, factor=factor: tf.nn.softmax(factor * scores))
+    ratios[factor] = steepness / np.linalg.norm(after[confident])
+    probability = softmax(factor * logits[confident]).max()
+    print(
+        f"logits times {factor}: {names[predicted[confident]]} with probability {probability:.5f}, "
+        f"its gradient is {ratios[factor]:,.0f} times smaller"
+    )
 
 # %% assert
-assert ratio > 1_000
+assert round(ratios[1]) == 22 and ratios[3] > 10_000
 assert round(float(probability)) == 1
 
 # %% [markdown]
@@ -298,13 +311,13 @@ assert round(float(probability)) == 1
 #
 # The image of the ship also has a map for the class "cat". As each map is drawn on its own scale,
 # it looks just as bright. So look at the **logit** first, and at the strength of the map before it
-# is scaled. The strongest place for "cat" has less than a third of the value of the strongest place
+# is scaled. The strongest place for "cat" has less than a fifth of the value of the strongest place
 # for "ship". `class_index=(a, b)` answers the better question: *why a rather than b*.
 
 # %% ko [markdown]
 # ## 거짓말 2: 모든 클래스에 맵이 있다
 #
-# 배 사진에는 "cat" 클래스의 맵도 있다. 맵마다 자기 척도로 그리므로 똑같이 밝아 보인다. 그러니 먼저 **로짓**을 보고, 척도를 맞추기 전의 세기를 보아야 한다. "cat"의 가장 강한 위치는 "ship"의 가장 강한 위치의 3분의 1도 되지 않는다. `class_index=(a, b)`는 더 나은 물음, 곧 *왜 b가 아니라 a인가*에 답한다.
+# 배 사진에는 "cat" 클래스의 맵도 있다. 맵마다 자기 척도로 그리므로 똑같이 밝아 보인다. 그러니 먼저 **로짓**을 보고, 척도를 맞추기 전의 세기를 보아야 한다. "cat"의 가장 강한 위치는 "ship"의 가장 강한 위치의 5분의 1도 되지 않는다. `class_index=(a, b)`는 더 나은 물음, 곧 *왜 b가 아니라 a인가*에 답한다.
 
 # %%
 classes = [names.index("ship"), names.index("cat")]
@@ -319,7 +332,7 @@ smaller(both.plot(pair, captions))
 
 # %% assert
 assert both.score[0] > both.score[1]
-assert peaks[1] / peaks[0] < 1 / 3
+assert peaks[1] / peaks[0] < 1 / 5
 
 # %% [markdown]
 # ## Lie 3: a place is not a pixel
@@ -402,13 +415,14 @@ assert abs(deletion["own"].mean - deletion["random"].mean) < 0.15
 #
 # Does the network on the phone still use the same places? The `.tflite` file ends in the same
 # average and dense layer, so its map can be computed from the file itself. With 8 bits the maps
-# hardly change: the correlation is above 0.99. Pruning changes them a little, although the accuracy
-# hardly changes: the evidence for a prediction can change before the prediction does.
+# hardly change: the correlation is above 0.99. Pruning half of the weights costs 1.3 points of
+# accuracy, and the strongest place moves by some pixels: the evidence for a prediction can change
+# before the prediction does.
 
 # %% ko [markdown]
 # ## 압축한 뒤
 #
-# 휴대전화에 들어간 신경망도 같은 위치를 볼까? `.tflite` 파일도 같은 평균과 완전 연결층으로 끝나므로, 파일에서 바로 맵을 계산할 수 있다. 8비트로 바꾸어도 맵은 거의 변하지 않는다. 상관계수가 0.99보다 크다. 가지치기는 정확도가 거의 그대로인데도 맵을 조금 바꾼다. 예측의 근거는 예측보다 먼저 달라질 수 있다.
+# 휴대전화에 들어간 신경망도 같은 위치를 볼까? `.tflite` 파일도 같은 평균과 완전 연결층으로 끝나므로, 파일에서 바로 맵을 계산할 수 있다. 8비트로 바꾸어도 맵은 거의 변하지 않는다. 상관계수가 0.99보다 크다. 가중치의 절반을 가지치기하면 정확도는 1.3 %p 낮아지는데, 가장 강한 위치는 몇 픽셀 옮겨 간다. 예측의 근거는 예측보다 먼저 달라질 수 있다.
 
 # %%
 variants = ("model_int8", "model_pruned_int8")
@@ -419,7 +433,12 @@ for variant, drift in moved.items():
 
 # %% assert
 assert moved["model_int8"].correlation.mean > 0.99
-assert 0.9 < moved["model_pruned_int8"].correlation.mean < moved["model_int8"].correlation.mean
+assert 0.85 < moved["model_pruned_int8"].correlation.mean < 0.95
+assert moved["model_int8"].shift.mean < 1 < moved["model_pruned_int8"].shift.mean
+from kcnn.report import receipts
+
+scores = {each.file: each.accuracy for each in receipts.load(SAVED / "resnet20/report.json").receipts}
+assert round(100 * (scores[files[0].name] - scores[files[1].name]), 1) == 1.3
 assert np.iinfo("int8").bits == 8
 
 # %% [markdown]
@@ -473,18 +492,16 @@ what = "the image"
 check("randomized", what)
 
 # %% [markdown]
-# **Exercise 3.** Among the network's *wrong* predictions for the 40 photographs, which probability
-# has the least certain one, for the class that it predicts? (Use `logits`, `predicted` and
-# `labels`.)
+# **Exercise 3.** Among the network's *correct* predictions for the 40 photographs, which probability
+# has the least certain one? (Use `logits`, `predicted` and `labels`.)
 
 # %% ko [markdown]
-# **문제 3.** 사진 40장에 대한 예측 중 *틀린* 것만 보자. 그중 가장 자신 없는 예측에서, 예측한 클래스의 확률은 얼마인가? (`logits`, `predicted`, `labels`를 쓴다.)
+# **문제 3.** 사진 40장에 대한 예측 중 *맞힌* 것만 보자. 그중 가장 자신 없는 예측의 확률은 얼마인가? (`logits`, `predicted`, `labels`를 쓴다.)
 
 # %% exercise
 smallest = ...
-check("wrong and unsure", smallest)
+check("right and unsure", smallest)
 
 # %% solution
-probabilities = np.asarray(tf.nn.softmax(logits)).max(axis=1)
-smallest = probabilities[predicted != labels].min()
-check("wrong and unsure", smallest)
+smallest = softmax(logits).max(axis=1)[predicted == labels].min()
+check("right and unsure", smallest)
