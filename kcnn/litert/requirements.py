@@ -4,6 +4,9 @@ The converter notes the oldest version of TensorFlow Lite whose operators a file
 note that a dense kernel has a scale for each output: the operator is the same, and older runtimes
 take the first scale for all of them. `tests/test_dense_scales.py` runs files of both kinds on
 TensorFlow Lite Micro of May 2024, June 2024 and of the version that kcnn installs.
+
+Which delegates take which dtypes is the table of LiteRT's guide
+(https://ai.google.dev/edge/litert/performance/delegates). Of them, XNNPACK's row is tested.
 """
 
 from collections.abc import Iterator
@@ -32,6 +35,11 @@ _INT4_LITE = (2, 11, 0)
 _INT16_LITE = (2, 3, 0)  # the same table, for int16 activations with int8 kernels
 
 
+_EVERY_DELEGATE = ("XNNPACK", "GPU", "Core ML")
+_NO_CORE_ML = ("XNNPACK", "GPU")
+_XNNPACK = ("XNNPACK",)
+
+
 @dataclass(frozen=True)
 class Requirements:
     """What a `.tflite` file needs.
@@ -45,6 +53,8 @@ class Requirements:
             "EXP (int8)" where it runs the operator with another dtype.
         refused_by: for each delegate that does not take the file, why not.
         micro_untried: the operators that were not tried on TensorFlow Lite Micro.
+        delegates: those of LiteRT that take the file's dtypes, by its guide: "XNNPACK", "GPU",
+            "Core ML". They leave operators that they lack to the processor.
     """
 
     tensorflow_lite: str | None
@@ -52,6 +62,7 @@ class Requirements:
     micro_lacks: tuple[str, ...]
     refused_by: dict[str, str]
     micro_untried: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
         """Return the facts as people read them, a line each."""
@@ -62,13 +73,15 @@ class Requirements:
         elif self.micro is None:
             micro = f"not tried on TensorFlow Lite Micro: {', '.join(self.micro_untried)}"
         refusals = [f"not {name}: {reason}" for name, reason in self.refused_by.items()]
-        return (lite if self.tensorflow_lite else "LiteRT", micro, *refusals)
+        delegates = ", ".join(self.delegates) or "none"
+        taken = f"delegates of LiteRT for its dtypes, by LiteRT's guide: {delegates}"
+        return (lite if self.tensorflow_lite else "LiteRT", taken, micro, *refusals)
 
 
 def read_requirements(data: bytes) -> Requirements:
     """Return what a verified model needs.
 
-    >>> Requirements("2.3.0", None, ("GELU",), {}).lines()[1]
+    >>> Requirements("2.3.0", None, ("GELU",), {}).lines()[2]
     'not TensorFlow Lite Micro, which does not run GELU'
     """
     model = parse(data)
@@ -84,7 +97,18 @@ def read_requirements(data: bytes) -> Requirements:
         micro_lacks=lacks,
         micro_untried=untried,
         refused_by=_refusals(by_output=by_output, grouped=grouped, narrow=narrow),
+        delegates=_delegates(model),
     )
+
+
+def _delegates(model: Model) -> tuple[str, ...]:
+    """Return the delegates that take the dtypes of a model, by LiteRT's guide."""
+    used = {dtypes_of(graph, each, kind) for graph, each, kind in every_operator(model)}
+    if any("int16" in each for each in used):
+        return ()
+    if any("int4" in each for each in used):
+        return _XNNPACK  # which takes the layers of other dtypes
+    return _NO_CORE_ML if any("int8" in each for each in used) else _EVERY_DELEGATE
 
 
 def _micro(model: Model, oldest: str) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
