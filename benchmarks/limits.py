@@ -12,17 +12,20 @@ class Limits:
     """What the machine reaches where nothing else is to be done.
 
     Attributes:
-        flops: FLOP/s of a large matrix product, by precision.
+        flops: FLOP/s of the fastest large operation, by precision.
         bandwidth: bytes/s of an addition of large vectors; None where it was not measured.
+        operations: the names of the large operations that were measured.
     """
 
     flops: dict[str, float]
     bandwidth: float | None = None
+    operations: tuple[str, ...] = ()
 
 
 def limits_of(part: Part) -> Limits:
     """Return the limits that were measured in a part."""
-    flops, bandwidth = {}, None
+    flops: dict[str, float] = {}
+    names, bandwidth = [], None
     for race in part.races:
         for entry in race.entries if race.facts.get("kind") in ("limit", "memory") else ():
             if not entry.values:
@@ -30,8 +33,10 @@ def limits_of(part: Part) -> Limits:
             if race.facts["kind"] == "memory":
                 bandwidth = spread(entry.values)[0]
             else:
-                flops[entry.precision] = spread(entry.values)[0]
-    return Limits(flops, bandwidth)
+                names.append(entry.contestant)
+                reached = spread(entry.values)[0]
+                flops[entry.precision] = max(reached, flops.get(entry.precision, 0.0))
+    return Limits(flops, bandwidth, tuple(dict.fromkeys(names)))
 
 
 def is_limit(race: Race) -> bool:

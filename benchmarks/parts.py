@@ -12,6 +12,8 @@ from benchmarks.race import Spec
 from benchmarks.results import Fact, Machine, Part, Race, processor_flags
 
 SCALED_BATCHES = (64, 256, 1024)
+# The convolution whose speed is a limit; see `CONVOLUTIONS`.
+LARGE = (128, 16)
 # Channels, and the height and width of the map in pixels.
 CONVOLUTIONS = ((512, 2), (512, 4), (256, 8), (64, 8), (128, 16))
 
@@ -50,21 +52,7 @@ def fit(prepared: Prepared) -> Iterator[Race]:
     """Yield the races for the limits of the machine, then one race for each model."""
     plan = prepared.plan
     for precision in precisions():
-        size = 256 if plan.quick else 3072
-        spec = prepared.spec(
-            "matrix product",
-            "benchmarks.contestants.limits:multiply",
-            needs="tensorflow",
-            precision=precision,
-            options={"size": size},
-        )
-        facts: dict[str, Fact] = {
-            "kind": "limit",
-            "size": size,
-            "precision": precision,
-            "threads": plan.threads,
-        }
-        yield prepared.race([spec], "FLOP/s", facts)
+        yield _arithmetic(prepared, precision)
     size = 2**20 if plan.quick else 2**28
     spec = prepared.spec(
         "addition",
@@ -72,10 +60,41 @@ def fit(prepared: Prepared) -> Iterator[Race]:
         needs="tensorflow",
         options={"size": size},
     )
-    facts = {"kind": "memory", "size": size, "threads": plan.threads}
+    facts: dict[str, Fact] = {"kind": "memory", "size": size, "threads": plan.threads}
     yield prepared.race([spec], "bytes/s", facts)
     for model in plan.models:
         yield _fit_race(prepared, model, plan.batch(model), plan.threads)
+
+
+def _arithmetic(prepared: Prepared, precision: str) -> Race:
+    """Return the race of large operations, the fastest of which is the limit of the arithmetic."""
+    plan = prepared.plan
+    size, (channels, pixels) = (256, (16, 8)) if plan.quick else (3072, LARGE)
+    convolution = {"channels": channels, "size": pixels, "way": TENSORFLOW}
+    rows: list[tuple[str, str, dict[str, Fact]]] = [
+        ("a matrix product", "limits:multiply", {"size": size}),
+        ("a 3x3 convolution with its gradients", "convolution:convolve", {**convolution}),
+    ]
+    specs = [
+        prepared.spec(
+            name,
+            f"benchmarks.contestants.{loop}",
+            needs="tensorflow",
+            precision=precision,
+            batch=128,
+            options=options,
+        )
+        for name, loop, options in rows
+    ]
+    facts: dict[str, Fact] = {
+        "kind": "limit",
+        "size": size,
+        "channels": channels,
+        "pixels": pixels,
+        "precision": precision,
+        "threads": plan.threads,
+    }
+    return prepared.race(specs, "FLOP/s", facts)
 
 
 def scaling(prepared: Prepared) -> Iterator[Race]:

@@ -72,10 +72,10 @@ def _fit(results: Results) -> Iterator[Table]:
     memory = f"{limits.bandwidth / 1e9:,.1f} GB/s" if limits.bandwidth else "not measured"
     yield Table(
         "**The distance to the limits**: 6 FLOPs for each multiply-accumulate of the forward pass, "
-        "compared with a large matrix product in the same precision; and the bytes that the step "
-        "moves if each layer reads and writes each of its tensors once, compared with an addition "
-        f"of large vectors ({memory}).",
-        ("network", "contestant", "GFLOP/s", "matrix product", "share", "GB/s", "share"),
+        f"compared with the fastest large operation ({', '.join(limits.operations)}) in the same "
+        "precision; and the bytes that the step moves if each layer reads and writes each of its "
+        f"tensors once, compared with an addition of large vectors ({memory}).",
+        ("network", "contestant", "GFLOP/s", "limit", "share", "GB/s", "share"),
         tuple(distance),
         names=2,
     )

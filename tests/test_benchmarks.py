@@ -155,7 +155,8 @@ def test_tables_of_invented_numbers():
         {"PyTorch": "torch is not installed"},
     )
     limit = {"kind": "limit", "precision": "float32", "threads": 2}
-    peak = Race("FLOP/s", (Entry("matrix product", (9e10,), "float32"),), limit)
+    operations = (Entry("a product", (9e10,), "float32"), Entry("a slower one", (8e10,), "float32"))
+    peak = Race("FLOP/s", operations, limit)
     memory = Race("bytes/s", (Entry("addition", (2e10,), "float32"),), {"kind": "memory"})
     results = {
         "fit": Part(_machine(), (peak, memory, race)),
@@ -170,6 +171,7 @@ def test_tables_of_invented_numbers():
     )
     # 1,500 images/s of 10**6 MACs, forward and twice that backward, 2 FLOPs each; 4 bytes a value.
     assert distance.rows[0] == (name, "kcnn", "9", "90", "10.0%", "6.0", "30.0%")
+    assert "(a product, a slower one)" in distance.title
     (fed,) = tables.tables("pipeline", results)
     assert fed.header[-1] == "of resnet8"
     assert fed.rows == (("kcnn.data", "30,000", "", "5.0%"),)

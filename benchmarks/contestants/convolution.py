@@ -10,7 +10,7 @@ PRODUCT, WHOLE_MAP = "matrix product", "one dense layer"
 
 
 def convolve(spec: Spec, turns: Turns) -> None:
-    """Convolve square maps in the way that `spec.contestant` names; the unit is the FLOP.
+    """Convolve square maps in the way that the options or the contestant name; the unit: FLOPs.
 
     Multiplications by the zeros of the padding count too, as is usual.
     """
@@ -41,11 +41,13 @@ def convolve(spec: Spec, turns: Turns) -> None:
         WHOLE_MAP: lambda: whole_map(images, kernel, geometry),
     }
 
+    way = ways[str(spec.options.get("way", spec.contestant))]
+
     @tf.function
     def step() -> list[Any]:
         with tf.GradientTape() as tape:
             tape.watch([images, kernel])
-            outputs = ways[spec.contestant]()
+            outputs = way()
         # `images` has the shape and the type of the outputs: it stands in for their gradient.
         return [outputs, *tape.gradient(outputs, [images, kernel], [images])]
 
