@@ -1,4 +1,4 @@
-"""The delegates that `kcnn inspect` and bundles name: XNNPACK's row of the table, as LiteRT acts."""
+"""The delegates that `kcnn inspect` and bundles name: XNNPACK's, as LiteRT itself decides."""
 
 import keras
 import numpy as np

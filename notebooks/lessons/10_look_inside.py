@@ -63,6 +63,7 @@ from matplotlib.colors import Normalize
 
 import kcnn
 from kcnn.models import facts
+from kcnn.report import receipts
 
 model = kcnn.models.load(SAVED / "resnet20" / "model.keras")
 images, labels, names = photographs()
@@ -428,16 +429,16 @@ assert abs(deletion["own"].mean - deletion["random"].mean) < 0.15
 variants = ("model_int8", "model_pruned_int8")
 files = [SAVED / "resnet20" / f"{variant}.tflite" for variant in variants]
 moved = dict(zip(variants, kcnn.explain.drift(model, *files, images=images), strict=True))
+report = receipts.load(SAVED / "resnet20" / "report.json")
+scores = {each.file: each.accuracy for each in report.receipts}
 for variant, drift in moved.items():
-    print(f"{variant:18} correlation {drift.correlation}, peak moved by {drift.shift} pixels")
+    print(f"{variant}: {scores[f'{variant}.tflite']:.2%} of all test images")
+    print(f"    correlation {drift.correlation}, peak moved by {drift.shift} pixels")
 
 # %% assert
 assert moved["model_int8"].correlation.mean > 0.99
 assert 0.85 < moved["model_pruned_int8"].correlation.mean < 0.95
 assert moved["model_int8"].shift.mean < 1 < moved["model_pruned_int8"].shift.mean
-from kcnn.report import receipts
-
-scores = {each.file: each.accuracy for each in receipts.load(SAVED / "resnet20/report.json").receipts}
 assert round(100 * (scores[files[0].name] - scores[files[1].name]), 1) == 1.3
 assert np.iinfo("int8").bits == 8
 
