@@ -11,13 +11,14 @@ where the network that it starts from has 89.95 %.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Cluster, Model, Quantize, Recipe
+from kcnn.recipe import Cluster, Data, Model, Quantize, Recipe
 
 recipe = Recipe(
+    data=Data(validation=0.02),
     model=Model(name="resnet20"),
     trained="resnet20",
     prune=None,
-    cluster=Cluster(clusters=8, epochs=3, learning_rate=5e-4),
+    cluster=Cluster(clusters=8, epochs=3, learning_rate=5e-4, engine="keras", distill=True),
     quantize=Quantize(samples=1000),
 )
 

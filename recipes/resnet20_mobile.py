@@ -17,9 +17,10 @@ while some tests ran.
 """
 
 from kcnn.cli import run_file
-from kcnn.recipe import Cluster, Model, Prune, QuantizeAware, Recipe, Slim
+from kcnn.recipe import Cluster, Data, Model, Prune, QuantizeAware, Recipe, Slim
 
 recipe = Recipe(
+    data=Data(validation=0.02),
     model=Model(name="resnet20"),
     trained="resnet20",
     prune=Prune(sparsities=(0.8,), epochs=10, learning_rate=2e-3, distill=True),
