@@ -70,10 +70,13 @@ def _arithmetic(prepared: Prepared, precision: str) -> Race:
     """Return the race of large operations, the fastest of which is the limit of the arithmetic."""
     plan = prepared.plan
     size, (channels, pixels) = (256, (16, 8)) if plan.quick else (3072, LARGE)
-    convolution = {"channels": channels, "size": pixels, "way": TENSORFLOW}
     rows: list[tuple[str, str, dict[str, Fact]]] = [
-        ("a matrix product", "limits:multiply", {"size": size}),
-        ("a 3x3 convolution with its gradients", "convolution:convolve", {**convolution}),
+        ("matrix product", "limits:multiply", {"size": size}),
+        (
+            "3x3 convolution with its gradients",
+            "convolution:convolve",
+            {"channels": channels, "size": pixels, "way": TENSORFLOW},
+        ),
     ]
     specs = [
         prepared.spec(

@@ -49,22 +49,30 @@ def decide(activation: str | None, answers: np.ndarray, *, step: float = 0.0) ->
     return None
 
 
-def decide_with_a_word(
+def decide_and_warn(
     activation: str | None, answers: np.ndarray, *, step: float = 0.0
 ) -> str | None:
-    """Return what `decide` returns, and warn where neither graph nor numbers tell it.
-
-    Answers between 0 and 1 that do not add up to 1 may be logits, or the probabilities of classes
-    that do not exclude each other.
-    """
+    """Return what `decide` returns, and warn where neither graph nor numbers tell it."""
     found = decide(activation, answers, step=step)
-    if activation == UNKNOWN and found is None and ((answers >= 0) & (answers <= 1)).all():
+    if activation == UNKNOWN and found is None and may_be_either(answers):
         logger.warning(
-            "All answers of the model lie between 0 and 1, and its graph does not tell whether "
-            "they are probabilities: they are read as logits. If each is the probability of its "
-            'class, let the model end in keras.layers.Activation("sigmoid").'
+            "The answers of the model to these images lie between 0 and 1, and its graph does not "
+            "tell whether they are probabilities: they are read as logits. If each is the "
+            'probability of its class, let keras.layers.Activation("sigmoid") compute it, in place '
+            "of the last layer. If they are logits, a last keras.layers.Dense(%d, use_bias=False, "
+            'kernel_initializer="identity") says so.',
+            answers.shape[-1],
         )
     return found
+
+
+def may_be_either(answers: np.ndarray) -> bool:
+    """Tell whether answers lie between 0 and 1, as probabilities do and logits may.
+
+    Use it where `decide` takes them for logits: they may be the probabilities of classes that do
+    not exclude each other.
+    """
+    return bool(((answers >= 0) & (answers <= 1)).all())
 
 
 def are_probabilities(scores: np.ndarray, *, rounding: float = ROUNDING) -> bool:
@@ -181,7 +189,7 @@ class Logits:
             ValueError: the answer is not [N, classes].
         """
         answers = _one_table(self._answer(images))
-        self.activation = decide_with_a_word(self.activation, answers, step=self._step)
+        self.activation = decide_and_warn(self.activation, answers, step=self._step)
         smallest = self._step / 2 or _SMALLEST
         return as_logits(answers, self.activation, smallest=smallest)
 

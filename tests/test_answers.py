@@ -279,14 +279,17 @@ def sigmoid_heads(x):
 
 
 def test_numbers_that_may_be_either_are_warned_of(caplog):
-    data = (images(8), np.arange(8) % 3)
+    data = (images(20), np.arange(20) % 5)
     hidden, plain = (with_end(Hidden(each)) for each in ("hard_sigmoid", "negative"))
-    for use in (lambda m: kcnn.evaluate(m, data), lambda m: kcnn.predict(m, images(8))):
+    for use in (lambda m: kcnn.evaluate(m, data), lambda m: kcnn.predict(m, images(20))):
         use(plain)
         assert "0 and 1" not in caplog.text
         use(hidden)
-        assert caplog.text.count("answers of the model lie between 0 and 1") == 1
+        assert caplog.text.count("answers of the model to these images lie between 0 and 1") == 1
         caplog.clear()
+    known = kcnn.data.from_arrays(*data, batch_size=5, validation=0.25, augment="none")
+    kcnn.train(hidden, known, epochs=1)
+    assert caplog.text.count("they are read as logits") == 1
 
 
 SIGMOIDS = {

@@ -155,7 +155,7 @@ def test_tables_of_invented_numbers():
         {"PyTorch": "torch is not installed"},
     )
     limit = {"kind": "limit", "precision": "float32", "threads": 2}
-    operations = (Entry("a product", (9e10,), "float32"), Entry("a slower one", (8e10,), "float32"))
+    operations = (Entry("a product", (8e10,), "float32"), Entry("a faster one", (9e10,), "float32"))
     peak = Race("FLOP/s", operations, limit)
     memory = Race("bytes/s", (Entry("addition", (2e10,), "float32"),), {"kind": "memory"})
     results = {
@@ -171,7 +171,7 @@ def test_tables_of_invented_numbers():
     )
     # 1,500 images/s of 10**6 MACs, forward and twice that backward, 2 FLOPs each; 4 bytes a value.
     assert distance.rows[0] == (name, "kcnn", "9", "90", "10.0%", "6.0", "30.0%")
-    assert "(a product, a slower one)" in distance.title
+    assert "(a product, a faster one)" in distance.title
     (fed,) = tables.tables("pipeline", results)
     assert fed.header[-1] == "of resnet8"
     assert fed.rows == (("kcnn.data", "30,000", "", "5.0%"),)
@@ -557,7 +557,8 @@ def test_another_network_is_no_contestant():
 def test_the_whole_of_it_in_seconds(tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "benchmarks", "fit", "runs", "--quick", "--models"]
-    command += ["simple_cnn", "--only", "kcnn,PyTorch", "--rounds", "2", "--out", out]
+    large = "matrix product,3x3 convolution with its gradients"
+    command += ["simple_cnn", "--only", f"kcnn,PyTorch,{large}", "--rounds", "2", "--out", out]
     # Below a file, so that no data set can be there.
     environment = {**os.environ, "TFDS_DATA_DIR": f"{sys.executable}/nowhere"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -568,7 +569,11 @@ def test_the_whole_of_it_in_seconds(tmp_path):
     assert part.settings["quick"] == 1
     assert part.machine.cores >= 1
     assert "keras" in part.machine.versions
-    *_, race = part.races
+    *limits, race = part.races
+    assert {each.facts["kind"] for each in limits} == {"limit", "memory"}
+    for entries in [each.entries for each in limits if each.facts["kind"] == "limit"]:
+        assert [entry.contestant for entry in entries] == large.split(",")
+        assert all(len(entry.values) == 2 for entry in entries)
     assert race.facts["data"] == "synthetic"
     assert race.facts["parameters"] == 268_842
     kcnn_entry = race.entry("kcnn")

@@ -29,4 +29,4 @@ def test_xnnpack_takes_what_it_is_said_to_take(quantization, tmp_path):
     taken = any(each["op_name"] == "DELEGATE" for each in interpreter._get_ops_details())
     assert taken == ("XNNPACK" in needs.delegates)
     assert ("Core ML" in needs.delegates) == (quantization in ("none", "float16"))
-    assert ("by LiteRT's guide: none" in "".join(needs.lines())) == (not needs.delegates)
+    assert ("that take its dtypes: none" in "".join(needs.lines())) == (not needs.delegates)

@@ -105,6 +105,8 @@ def test_the_requirements_name_operator_and_dtype():
         lacks = () if date else (f"{name} ({dtypes})",)
         assert (needs.micro, needs.micro_lacks) == (date, lacks)
     assert read_requirements(one_operator("GELU", "int8")).micro_lacks == ("GELU",)
+    converting = read_requirements(one_operator("CAST", "uint8 to float32"))
+    assert "Core ML" in converting.delegates  # whatever the dtype of the pixels is
 
 
 @pytest.mark.parametrize(

@@ -293,7 +293,7 @@ def test_what_check_says(exercises, capsys):
     assert "received ['conv']" in said("en", "order", "conv")
     without_one = said("en", "output size", lambda n, k, p, s, d: (n + 2 * p - d * (k - 1)) // s)
     assert "f(227, 11, 0, 4, 1) returns 54; expected 55." in without_one
-    assert said("en", "right and unsure", 0.5).startswith("✗")  # a guess
+    assert said("en", "probability of the truth", 0.5).startswith("✗")  # a guess
     assert "round it" in said("en", "zero point", -128 + 1 / (4 / 255))
     assert "51263 is too small" in said("en", "conv parameters", 51_263)
     with pytest.raises(ValueError, match="no exercise 'blurr'"):

@@ -10,9 +10,9 @@ PRODUCT, WHOLE_MAP = "matrix product", "one dense layer"
 
 
 def convolve(spec: Spec, turns: Turns) -> None:
-    """Convolve square maps in the way that the options or the contestant name; the unit: FLOPs.
+    """Convolve square maps in the way that the option `way` names, or the contestant.
 
-    Multiplications by the zeros of the padding count too, as is usual.
+    The unit is the FLOP. Multiplications by the zeros of the padding count too, as is usual.
     """
     import tensorflow as tf
 

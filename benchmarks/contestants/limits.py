@@ -1,4 +1,4 @@
-"""The limits: operations a second in a matrix product, and bytes a second to and from memory."""
+"""Two limits: operations a second of a matrix product, and bytes a second to and from memory."""
 
 from benchmarks.race import Spec
 from benchmarks.turns import Turns

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kcnn.answers import UNKNOWN, decide
+from kcnn.answers import UNKNOWN, decide, may_be_either
 from kcnn.export.signature import add_signature
 from kcnn.litert.final_activation import final_activation as activation_of_file
 from kcnn.models.final_activation import final_activation
@@ -34,7 +34,7 @@ def returns_probabilities(model: keras.Model, images: np.ndarray | None) -> bool
     if activation == UNKNOWN:
         answers = _answers(model, images)
         activation = decide(UNKNOWN, answers)
-        within = activation is None and bool(((answers >= 0) & (answers <= 1)).all())
+        within = activation is None and may_be_either(answers)
     if activation in ("log_softmax", "log_sigmoid"):
         raise ValueError(
             f"Model {model.name!r} ends in {activation}, whose output an app would take for "

@@ -21,7 +21,7 @@ OLDEST = "2024-05-07"
 # Where an operator's image is, if it is not the first input; the kernel of these is the second.
 _IMAGE = {"SPLIT": 1, "SELECT_V2": 1, "FILL": 1, "TRANSPOSE_CONV": 2}
 _WITH_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
-_CONVERSIONS = ("CAST", "DEQUANTIZE", "QUANTIZE")
+CONVERSIONS = ("CAST", "DEQUANTIZE", "QUANTIZE")
 
 MICRO_OPERATORS: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("micro_operators.json").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def dtypes_of(graph: Graph, operator: Operator, name: str) -> str:
     """Return the dtypes of an operator as the table has them: "int8", "int16 with int8 kernels"."""
     places = numbers(operator.inputs)
     image = dtype_name(tensor_at(graph, places[_IMAGE.get(name, 0)]))
-    if name in _CONVERSIONS:
+    if name in CONVERSIONS:
         return f"{image} to {dtype_name(tensor_at(graph, numbers(operator.outputs)[0]))}"
     if name in _WITH_KERNEL:
         kernel = dtype_name(tensor_at(graph, places[1]))

@@ -5,14 +5,15 @@ note that a dense kernel has a scale for each output: the operator is the same, 
 take the first scale for all of them. `tests/test_dense_scales.py` runs files of both kinds on
 TensorFlow Lite Micro of May 2024, June 2024 and of the version that kcnn installs.
 
-Which delegates take which dtypes is the table of LiteRT's guide
-(https://ai.google.dev/edge/litert/performance/delegates). Of them, XNNPACK's row is tested.
+Which dtypes the delegates for GPUs and Core ML take is the table of LiteRT's guide
+(https://ai.google.dev/edge/litert/performance/delegates). What XNNPACK takes is tested
+(`tests/test_delegates.py`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kcnn.litert.micro_operators import MICRO_OPERATORS, OLDEST, dtypes_of
+from kcnn.litert.micro_operators import CONVERSIONS, MICRO_OPERATORS, OLDEST, dtypes_of
 from kcnn.litert.operators import every_operator, every_tensor
 from kcnn.litert.schema import (
     Model,
@@ -53,8 +54,8 @@ class Requirements:
             "EXP (int8)" where it runs the operator with another dtype.
         refused_by: for each delegate that does not take the file, why not.
         micro_untried: the operators that were not tried on TensorFlow Lite Micro.
-        delegates: those of LiteRT that take the file's dtypes, by its guide: "XNNPACK", "GPU",
-            "Core ML". They leave operators that they lack to the processor.
+        delegates: those of LiteRT that take the file's dtypes: "XNNPACK", "GPU", "Core ML". They
+            leave operators that they lack to the processor.
     """
 
     tensorflow_lite: str | None
@@ -74,7 +75,7 @@ class Requirements:
             micro = f"not tried on TensorFlow Lite Micro: {', '.join(self.micro_untried)}"
         refusals = [f"not {name}: {reason}" for name, reason in self.refused_by.items()]
         delegates = ", ".join(self.delegates) or "none"
-        taken = f"delegates of LiteRT for its dtypes, by LiteRT's guide: {delegates}"
+        taken = f"delegates of LiteRT that take its dtypes: {delegates}"
         return (lite if self.tensorflow_lite else "LiteRT", taken, micro, *refusals)
 
 
@@ -102,13 +103,18 @@ def read_requirements(data: bytes) -> Requirements:
 
 
 def _delegates(model: Model) -> tuple[str, ...]:
-    """Return the delegates that take the dtypes of a model, by LiteRT's guide."""
-    used = {dtypes_of(graph, each, kind) for graph, each, kind in every_operator(model)}
-    if any("int16" in each for each in used):
+    """Return the delegates that take the dtypes in which a model computes."""
+    computing = [
+        dtypes_of(graph, each, kind)
+        for graph, each, kind in every_operator(model)
+        if kind not in CONVERSIONS
+    ]
+    words = {word for each in computing for word in each.split()}
+    if "int16" in words:
         return ()
-    if any("int4" in each for each in used):
+    if "int4" in words:
         return _XNNPACK  # which takes the layers of other dtypes
-    return _NO_CORE_ML if any("int8" in each for each in used) else _EVERY_DELEGATE
+    return _NO_CORE_ML if "int8" in words else _EVERY_DELEGATE
 
 
 def _micro(model: Model, oldest: str) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from kcnn.answers import UNKNOWN, as_probabilities, decide_with_a_word
+from kcnn.answers import UNKNOWN, as_probabilities, decide_and_warn
 from kcnn.checks import check_count
 from kcnn.model_places import find_model
 from kcnn.prediction.photographs import image_files, photograph_shape, read_photographs
@@ -134,7 +134,7 @@ def _litert(classifier: "TFLiteClassifier", beside: tuple[str, ...]) -> _Classif
     def probabilities(pixels: np.ndarray) -> np.ndarray:
         answers = classifier(pixels)
         step = classifier.output_scale
-        activation = decide_with_a_word(classifier.final_activation, answers, step=step)
+        activation = decide_and_warn(classifier.final_activation, answers, step=step)
         return as_probabilities(answers, activation)
 
     _check_images(classifier.input_shape, "TFLiteClassifier")
@@ -181,7 +181,7 @@ class _KerasAnswers:
         size = max(1, min(64, _CHUNK // (pixels.shape[1] * pixels.shape[2])))
         starts = range(0, len(pixels), size)
         answers = np.concatenate([self._answer(pixels[start : start + size]) for start in starts])
-        self._activation = decide_with_a_word(self._activation, answers)
+        self._activation = decide_and_warn(self._activation, answers)
         return as_probabilities(answers, self._activation)
 
     def _answer(self, pixels: np.ndarray) -> np.ndarray:

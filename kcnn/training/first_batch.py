@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 import keras
 import numpy as np
 
-from kcnn.answers import UNKNOWN, decide
+from kcnn.answers import UNKNOWN, decide_and_warn
 from kcnn.data.jax_data import JaxData
 from kcnn.models.final_activation import final_activation
 from kcnn.models.input_range import check_range
@@ -57,7 +57,7 @@ def check_first_batch(
 def _check_logits(model: keras.Model, images: np.ndarray, called: str) -> None:
     batch = keras.ops.convert_to_tensor(images, "float32")
     answers = cast("Any", model(as_declared(model, batch), training=False))
-    found = decide(UNKNOWN, np.asarray(keras.ops.convert_to_numpy(answers)))
+    found = decide_and_warn(UNKNOWN, np.asarray(keras.ops.convert_to_numpy(answers)))
     if found is not None:
         raise ValueError(
             f"The {called} must end in logits, but its answers are probabilities: those of "

@@ -30,20 +30,13 @@ EXERCISES = {
         },
         ("What stayed the same?", "무엇이 그대로 남아 있나요?"),
     ),
-    "right and unsure": number(
-        0.4352,
+    "probability of the truth": number(
+        0.2901,
         (
-            "The softmax of the logits; the largest of each row; only rows that are right.",
-            "로짓의 소프트맥스에서 행마다 최댓값을 구하고, 맞힌 행만 봅니다.",
+            "The softmax of the logits; only the row that is wrong; the column of its label.",
+            "로짓의 소프트맥스에서 틀린 행만 보고, 그 레이블의 열을 고릅니다.",
         ),
-        {
-            0.6356: ("That prediction is wrong.", "틀린 예측의 확률입니다."),
-            0.9562: ("That is the largest.", "가장 큰 값입니다."),
-            0.0: (
-                "Take the largest probability of each row, not the smallest.",
-                "행마다 가장 작은 확률이 아니라 가장 큰 확률을 구하세요.",
-            ),
-        },
+        {0.6356: ("That is the class that it predicts.", "예측한 클래스의 확률입니다.")},
         tolerance=0.0005,
     ),
 }

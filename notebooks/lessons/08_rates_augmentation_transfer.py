@@ -401,16 +401,16 @@ assert trainable(model) == 204_170 and fine_tuned > head_only
 # hurts. Always train the small network from scratch as well, so that you know what the transfer was
 # worth.
 #
-# A better network is not always a better base. An earlier ResNet-20, trained without label
-# smoothing, was worse on photographs, and its frozen features were better for digits (the numbers
-# are in `recipes/transfer_digits.py`). Label smoothing moves the classes of the training further
-# apart in the last layers, and such features are worth less for another task: see
-# [Kornblith et al.](https://arxiv.org/abs/2010.16402).
+# A better network is not always a better base. An earlier ResNet-20, trained for a shorter time and
+# without cutout and label smoothing, was worse on photographs, and its frozen features were better
+# for digits (the numbers are in `recipes/transfer_digits.py`). Label smoothing is a likely reason:
+# it moves the classes further apart in the last layers, and such features, frozen, are worth less
+# for another task: see [Kornblith et al.](https://arxiv.org/abs/2010.16402).
 
 # %% ko [markdown]
 # `kcnn run transfer_digits`는 시드 세 개로 이것을 되풀이하고 테스트 숫자 전체로 채점했다. 동결한 기반 모델(아래의 "frozen body")은 46.4 %, 마지막 단계를 미세 조정하면 88.1 %, **처음부터** 학습하면 89.7 %이다. 사진과 숫자는 워낙 달라서 전이 학습이 도움이 되지 않고, 동결은 오히려 해롭다. 전이 학습의 값어치를 알려면 언제나 처음부터 학습한 결과와 비교해야 한다.
 #
-# 더 나은 신경망이 언제나 더 나은 기반 모델인 것은 아니다. 레이블 스무딩 없이 학습한 이전의 ResNet-20은 사진에서는 더 나빴지만, 동결한 그 특성은 숫자에 더 좋았다(수치는 `recipes/transfer_digits.py`에 있다). 레이블 스무딩은 마지막 층들에서 학습한 클래스들을 서로 더 멀리 떼어 놓으며, 그런 특성은 다른 과제에서 값어치가 떨어진다. [Kornblith et al.](https://arxiv.org/abs/2010.16402)을 보라.
+# 더 나은 신경망이 언제나 더 나은 기반 모델인 것은 아니다. 더 짧게, 컷아웃과 레이블 스무딩 없이 학습한 이전의 ResNet-20은 사진에서는 더 나빴지만, 동결한 특성은 숫자에 더 좋았다(수치는 `recipes/transfer_digits.py`에 있다). 레이블 스무딩이 그 이유일 수 있다. 레이블 스무딩은 마지막 층들에서 클래스들을 더 멀리 떼어 놓으며, 그런 특성은 동결하면 다른 과제에서 값어치가 떨어진다. 이 현상을 다룬 논문: [Kornblith et al.](https://arxiv.org/abs/2010.16402).
 
 # %%
 transfers = outcomes("transfer_digits")

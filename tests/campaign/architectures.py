@@ -5,7 +5,7 @@
 Each is trained on digits by Keras's own `fit`, as in Keras's guide to transfer learning:
 augmentation, preprocessing, the network as a layer, a dropout and a softmax. Then it is pruned,
 clustered, slimmed and trained for int8, and every result is exported and scored beside its file.
-The networks for phones start from random weights too and need more epochs, which are shorter.
+All start from random weights; the networks for phones need more epochs, which are shorter.
 """
 
 import argparse
@@ -27,33 +27,32 @@ from kcnn.run_dir import atomic
 SIZE = (32, 32, 3)
 WITHOUT: dict[str, Any] = {"weights": None, "include_top": False, "input_shape": SIZE}
 applications: Any = keras.applications
-EPOCHS = {
-    "MobileNetV2": 60,
-    "MobileNetV3Small": 60,
-    "EfficientNetB0": 18,
-    "ResNet50V2": 6,
-    "DenseNet121": 6,
-}
-NETWORKS: dict[str, Callable[[], tuple[keras.Model, Callable]]] = {
-    "MobileNetV2": lambda: (
-        applications.MobileNetV2(alpha=0.35, **WITHOUT),
+# What builds each network, what scales its pixels, and the epochs of its training.
+NETWORKS: dict[str, tuple[Callable[[], keras.Model], Callable, int]] = {
+    "MobileNetV2": (
+        lambda: applications.MobileNetV2(alpha=0.35, **WITHOUT),
         applications.mobilenet_v2.preprocess_input,
+        60,
     ),
-    "MobileNetV3Small": lambda: (
-        applications.MobileNetV3Small(alpha=0.75, **WITHOUT),
+    "MobileNetV3Small": (
+        lambda: applications.MobileNetV3Small(alpha=0.75, **WITHOUT),
         applications.mobilenet_v3.preprocess_input,
+        60,
     ),
-    "EfficientNetB0": lambda: (
-        applications.EfficientNetB0(**WITHOUT),
+    "EfficientNetB0": (
+        lambda: applications.EfficientNetB0(**WITHOUT),
         applications.efficientnet.preprocess_input,
+        18,
     ),
-    "ResNet50V2": lambda: (
-        applications.ResNet50V2(**WITHOUT),
+    "ResNet50V2": (
+        lambda: applications.ResNet50V2(**WITHOUT),
         applications.resnet_v2.preprocess_input,
+        6,
     ),
-    "DenseNet121": lambda: (
-        applications.DenseNet121(**WITHOUT),
+    "DenseNet121": (
+        lambda: applications.DenseNet121(**WITHOUT),
         applications.densenet.preprocess_input,
+        6,
     ),
 }
 
@@ -61,7 +60,8 @@ NETWORKS: dict[str, Callable[[], tuple[keras.Model, Callable]]] = {
 def build(name: str, classes: int = 10) -> keras.Model:
     """Return the usual model of transfer learning around a network."""
     keras.utils.set_random_seed(0)
-    network, preprocess = NETWORKS[name]()
+    make, preprocess, _ = NETWORKS[name]
+    network = make()
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.9  # the training is short
@@ -125,17 +125,17 @@ def main() -> int:
     report = json.loads(given.out.read_text()) if given.out.is_file() else {}
     data, held = kcnn.data.load("digits", batch_size=64), True
     for name in given.names or NETWORKS:
-        started, model = time.monotonic(), build(name)
-        train(model, data, EPOCHS[name])
+        started, model, epochs = time.monotonic(), build(name), NETWORKS[name][-1]
+        train(model, data, epochs)
         found = {}
-        for technique, made in techniques(model, data, EPOCHS[name]):
+        for technique, made in techniques(model, data, epochs):
             with tempfile.TemporaryDirectory() as folder:
                 found[technique] = scores(made, data, Path(folder))
             sys.stdout.write(f"{name}, {technique}: {found[technique]}\n")
             sys.stdout.flush()
             held = held and found[technique]["same class"] >= 0.9
         report[name] = {
-            "epochs": EPOCHS[name],
+            "epochs": epochs,
             "found": found,
             "minutes": round((time.monotonic() - started) / 60, 1),
             "date": timestamp(),
