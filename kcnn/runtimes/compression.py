@@ -120,13 +120,21 @@ def _tables(model: Model) -> list[_Table]:
         stored = tables(model.buffers)[tensor.buffer].data
         if dtype_name(tensor) == "int8" and stored is not None and len(stored):
             kernel = np.frombuffer(bytes(stored), np.int8).reshape(numbers(tensor.shape))
-            found[place] = _smallest(place, kernel, axis)
+            ranges = tensor.quantization
+            several = ranges is not None and len(numbers(ranges.scale)) > 1
+            found[place] = _smallest(place, kernel, axis, several_scales=several)
     return [table for table in found.values() if table is not None]
 
 
-def _smallest(place: int, kernel: np.ndarray, axis: int) -> _Table | None:
+def _smallest(place: int, kernel: np.ndarray, axis: int, *, several_scales: bool) -> _Table | None:
+    """Return the smallest tables for a kernel, None if they do not make it smaller.
+
+    DECODE reads a table for each channel where the kernel has a scale for each, even if the file
+    says that there is one table in all (TFLite Micro of October 2026).
+    """
     candidates = []
-    for along, parts in ((None, [kernel]), (axis, np.moveaxis(kernel, axis, 0))):
+    whole = [] if several_scales else [(None, [kernel])]
+    for along, parts in (*whole, (axis, np.moveaxis(kernel, axis, 0))):
         bits = max(1, (max(len(np.unique(each)) for each in parts) - 1).bit_length())
         size = kernel.size * bits / 8 + len(parts) * 2**bits + _OVERHEAD
         if bits <= _MOST_BITS and size < kernel.size:

@@ -13,7 +13,7 @@ struct Answer {
 }
 
 final class Classifier {
-    static let outputScale: Float = 0.14059105515480042, outputZeroPoint = -52
+    static let outputScale: Float = 0.03960271179676056, outputZeroPoint = -45
     static let outputCount = 10
     static let labels = [
         "airplane",

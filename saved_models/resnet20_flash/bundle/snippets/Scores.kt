@@ -22,8 +22,8 @@ object Scores {
         return exponentials.map { it / sum }
     }
 
-    private const val OUTPUT_SCALE = 0.14059105515480042f
-    private const val OUTPUT_ZERO_POINT = -52
+    private const val OUTPUT_SCALE = 0.03960271179676056f
+    private const val OUTPUT_ZERO_POINT = -45
     const val OUTPUTS = 10
     val LABELS = listOf(
         "airplane",

@@ -16,8 +16,8 @@ enum {
   kClasses = 10,
 };
 
-static const float kOutputScale = 0.14059105515480042f;
-static const int kOutputZeroPoint = -52;
+static const float kOutputScale = 0.03960271179676056f;
+static const int kOutputZeroPoint = -45;
 
 static const char* const kLabels[kClasses] = {
     "airplane",
