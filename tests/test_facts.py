@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913
     report = json.loads((SAVED / "resnet20/report.json").read_text())
     recipe = json.loads((SAVED / "resnet20/recipe.json").read_text())
     report["parameters"] = parameters
-    report["stages"][0] |= {"accuracy": accuracy, "parameters": whole}
+    report["receipts"][0] |= {"accuracy": accuracy, "parameters": whole}
     recipe["data"] |= data or {}
     recipe["model"]["options"] = options or {}
     (folder / name).mkdir()
