@@ -187,8 +187,10 @@ def start_up(prepared: Prepared) -> Iterator[Race]:
 
 
 def runs(prepared: Prepared) -> Iterator[Race]:
-    """Yield the results of finished speed runs."""
-    yield from trained.races(prepared.plan.runs)
+    """Yield the results of speed runs that were finished on such a processor."""
+    here = Machine.here().processor
+    found = trained.races(prepared.plan.runs)
+    yield from (race for race in found if race.facts["processor"] == here)
 
 
 PARTS: dict[str, Callable[[Prepared], Iterator[Race]]] = {

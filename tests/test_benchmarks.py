@@ -11,6 +11,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -275,6 +276,14 @@ def test_time_to_an_accuracy_is_read_from_runs(tmp_path):
         changed = report | {"recipe": "speedrun94"} | changes
         (tmp_path / name / "report.json").write_text(json.dumps(changed))
     assert sorted(len(each.entries) for each in trained.races([tmp_path])) == [1, 1, 1]
+    # Only the runs of this processor stand among its results.
+    (tmp_path / "e").mkdir()
+    here = report["hardware"] | {"processor": Machine.here().processor}
+    changed = report | {"recipe": "speedrun95", "hardware": here}
+    (tmp_path / "e" / "report.json").write_text(json.dumps(changed))
+    kept = list(parts.runs(SimpleNamespace(plan=SimpleNamespace(runs=[tmp_path]))))
+    assert "speedrun95" in {race.facts["model"] for race in kept}
+    assert {race.facts["processor"] for race in kept} == {Machine.here().processor}
 
 
 def test_tables_of_two_precisions_compare_within_each():
