@@ -27,7 +27,7 @@ def limits_of(part: Part) -> Limits:
     flops: dict[str, float] = {}
     names, bandwidth = [], None
     for race in part.races:
-        for entry in race.entries if race.facts.get("kind") in ("limit", "memory") else ():
+        for entry in race.entries if is_limit(race) else ():
             if not entry.values:
                 continue
             if race.facts["kind"] == "memory":

@@ -4,8 +4,8 @@
 
 The published ResNet-20 is the base model of a new head. The base is frozen, or its last stage is
 fine-tuned at a smaller learning rate; both are compared with the same network trained from scratch
-on the same labels. Yosinski et al., "How transferable are features in
-deep neural networks?" (arXiv:1411.1792).
+on the same labels. Yosinski et al., "How transferable are features in deep neural networks?"
+(arXiv:1411.1792).
 
 Reached with 3 seeds on 120 test images: 89.7 +- 1.0 % from scratch, 46.4 +- 5.9 with the base
 frozen, 88.1 +- 2.1 with its last stage fine-tuned. Photographs are very different from digits:

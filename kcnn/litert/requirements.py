@@ -13,6 +13,7 @@ Which dtypes the delegates for GPUs and Core ML take is the table of LiteRT's gu
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kcnn.litert.constants import scales_of
 from kcnn.litert.micro_operators import CONVERSIONS, MICRO_OPERATORS, OLDEST, dtypes_of
 from kcnn.litert.operators import every_operator, every_tensor
 from kcnn.litert.schema import (
@@ -86,30 +87,27 @@ def read_requirements(data: bytes) -> Requirements:
     'not TensorFlow Lite Micro, which does not run GELU'
     """
     model = parse(data)
+    used = {(kind, dtypes_of(graph, each, kind)) for graph, each, kind in every_operator(model)}
     noted, by_output = _noted_version(model), _has_dense_scale_by_output(model)
     grouped, narrow = _has_groups(model), _has_int4_kernels(model)
+    wide = any(dtypes == "int16 with int8 kernels" for _, dtypes in used)
     known = [_DENSE_LITE] * by_output + [_GROUPS_LITE] * grouped + [_INT4_LITE] * narrow
-    known += [_INT16_LITE] * _has_int16_activations(model)
+    known += [_INT16_LITE] * wide
     lite = max(noted, *known) if noted and known else noted
-    micro, lacks, untried = _micro(model, _DENSE_MICRO if by_output else OLDEST)
+    micro, lacks, untried = _micro(used, _DENSE_MICRO if by_output else OLDEST)
     return Requirements(
         tensorflow_lite=".".join(map(str, lite)) if lite else None,
         micro=micro,
         micro_lacks=lacks,
         micro_untried=untried,
         refused_by=_refusals(by_output=by_output, grouped=grouped, narrow=narrow),
-        delegates=_delegates(model),
+        delegates=_delegates(used),
     )
 
 
-def _delegates(model: Model) -> tuple[str, ...]:
-    """Return the delegates that take the dtypes in which a model computes."""
-    computing = [
-        dtypes_of(graph, each, kind)
-        for graph, each, kind in every_operator(model)
-        if kind not in CONVERSIONS
-    ]
-    words = {word for each in computing for word in each.split()}
+def _delegates(used: set[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the delegates that take the dtypes in which a model computes, by its operators'."""
+    words = {word for kind, each in used if kind not in CONVERSIONS for word in each.split()}
     if "int16" in words:
         return ()
     if "int4" in words:
@@ -117,9 +115,10 @@ def _delegates(model: Model) -> tuple[str, ...]:
     return _NO_CORE_ML if "int8" in words else _EVERY_DELEGATE
 
 
-def _micro(model: Model, oldest: str) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+def _micro(
+    used: set[tuple[str, str]], oldest: str
+) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
     """Return the oldest TensorFlow Lite Micro, what it does not run, and what was not tried."""
-    used = {(kind, dtypes_of(graph, each, kind)) for graph, each, kind in every_operator(model)}
     untried = sorted({name for name, _ in used if name not in MICRO_OPERATORS})
     lacks, dates = [], [oldest]
     for name, dtypes in sorted(used):
@@ -173,15 +172,10 @@ def _has_int4_kernels(model: Model) -> bool:
     return any(dtype_name(tensor) == "int4" for tensor in every_tensor(model))
 
 
-def _has_int16_activations(model: Model) -> bool:
-    used = (dtypes_of(graph, each, kind) for graph, each, kind in every_operator(model))
-    return "int16 with int8 kernels" in used
-
-
 def _dense_scales(model: Model) -> Iterator[int]:
     """Yield how many scales the int8 kernel of each dense layer has."""
     for graph, operator, kind in every_operator(model):
         if kind == "FULLY_CONNECTED":
             kernel = tensor_at(graph, numbers(operator.inputs)[1])
-            if dtype_name(kernel) == "int8" and kernel.quantization is not None:
-                yield len(numbers(kernel.quantization.scale))
+            if dtype_name(kernel) == "int8":
+                yield len(scales_of(kernel))

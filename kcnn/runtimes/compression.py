@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kcnn.litert.schema import Model, dtype_name, numbers, operator_name, parse, tables, tensor_at
+from kcnn.litert.constants import constant, scales_of
+from kcnn.litert.schema import Model, numbers, operator_name, parse, tables, tensor_at
 from kcnn.runtimes.installation import micro_python, missing_micro
 from kcnn.runtimes.process import classify, run_child
 from kcnn.runtimes.runtime import TIMEOUT, Run, Task, prepare
@@ -117,11 +118,9 @@ def _tables(model: Model) -> list[_Table]:
             continue
         place = numbers(operator.inputs)[1]
         tensor = tensor_at(graph, place)
-        stored = tables(model.buffers)[tensor.buffer].data
-        if dtype_name(tensor) == "int8" and stored is not None and len(stored):
-            kernel = np.frombuffer(bytes(stored), np.int8).reshape(numbers(tensor.shape))
-            ranges = tensor.quantization
-            several = ranges is not None and len(numbers(ranges.scale)) > 1
+        kernel = constant(model, tensor, "int8")
+        if kernel is not None:
+            several = len(scales_of(tensor)) > 1
             found[place] = _smallest(place, kernel, axis, several_scales=several)
     return [table for table in found.values() if table is not None]
 
