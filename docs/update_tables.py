@@ -4,9 +4,9 @@
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
 `<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
-`<!-- cards FOLDER -->`, `<!-- dense_scales FILE -->`, `<!-- study FILE -->`
-or `<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`; `<!-- report.ko FILE -->`
-explains it in Korean. A test checks that the documents have the tables that this script writes.
+`<!-- cards FOLDER -->`, `<!-- architectures FILE -->`, `<!-- dense_scales FILE -->`,
+`<!-- study FILE -->` or `<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`;
+`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables that this script writes.
 """
 
 import json
@@ -68,8 +68,9 @@ def _run_in_korean(file: str) -> str:
         f"{receipts_table.markdown(report)}\n\n"
         f"{report.recipe}: 열은 차례로 모델의 종류, {report.dataset}의 테스트 이미지 "
         f"{report.receipts[0].count:,}장 전체에 대한 정확도, 0인 가중치의 비율, 파일의 바이트 수, "
-        "gzip으로 압축한 바이트 수, LiteRT에서 스레드 하나로 한 장씩 잰 이미지당 밀리초"
-        f"({report.hardware['processor']})입니다. 코어 {report.hardware['cores']}개에서 "
+        "gzip으로 압축한 바이트 수, LiteRT에서 한 장씩 잰 이미지당 밀리초(스레드 하나와 두 개, "
+        f"{report.hardware['processor']}), 파라미터 수, 곱셈-누산(MAC)의 수입니다. "
+        f"코어 {report.hardware['cores']}개에서 "
         f"{report.training['epochs']}에포크를 {minutes:.1f}분 동안 학습했습니다. 한 번의 실행, "
         f"시드 {report.seed}.\n"
     )
@@ -78,6 +79,24 @@ def _run_in_korean(file: str) -> str:
 def _comparison(file: str) -> str:
     report = comparison_report.load(ROOT / file)
     return f"{comparison_table.markdown(report)}\n\n{comparison_table.caption(report)}\n"
+
+
+def _architectures(file: str) -> str:
+    report = json.loads((ROOT / file).read_text())
+    rows = [
+        (
+            name,
+            *(f"{each['file']:.1%} ({each['same class']:.1%})" for each in run["found"].values()),
+        )
+        for name, run in report.items()
+    ]
+    first = next(iter(report.values()))
+    return markdown_table(("network", *first["found"]), rows) + (
+        "\n\nAccuracy of the int8 file on the test images of digits, and in brackets the share of "
+        "them for which the file and its Keras model predict the same class. One training each, "
+        f"{sum(run['minutes'] for run in report.values()):.0f} minutes in all on "
+        f"{first['hardware']['cores']} cores ({first['hardware']['processor']}).\n"
+    )
 
 
 def _engines(file: str) -> str:
@@ -198,6 +217,7 @@ _SECTIONS = {
     "report": _run,
     "report.ko": _run_in_korean,
     "comparison": _comparison,
+    "architectures": _architectures,
     "engines": _engines,
     "models": _models,
     "cards": _cards,
