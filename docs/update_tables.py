@@ -6,7 +6,8 @@ The documents are README.md and the pages in docs/. A table lies between `<!-- r
 `<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
 `<!-- cards FOLDER -->`, `<!-- architectures FILE -->`, `<!-- dense_scales FILE -->`,
 `<!-- study FILE -->` or `<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`;
-`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have the tables that this script writes.
+`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have
+the tables that this script writes.
 """
 
 import json
