@@ -8,6 +8,7 @@ from importlib import import_module
 
 from benchmarks.race import Spec
 from benchmarks.turns import Finished, Timing, Turns
+from kcnn.onednn import VARIABLE as ONEDNN
 
 
 def main(job: str) -> None:
@@ -20,6 +21,8 @@ def main(job: str) -> None:
         _limit_cores(spec.threads)
     if backend := spec.options.get("backend"):
         os.environ["KERAS_BACKEND"] = str(backend)  # read when the loop imports Keras
+    if "onednn" in spec.options:
+        os.environ[ONEDNN] = str(spec.options["onednn"])  # and this, when it imports TensorFlow
     module, _, name = spec.loop.partition(":")
     turns = Turns(Timing(**received["timing"]), sys.stdin, reports)
     status = 0

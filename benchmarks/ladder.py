@@ -108,6 +108,8 @@ def _compiled(**arguments: Any) -> Rung:
     return lambda training: dataclasses.replace(training, compiled=arguments)
 
 
+WITHOUT_ONEDNN = "TF_ENABLE_ONEDNN_OPTS=0"
+
 RUNGS: dict[str, Rung] = {
     "kcnn": as_it_is,
     "keras.layers.BatchNormalization": stock_batch_norm,
@@ -123,6 +125,7 @@ RUNGS: dict[str, Rung] = {
     "steps_per_execution=8": _compiled(steps_per_execution=8),
     "jit_compile=True": _compiled(jit_compile=True),
     # `parts` has put these into the `Spec`: they apply before the network is built.
+    WITHOUT_ONEDNN: as_it_is,
     "batch 64": as_it_is,
     "batch 1024": as_it_is,
 }
@@ -134,6 +137,7 @@ SMALL, DEEP = "simple_cnn", "vgg16"
 # compared with the first. Races of networks that were not asked for are left out. One race of all
 # rungs would need the memory of a dozen trainings.
 RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
+    *((model, ("kcnn", WITHOUT_ONEDNN)) for model in (None, SMALL, DEEP)),
     (None, ("kcnn", "keras.layers.BatchNormalization")),
     (SMALL, ("kcnn", "keras.layers.Normalization", "keras.layers.SpatialDropout2D")),
     (DEEP, ("kcnn", "keras.layers.Conv2D", "keras.optimizers.Adam")),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from benchmarks import startup, trained
 from benchmarks.contestants import KCNN, MAP_OF_EXAMPLES
 from benchmarks.contestants.convolution import EXCHANGED, PRODUCT, TENSORFLOW, WHOLE_MAP
-from benchmarks.ladder import RACES
+from benchmarks.ladder import RACES, WITHOUT_ONEDNN
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
 from benchmarks.results import Fact, Machine, Part, Race, processor_flags
@@ -169,7 +169,12 @@ def _rung(prepared: Prepared, name: str, model: str, precision: str) -> Spec:
     if name.startswith("batch ") and not plan.quick:
         batch = int(name.removeprefix("batch "))
     return prepared.spec(
-        name, "benchmarks.ladder:climb", model=model, batch=batch, precision=precision
+        name,
+        "benchmarks.ladder:climb",
+        model=model,
+        batch=batch,
+        precision=precision,
+        options={"onednn": 0} if name == WITHOUT_ONEDNN else {},
     )
 
 

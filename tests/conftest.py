@@ -10,6 +10,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 _CACHE = tempfile.mkdtemp(prefix="kcnn-test-cache-")
 os.environ["KCNN_DATA_CACHE"] = _CACHE
 
+import kcnn  # noqa: E402,F401 - before the tests import Keras, as its documents ask for
+
 
 def pytest_unconfigure() -> None:
     """Remove the data cache of the tests."""

@@ -19,6 +19,7 @@ from kcnn.data.jax_data import JaxData
 from kcnn.layers import fast_training
 from kcnn.models.fits import check_fit
 from kcnn.models.fold_batch_norms import fold_batch_norms
+from kcnn.onednn import warn_without_onednn
 from kcnn.progress import writes_lines
 from kcnn.training.callback_checks import (
     Callbacks,
@@ -130,6 +131,7 @@ def compile_steps(
                 "On JAX, train on kcnn.data.JaxData(kcnn.data.load_arrays(name)). Received: the "
                 f"backend {keras.config.backend()!r}"
             )
+        warn_without_onednn()
         from kcnn.training.loop_tensorflow import Student, TensorFlowSteps, compile_for
 
         trainee = model if teacher is None else Student(model, teacher, objective)
