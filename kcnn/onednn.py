@@ -51,6 +51,16 @@ def has_onednn() -> bool | None:
     return bool(IsMklEnabled())
 
 
+def same_onednn() -> dict[str, str]:
+    """Return the environment variable with which a child computes as this process does.
+
+    >>> set(same_onednn()) <= {"TF_ENABLE_ONEDNN_OPTS"}
+    True
+    """
+    found = has_onednn()
+    return {} if found is None else {VARIABLE: str(int(found))}
+
+
 @functools.cache
 def warn_without_onednn() -> None:
     """Warn, once in a process, if TensorFlow was imported before kcnn and computes without oneDNN.

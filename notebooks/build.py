@@ -28,10 +28,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 import numpy as np
+from kcnn.run_dir import atomic
 from nbclient import NotebookClient
 from PIL import Image, ImageChops
-
-from kcnn.run_dir import atomic
 
 FOLDER = Path(__file__).resolve().parent
 SOLUTION = {"en": "Solution", "ko": "풀이"}

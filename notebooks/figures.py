@@ -11,12 +11,12 @@ import warnings
 from functools import cache, wraps
 from typing import Any, cast
 
-from figure_words import KOREAN, LAYERS, NAMES
+from kcnn.fonts import can_draw, cover, quiet
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from kcnn.fonts import can_draw, cover, quiet
+from figure_words import KOREAN, LAYERS, NAMES
 
 PICTURE = "application/vnd.kcnn.korean+json"
 """The type of an output beside a picture: the same in Korean, and the labels that it lacks."""

@@ -17,7 +17,7 @@ import keras
 
 from kcnn.cache_folder import cache_folder
 from kcnn.child_process import die_with_parent, same_imports
-from kcnn.onednn import VARIABLE, has_onednn
+from kcnn.onednn import has_onednn, same_onednn
 from kcnn.provenance import hardware, processor_family, versions
 from kcnn.recipe import Recipe, from_json, override, to_json
 from kcnn.run_dir import atomic
@@ -91,7 +91,7 @@ def _measure(recipe: Recipe, data_dir: str | None) -> dict[str, float] | None:
             text=True,
             timeout=_SECONDS,
             check=True,
-            env=os.environ | same_imports() | {VARIABLE: str(int(bool(has_onednn())))},
+            env=os.environ | same_imports() | same_onednn(),
         )
         return json.loads(done.stdout.splitlines()[-1])
     except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:

@@ -59,14 +59,13 @@
 # * *reflect*: 크기는 *same*과 같지만 0 대신 입력을 거울처럼 뒤집은 값을 둘레에 채운다. 0(NumPy에서는 `constant`)은 어두운 테두리가 되어 신경망에는 경계로 보인다. 뒤집은 값은 그렇지 않다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from course import check, images_of, outcomes, photographs, show
-from matplotlib.patches import Rectangle
-
-import kcnn
 from kcnn.arithmetic import conv_parameters, model_arithmetic, output_size, same_padding
+from matplotlib.patches import Rectangle
 
 numbers, kernel = np.array([1, 2, 3, 4, 5]), np.array([1, 1, 1])
 padded = {

@@ -56,7 +56,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from course import check, images_of, show
-
 from kcnn.arithmetic import conv_parameters, output_size
 
 

@@ -51,12 +51,11 @@
 # 사이에 아무것도 없이 이어진 3x3 합성곱 두 개는 5x5 합성곱 하나와 같다. 선형 함수의 선형 함수는 선형이기 때문이다. 층이 아무리 많아도 층 하나가 계산하는 것보다 많은 것을 계산하지 못한다. 둘 사이에 ReLU를 넣으면 어떤 합성곱 하나로도 같은 계산을 할 수 없다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from course import check, outcomes, photographs
-
-import kcnn
 
 rng = np.random.default_rng(0)
 first, second = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))

@@ -62,12 +62,11 @@
 # 논문의 출력층은 F6을 숫자마다 정해진 비트맵과 비교한다(방사 기저 함수). 여기서는 그 대신 파라미터가 850개인 완전 연결층을 쓴다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from course import SAVED, check, photographs
-
-import kcnn
 from kcnn.arithmetic import conv_parameters, output_size
 from kcnn.models import facts
 from kcnn.models.families.lenet import C3_CONNECTIONS

@@ -53,13 +53,12 @@
 # 3x3 커널 두 개는 더 적은 가중치로 5x5 커널 하나만큼 넓게 본다. Simonyan과 Zisserman은 2014년에 이 점을 바탕으로 신경망을 만들었다. 이 신경망은 그런 합성곱으로 된 블록 다섯 개로 이루어져 있다. 블록마다 해상도는 앞 블록의 절반이 되고, 마지막 블록을 빼면 채널 수는 두 배가 된다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from course import check, outcomes, photographs
-
-import kcnn
 from kcnn.arithmetic import conv_parameters, model_arithmetic
 from kcnn.models import facts
 

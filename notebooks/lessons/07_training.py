@@ -62,13 +62,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from course import check
-
-import kcnn
 
 tf.config.experimental.enable_op_determinism()  # the same numbers in each run on one machine
 keras.utils.set_random_seed(0)

@@ -63,13 +63,12 @@
 # 학습이 얼마나 걸릴지 모를 때에는 앞 장의 ReduceLROnPlateau가 손실을 보고 학습률을 낮춘다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from course import check, outcomes, photographs, show
-
-import kcnn
 from kcnn.training import schedules
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

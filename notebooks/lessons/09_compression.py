@@ -54,13 +54,12 @@ import gzip
 import tempfile
 from pathlib import Path
 
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from course import DATA, SAVED, check
-
-import kcnn
 from kcnn.report import receipts
 
 folder = Path(tempfile.mkdtemp())

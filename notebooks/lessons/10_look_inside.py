@@ -53,17 +53,16 @@
 # 사진 40장 가운데 39장을 맞혔다. 아래는 신경망이 가장 자신 없어 하는 열 장과, 예측한 클래스의 확률 $p$이다. 틀린 한 장도 그 안에 있다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from course import SAVED, check, photographs, show
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-
-import kcnn
 from kcnn.models import facts
 from kcnn.report import receipts
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 model = kcnn.models.load(SAVED / "resnet20" / "model.keras")
 images, labels, names = photographs()

@@ -34,12 +34,11 @@
 # 정규화한 이미지를 그리려면 **자기가 쓴 바로 그 정규화**를 되돌려야 한다. `img / 2 + 0.5`는 $(x - 0.5) / 0.5$를 되돌릴 뿐이다. CIFAR-10의 평균과 표준편차로 정규화한 뒤에 쓰면 색이 틀리고, 0과 1을 벗어나 잘려 나가는 값이 생긴다. 아래에서는 35.7 %나 된다.
 
 # %%
+import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from course import check, photographs, show
-
-import kcnn
 from kcnn.arithmetic import conv_parameters
 
 images, labels, names = photographs()
