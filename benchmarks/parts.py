@@ -9,7 +9,8 @@ from benchmarks.contestants.convolution import EXCHANGED, PRODUCT, TENSORFLOW, W
 from benchmarks.ladder import RACES, WITHOUT_ONEDNN
 from benchmarks.plan import Prepared
 from benchmarks.race import Spec
-from benchmarks.results import Fact, Machine, Part, Race, processor_flags
+from benchmarks.results import Fact, Machine, Part, Race
+from kcnn.provenance import processor_flags
 
 SCALED_BATCHES = (64, 256, 1024)
 # Channels, and the height and width of the map in pixels; the speed of the large one is a limit.

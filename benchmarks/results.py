@@ -11,7 +11,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from kcnn.provenance import git_commit, hardware, processor_family, timestamp, versions
+from kcnn.provenance import (
+    git_commit,
+    hardware,
+    processor_family,
+    processor_flags,
+    timestamp,
+    versions,
+)
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
 
@@ -82,12 +89,12 @@ class Machine:
     @classmethod
     def here(cls) -> "Machine":
         """Return this machine, now."""
-        here = hardware()
+        here, found = hardware(), processor_flags()
         return cls(
             processor=str(here["processor"]),
             cores=int(here["cores"]),
             system=str(here["system"]),
-            flags=processor_flags(),
+            flags=tuple(flag for flag in _FLAGS if flag in found),
             versions=versions(PACKAGES),
             git_commit=git_commit(__file__),
             date=timestamp(),
@@ -203,15 +210,3 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
     (2.0, 1.0, 3.0)
     """
     return statistics.median(values), min(values), max(values)
-
-
-def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """Return the instruction sets for matrix products that the processor has.
-
-    Empty where the system has no such list.
-    """
-    if not cpuinfo.is_file():
-        return ()
-    lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
-    known = set(lines[0].split()) if lines else set()
-    return tuple(flag for flag in _FLAGS if flag in known)

@@ -86,6 +86,14 @@ def processor_family(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return f"family {found[0]}, model {found[1]}" if all(found) else ""
 
 
+def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Return the names of the processor's instruction sets, none where they are not known."""
+    if not cpuinfo.is_file():
+        return frozenset()
+    lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
+    return frozenset(lines[0].partition(":")[2].split() if lines else ())
+
+
 def hardware() -> dict[str, str | int]:
     """Return the processor's name, the cores this process may use, and the system."""
     processor = platform.processor() or platform.machine()

@@ -38,14 +38,13 @@ from benchmarks.results import (
     added,
     load,
     load_all,
-    processor_flags,
     ratios,
     save,
 )
 from benchmarks.turns import Timing
 from kcnn.compress import to_keras2
 from kcnn.models import build
-from kcnn.provenance import processor_family
+from kcnn.provenance import processor_family, processor_flags
 from kcnn.recipe import Data, Model, Recipe
 
 ROOT = Path(__file__).parent.parent
@@ -230,13 +229,13 @@ def test_what_is_measured_apart_replaces_only_its_own_entries():
 def test_flags_of_the_processor(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor: 0\nflags\t\t: fpu avx2 amx_bf16 avx512fp16\n")
-    assert processor_flags(cpuinfo) == ("avx2", "amx_bf16")
+    assert processor_flags(cpuinfo) == {"fpu", "avx2", "amx_bf16", "avx512fp16"}
     assert processor_family(cpuinfo) == processor_family(tmp_path / "none") == ""
     cpuinfo.write_text("processor: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n")
     assert processor_family(cpuinfo) == "family 25, model 17"
     older = dataclasses.replace(_machine(), family="family 25, model 1")
     assert older.slug != dataclasses.replace(older, family="family 25, model 17").slug
-    assert processor_flags(tmp_path / "none") == ()
+    assert processor_flags(tmp_path / "none") == set()
 
 
 def test_the_document_is_the_results():
