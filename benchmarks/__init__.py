@@ -9,3 +9,5 @@ part, and `ladder` measures kcnn without each of the things that make it fast.
 Nothing here is part of the package kcnn. The parent process, which gives the turns, imports no
 framework.
 """
+
+import kcnn  # noqa: F401 - before the modules import Keras: TensorFlow then computes with oneDNN

@@ -1,9 +1,8 @@
 """TensorFlow's oneDNN kernels, also on processors on which TensorFlow leaves them off.
 
-On Linux, TensorFlow 2.21 turns them on by itself only for processors with instructions for neural
-networks, such as AVX-512 VNNI (tensorflow/core/util/port.cc). How much faster a training step is
-with them on another one, `benchmarks/RESULTS.md` says. TensorFlow reads the variable once, while
-it is imported.
+On Linux, TensorFlow turns them on by itself only for processors with instructions for neural
+networks, such as AVX-512 VNNI (tensorflow/core/util/port.cc). The ladder in `benchmarks/RESULTS.md`
+has the gain on one of the others. TensorFlow reads the variable once, while it is imported.
 """
 
 import functools
@@ -37,7 +36,7 @@ def ask_for_onednn(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def has_onednn() -> bool | None:
-    """Return whether TensorFlow computes with oneDNN here, None if it is not imported.
+    """Return whether TensorFlow computes with oneDNN here, None if that is not known.
 
     >>> has_onednn() in (True, False, None)
     True
@@ -63,20 +62,20 @@ def same_onednn() -> dict[str, str]:
 
 @functools.cache
 def warn_without_onednn() -> None:
-    """Warn, once in a process, if TensorFlow was imported before kcnn and computes without oneDNN.
+    """Warn, once in a process, if TensorFlow computes without oneDNN though nobody asked for that.
 
-    Nothing is said where the user has set the variable, or where TensorFlow has a GPU.
+    TensorFlow was then imported before kcnn. Nothing is said where it has a GPU.
     """
     import tensorflow as tf
 
-    if VARIABLE in os.environ or platform.machine() not in _X86 or has_onednn() is not False:
+    unwanted = os.environ.get(VARIABLE, "").lower() in ("0", "false")
+    if unwanted or platform.machine() not in _X86 or has_onednn() is not False:
         return
     if tf.config.get_visible_devices("GPU"):
         return
     logger.warning(
-        "TensorFlow was imported before kcnn and computes without oneDNN, which makes training "
-        "slower: import kcnn before keras and tensorflow, or set %s=1 before Python starts "
-        "(%s=0 if that is what you want)",
-        VARIABLE,
+        "TensorFlow was imported before kcnn and computes without oneDNN, which can halve the "
+        "speed of training. Restart Python (in a notebook, its kernel) and import kcnn before "
+        "keras and tensorflow; or set %s=0 if it is to stay off",
         VARIABLE,
     )

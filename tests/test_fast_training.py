@@ -23,10 +23,10 @@ CHANNELS = 128
 _AVX2, _AVX512 = {"avx", "avx2"}, {"avx", "avx2", "avx512f", "avx512_bf16"}
 
 
-def _use(flags, monkeypatch):
+def _use(flags, monkeypatch, *, onednn=True):
     """Choose the ways of a processor with these instruction sets."""
     monkeypatch.setattr(small_maps, "processor_flags", lambda: flags)
-    monkeypatch.setattr(small_maps, "has_onednn", lambda: True)
+    monkeypatch.setattr(small_maps, "has_onednn", lambda: onednn)
 
 
 @pytest.mark.parametrize(("size", "kernel_size", "strides", "same"), GEOMETRIES)
@@ -86,20 +86,38 @@ def test_images_and_channels_are_exchanged_for_the_kernels_gradient(
         np.testing.assert_allclose(tf.cast(mine, tf.float32), reference, rtol=0.02, atol=0.5)
 
 
-@pytest.mark.parametrize("channels", [3, 64])
-def test_few_channels_and_large_maps_stay_with_tensorflow(channels, monkeypatch):
-    _use(_AVX512, monkeypatch)
+@pytest.mark.parametrize(
+    ("flags", "onednn", "exchanges"),
+    [
+        (_AVX2, True, True),
+        (_AVX2, False, False),
+        (_AVX2, None, False),
+        (_AVX512, True, False),
+        (set(), True, False),  # not known
+    ],
+)
+def test_in_float32_the_processor_decides(flags, onednn, exchanges, monkeypatch):
+    _use(flags, monkeypatch, onednn=onednn)
+    geometry = Geometry((8, 8), (3, 3), (1, 1), same=True)
+    outputs = convolve(tf.zeros([1, 8, 8, 64]), tf.zeros([3, 3, 64, 64]), geometry)
+    assert (outputs is not None) == exchanges
+
+
+@pytest.mark.parametrize("channels", [3, 63])
+@pytest.mark.parametrize("flags", [_AVX2, _AVX512])
+def test_few_channels_and_large_maps_stay_with_tensorflow(channels, flags, monkeypatch):
+    _use(flags, monkeypatch)
     kernel = tf.zeros([3, 3, channels, 256])
-    assert (
-        convolve(tf.zeros([1, 4, 4, channels]), kernel, Geometry((4, 4), (3, 3), (1, 1), True))
-        is None
-    )
-    wide = tf.zeros([3, 3, 256, 256])
-    assert convolve(tf.zeros([1, 8, 8, 256]), wide, Geometry((8, 8), (3, 3), (1, 1), True)) is None
+    geometry = Geometry((4, 4), (3, 3), (1, 1), same=True)
+    assert convolve(tf.zeros([1, 4, 4, channels]), kernel, geometry) is None
     for side, taps in ((9, 3), (8, 1)):  # too large a map; a matrix product already
-        half = tf.zeros([1, side, side, 64], tf.bfloat16)
-        kernel = tf.zeros([taps, taps, 64, 64], tf.bfloat16)
-        assert convolve(half, kernel, Geometry((side, side), (taps, taps), (1, 1), True)) is None
+        geometry = Geometry((side, side), (taps, taps), (1, 1), same=True)
+        for dtype in (tf.float32, tf.bfloat16):
+            images, kernel = (
+                tf.zeros([1, side, side, 64], dtype),
+                tf.zeros([taps, taps, 64, 64], dtype),
+            )
+            assert convolve(images, kernel, geometry) is None
 
 
 def test_a_stock_model_takes_the_same_steps_inside_as_outside():

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from kcnn import onednn
 from kcnn.onednn import VARIABLE, ask_for_onednn
 
 SAID = "TensorFlow was imported before kcnn and computes without oneDNN"
@@ -21,6 +22,7 @@ for _ in range(2):
     kcnn.train(model, data, epochs=1, callbacks=[])
 print("oneDNN:", kcnn.onednn.has_onednn())
 """
+REMEDY = "Restart Python (in a notebook, its kernel) and import kcnn before keras"
 KCNN_FIRST = "import kcnn, keras" + TRAIN
 KERAS_FIRST = "import keras; import kcnn" + TRAIN
 # As on a processor on which TensorFlow leaves oneDNN off.
@@ -56,7 +58,28 @@ def test_a_training_without_onednn_says_so_once_and_how_to_change_it():
     out, errors = run(LEFT_OFF)
     assert "oneDNN: False" in out
     assert errors.count(SAID) == 1
-    assert f"set {VARIABLE}=1 before Python starts" in errors
+    assert REMEDY in errors
+
+
+def test_it_cannot_be_turned_on_once_tensorflow_is_there():
+    late = f"os.environ[{VARIABLE!r}] = '1'; "
+    out, errors = run(LEFT_OFF.replace(KERAS_FIRST, late + KERAS_FIRST))
+    assert "oneDNN: False" in out
+    assert errors.count(SAID) == 1
+
+
+@pytest.mark.parametrize(
+    ("imports", "expected"), [("kcnn", "1"), ("tensorflow, kcnn", "None"), ("kcnn, keras", "1")]
+)
+def test_importing_kcnn_asks_for_it(imports, expected):
+    out, _ = run(f"import os, {imports}; print(os.environ.get({VARIABLE!r}))")
+    assert out.split()[-1] == expected
+
+
+@pytest.mark.parametrize(("here", "child"), [(True, "1"), (False, "0"), (None, None)])
+def test_a_child_computes_as_its_parent(here, child, monkeypatch):
+    monkeypatch.setattr(onednn, "has_onednn", lambda: here)
+    assert onednn.same_onednn().get(VARIABLE) == child
 
 
 def test_who_turns_it_off_is_not_told():

@@ -101,6 +101,7 @@ def start_child(*folders: Path) -> Iterator[Child]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            # It imports kcnn first, so it has oneDNN even where this process does not.
             env=os.environ | _ENVIRONMENT | same_imports(),
             # Ctrl-C reaches this process only, which then ends the child.
             process_group=0,

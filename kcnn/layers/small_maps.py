@@ -21,7 +21,8 @@ _WHOLE_MAP_PAIRS, _WHOLE_MAP_CHANNELS = 16, 128
 # Where that is faster, the kernel's gradient is computed with images and channels exchanged, up to
 # so many output pixels and from so many channels. In bfloat16 on a processor with avx512_bf16 this
 # is 1.2 times as fast as TensorFlow's own way for 64 channels of 8x8 pixels and twice as fast for
-# 512 of 4x4; in float32 with AVX2 alone it is 1.15 and 1.4 times as fast, with AVX-512 slower.
+# 512 of 4x4. In float32 it is 1.15 and 1.4 times as fast on a Zen 3, which has AVX2 and no AVX-512;
+# on a Xeon and a Zen 4, which have both, it is slower.
 _EXCHANGE_PIXELS, _EXCHANGE_CHANNELS = 64, 64
 
 
@@ -102,9 +103,9 @@ def convolve(images: Any, kernel: Any, geometry: Geometry) -> Any | None:
 
 
 def _forward_is_faster(dtype: str) -> bool:
-    """Return whether oneDNN convolves forward faster than it computes a kernel's gradient.
+    """Return whether the kernel's gradient is faster as a convolution forward.
 
-    In float32 it does where it has no AVX-512: the gradient's code for AVX2 is an older one.
+    In bfloat16 it is taken to be. In float32 it depends on oneDNN's kernels for the processor.
     """
     if dtype == "bfloat16":
         return True

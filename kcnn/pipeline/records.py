@@ -11,7 +11,6 @@ import numpy as np
 
 from kcnn.data.catalogue import short
 from kcnn.evaluation import Evaluation
-from kcnn.onednn import has_onednn
 from kcnn.pipeline.borrowed import is_borrowed
 from kcnn.pipeline.journal import Journal
 from kcnn.pipeline.plan import stage_files
@@ -98,14 +97,12 @@ def facts_of_training(recipe: Recipe, trained: TrainResult | None) -> Facts:
     """Return what a report says of the training, or where its pretrained model came from."""
     if trained is None:
         return {"taken_from": recipe.trained or ""}
-    onednn = has_onednn()
     return {
         "epochs": trained.epochs,
         "best_epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 1),
         "stop_reason": trained.stop_reason,
         "precision": recipe.train.precision,
-        **({} if onednn is None else {"onednn": onednn}),
         "rollbacks": [asdict(each) for each in trained.rollbacks],
     }
 

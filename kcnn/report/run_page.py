@@ -132,8 +132,6 @@ def training_text(report: Report) -> str:
         text += f" in {_duration(seconds)}"
     if precision := training.get("precision"):
         text += f", {precision}"
-    if training.get("onednn") is False:
-        text += ", without oneDNN"
     return text
 
 

@@ -470,10 +470,9 @@ for callback in kcnn.callbacks.standard(folder / "run"):
 
 # %%
 TRAINING = """
+import kcnn
 import keras
 import tensorflow as tf
-
-import kcnn
 
 tf.config.experimental.enable_op_determinism()
 keras.utils.set_random_seed(1)
