@@ -81,7 +81,9 @@ def test_a_model_without_a_head_is_seen():
     plain, batch = plain_model(), images(2, SIZE)
     model, expected = keras.Sequential(plain.layers[:4]), output_of(plain, "relu", batch)
     model.build((None, SIZE, SIZE, 3))
-    np.testing.assert_array_equal(feature_maps(model, batch[1])["relu"], expected[1:])
+    maps = feature_maps(model, batch[1])["relu"]
+    # The rounding may depend on the number of images.
+    np.testing.assert_allclose(maps, expected[1:], atol=1e-6 * expected.max())
 
 
 def test_by_default_the_last_map_of_each_stage_is_seen():
