@@ -21,9 +21,11 @@ _WHOLE_MAP_PAIRS, _WHOLE_MAP_CHANNELS = 16, 128
 # Where that is faster, the kernel's gradient is computed with images and channels exchanged, up to
 # so many output pixels and from so many channels. In bfloat16 on a processor with avx512_bf16 this
 # is 1.2 times as fast as TensorFlow's own way for 64 channels of 8x8 pixels and twice as fast for
-# 512 of 4x4. In float32 it is 1.15 and 1.4 times as fast on a Zen 3, which has AVX2 and no AVX-512;
-# on a Xeon and a Zen 4, which have both, it is slower.
-_EXCHANGE_PIXELS, _EXCHANGE_CHANNELS = 64, 64
+# 512 of 4x4. In float32 it is 1.0 to 1.4 times as fast up to 4x4 pixels on a Zen 3, which has AVX2
+# and no AVX-512; there it is slower for 7x7 pixels in batches of 512. On a Xeon and a Zen 4, which
+# have both, it is slower in float32.
+_EXCHANGE_PIXELS = {"bfloat16": 64, "float32": 16}
+_EXCHANGE_CHANNELS = 64
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,10 @@ def convolve(images: Any, kernel: Any, geometry: Geometry) -> Any | None:
     if channels >= _WHOLE_MAP_CHANNELS and pairs <= _WHOLE_MAP_PAIRS:
         return whole_map(images, kernel, geometry)
     is_product = geometry.kernel == (1, 1)  # TensorFlow's own way is a matrix product, too
-    if channels >= _EXCHANGE_CHANNELS and pixels <= _EXCHANGE_PIXELS and not is_product:
-        if _forward_is_faster(images.dtype.name):
-            return exchanged(images, kernel, geometry)
+    dtype = images.dtype.name
+    is_small = channels >= _EXCHANGE_CHANNELS and pixels <= _EXCHANGE_PIXELS.get(dtype, 0)
+    if is_small and not is_product and _forward_is_faster(dtype):
+        return exchanged(images, kernel, geometry)
     return None
 
 
@@ -110,7 +113,7 @@ def _forward_is_faster(dtype: str) -> bool:
     if dtype == "bfloat16":
         return True
     flags = processor_flags()
-    return dtype == "float32" and "avx2" in flags and "avx512f" not in flags and bool(has_onednn())
+    return "avx2" in flags and "avx512f" not in flags and bool(has_onednn())
 
 
 def whole_map(images: Any, kernel: Any, geometry: Geometry) -> Any:
