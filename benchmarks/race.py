@@ -17,7 +17,6 @@ from typing import IO
 from benchmarks.results import Entry, Fact, Race
 from benchmarks.turns import GO, Timing
 from kcnn.child_process import same_imports
-from kcnn.onednn import VARIABLE as ONEDNN
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -152,8 +151,7 @@ def environment() -> dict[str, str]:
     """Return an environment in which a child finds the same modules and prints no warnings."""
     folders = [str(ROOT), same_imports()["PYTHONPATH"]]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-    fast = {ONEDNN: "1"}  # for every contestant: TensorFlow leaves it off on some processors
-    return os.environ | quiet | fast | {"PYTHONPATH": os.pathsep.join(folders)}
+    return os.environ | quiet | {"PYTHONPATH": os.pathsep.join(folders)}
 
 
 def run(

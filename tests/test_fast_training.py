@@ -48,17 +48,21 @@ def test_products_equal_the_convolution_and_its_gradients(size, kernel_size, str
 
 
 @pytest.mark.parametrize(
-    ("size", "kernel_size", "strides", "same"),
+    ("dtype", "flags", "size", "kernel_size", "strides", "same"),
     [
-        ((7, 7), (3, 3), (2, 2), True),
-        ((4, 4), (3, 3), (1, 1), True),
-        ((11, 8), (4, 3), (3, 2), False),  # the kernel passes over a part of the rows only
-        ((4, 8), (2, 3), (1, 2), True),
+        ("bfloat16", _AVX512, (9, 9), (3, 3), (2, 2), True),
+        ("bfloat16", _AVX512, (8, 8), (3, 3), (1, 1), True),
+        # The kernel passes over a part of the rows only.
+        ("bfloat16", _AVX512, (11, 8), (4, 3), (3, 2), False),
+        ("bfloat16", _AVX512, (8, 16), (2, 3), (1, 2), True),
+        ("float32", _AVX2, (7, 7), (3, 3), (2, 2), True),
+        ("float32", _AVX2, (4, 4), (3, 3), (1, 1), True),
+        ("float32", _AVX2, (11, 8), (4, 3), (3, 2), False),
+        ("float32", _AVX2, (4, 8), (2, 3), (1, 2), True),
     ],
 )
-@pytest.mark.parametrize(("dtype", "flags"), [("bfloat16", _AVX512), ("float32", _AVX2)])
 def test_images_and_channels_are_exchanged_for_the_kernels_gradient(
-    size, kernel_size, strides, same, dtype, flags, monkeypatch
+    dtype, flags, size, kernel_size, strides, same, monkeypatch
 ):
     _use(flags, monkeypatch)
     random = np.random.default_rng(0)
@@ -110,6 +114,8 @@ def test_few_channels_and_large_maps_stay_with_tensorflow(channels, flags, monke
     kernel = tf.zeros([3, 3, channels, 256])
     geometry = Geometry((4, 4), (3, 3), (1, 1), same=True)
     assert convolve(tf.zeros([1, 4, 4, channels]), kernel, geometry) is None
+    wide = tf.zeros([3, 3, 256, 256])
+    assert convolve(tf.zeros([1, 8, 8, 256]), wide, Geometry((8, 8), (3, 3), (1, 1), True)) is None
     # Too large a map; a matrix product already.
     for side, taps, dtype in (
         (9, 3, "bfloat16"),
