@@ -1,4 +1,4 @@
-"""Figures need no screen, TensorFlow logs no details, and the tests have their own data cache."""
+"""Figures need no screen, TensorFlow logs no details, and the tests have their own caches."""
 
 import os
 import shutil
@@ -9,10 +9,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 _CACHE = tempfile.mkdtemp(prefix="kcnn-test-cache-")
 os.environ["KCNN_DATA_CACHE"] = _CACHE
+# The processes on JAX compile equal programs many times: each is compiled once, with equal bits.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_CACHE}/jax"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import kcnn  # noqa: E402,F401 - before the tests import Keras, as its documents ask for
 
 
 def pytest_unconfigure() -> None:
-    """Remove the data cache of the tests."""
+    """Remove the caches of the tests."""
     shutil.rmtree(_CACHE, ignore_errors=True)
