@@ -39,8 +39,9 @@ def main(  # noqa: PLR0913 - one option for each setting
         str, typer.Option(help="Names, separated by commas; what is known of others stays.")
     ] = ",".join(BATCHES),
     only: Annotated[
-        str, typer.Option(help="Contestants, separated by commas; what is known of others stays.")
-    ] = "",
+        list[str] | None,
+        typer.Option(help="A contestant, as often as given; what is known of others stays."),
+    ] = None,
     threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
     quick: Annotated[
@@ -72,7 +73,7 @@ def main(  # noqa: PLR0913 - one option for each setting
             models=trained,
             close_up=CLOSE_UP if CLOSE_UP in trained else trained[0],
             threads=threads or int(hardware()["cores"]),
-            only=tuple(only.split(",")) if only else (),
+            only=tuple(only or ()),
             quick=quick,
             data_dir=data_dir,
             runs=RUNS,

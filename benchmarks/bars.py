@@ -126,7 +126,7 @@ def _runs(results: Results) -> Iterator[tuple[str, ...]]:
 
 def _fastest_runs(results: Results) -> list[Entry]:
     """Return enough runs of the recipe on this machine with equal epochs, the fastest such."""
-    here = results["fit"].machine.processor
+    here = results["fit"].machine.name
     found = []
     for race in results["runs"].races if "runs" in results else ():
         runs = [

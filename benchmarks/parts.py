@@ -193,7 +193,7 @@ def start_up(prepared: Prepared) -> Iterator[Race]:
 
 def runs(prepared: Prepared) -> Iterator[Race]:
     """Yield the results of speed runs that were finished on such a processor."""
-    here = Machine.here().processor
+    here = Machine.here().name
     found = trained.races(prepared.plan.runs)
     yield from (race for race in found if race.facts["processor"] == here)
 

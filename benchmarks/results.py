@@ -16,6 +16,7 @@ from kcnn.provenance import (
     hardware,
     processor_family,
     processor_flags,
+    processor_name,
     timestamp,
     versions,
 )
@@ -91,7 +92,7 @@ class Machine:
         """Return this machine, now."""
         here, found = hardware(), processor_flags()
         return cls(
-            processor=str(here["processor"]),
+            processor=processor_name(),
             cores=int(here["cores"]),
             system=str(here["system"]),
             flags=tuple(flag for flag in _FLAGS if flag in found),
@@ -113,10 +114,14 @@ class Machine:
         return re.sub(r"[^a-z0-9]+", "-", " ".join(filter(None, words)))
 
     @property
+    def name(self) -> str:
+        """The processor as `kcnn.provenance.hardware` names it."""
+        return f"{self.processor} ({self.family})" if self.family else self.processor
+
+    @property
     def title(self) -> str:
         """The processor and its cores, in words."""
-        name = f"{self.processor} ({self.family})" if self.family else self.processor
-        return f"{name}, {self.cores} cores ({', '.join(self.flags) or 'no flags'})"
+        return f"{self.name}, {self.cores} cores ({', '.join(self.flags) or 'no flags'})"
 
 
 @dataclass(frozen=True)

@@ -94,12 +94,19 @@ def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     return frozenset(lines[0].partition(":")[2].split() if lines else ())
 
 
+def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the name that the processor gives itself."""
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def hardware() -> dict[str, str | int]:
-    """Return the processor's name, the cores this process may use, and the system."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0].partition(":")[2].strip() if names else processor
+    """Return the processor, the cores this process may use, and the system.
+
+    The processor is its name with `processor_family`, as in "AMD EPYC (family 25, model 17)".
+    """
+    family = processor_family()
+    processor = f"{processor_name()} ({family})" if family else processor_name()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"processor": processor, "cores": cores or 1, "system": platform.system()}

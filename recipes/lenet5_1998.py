@@ -6,7 +6,10 @@ LeCun et al., "Gradient-based learning applied to document recognition" (1998). 
 digits; no accuracy of this network on CIFAR-10 is published. `kcnn run lenet5` trains the modern
 variant beside it.
 
-Not run whole yet.
+Reached with seed 0, on 49,000 training images: 71.42 % of the 10,000 test images, 71.39 % as int8.
+It underfits: 75.0 % of the augmented training images are right in the last epoch, and the modern
+variant reaches 76.94 %. It took 16 minutes on two cores of an EPYC of Zen 3 that also did other
+work.
 """
 
 from kcnn.cli import run_file

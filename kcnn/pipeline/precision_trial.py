@@ -18,7 +18,7 @@ import keras
 from kcnn.cache_folder import cache_folder
 from kcnn.child_process import die_with_parent, same_imports
 from kcnn.onednn import has_onednn, same_onednn
-from kcnn.provenance import hardware, processor_family, versions
+from kcnn.provenance import hardware, versions
 from kcnn.recipe import Recipe, from_json, override, to_json
 from kcnn.run_dir import atomic
 from kcnn.training.precision import PRECISIONS
@@ -69,7 +69,7 @@ def _facts(recipe: Recipe, data: "Data | JaxData") -> dict[str, Any]:
         "image_shape": list(data.image_shape),
         "classes": len(data.class_names),
         "batch_size": recipe.data.batch_size,
-        "hardware": hardware() | {"family": processor_family()},
+        "hardware": hardware(),
         "onednn": has_onednn(),
         "versions": versions(("kcnn", "tensorflow", "keras", "numpy")),
     }
