@@ -1,5 +1,6 @@
 """Figures need no screen, TensorFlow logs no details, and the tests have their own caches."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_CACHE}/jax"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import kcnn  # noqa: E402,F401 - before the tests import Keras, as its documents ask for
+
+gc.set_threshold(10_000)  # as `kcnn` does
 
 
 def pytest_unconfigure() -> None:
