@@ -12,6 +12,7 @@ the tables that this script writes.
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def _architectures(file: str) -> str:
         "\n\nAccuracy of the int8 file on the test images of digits, and in brackets the share of "
         "them for which the file and its Keras model predict the same class. One training each, "
         f"{sum(run['minutes'] for run in report.values()):.0f} minutes in all on "
-        f"{first['hardware']['cores']} cores ({first['hardware']['processor']}).\n"
+        f"{first['hardware']['cores']} cores of {first['hardware']['processor']}.\n"
     )
 
 
@@ -151,7 +152,7 @@ def _network(
 
 def _cards(folder: str) -> str:
     """Return a table of the published runs, for documents in docs/."""
-    header = ("run", "network", "float", "int8", "kB", "ms", "weights")
+    header = ("run", "network", "float", "int8", "kB", "ms", "smallest when gzipped", "weights")
     rows: list[list[str]] = []
     for file in sorted((ROOT / folder).glob("*/README.md")):
         report = receipts.load(file.with_name("report.json"))
@@ -166,8 +167,19 @@ def _cards(folder: str) -> str:
         place = f"../{folder}/{file.parent.name}"
         title = f"[{file.parent.name}]({place}/README.md), [page]({place}/report.html)"
         weights = "by name" if file.with_name(MANIFEST).is_file() else ""
-        rows.append([title, f"`{report.model}`", f"{whole.accuracy:.2%}", *cells, weights])
-    return markdown_table(header, rows, left=(0, 1, 6)) + "\n"
+        cells += [_smallest(report.receipts), weights]
+        rows.append([title, f"`{report.model}`", f"{whole.accuracy:.2%}", *cells])
+    return markdown_table(header, rows, left=(0, 1, 6, 7)) + "\n"
+
+
+def _smallest(found: Sequence[receipts.Receipt]) -> str:
+    """Return the `.tflite` file that travels in the fewest bytes, "" if that is the plain one."""
+    files = [each for each in found if each.file.endswith(".tflite")]
+    least = min(files, key=lambda each: each.gzip_bytes, default=None)
+    if least is None or least.name == "int8":
+        return ""
+    name = least.name.removesuffix(", int8")
+    return f"{name}: {least.accuracy:.2%}, {least.gzip_bytes / 1000:,.0f} kB"
 
 
 def _dense_scales(file: str) -> str:

@@ -54,7 +54,7 @@ def caption(report: ComparisonReport) -> str:
         f"{_range({each.test_images for each in report.outcomes})} test images; "
         "training accuracy and loss are averaged over the epoch, with augmentation and dropout; "
         f"s/epoch on {report.hardware.get('cores', '?')} cores "
-        f"({report.hardware.get('processor', 'not known')})."
+        f"of {report.hardware.get('processor', 'a processor that is not known')}."
         f"{off if _shifts(report) else ''}"
     )
 

@@ -54,8 +54,8 @@ def caption(report: Report) -> str:
     """Return what the numbers mean, in one line."""
     return (
         f"{report.recipe}: accuracy on all {report.receipts[0].count:,} test images of "
-        f"{report.dataset}; ms/image in LiteRT on one thread, one image at a time "
-        f"({report.hardware.get('processor', 'not known')})"
+        f"{report.dataset}; ms/image in LiteRT on one thread, one image at a time, "
+        f"on {report.hardware.get('processor', 'a processor that is not known')}"
     )
 
 
