@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -86,10 +86,11 @@ def main(  # noqa: PLR0913 - one option for each setting
             results[name] = added(known, measured) if known else measured
             _write(results, file, out / "RESULTS.md")
             _show(name, results)
+    _checked("contestant", plan.only, prepared.offered)  # each part has its own
     console.print(f"\n{time.perf_counter() - started:,.0f} s; everything is in {out}/")
 
 
-def _checked(kind: str, names: list[str], known: Collection[str]) -> tuple[str, ...]:
+def _checked(kind: str, names: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise unknown(kind, name, known)

@@ -78,11 +78,13 @@ class Prepared:
         plan: the settings.
         facts: what `networks.write` returned.
         fits: races of training by model, batch and threads, because two parts use the same one.
+        offered: the contestants that could take part so far.
     """
 
     plan: Plan
     facts: dict
     fits: dict[tuple[str, int, int], Race] = field(default_factory=dict)
+    offered: set[str] = field(default_factory=set)
 
     def spec(self, contestant: str, loop: str, **changes: Any) -> Spec:
         """Return the specification of one contestant."""
@@ -97,6 +99,7 @@ class Prepared:
     def among(self, specs: Sequence[Spec]) -> list[Spec]:
         """Return the contestants that take part."""
         only = self.plan.only
+        self.offered.update(spec.contestant for spec in specs)
         return [spec for spec in specs if not only or spec.contestant in only]
 
     def facts_of(self, **facts: Fact) -> dict[str, Fact]:
