@@ -135,6 +135,8 @@ def main() -> None:
             update_study(folder)
         elif (folder / "analysis.json").is_file():
             update_run(folder, arguments.data_dir)
+        else:
+            parser.error(f"{str(folder)!r} holds no run, comparison or study")
 
 
 if __name__ == "__main__":
