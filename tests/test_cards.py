@@ -95,6 +95,9 @@ def test_each_processor_has_a_front_and_averaged_views_are_no_file(folder):
     bytes_of, *times = figure.axes
     processors = {each.get_xlabel().splitlines()[-1] for each in times}
     assert processors == {"other", report.hardware["processor"]}
+    second = dataclasses.replace(report, recipe="second")
+    _, *times = tradeoff_figure([report, second, other]).axes  # the other one compares nothing
+    assert [each.get_xlabel().splitlines()[-1] for each in times] == [report.hardware["processor"]]
     assert [each.get_text() for each in bytes_of.texts] == ["1", "2"]
     assert "simple_cnn: float (1,090 kB, 90.00%)" in tradeoff_text([report])
     untimed = [dataclasses.replace(each, ms_per_image=None) for each in report.receipts]

@@ -84,7 +84,8 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
     """Return the accuracy of each file of some runs over its bytes and over its milliseconds.
 
     A line is a Pareto front: the files that no other one beats in both; they have numbers, and
-    their names are below. Times compare on one machine only, so each processor has a panel.
+    their names are below. Times compare on one machine only, so each processor has a panel; one
+    that timed a single run has none beside those that timed several.
 
     Raises:
         ValueError: there is no run.
@@ -94,7 +95,7 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
         raise ValueError("Expected the report of at least one run. Received: none")
     panels = [("kB of the file", points, [each.receipt.bytes / 1000 for each in points])]
     timed = [each for each in points if each.receipt.ms_per_image]
-    for processor in sorted({each.processor for each in timed}):
+    for processor in _processors(timed):
         own = [each for each in timed if each.processor == processor]
         times = [each.receipt.ms_per_image or 0.0 for each in own]
         panels.append((f"ms per image in LiteRT, one thread\n{processor}", own, times))
@@ -106,6 +107,15 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
     for axes, front in zip(every_axes, fronts, strict=True):
         _number(axes, front, figure.dpi)
     return figure
+
+
+def _processors(timed: Sequence[Point]) -> list[str]:
+    """Return the processors whose times compare runs, all of them if none does."""
+    runs: dict[str, set[str]] = {}
+    for each in timed:
+        runs.setdefault(each.processor, set()).add(each.run)
+    several = [processor for processor, found in runs.items() if len(found) > 1]
+    return sorted(several or runs)
 
 
 def tradeoff_text(reports: Sequence[Report]) -> str:
