@@ -40,7 +40,7 @@ def main(  # noqa: PLR0913 - one option for each setting
     ] = ",".join(BATCHES),
     only: Annotated[
         list[str] | None,
-        typer.Option(help="A contestant, as often as given; what is known of others stays."),
+        typer.Option(help="A contestant; repeat it for more. What is known of others stays."),
     ] = None,
     threads: Annotated[int, typer.Option(help="Cores to use; 0 for all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 3,
@@ -82,11 +82,14 @@ def main(  # noqa: PLR0913 - one option for each setting
         prepared = prepare(plan)
         for name in wanted:
             measured = parts.measure(name, prepared, _progress)
+            if only and measured.races and not any(race.entries for race in measured.races):
+                continue  # nobody took part
             known = results.get(name) if only or set(trained) != set(BATCHES) else None
             results[name] = added(known, measured) if known else measured
             _write(results, file, out / "RESULTS.md")
             _show(name, results)
-    _checked("contestant", plan.only, prepared.offered)  # each part has its own
+    if prepared.offered:  # each part has its own
+        _checked("contestant", plan.only, prepared.offered)
     console.print(f"\n{time.perf_counter() - started:,.0f} s; everything is in {out}/")
 
 

@@ -19,6 +19,7 @@ from kcnn.provenance import (
     processor_name,
     timestamp,
     versions,
+    with_family,
 )
 from kcnn.report import json_files
 from kcnn.run_dir import atomic
@@ -116,7 +117,7 @@ class Machine:
     @property
     def name(self) -> str:
         """The processor as `kcnn.provenance.hardware` names it."""
-        return f"{self.processor} ({self.family})" if self.family else self.processor
+        return with_family(self.processor, self.family)
 
     @property
     def title(self) -> str:

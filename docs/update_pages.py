@@ -128,6 +128,11 @@ def main() -> None:
     parser.add_argument("--data-dir", help="where prepared tfds data sets lie")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for folder in arguments.runs:
+        if not any(
+            (folder / name).is_file() for name in ("results.json", RESULTS, "analysis.json")
+        ):
+            parser.error(f"{str(folder)!r} holds no run, comparison or study")
     for folder in arguments.runs or sorted(SAVED.iterdir()):
         if (folder / "results.json").is_file():
             update_comparison(folder)
@@ -135,8 +140,6 @@ def main() -> None:
             update_study(folder)
         elif (folder / "analysis.json").is_file():
             update_run(folder, arguments.data_dir)
-        else:
-            parser.error(f"{str(folder)!r} holds no run, comparison or study")
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def _run_in_korean(file: str) -> str:
         f"{receipts_table.markdown(report)}\n\n"
         f"{report.recipe}: 열은 차례로 모델의 종류, {report.dataset}의 테스트 이미지 "
         f"{report.receipts[0].count:,}장 전체에 대한 정확도, 0인 가중치의 비율, 파일의 바이트 수, "
-        "gzip으로 압축한 바이트 수, LiteRT에서 한 장씩 잰 이미지당 밀리초(스레드 하나와 두 개, "
-        f"{report.hardware['processor']}), 파라미터 수, 곱셈-누산(MAC)의 수입니다. "
+        f"gzip으로 압축한 바이트 수, {report.hardware['processor']}의 LiteRT에서 한 장씩 잰 "
+        "이미지당 밀리초(스레드 하나와 두 개), 파라미터 수, 곱셈-누산(MAC)의 수입니다. "
         f"코어 {report.hardware['cores']}개에서 "
         f"{report.training['epochs']}에포크를 {minutes:.1f}분 동안 학습했습니다. 한 번의 실행, "
         f"시드 {report.seed}.\n"
@@ -173,7 +173,7 @@ def _cards(folder: str) -> str:
 
 
 def _smallest(found: Sequence[receipts.Receipt]) -> str:
-    """Return the `.tflite` file that travels in the fewest bytes, "" if that is the plain one."""
+    """Return the `.tflite` file that is smallest when gzipped, "" if that is the plain one."""
     files = [each for each in found if each.file.endswith(".tflite")]
     least = min(files, key=lambda each: each.gzip_bytes, default=None)
     if least is None or least.name == "int8":

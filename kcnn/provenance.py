@@ -101,12 +101,20 @@ def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def with_family(name: str, family: str) -> str:
+    """Return the name of a processor and its family.
+
+    >>> with_family("AMD EPYC", "family 25, model 17")
+    'AMD EPYC (family 25, model 17)'
+    """
+    return f"{name} ({family})" if family else name
+
+
 def hardware() -> dict[str, str | int]:
     """Return the processor, the cores this process may use, and the system.
 
     The processor is its name with `processor_family`, as in "AMD EPYC (family 25, model 17)".
     """
-    family = processor_family()
-    processor = f"{processor_name()} ({family})" if family else processor_name()
+    processor = with_family(processor_name(), processor_family())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"processor": processor, "cores": cores or 1, "system": platform.system()}

@@ -23,8 +23,7 @@ import io
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
@@ -201,12 +200,14 @@ def main(arguments: list[str]) -> None:
     chosen = [source for source in sources() if not names or source.stem in names]
     checked = "--check" in arguments
     # Two at a time: most of a lesson is the single-threaded start of its kernel and of graphs.
-    with ProcessPoolExecutor(2) as pool:
-        executed = pool.map(partial(timed, pictures=not checked), chosen)
-        for source, (shown, seconds) in zip(chosen, executed, strict=True):
+    with ThreadPoolExecutor(2) as pool:
+        executed = [pool.submit(timed, source, pictures=not checked) for source in chosen]
+        for source, future in zip(chosen, executed, strict=True):
+            print(f"{source.stem}: ", end="", flush=True)  # the lesson that fails is named
+            shown, seconds = future.result()
             if not checked:
                 write(source, shown)
-            print(f"{source.stem}: {seconds:.0f} s", flush=True)
+            print(f"{seconds:.0f} s", flush=True)
 
 
 def timed(source: Path, *, pictures: bool) -> tuple[list[dict], float]:

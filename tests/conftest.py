@@ -10,7 +10,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 _CACHE = tempfile.mkdtemp(prefix="kcnn-test-cache-")
 os.environ["KCNN_DATA_CACHE"] = _CACHE
-# The processes on JAX compile equal programs many times: each is compiled once, with equal bits.
+# The processes on JAX compile equal programs many times: in each worker, one is compiled once.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_CACHE}/jax"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from benchmarks.large.figures import FILE
+from kcnn.provenance import with_family
 from kcnn.report.markdown_table import markdown_table
 
 
@@ -63,8 +64,8 @@ def _exchange(row: dict[str, Any]) -> str:
 def _machine(figures: dict[str, Any]) -> str:
     machine = figures["machine"]
     flags = ", ".join(machine["flags"])
-    cores = f"{machine['cores']} cores of {machine['processor']} ({flags})"
-    return f"\n\nOn {cores}, {machine['date'][:10]}.\n"
+    processor = with_family(machine["processor"], machine.get("family", ""))
+    return f"\n\nOn {machine['cores']} cores of {processor}, {flags}, {machine['date'][:10]}.\n"
 
 
 def _program(figures: dict[str, Any]) -> str:

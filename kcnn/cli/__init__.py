@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     An error ends with one line on stderr and exit code 1, Ctrl-C with exit code 130, SIGTERM with
     143, SIGHUP with 129. With KCNN_DEBUG set, an error shows its traceback.
     """
-    # The imports and the graphs of a command make hundreds of thousands of objects that stay: by
-    # the usual threshold of 700, a tenth of the time to the first step goes into looking at them.
+    # The imports and the graphs of a command make hundreds of thousands of objects that stay. By
+    # its own threshold, Python looks at them for a tenth of the time to a training's first step.
     gc.set_threshold(10_000)
     _log_to_stdout()
     try:

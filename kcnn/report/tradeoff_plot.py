@@ -84,8 +84,8 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
     """Return the accuracy of each file of some runs over its bytes and over its milliseconds.
 
     A line is a Pareto front: the files that no other one beats in both; they have numbers, and
-    their names are below. Times compare on one machine only, so each processor has a panel; one
-    that timed a single run has none beside those that timed several.
+    their names are below. Times compare on one machine only, so each processor has a panel; a
+    processor that timed only one run gets none if others timed several.
 
     Raises:
         ValueError: there is no run.
@@ -110,7 +110,7 @@ def tradeoff_figure(reports: Sequence[Report]) -> Figure:
 
 
 def _processors(timed: Sequence[Point]) -> list[str]:
-    """Return the processors whose times compare runs, all of them if none does."""
+    """Return the processors that timed several runs; all of them if none did."""
     runs: dict[str, set[str]] = {}
     for each in timed:
         runs.setdefault(each.processor, set()).add(each.run)

@@ -22,7 +22,7 @@ from kcnn.compress.bridge.training import Report, Training, train
 # that the parent sends. It returns the arrays of its result.
 JOBS = {"clustering": cluster, "pruning": prune, "quantizing": quantize}
 
-# TensorFlow, Keras and TF-MOT have something to offer beside each, and go on without it.
+# TensorFlow, Keras and TF-MOT use these where they are installed, and work without them.
 _UNUSED = ("jax", "matplotlib", "sklearn")
 
 
