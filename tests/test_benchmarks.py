@@ -360,12 +360,17 @@ def test_pytorch_gets_the_same_network(name):
     np.testing.assert_allclose(answers, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
-def test_pytorch_learns_as_keras_does():
-    """One gradient, with batch statistics, in-place activations and all."""
+def test_pytorch_learns_as_keras_does(request):
+    """One gradient, with batch statistics, in-place activations and all.
+
+    In float64: in float32 a ReLU whose input is nearly zero may open in one and not in the other.
+    """
     torch = pytest.importorskip("torch")
     from benchmarks.torch_network import TorchNetwork
 
-    keras.utils.set_random_seed(0)  # of some weights the gradients round off differently by more
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float64")
+    request.addfinalizer(lambda: keras.config.set_dtype_policy("float32"))
     model = keras3.stock(build("resnet8", width=4))
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (8, 32, 32, 3), np.uint8), np.arange(8)
@@ -377,10 +382,10 @@ def test_pytorch_learns_as_keras_does():
     stem = model.get_layer("stem_conv").kernel
     expected = tape.gradient(loss, stem.value).numpy()
     rebuilt = TorchNetwork(to_keras2.describe_layers(model), to_keras2.named_weights(model)).train()
-    logits = rebuilt(torch.from_numpy(images).permute(0, 3, 1, 2))
+    logits = rebuilt.double()(torch.from_numpy(images.astype("float64")).permute(0, 3, 1, 2))
     torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
     found = next(rebuilt.parameters()).grad.permute(2, 3, 1, 0).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
 
 def test_what_pytorch_cannot_be_given_is_refused():
