@@ -5,7 +5,8 @@
 Banbury et al., "MLPerf Tiny Benchmark" (arXiv:2106.07597), for the network. Another network has
 never seen what it is then taught: see `kcnn run transfer_classes`.
 
-Not run whole yet.
+Reached with seed 0, on 39,200 training images: 90.62 % of the 8,000 test images of these classes,
+90.64 % as int8. It took 37 minutes on two cores of an EPYC of Zen 3 that also did other work.
 """
 
 from kcnn.cli import run_file
