@@ -9,8 +9,8 @@ fine-tuned after the head; both are compared with the same network trained from 
 that the base knows. Yosinski et al., "How transferable are features in deep neural networks?"
 (arXiv:1411.1792).
 
-Reached with 3 seeds on 2,000 test images: 60.0 +- 1.2 % from scratch, 67.3 +- 1.2 with the base
-frozen, 70.9 +- 1.1 with its last unit fine-tuned. A guess is right in half of the cases.
+Reached with 3 seeds on 2,000 test images: 60.0 +- 1.2 % from scratch, 68.1 +- 2.6 with the base
+frozen, 70.9 +- 0.8 with its last unit fine-tuned. A guess is right in half of the cases.
 
 Size: 80 training and 20 validation images, all 2,000 test images, 3 variants x 3 seeds x 60 epochs.
 """

@@ -409,14 +409,14 @@ assert trainable(model) == 204_170 and fine_tuned > head_only
 # Transfer pays where the new images are of the kind that the base knows. `kcnn run
 # transfer_classes` learns cats and dogs from 50 photographs each, and its base is a ResNet-8 that
 # knows the eight other classes of CIFAR-10. Of 2,000 test images it gets 60.0 % right from scratch,
-# 67.3 % with the frozen base, and 70.9 % after fine-tuning the last unit; guessing gets 50 %.
+# 68.1 % with the frozen base, and 70.9 % after fine-tuning the last unit; guessing gets 50 %.
 
 # %% ko [markdown]
 # `kcnn run transfer_digits`는 시드 세 개로 이것을 되풀이하고 테스트 숫자 전체로 채점했다. 동결한 기반 모델(아래의 "frozen body")은 46.4 %, 마지막 단계를 미세 조정하면 88.1 %, **처음부터** 학습하면 89.7 %이다. 사진과 숫자는 워낙 달라서 전이 학습이 도움이 되지 않고, 동결은 오히려 해롭다. 전이 학습의 값어치를 알려면 언제나 처음부터 학습한 결과와 비교해야 한다.
 #
 # 더 나은 신경망이 언제나 더 나은 기반 모델인 것은 아니다. 더 짧게, 컷아웃과 레이블 스무딩 없이 학습한 이전의 ResNet-20은 사진에서는 더 나빴지만, 동결한 특성은 숫자에 더 좋았다(수치는 `recipes/transfer_digits.py`에 있다). 레이블 스무딩이 그 이유일 수 있다. 레이블 스무딩은 마지막 층들에서 클래스들을 더 멀리 떼어 놓으며, 그런 특성은 동결하면 다른 과제에서 값어치가 떨어진다. 이 현상을 다룬 논문: [Kornblith et al.](https://arxiv.org/abs/2010.16402).
 #
-# 전이 학습은 새 사진이 기반 모델이 아는 것과 비슷할 때 값어치를 한다. `kcnn run transfer_classes`는 고양이와 개를 사진 50장씩으로 배우는데, 기반 모델은 CIFAR-10의 나머지 여덟 클래스를 아는 ResNet-8이다. 테스트 사진 2,000장에 대한 정확도는 처음부터 학습하면 60.0 %, 동결한 기반 모델로는 67.3 %, 마지막 유닛을 미세 조정하면 70.9 %이다. 아무렇게나 찍어도 50 %는 맞는다.
+# 전이 학습은 새 사진이 기반 모델이 아는 것과 비슷할 때 값어치를 한다. `kcnn run transfer_classes`는 고양이와 개를 사진 50장씩으로 배우는데, 기반 모델은 CIFAR-10의 나머지 여덟 클래스를 아는 ResNet-8이다. 테스트 사진 2,000장에 대한 정확도는 처음부터 학습하면 60.0 %, 동결한 기반 모델로는 68.1 %, 마지막 유닛을 미세 조정하면 70.9 %이다. 아무렇게나 찍어도 50 %는 맞는다.
 
 # %%
 means = {}
@@ -429,7 +429,7 @@ for recipe in ("transfer_digits", "transfer_classes"):
 
 # %% assert
 digits = {"from scratch": 89.7, "frozen body": 46.4, "head, then last stage": 88.1}
-classes = {"from scratch": 60.0, "frozen body": 67.3, "head, then last unit": 70.9}
+classes = {"from scratch": 60.0, "frozen body": 68.1, "head, then last unit": 70.9}
 for recipe, expected in {"transfer_digits": digits, "transfer_classes": classes}.items():
     for name, value in expected.items():
         assert f"{means[recipe, name]:.1f}" == str(value), (recipe, name, means[recipe, name])
