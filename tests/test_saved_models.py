@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from kcnn import data, models
+from kcnn import models
 from kcnn.evaluation import evaluate
 from kcnn.export import export_tflite
 from kcnn.intervals import wilson_interval
 from kcnn.litert import TFLiteClassifier
 from kcnn.pipeline.samples import spread_images
+from kcnn.pipeline.setup import load_for_tensorflow
 from kcnn.provenance import sha256
+from kcnn.recipe import Data, Recipe, from_json
 from kcnn.report import analysis, receipts
 from kcnn.runtimes import RUNTIMES
 
@@ -89,9 +91,10 @@ def test_int8_costs_at_most_a_fifth_of_a_point(run):
 
 
 @functools.cache
-def thousand_images_of(dataset):
+def thousand_images_of(dataset, classes):
+    section = Data(name=dataset, classes=classes, batch_size=250)
     try:
-        return spread_images(data.load(dataset, batch_size=250), 1000)
+        return spread_images(load_for_tensorflow(Recipe(data=section), None), 1000)
     except RuntimeError as error:
         pytest.skip(f"{dataset} is not here: {error}")
 
@@ -108,7 +111,8 @@ def published_files():
 def test_a_published_file_scores_what_its_card_says(file, receipt):
     """On a thousand test images, where CIFAR-10 is prepared; the card has all ten thousand."""
     report = receipts.load(file.with_name("report.json"))
-    found = evaluate(file, thousand_images_of(report.dataset))
+    classes = from_json(file.with_name("recipe.json").read_text()).data.classes
+    found = evaluate(file, thousand_images_of(report.dataset, classes))
     low, high = wilson_interval(found.accuracy, found.count, level=0.999)
     assert low <= receipt.accuracy <= high
     card = file.with_name("README.md").read_text()
