@@ -1,4 +1,4 @@
-"""Batch norm, group norm, layer norm or none in a CNN on CIFAR-10. 25 minutes.
+"""Batch norm, group norm, layer norm or none in a CNN on CIFAR-10. 16 minutes.
 
     kcnn run compare_normalization
 
@@ -7,9 +7,11 @@ arXiv:1502.03167), over groups of channels of each image (Wu & He, arXiv:1803.08
 channels of each image (Ba et al., arXiv:1607.06450), or not at all. Only batch norm depends on the
 other images of the batch, and only batch norm is free on a phone: it folds into the convolution.
 
-Not run whole yet.
+Found with 3 seeds, in test accuracy: none 63.9 +- 0.2 %, batch norm 63.3 +- 0.1, group norm 62.3 +-
+0.7, layer norm 62.2 +- 0.6. So shallow a network, with one rate for all, learns as well without: to
+see what batch norm is for, take a deep one (`kcnn run compare_initializers` has none).
 
-Size: 22,500 training images, 4 variants x 3 seeds x 8 epochs of some 8 seconds on two cores.
+Size: 22,500 training images, 4 variants x 3 seeds x 8 epochs of 5 to 14 seconds on two cores.
 """
 
 from kcnn.cli import run_file
