@@ -6,8 +6,8 @@ The same simple CNN halves its maps by max pooling, by average pooling, or by a 
 strides of 2, which has weights of its own (Springenberg et al., "Striving for Simplicity",
 arXiv:1412.6806). Scherer et al., "Evaluation of Pooling Operations" (2010), found max pooling best.
 
-Found with 3 seeds, in test accuracy: max pooling 63.3 +- 0.1 %, average pooling 61.9 +- 1.5, strides
-61.6 +- 1.4. Max pooling is ahead by no more than the seeds of the others differ.
+Found with 3 seeds, in test accuracy: max pooling 63.3 +- 0.1 %, average pooling 61.9 +- 1.5,
+strides 61.6 +- 1.4. Max pooling is ahead by no more than the seeds of the others differ.
 
 Size: 22,500 training images, 3 variants x 3 seeds x 8 epochs of 9 to 14 seconds on two cores.
 """
