@@ -11,6 +11,7 @@ a comparison is written again from its `results.json`, the page of a study from 
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from kcnn import models
@@ -128,18 +129,21 @@ def main() -> None:
     parser.add_argument("--data-dir", help="where prepared tfds data sets lie")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    updates = {
+        "results.json": update_comparison,
+        RESULTS: update_study,
+        "analysis.json": partial(update_run, data_dir=arguments.data_dir),
+    }
+    chosen = {
+        folder: next((updates[name] for name in updates if (folder / name).is_file()), None)
+        for folder in arguments.runs or sorted(SAVED.iterdir())
+    }
     for folder in arguments.runs:
-        if not any(
-            (folder / name).is_file() for name in ("results.json", RESULTS, "analysis.json")
-        ):
+        if chosen[folder] is None:
             parser.error(f"{str(folder)!r} holds no run, comparison or study")
-    for folder in arguments.runs or sorted(SAVED.iterdir()):
-        if (folder / "results.json").is_file():
-            update_comparison(folder)
-        elif (folder / RESULTS).is_file():
-            update_study(folder)
-        elif (folder / "analysis.json").is_file():
-            update_run(folder, arguments.data_dir)
+    for folder, update in chosen.items():
+        if update:
+            update(folder)
 
 
 if __name__ == "__main__":
