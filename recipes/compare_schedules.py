@@ -1,15 +1,15 @@
-"""Six schedules of the learning rate on CIFAR-10, same highest rate. 25 minutes.
+"""Seven schedules of the learning rate on CIFAR-10, same highest rate. 25 minutes.
 
     kcnn run compare_schedules
 
 The same simple CNN is trained for 8 epochs with the learning rate constant, lowered in steps, along
-a cosine or a line, in one cycle (Smith & Topin, "Super-Convergence", arXiv:1708.07120) and along a
-triangle (Jordan, arXiv:2404.00498). All reach the same highest rate. Loshchilov & Hutter,
-"SGDR" (arXiv:1608.03983) is the paper of the cosine.
+a cosine, along a cosine after a warm-up of two epochs, along a line, in one cycle (Smith & Topin,
+"Super-Convergence", arXiv:1708.07120) and along a triangle (Jordan, arXiv:2404.00498). All reach
+the same highest rate. Loshchilov & Hutter, "SGDR" (arXiv:1608.03983) is the paper of the cosine.
 
 Not run whole yet.
 
-Size: 22,500 training images, 6 variants x 3 seeds x 8 epochs of some 6 seconds on two cores.
+Size: 22,500 training images, 7 variants x 3 seeds x 8 epochs of some 6 seconds on two cores.
 """
 
 from kcnn.cli import run_file
@@ -45,6 +45,15 @@ comparison = Comparison(
         ),
         "cosine": trained(
             Train(epochs=EPOCHS, optimizer="sgd", learning_rate=RATE, schedule="cosine")
+        ),
+        "cosine, warmed up": trained(
+            Train(
+                epochs=EPOCHS,
+                optimizer="sgd",
+                learning_rate=RATE,
+                schedule="cosine",
+                warmup_epochs=2,
+            )
         ),
         "line": trained(
             Train(epochs=EPOCHS, optimizer="sgd", learning_rate=RATE, schedule="linear")

@@ -198,6 +198,7 @@ def test_a_changed_comparison_is_refused_unless_overwritten(finished, tmp_path):
         tiny(shifts=()),
         tiny(seeds=(0,)),
         tiny(variants={"fast": variant(), "other": variant(0.1)}),
+        tiny(variants={"slow": variant(), "fast": variant(), "other": variant(0.1)}),
     ):
         with pytest.raises(ValueError, match="--overwrite"):
             run_comparison(changed, "tiny", tmp_path)
@@ -247,6 +248,21 @@ def test_more_seeds_add_to_what_is_there(finished):
     _, report = finished
     more = dataclasses.replace(report, comparison=tiny(seeds=(0, 1, 2)))
     assert more.missing() == [("slow", 2), ("fast", 2)]
+
+
+def test_more_variants_add_to_what_is_there(finished, tmp_path):
+    _, report = finished
+    variants = {"other": variant(0.1, epochs=1)} | tiny().variants  # in front of the others
+    grown = run_comparison(tiny(variants=variants), "tiny", save_in(tmp_path, report))
+    assert grown.outcomes[: len(report.outcomes)] == report.outcomes
+    assert [(each.variant, each.seed) for each in grown.outcomes[len(report.outcomes) :]] == [
+        ("other", 0),
+        ("other", 1),
+    ]
+    assert list(grown.comparison.variants) == ["other", "slow", "fast"]
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert [line.split()[1] for line in lines[4:7]] == ["other", "slow", "fast"]
+    assert reports.load(tmp_path / "results.json") == grown
 
 
 def test_what_is_no_comparison_is_refused_and_left_alone(tmp_path):

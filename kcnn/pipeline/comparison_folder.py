@@ -45,8 +45,8 @@ def stored_report(
 ) -> ComparisonReport | None:
     """Return the report in a folder that a comparison goes on with, None if there is none.
 
-    Its comparison is the given one, in the precision with which it was begun. Other seeds may have
-    been added.
+    Its comparison is the given one, in the precision with which it was begun. Variants and seeds
+    may have been added.
 
     Args:
         comparison: The one that goes on.
@@ -69,11 +69,19 @@ def stored_report(
     known = training_only(stored.comparison)
     begun = next(iter(known.variants.values())).train.precision
     comparison = in_one_precision(training_only(comparison), begun)
-    # The wording of the question changes no number, and new seeds keep the results of the others.
-    same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
-    if same != comparison or not set(known.seeds) <= set(comparison.seeds):
+    if not _contains(comparison, known):
         raise ValueError(
             f"{str(folder)!r} holds another comparison, or this one before it was changed: pass "
             "--overwrite (overwrite=True in Python) to begin again, or name another folder."
         )
     return dataclasses.replace(stored, comparison=comparison)
+
+
+def _contains(comparison: Comparison, known: Comparison) -> bool:
+    """Return whether all trainings of the known comparison are also trainings of the other one."""
+    kept = {name: comparison.variants.get(name) for name in known.variants}
+    return (
+        kept == known.variants
+        and set(known.seeds) <= set(comparison.seeds)
+        and known.shifts == comparison.shifts
+    )

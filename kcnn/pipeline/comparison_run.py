@@ -41,8 +41,8 @@ def run_comparison(
     have one precision: the one that "auto" means here.
 
     `results.json` is written after every training. A comparison that was stopped continues where
-    it was and ends with the results that it would have had otherwise. Seeds may be added to a
-    finished one; without new seeds it is only drawn again.
+    it was and ends with the results that it would have had otherwise. Variants and seeds may be
+    added to a finished one; without new ones it is only drawn again.
 
     Args:
         comparison: What to train.
