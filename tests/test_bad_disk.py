@@ -59,6 +59,7 @@ def test_a_full_disk_leaves_a_finished_run_whole(done):
     assert done["whole is whole"]
 
 
+@pytest.mark.campaign
 def test_a_file_system_that_is_full_costs_one_line_and_nothing_else(tmp_path):
     """A real one, of 4 MB in memory: only for this process, where Linux allows that."""
     disk = tmp_path / "disk"

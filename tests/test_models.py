@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from narrow_models import build_narrow
+from narrow_models import FIRST, all_in_the_campaign, build_narrow
 from sklearn.datasets import load_digits
 
 import kcnn.models
-from kcnn.models import FAMILIES, MODELS, build, names
+from kcnn.models import MODELS, build, names
 
 # Trainable and other parameters for 32x32x3 and 10 classes. LeNet-5, NIN and the ResNets up to 110
 # from their papers, ResNet-8 from MLPerf Tiny, VGG and the wider ResNets as the PyTorch
@@ -44,7 +44,7 @@ MEAN = np.array([0.4914, 0.4822, 0.4465]) * 255
 STD = np.array([0.2470, 0.2435, 0.2616]) * 255
 
 every_model = pytest.mark.parametrize("name", names())
-every_family = pytest.mark.parametrize("name", [each.builders[0] for each in FAMILIES.values()])
+every_family = pytest.mark.parametrize("name", FIRST)
 
 
 def pixels(shape=(4, 32, 32, 3)):
@@ -173,8 +173,9 @@ def without_dropout(name):
     return {option: 0.0 for option in ("dropout", "spatial_dropout") if option in accepted}
 
 
-def check_learns(name):
-    """Train a narrow network on 32 images until it knows them all."""
+@pytest.mark.parametrize("name", all_in_the_campaign())
+def test_learns_32_images(name):
+    """A narrow network is trained on 32 images until it knows them all."""
     size = 32 if name.startswith("vgg") else 16
     images, labels = digits(size)
     keras.utils.set_random_seed(0)
@@ -195,12 +196,6 @@ def check_learns(name):
         if (np.argmax(model(images, training=False), axis=1) == labels).all():
             return
     pytest.fail(f"the loss is {np.mean(loss):.2f} after 150 steps")
-
-
-@every_family
-def test_learns_32_images(name):
-    """The others of a family are as deep as takes minutes: see tests/campaign/slow_proofs.py."""
-    check_learns(name)
 
 
 @every_model

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from narrow_models import build_narrow
+from narrow_models import FIRST, build_narrow
 
 import kcnn
 from kcnn.compress import check_quantize_aware, quantize_aware, recover, sparsity
@@ -25,7 +25,6 @@ from kcnn.layers import (
 )
 
 L = keras.layers
-ONE_OF_EACH_FAMILY = [family.builders[0] for family in kcnn.models.FAMILIES.values()]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +156,7 @@ def test_bounds_that_cannot_be(arguments):
 # The file
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH_FAMILY)
+@pytest.mark.parametrize("name", FIRST)
 def test_every_family_becomes_the_int8_file_that_it_was_trained_as(name, tmp_path):
     images = noise(24)
     keras.utils.set_random_seed(0)

@@ -29,7 +29,8 @@ class Latency:
         threads: how many threads share the work on one image.
         milliseconds: the median, from stored pixels to stored outputs.
         tool_milliseconds: the median that LiteRT's own benchmark tool finds, one model after the
-            other. None below 0.05 ms: the tool rounds to hundredths of a millisecond.
+            other. None below 0.05 ms, because the tool rounds to hundredths of a millisecond, and
+            with more than one thread, where it is not asked.
     """
 
     name: str
@@ -75,7 +76,9 @@ def latency(
             folder = Path(name)
             times = _take_turns(folder, tasks, count, rounds, timeout)
             for index, (model, milliseconds) in enumerate(zip(models, times, strict=True)):
-                tool = _benchmark(folder / f"{index}.tflite", count, rounds, timeout)
+                tool = None
+                if count == 1:
+                    tool = _benchmark(folder / f"{index}.tflite", rounds, timeout)
                 rows.append(Latency(model, count, milliseconds, tool))
     return tuple(rows)
 
@@ -97,11 +100,11 @@ def _take_turns(
     return report["milliseconds"]
 
 
-def _benchmark(model: Path, threads: int, rounds: int, timeout: float) -> float | None:
-    """Return the median that LiteRT's own tool finds, in milliseconds; see `Latency`."""
+def _benchmark(model: Path, rounds: int, timeout: float) -> float | None:
+    """Return the median that LiteRT's own tool finds on one thread, in ms; see `Latency`."""
     result = model.with_suffix(".json")
     command = [sys.executable, "-P", "-m", _TOOL, "--model", model, "--result_json", result]
-    command += ["--num_threads", str(threads), "--num_runs", str(rounds)]
+    command += ["--num_threads", "1", "--num_runs", str(rounds)]
     status, written = run_program(command, _TITLE, timeout=timeout)
     if status or not result.is_file():
         raise RuntimeError(f"LiteRT's benchmark tool failed: {one_line(RuntimeError(written))}")
