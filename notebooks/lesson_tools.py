@@ -35,6 +35,19 @@ def outcomes(comparison):
     return json.loads((SAVED / comparison / "results.json").read_text())["outcomes"]
 
 
+def test_accuracies(comparison):
+    """Return the test accuracies of each variant of a comparison in percent, one a training.
+
+    A training that diverged has none.
+    """
+    found = {}
+    for each in outcomes(comparison):
+        scores = found.setdefault(each["variant"], [])
+        if not each["diverged"]:
+            scores.append(100 * each["test_accuracy"])
+    return found
+
+
 def show(axes, picture, title="", cmap="gray", limit=None):
     """Draw a picture without ticks; with `limit`, on a color scale from -limit to limit."""
     axes.imshow(picture, cmap=cmap, vmin=None if limit is None else -limit, vmax=limit)

@@ -55,7 +55,7 @@ import kcnn
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from course import check, outcomes, photographs
+from course import check, outcomes, photographs, test_accuracies
 
 rng = np.random.default_rng(0)
 first, second = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
@@ -255,13 +255,18 @@ assert np.allclose(signals["SELU"][0], (0.5, 2), atol=0.01)
 # 레시피 `compare_activations`는 배치 정규화가 있는 작은 CNN을 활성화 함수 일곱 가지로 사진 22,500장에서 8에포크씩 학습했다. 테스트 정확도는 SELU가 67.16 %, ELU가 66.17, tanh가 65.32, ReLU가 63.85였다. 학습은 한 번씩만 했으므로 반 퍼센트포인트(%p) 안팎의 차이에는 의미가 없고, 짧은 학습에서는 빨리 배우는 쪽이 유리하다. 그래도 보통은 ReLU를 쓴다. 휴대전화에서도 계산이 가장 가볍고, 배치 정규화와 함께 쓰면 실패하는 일이 드물기 때문이다.
 
 # %%
-tested = {each["variant"]: 100 * each["test_accuracy"] for each in outcomes("compare_activations")}
-ranked = dict(sorted(tested.items(), key=lambda each: -each[1]))
+tested = test_accuracies("compare_activations")
+ranked = sorted(tested, key=lambda name: -np.mean(tested[name]))
 figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-axes.barh(list(ranked), list(ranked.values()), color="#0072B2")
+for row, name in enumerate(ranked):
+    axes.plot(tested[name], [row] * len(tested[name]), "o", color="#0072B2")
+    spread = np.std(tested[name], ddof=1)
+    print(f"{name:11} {np.mean(tested[name]):.1f} % ± {spread:.1f}")
+axes.set_yticks(range(len(ranked)), ranked)
 axes.set_xlim(60, 70)
 axes.invert_yaxis()
-axes.set_xlabel("test accuracy (%)")
+axes.grid(alpha=0.3)
+axes.set_xlabel("test accuracy (%), one point for each training")
 plt.show()
 
 # %% assert
@@ -428,10 +433,10 @@ axes.grid(alpha=0.3)
 axes.legend(frameon=False)
 plt.show()
 
-starts = {each["variant"]: each for each in outcomes("compare_initializers")}
-for name, each in starts.items():
-    reached = "diverged" if each["diverged"] else f"{each['test_accuracy']:.1%}"
-    print(f"{name:16} {reached}")
+starts = test_accuracies("compare_initializers")
+for name, scores in starts.items():
+    spread = f"{np.mean(scores):.1f} % ± {np.std(scores, ddof=1):.1f}" if scores else "diverged"
+    print(f"{name:16} {spread}")
 
 # %% [markdown]
 # With He's weights the signal stays within a factor of 2. With Glorot's it loses a factor of 256,

@@ -68,7 +68,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
-from course import check, outcomes, photographs, show
+from course import check, outcomes, photographs, show, test_accuracies
 from kcnn.training import schedules
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
@@ -182,13 +182,11 @@ assert distance["momentum"] < distance["SGD"]
 # 모멘텀을 쓴 SGD는 70.6 %에, 적응형 옵티마이저 셋(Adam, AdamW, RMSprop)은 64.9에서 65.3 %에 이른다. 옵티마이저마다 두 번의 학습이 반 퍼센트포인트도 차이 나지 않으므로 *이 실험에서* SGD가 앞선 것은 우연이 아니다. 그렇다고 일반 법칙은 아니다. 학습률은 각각에 가장 좋은 값이 아니라 흔히 쓰는 값이었고, 8에포크는 짧다. 기본값이 언제나 가장 좋은 것은 아니다. 어떤 학습률을 비교했는지 밝혀야 하며, 한 번의 학습은 증거가 되지 못한다.
 
 # %%
-trainings = outcomes("compare_optimizers")
-optimizers = list(dict.fromkeys(each["variant"] for each in trainings))
+tested = test_accuracies("compare_optimizers")
 figure, axes = plt.subplots(figsize=(6, 2.2), layout="constrained")
-for row, name in enumerate(optimizers):
-    values = [100 * each["test_accuracy"] for each in trainings if each["variant"] == name]
+for row, values in enumerate(tested.values()):
     axes.plot(values, [row] * len(values), "o", color=COLORS[row])
-axes.set_yticks(range(len(optimizers)), optimizers)
+axes.set_yticks(range(len(tested)), tested)
 axes.invert_yaxis()
 axes.set_xlabel("test accuracy (%), one point for each training")
 axes.set_xlim(60, 75)
@@ -196,11 +194,10 @@ axes.grid(alpha=0.3)
 plt.show()
 
 # %% assert
-by_name = {n: [e["test_accuracy"] for e in trainings if e["variant"] == n] for n in optimizers}
-means = {name: round(100 * np.mean(values), 1) for name, values in by_name.items()}
+means = {name: round(np.mean(values), 1) for name, values in tested.items()}
 assert means == {"SGD, momentum 0.9": 70.6, "Adam": 64.9, "AdamW": 65.3, "RMSprop": 65.1}
-assert all(len(values) == 2 and 100 * np.ptp(values) < 0.5 for values in by_name.values())
-assert {len(each["history"]["loss"]) for each in trainings} == {8}
+assert all(len(values) == 2 and np.ptp(values) < 0.5 for values in tested.values())
+assert {len(each["history"]["loss"]) for each in outcomes("compare_optimizers")} == {8}
 assert 2 == STEEPNESS.size
 
 # %% [markdown]
@@ -422,8 +419,7 @@ assert trainable(model) == 204_170 and fine_tuned > head_only
 means = {}
 for recipe in ("transfer_digits", "transfer_classes"):
     print(recipe)
-    for name in dict.fromkeys(each["variant"] for each in outcomes(recipe)):
-        scores = [100 * e["test_accuracy"] for e in outcomes(recipe) if e["variant"] == name]
+    for name, scores in test_accuracies(recipe).items():
         means[recipe, name] = round(np.mean(scores), 2)
         print(f"  {name:22} {means[recipe, name]:.1f} % ± {np.std(scores, ddof=1):.1f}")
 
