@@ -7,9 +7,9 @@ that suit it (He for the rectifiers, LeCun for SELU, Glorot for tanh) and SELU w
 Clevert et al., ELU (arXiv:1511.07289); Klambauer et al., SELU (arXiv:1706.02515); Ramachandran et
 al., swish (arXiv:1710.05941); Hendrycks & Gimpel, GELU (arXiv:1606.08415).
 
-Reached: 67.2 % of the test images with selu, 66.2 with elu, 65.3 to 65.5 with gelu, swish and tanh,
-63.9 with relu, 63.2 with leaky_relu. A short training favors what learns fast. These are of
-one seed, which cannot show a difference of half a point; the recipe has three.
+Found with 3 seeds, in test accuracy: selu 67.3 +- 0.5 %, elu 66.3 +- 0.4, swish 65.7 +- 0.3, gelu
+65.5 +- 0.3, tanh 65.2 +- 0.5, leaky_relu 63.4 +- 0.3, relu 63.3 +- 0.1. A short training favors what
+learns fast.
 
 Size: 22,500 training images, 7 variants x 8 epochs of 6 seconds on two cores, three seeds.
 """
