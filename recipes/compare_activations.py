@@ -8,8 +8,8 @@ Clevert et al., ELU (arXiv:1511.07289); Klambauer et al., SELU (arXiv:1706.02515
 al., swish (arXiv:1710.05941); Hendrycks & Gimpel, GELU (arXiv:1606.08415).
 
 Found with 3 seeds, in test accuracy: selu 67.3 +- 0.5 %, elu 66.3 +- 0.4, swish 65.7 +- 0.3, gelu
-65.5 +- 0.3, tanh 65.2 +- 0.5, leaky_relu 63.4 +- 0.3, relu 63.3 +- 0.1. A short training favors what
-learns fast.
+65.5 +- 0.3, tanh 65.2 +- 0.5, leaky_relu 63.4 +- 0.3, relu 63.3 +- 0.1. A short training favors
+what learns fast.
 
 Size: 22,500 training images, 7 variants x 8 epochs of 6 seconds on two cores, three seeds.
 """

@@ -13,8 +13,6 @@ os.environ["KCNN_DATA_CACHE"] = _CACHE
 # The processes on JAX compile equal programs many times: in each worker, one is compiled once.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_CACHE}/jax"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-# Compiling is most of what they do; the campaign runs with what XLA does for users.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import kcnn  # noqa: E402,F401 - before the tests import Keras, as its documents ask for
 

@@ -18,13 +18,15 @@ from kcnn.cli import main
 from kcnn.cli.run import how_to_go_on
 from kcnn.comparison import Comparison, from_json, override, to_json
 from kcnn.pipeline import run_comparison, smoke_comparison
+from kcnn.pipeline.chosen_precision import in_one_precision
+from kcnn.pipeline.comparison_folder import stored_report
 from kcnn.pipeline.comparison_training import shifted_accuracy
 from kcnn.pipeline.lock import lock
 from kcnn.pipeline.plan import training_only
 from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import build
 from kcnn.pipeline.training_setup import callbacks_for, training_for
-from kcnn.recipe import Cluster, Data, Model, QuantizeAware, Recipe, Slim, Train
+from kcnn.recipe import Cluster, Data, Model, QuantizeAware, Recipe, Slim, Train, Transfer
 from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_plot import comparison_figure
 from kcnn.report.comparison_table import caption, header, markdown, row
@@ -251,10 +253,16 @@ def test_more_seeds_add_to_what_is_there(finished):
 
 
 def test_more_variants_add_to_what_is_there(finished, tmp_path):
-    _, report = finished
+    """Also on another machine, which the results and the table say."""
+    other = {"processor": "Old One", "cores": 4}
+    report = dataclasses.replace(finished[1], hardware=other, created="then")
     variants = {"other": variant(0.1, epochs=1)} | tiny().variants  # in front of the others
     grown = run_comparison(tiny(variants=variants), "tiny", save_in(tmp_path, report))
-    assert grown.outcomes[: len(report.outcomes)] == report.outcomes
+    before = [dataclasses.replace(each, hardware=other) for each in report.outcomes]
+    assert list(grown.outcomes[: len(before)]) == before
+    assert (grown.created, grown.hardware) == ("then", finished[1].hardware)
+    assert f"s/epoch on 4 cores of Old One or {grown.hardware['cores']} cores" in caption(grown)
+    assert ', which are not to be compared. "n px off" is' in caption(grown)
     assert [(each.variant, each.seed) for each in grown.outcomes[len(report.outcomes) :]] == [
         ("other", 0),
         ("other", 1),
@@ -263,6 +271,25 @@ def test_more_variants_add_to_what_is_there(finished, tmp_path):
     lines = (tmp_path / "table.md").read_text().splitlines()
     assert [line.split()[1] for line in lines[4:7]] == ["other", "slow", "fast"]
     assert reports.load(tmp_path / "results.json") == grown
+
+
+def test_a_grown_comparison_goes_on_in_the_precision_it_began_with(tmp_path):
+    """Whichever variant stands in front."""
+    exact = dataclasses.replace(variant().train, precision="float32")
+    grown = tiny(variants={"exact": dataclasses.replace(variant(), train=exact)} | tiny().variants)
+    for begun in (tiny(), grown):
+        comparison = in_one_precision(training_only(begun), "mixed_bfloat16")
+        reports.ComparisonReport("tiny", comparison).save(tmp_path / "results.json")
+        found = stored_report(grown, tmp_path).comparison.variants
+        precisions = {name: recipe.train.precision for name, recipe in found.items()}
+        assert precisions == {
+            "exact": "float32",
+            "slow": "mixed_bfloat16",
+            "fast": "mixed_bfloat16",
+        }
+    based = dataclasses.replace(variant(), transfer=Transfer(base="resnet20"), model=Model())
+    with pytest.raises(ValueError, match="in mixed_bfloat16, in which a base cannot be trained"):
+        stored_report(tiny(variants=tiny().variants | {"based": based}), tmp_path)
 
 
 def test_what_is_no_comparison_is_refused_and_left_alone(tmp_path):

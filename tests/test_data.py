@@ -19,6 +19,7 @@ from PIL import Image
 
 from kcnn import train
 from kcnn.data import (
+    Digits,
     Folder,
     ImageReader,
     LabelledImages,
@@ -168,6 +169,12 @@ def test_digits_are_those_of_scikit_learn():
     originals = digits.data
     distance = (small**2).sum(1)[:, None] - 2 * small @ originals.T + (originals**2).sum(1)
     assert (digits.target[distance.argmin(axis=1)] == labels).all()
+
+
+def test_digits_are_read_once_and_only_copies_can_be_changed():
+    first, second = (Digits().open().train.images for _ in range(2))
+    assert first is second and not first.flags.writeable
+    assert load_arrays("digits").train.images.flags.writeable
 
 
 def test_digits_are_never_mirrored():

@@ -24,6 +24,7 @@ def process(program, *, backend, devices=1, **variables):
         "KERAS_BACKEND": backend,
         "PYTHONPATH": str(ROOT),
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # they compile for most of their time
         **{name: str(value) for name, value in variables.items()},
     }
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

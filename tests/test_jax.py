@@ -137,6 +137,7 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jax")
     code = Path(__file__).with_name("jax_process.py")
     environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # it compiles for most of its time
     run = subprocess.run(
         [sys.executable, str(code), str(folder)],
         env=environment,

@@ -107,6 +107,17 @@ def test_a_comparison_goes_on_while_trainings_are_missing():
     assert next_folder(comparison(shifts=(1,)), "mine") == Path("runs/mine-2")
 
 
+def test_a_published_comparison_is_not_added_to():
+    outcome = {"parameters": 1, "train_images": 1, "test_images": 1, "diverged": 1}
+    outcomes = tuple(Outcome(variant=name, seed=0, history={}, **outcome) for name in ("a", "b"))
+    whole = ComparisonReport("mine", training_only(comparison()), outcomes)
+    Path("saved_models/mine").mkdir(parents=True)
+    whole.save("saved_models/mine/results.json")
+    assert next_folder(comparison(seeds=(0, 1)), "mine") == Path("runs/mine")
+    dataclasses.replace(whole, outcomes=outcomes[:1]).save("saved_models/mine/results.json")
+    assert next_folder(comparison(), "mine") == Path("saved_models/mine")
+
+
 def test_a_published_model_is_found_from_any_folder(tmp_path):
     assert pretrained("saved_models/resnet20", purpose="teacher").count_params() == 271_098
     own = tmp_path / "saved_models" / "resnet20"

@@ -216,6 +216,16 @@ def test_the_notebooks_are_their_source_executed(build, source):
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_lessons_import_is_there(language):
+    course = (FOLDER / language / "course.py").read_text(encoding="utf-8")
+    there = set(ast.literal_eval(re.search(r"__all__ = (\[.*?\])", course, re.DOTALL)[1]))
+    for source in SOURCES:
+        imports = re.findall(r"^from course import (.*)$", source.read_text(encoding="utf-8"), re.M)
+        imported = {name.strip() for names in imports for name in names.split(",")}
+        assert imported and imported <= there, source.name
+
+
 def test_there_is_a_notebook_of_each_lesson_in_both_languages():
     assert len(SOURCES) == 11
     for language in LANGUAGES:

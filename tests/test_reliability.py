@@ -18,8 +18,10 @@ def test_every_named_test_exists(page):
     assert len(named) > 5
     for file, test in named:
         tree = ast.parse((ROOT / file).read_text())
-        functions = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+        functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
         assert test in functions, f"{page} names {file}::{test}"
+        marks = map(ast.unparse, functions[test].decorator_list)
+        assert "pytest.mark.campaign" not in marks, f"CI leaves {file}::{test} out"
 
 
 def test_every_promise_has_a_test():

@@ -39,7 +39,6 @@ os.execv(sys.argv[1], sys.argv[1:])
 EPOCHS = 40
 TEMPORARY = ".*-????????.*"
 
-AFTER_THE_CONTROL = "whole report.json 2"
 MOMENTS = {
     "tensorflow": [
         "half last.state 2",  # in a save, while the new head trains
@@ -48,13 +47,13 @@ MOMENTS = {
         "whole model.keras 1",  # trained, but not recorded
         "half model_pruned_int8.tflite 1",  # in a later stage
         "whole report.json 1",  # after the score
-        AFTER_THE_CONTROL,
+        "whole report.json 2",  # after the control
     ],
     "jax": ["step 1 2", "whole run.json 2"],
 }
-# Each costs a process that imports TensorFlow, and the control a second training.
+# Each costs a process that imports TensorFlow.
 IN_CI = {
-    "tensorflow": [MOMENTS["tensorflow"][place] for place in (0, 4, 5)],
+    "tensorflow": [MOMENTS["tensorflow"][place] for place in (0, 4, 5, 6)],
     "jax": MOMENTS["jax"][:1],
 }
 # What is damaged after that moment, and the step that is done again for it.
@@ -89,8 +88,7 @@ def check_kills(backend, moments, tmp_path):
     on_jax = backend == "jax"
     recipe, control = killed.small(), ""
     if not on_jax:
-        recipe = killed.full(tmp_path / "base.keras")
-        control = "control" if AFTER_THE_CONTROL in moments else ""
+        recipe, control = killed.full(tmp_path / "base.keras"), "control"
     (tmp_path / "recipe.json").write_text(to_json(recipe))
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     code, log = process(backend, tmp_path / "recipe.json", whole, "", control)
@@ -112,15 +110,14 @@ def check_kills(backend, moments, tmp_path):
             file = stopped / damaged[0]
             file.write_bytes(file.read_bytes()[:-9])
     check_files(whole, stopped)
-    check_reports(whole, stopped, receipts=1 if on_jax else 5 + bool(control))
+    check_reports(whole, stopped, receipts=1 if on_jax else 6)
     assert "going on with the run of" in after[moments[-1]]
     if on_jax:
         return
     log = after["half model_pruned_int8.tflite 1"]  # what is done is not done again
     assert "train: done already" in log and "prune: done already" in log
     assert "pruning to" not in log
-    if control:
-        assert "score float: done already" in after[AFTER_THE_CONTROL]
+    assert "score float: done already" in after["whole report.json 2"]
 
 
 def check_files(whole, stopped):

@@ -393,6 +393,7 @@ def test_latency_has_every_model_at_every_number_of_threads(files):
 )
 def test_what_the_benchmark_tool_rounds_away_is_not_reported(median, kept, tmp_path, monkeypatch):
     def tool(command, title, *, timeout):
+        assert command[command.index("--num_threads") + 1] == "1"
         Path(command[command.index("--result_json") + 1]).write_text(
             json.dumps({"latency": {"median_ms": median}})
         )

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from kcnn.report.study_report import load
 from kcnn.run_dir import RunDir
 
@@ -58,7 +56,6 @@ def wait_for(file, process):
     assert process.poll() is None, process.stdout.read()
 
 
-@pytest.mark.campaign
 def test_the_trial_of_a_killed_worker_goes_on_from_its_kept_state(tmp_path):
     file, folder = written(tmp_path, 60), tmp_path / "study"
     run_dir = RunDir(folder / "trial-0000")

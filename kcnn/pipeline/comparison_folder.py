@@ -3,12 +3,16 @@
 import dataclasses
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from kcnn.comparison import Comparison
-from kcnn.pipeline.chosen_precision import in_one_precision
+from kcnn.pipeline.chosen_precision import in_one_precision, is_open
 from kcnn.pipeline.plan import training_only
 from kcnn.report import comparison_report as reports
 from kcnn.report.comparison_report import ComparisonReport
+
+if TYPE_CHECKING:
+    from kcnn.training.precision import Precision
 
 RESULTS = "results.json"
 NEW_RESULTS = ".results.new.json"
@@ -66,9 +70,15 @@ def stored_report(
             raise ValueError(f"{str(folder)!r} holds something else: name another folder.")
         return None
     stored = reports.load(results)
-    known = training_only(stored.comparison)
-    begun = next(iter(known.variants.values())).train.precision
-    comparison = in_one_precision(training_only(comparison), begun)
+    known, given = training_only(stored.comparison), training_only(comparison)
+    begun = _precision(known, given)
+    try:
+        comparison = in_one_precision(given, begun) if begun else given
+    except ValueError:  # with transfer
+        raise ValueError(
+            f"{str(folder)!r} holds this comparison in {begun}, in which a base cannot be trained: "
+            "name another folder, or pass --overwrite (overwrite=True in Python) to begin again."
+        ) from None
     if not _contains(comparison, known):
         raise ValueError(
             f"{str(folder)!r} holds another comparison, or this one before it was changed: pass "
@@ -77,11 +87,23 @@ def stored_report(
     return dataclasses.replace(stored, comparison=comparison)
 
 
+def _precision(known: Comparison, given: Comparison) -> "Precision | Literal['auto'] | None":
+    """Return the precision in place of "auto" in the known comparison, None if it has no "auto"."""
+    for name, recipe in given.variants.items():
+        if name in known.variants and is_open(recipe):
+            return known.variants[name].train.precision
+    return None
+
+
 def _contains(comparison: Comparison, known: Comparison) -> bool:
-    """Return whether all trainings of the known comparison are also trainings of the other one."""
-    kept = {name: comparison.variants.get(name) for name in known.variants}
-    return (
-        kept == known.variants
-        and set(known.seeds) <= set(comparison.seeds)
-        and known.shifts == comparison.shifts
+    """Return whether a comparison is the known one, perhaps with more variants and more seeds."""
+    variants = {
+        name: recipe for name, recipe in comparison.variants.items() if name in known.variants
+    }
+    if len(variants) < 2:
+        return False
+    # The wording of the question changes no number.
+    same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
+    return set(known.seeds) <= set(comparison.seeds) and same == dataclasses.replace(
+        comparison, variants=variants
     )

@@ -16,7 +16,7 @@ from kcnn.pipeline.precision import resolve_shared_precision
 from kcnn.pipeline.setup import load_variants
 from kcnn.provenance import git_commit
 from kcnn.report.comparison_plot import plot_comparison
-from kcnn.report.comparison_report import ComparisonReport
+from kcnn.report.comparison_report import ComparisonReport, Outcome
 from kcnn.report.comparison_table import document
 from kcnn.tensorflow_only import check_tensorflow
 from kcnn.text_files import write_text
@@ -105,8 +105,19 @@ def _continued(new: ComparisonReport, begun: ComparisonReport | None) -> Compari
     """Return a new report with the outcomes of one that was begun, or that one if it is whole."""
     if begun is None:
         return new
-    grown = dataclasses.replace(new, outcomes=begun.outcomes)
+    outcomes = tuple(_with_its_machine(outcome, begun, new) for outcome in begun.outcomes)
+    grown = dataclasses.replace(new, created=begun.created, outcomes=outcomes)
     return grown if grown.missing() else dataclasses.replace(begun, comparison=new.comparison)
+
+
+def _with_its_machine(outcome: Outcome, begun: ComparisonReport, new: ComparisonReport) -> Outcome:
+    """Return an outcome that names the machine and the versions of its training if they differ."""
+    hardware, versions = outcome.hardware or begun.hardware, outcome.versions or begun.versions
+    return dataclasses.replace(
+        outcome,
+        hardware=None if hardware == new.hardware else hardware,
+        versions=None if versions == new.versions else versions,
+    )
 
 
 def _check_all(comparison: Comparison, data_dir: str | None) -> None:

@@ -29,8 +29,8 @@ def next_folder(
     """Return the folder of a run of the recipe `name` in the current folder.
 
     The first run of a recipe goes to `runs/NAME`, the second one to `runs/NAME-2`. One that was
-    stopped goes on in its folder if it is the newest one, and was begun with the same settings.
-    Runs of `--smoke` are in `runs/smoke`.
+    stopped goes on in its folder if it is the newest one, and was begun with the same settings; so
+    does a comparison that has new variants or seeds. Runs of `--smoke` are in `runs/smoke`.
 
     Args:
         content: What is run.
@@ -46,7 +46,7 @@ def next_folder(
     if overwrite or resume:
         return newest
     earlier = _EARLIER / name
-    if not folders and not smoke and earlier.is_dir() and _goes_on(content, earlier, deterministic):
+    if not folders and not smoke and _is_unfinished(content, earlier, deterministic):
         return earlier
     if not folders or _is_empty(newest) or _goes_on(content, newest, deterministic):
         return newest
@@ -70,8 +70,20 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and all(each.name.startswith(".") for each in folder.iterdir())
 
 
+def _is_unfinished(content: Recipe | Comparison, folder: Path, deterministic: bool) -> bool:
+    """Return whether the folder holds the same run, stopped; published results are finished."""
+    if not folder.is_dir() or not _goes_on(content, folder, deterministic):
+        return False
+    if isinstance(content, Comparison):
+        from kcnn.pipeline.comparison_folder import RESULTS
+        from kcnn.report.comparison_report import load
+
+        return bool(load(folder / RESULTS).missing())
+    return True
+
+
 def _goes_on(content: Recipe | Comparison, folder: Path, deterministic: bool) -> bool:
-    """Return whether the folder holds the same run, unfinished."""
+    """Return whether the folder holds the same run, and something of it is missing."""
     if isinstance(content, Comparison):
         from kcnn.pipeline.comparison_folder import stored_report
 

@@ -30,6 +30,8 @@ class Outcome:
         shifted: the test accuracy by how many pixels the images are moved to the right and down.
         diverged: the epoch, from 1, after which the loss was not finite.
         git_commit: of the code, with a "+" if it had uncommitted changes.
+        hardware: of its machine; None if it is that of the report.
+        versions: of Python and the libraries; None if they are those of the report.
     """
 
     variant: str
@@ -42,6 +44,8 @@ class Outcome:
     shifted: dict[int, float] = dataclasses.field(default_factory=dict)
     diverged: int | None = None
     git_commit: str | None = None
+    hardware: dict[str, str | int] | None = None
+    versions: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class ComparisonReport:
         comparison: its question and its variants.
         outcomes: one for each training that has ended.
         created: when the comparison was begun, in UTC.
-        hardware: processor, cores and system.
-        versions: of Python and the libraries.
+        hardware: processor, cores and system of the machine that has written it last.
+        versions: of Python and the libraries there.
     """
 
     name: str

@@ -53,8 +53,7 @@ def caption(report: ComparisonReport) -> str:
         "epoch. Parameters are the trainable ones. Test accuracy is on all "
         f"{_range({each.test_images for each in report.outcomes})} test images; "
         "training accuracy and loss are averaged over the epoch, with augmentation and dropout; "
-        f"s/epoch on {report.hardware.get('cores', '?')} cores "
-        f"of {report.hardware.get('processor', 'a processor that is not known')}."
+        f"s/epoch on {_machines(report)}."
         f"{off if _shifts(report) else ''}"
     )
 
@@ -69,6 +68,15 @@ def document(report: ComparisonReport, picture: str) -> str:
     """Return the comparison as a page of Markdown: question, table, caption and picture."""
     question = report.comparison.question
     return f"# {question}\n\n{markdown(report)}\n\n{caption(report)}\n\n![{question}]({picture})\n"
+
+
+def _machines(report: ComparisonReport) -> str:
+    every = [each.hardware or report.hardware for each in report.outcomes] or [report.hardware]
+    unknown = "a processor that is not known"
+    names = dict.fromkeys(
+        f"{each.get('cores', '?')} cores of {each.get('processor', unknown)}" for each in every
+    )
+    return " or ".join(names) + (", which are not to be compared" if len(names) > 1 else "")
 
 
 def _epochs(recipe: Recipe) -> int:

@@ -111,6 +111,35 @@ assert np.isclose(max(at["one-cycle"]), 0.1, atol=1e-3) and at["one-cycle"][-1] 
 assert 0.3 * EPOCHS == 27 and np.isclose(float(rates["one-cycle"](27 * STEPS)), 0.1)
 
 # %% [markdown]
+# What is a schedule worth? `compare_schedules` trained the simple CNN for 8 epochs with seven
+# schedules of the same highest rate, three times each. Four of them begin with that rate, and how it
+# falls afterwards, or that it stays, made no difference that three trainings could show: their means
+# lie between 61.6 and 62.3 %. The other three rise first, and they are ahead by four points: a cosine
+# after a warm-up of two epochs reached 66.3 %, one-cycle 66.6 % and a triangle, which rises and
+# falls along lines, 67.0 %. The two cosines are the same but for the warm-up.
+
+# %% ko [markdown]
+# 스케줄은 얼마나 중요할까? `compare_schedules`는 단순한 CNN을 최고 학습률이 같은 스케줄 일곱 가지로 8에포크씩, 세 번씩 학습했다. 그중 넷은 최고 학습률에서 바로 시작한다. 그 뒤에 어떻게 내려가는지, 아예 내려가지 않는지는 세 번의 학습으로 알아볼 만한 차이를 만들지 못했다. 넷의 평균은 61.6에서 62.3 % 사이이다. 나머지 셋은 먼저 올라가며, 4퍼센트포인트 앞선다. 두 에포크의 warm-up 뒤에 코사인을 따르면 66.3 %, 원사이클은 66.6 %, 직선으로 올라갔다가 내려오는 삼각형은 67.0 %이다. 코사인 두 가지는 warm-up만 다르다.
+
+# %%
+tested = test_accuracies("compare_schedules")
+for name, scores in tested.items():
+    print(f"{name:18} {np.mean(scores):.1f} % ± {np.std(scores, ddof=1):.1f}")
+
+# %% assert
+rising = ("cosine, warmed up", "one cycle", "triangle")
+reached = {name: round(np.mean(scores), 1) for name, scores in tested.items()}
+falling = {name: mean for name, mean in reached.items() if name not in rising}
+assert [reached[name] for name in rising] == [66.3, 66.6, 67.0]
+assert (min(falling.values()), max(falling.values())) == (61.6, 62.3)
+assert round(min(reached[name] for name in rising) - max(falling.values())) == 4 == len(falling)
+assert len(tested) == 7 and {len(scores) for scores in tested.values()} == {3}
+for one in falling:
+    assert all(min(tested[one]) < max(tested[other]) for other in falling)
+    assert max(tested[one]) < min(min(tested[other]) for other in rising)
+assert {len(each["history"]["loss"]) for each in outcomes("compare_schedules")} == {8}
+
+# %% [markdown]
 # ## Optimizers
 #
 # Gradient descent has difficulties with long, narrow valleys. Across the valley the slope is steep,
