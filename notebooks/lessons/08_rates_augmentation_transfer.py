@@ -114,7 +114,7 @@ assert 0.3 * EPOCHS == 27 and np.isclose(float(rates["one-cycle"](27 * STEPS)), 
 # What is a schedule worth? `compare_schedules` trained the simple CNN for 8 epochs with seven
 # schedules of the same highest rate, three times each. Four of them begin with that rate, and how it
 # falls afterwards, or that it stays, made no difference that three trainings could show: their means
-# lie between 61.6 and 62.3 %. The other three rise first, and they are ahead by four points: a cosine
+# lie between 61.6 and 62.3 %. The other three rise first, and they are ahead by 4 points: a cosine
 # after a warm-up of two epochs reached 66.3 %, one-cycle 66.6 % and a triangle, which rises and
 # falls along lines, 67.0 %. The two cosines are the same but for the warm-up.
 
