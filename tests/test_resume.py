@@ -36,7 +36,7 @@ signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-EPOCHS = 40
+EPOCHS = 16
 TEMPORARY = ".*-????????.*"
 
 MOMENTS = {
