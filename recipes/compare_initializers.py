@@ -1,4 +1,4 @@
-"""Initial weights of a deep plain network on CIFAR-10: He, Glorot, LeCun, normal. 25 minutes.
+"""Initial weights of a deep plain network on CIFAR-10: He, Glorot, LeCun, normal. 34 minutes.
 
     kcnn run compare_initializers
 
@@ -8,7 +8,11 @@ He et al. (arXiv:1502.01852) double the variance of the weights to make up for t
 (2010) and LeCun et al. (1998) assumed tanh. With normal weights of the same standard deviation in
 all layers the signal vanishes or explodes.
 
-Size: 18,000 training images, 5 variants x 6 epochs of 17 seconds on two cores, three seeds.
+Found with 3 seeds, in test accuracy: He 57.7 +- 0.4 %, LeCun 50.7 +- 1.5, Glorot 39.7 +- 0.9 (where
+a layer has more outputs than inputs, its weights are smaller than LeCun's). normal(0, 0.01) learns
+nothing, and normal(0, 1) becomes NaN in the first epoch.
+
+Size: 18,000 training images, 5 variants x 6 epochs of 17 to 26 seconds on two cores, three seeds.
 """
 
 from kcnn.cli import run_file
