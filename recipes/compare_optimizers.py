@@ -47,7 +47,7 @@ comparison = Comparison(
         "AdamW": trained("adamw", 1e-3, weight_decay=0.05),
         "RMSprop": trained("rmsprop", 1e-3),
     },
-    seeds=(0, 1),
+    seeds=(0, 1, 2),
 )
 
 if __name__ == "__main__":
