@@ -100,7 +100,7 @@ def _contains(comparison: Comparison, known: Comparison) -> bool:
     variants = {
         name: recipe for name, recipe in comparison.variants.items() if name in known.variants
     }
-    if len(variants) < 2:
+    if len(variants) < 2:  # no comparison
         return False
     # The wording of the question changes no number.
     same = dataclasses.replace(known, question=comparison.question, seeds=comparison.seeds)
