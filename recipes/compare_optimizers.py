@@ -1,17 +1,18 @@
-"""Four optimizers on CIFAR-10: SGD with momentum, Adam, AdamW, RMSprop. 18 minutes.
+"""Four optimizers on CIFAR-10: SGD with momentum, Adam, AdamW, RMSprop. 22 minutes.
 
     kcnn run compare_optimizers
 
-The same simple CNN is trained from the same two seeds for 8 epochs with the same cosine schedule.
+The same simple CNN is trained from the same three seeds for 8 epochs with the same cosine schedule.
 Every optimizer has the learning rate that is usual for it; SGD has Nesterov momentum, as always in
 kcnn. Wilson et al., "The marginal value of adaptive gradient methods" (arXiv:1705.08292) found that
 tuned SGD generalizes at least as well as adaptive optimizers; Loshchilov & Hutter
 (arXiv:1711.05101) is the paper of AdamW.
 
-Reached with 2 seeds: 70.6 % with SGD, 64.9 to 65.3 % with the others, with a spread of 0.2 points.
+Found with 3 seeds, in test accuracy: SGD 70.7 +- 0.4 %, AdamW 65.5 +- 0.4, Adam 65.0 +- 0.8,
+RMSprop 64.9 +- 0.5. Every training by SGD is ahead of every other one by more than four points.
 With a learning rate of 2e-3, Adam left this network's dense layer dead: 17 % after 7 epochs.
 
-Size: 45,000 training images, 4 variants x 2 seeds x 8 epochs of 12 seconds on two cores.
+Size: 45,000 training images, 4 variants x 3 seeds x 8 epochs of 13 seconds on two cores.
 """
 
 from typing import Literal
