@@ -27,7 +27,7 @@ class Loader:
     mutate: Mutate = mutate_bytes
     protected: bool = False
     imports: str = "kcnn.errors"
-    files: int = 400
+    files: int = 1000
 
 
 _KERAS, _LITERT = "kcnn.training", "kcnn.litert.trial_child"
@@ -51,8 +51,12 @@ LOADERS = {
         imports="optuna",
         files=200,
     ),
-    "robustness.json": Loader(result_files.robustness, result_files.load_robustness, mutate_json),
-    "report.json, table": Loader(result_files.receipts, result_files.load_receipts, mutate_json),
+    "robustness.json": Loader(
+        result_files.robustness, result_files.load_robustness, mutate_json, files=400
+    ),
+    "report.json, table": Loader(
+        result_files.receipts, result_files.load_receipts, mutate_json, files=400
+    ),
     "groups.csv": Loader(result_files.groups, result_files.load_groups),
     "picture of a page": Loader(result_files.picture, result_files.load_picture),
     "labels.txt": Loader(run_files.labels, run_files.load_labels),
