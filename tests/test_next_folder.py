@@ -94,12 +94,17 @@ def comparison(**changes):
     return dataclasses.replace(Comparison(question="Why?", variants=variants), **changes)
 
 
-def test_a_comparison_goes_on_while_trainings_are_missing():
+def report():
+    """Return the results of the comparison, whose trainings have all ended."""
     outcome = {"parameters": 1, "train_images": 1, "test_images": 1, "diverged": 1}
     outcomes = tuple(Outcome(variant=name, seed=0, history={}, **outcome) for name in ("a", "b"))
-    whole = ComparisonReport("mine", training_only(comparison()), outcomes)
+    return ComparisonReport("mine", training_only(comparison()), outcomes)
+
+
+def test_a_comparison_goes_on_while_trainings_are_missing():
+    whole = report()
     Path("runs/mine").mkdir(parents=True)
-    dataclasses.replace(whole, outcomes=outcomes[:1]).save("runs/mine/results.json")
+    dataclasses.replace(whole, outcomes=whole.outcomes[:1]).save("runs/mine/results.json")
     assert next_folder(comparison(), "mine") == Path("runs/mine")
     whole.save("runs/mine/results.json")
     assert next_folder(comparison(), "mine") == Path("runs/mine-2")
@@ -108,13 +113,11 @@ def test_a_comparison_goes_on_while_trainings_are_missing():
 
 
 def test_a_published_comparison_is_not_added_to():
-    outcome = {"parameters": 1, "train_images": 1, "test_images": 1, "diverged": 1}
-    outcomes = tuple(Outcome(variant=name, seed=0, history={}, **outcome) for name in ("a", "b"))
-    whole = ComparisonReport("mine", training_only(comparison()), outcomes)
+    whole = report()
     Path("saved_models/mine").mkdir(parents=True)
     whole.save("saved_models/mine/results.json")
     assert next_folder(comparison(seeds=(0, 1)), "mine") == Path("runs/mine")
-    dataclasses.replace(whole, outcomes=outcomes[:1]).save("saved_models/mine/results.json")
+    dataclasses.replace(whole, outcomes=whole.outcomes[:1]).save("saved_models/mine/results.json")
     assert next_folder(comparison(), "mine") == Path("saved_models/mine")
 
 

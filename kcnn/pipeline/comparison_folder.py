@@ -73,7 +73,7 @@ def stored_report(
     known, given = training_only(stored.comparison), training_only(comparison)
     begun = _precision(known, given)
     try:
-        comparison = in_one_precision(given, begun) if begun else given
+        comparison = in_one_precision(given, begun)
     except ValueError:  # with transfer
         raise ValueError(
             f"{str(folder)!r} holds this comparison in {begun}, in which a base cannot be trained: "
@@ -87,12 +87,12 @@ def stored_report(
     return dataclasses.replace(stored, comparison=comparison)
 
 
-def _precision(known: Comparison, given: Comparison) -> "Precision | Literal['auto'] | None":
-    """Return the precision in place of "auto" in the known comparison, None if it has no "auto"."""
+def _precision(known: Comparison, given: Comparison) -> "Precision | Literal['auto']":
+    """Return the precision that the known comparison has where the given one leaves it open."""
     for name, recipe in given.variants.items():
         if name in known.variants and is_open(recipe):
             return known.variants[name].train.precision
-    return None
+    return "auto"
 
 
 def _contains(comparison: Comparison, known: Comparison) -> bool:
