@@ -13,6 +13,16 @@ import tensorflow as tf
 logging.getLogger("kcnn").setLevel(logging.INFO)  # lines in its log instead of progress bars
 tf.get_logger().setLevel(logging.ERROR)
 
+__all__ = [
+    "DATA",
+    "SAVED",
+    "images_of",
+    "outcomes",
+    "photographs",
+    "show",
+    "test_accuracies",
+]
+
 _HERE = Path(__file__).resolve().parent
 DATA = _HERE / "data"
 SAVED = _HERE.parent / "saved_models"

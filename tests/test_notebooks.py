@@ -218,8 +218,11 @@ def test_the_notebooks_are_their_source_executed(build, source):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_the_lessons_import_is_there(language):
+    tools = (FOLDER / "lesson_tools.py").read_text(encoding="utf-8")
+    there = set(ast.literal_eval(re.search(r"__all__ = (\[.*?\])", tools, re.DOTALL)[1]))
     course = (FOLDER / language / "course.py").read_text(encoding="utf-8")
-    there = set(ast.literal_eval(re.search(r"__all__ = (\[.*?\])", course, re.DOTALL)[1]))
+    assert '__all__ = [*lesson_tools.__all__, "check"]' in course
+    there.add("check")
     for source in SOURCES:
         imports = re.findall(r"^from course import (.*)$", source.read_text(encoding="utf-8"), re.M)
         imported = {name.strip() for names in imports for name in names.split(",")}

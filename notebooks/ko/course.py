@@ -6,20 +6,12 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+import lesson_tools
 from exercises import check as _check
 from figures import speak
-from lesson_tools import DATA, SAVED, images_of, outcomes, photographs, show, test_accuracies
+from lesson_tools import *  # noqa: F403
 
-__all__ = [
-    "DATA",
-    "SAVED",
-    "check",
-    "images_of",
-    "outcomes",
-    "photographs",
-    "show",
-    "test_accuracies",
-]
+__all__ = [*lesson_tools.__all__, "check"]
 
 check = partial(_check, "ko")
 speak("ko")
