@@ -11,7 +11,8 @@ from exercises import check as _check
 from figures import speak
 from lesson_tools import *  # noqa: F403
 
-__all__ = [*lesson_tools.__all__, "check"]
+__all__ = ["check"]
+__all__ += lesson_tools.__all__
 
 check = partial(_check, "ko")
 speak("ko")
