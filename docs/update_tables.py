@@ -3,19 +3,19 @@
     python docs/update_tables.py
 
 The documents are README.md and the pages in docs/. A table lies between `<!-- report FILE -->`,
-`<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- models FOLDER -->`,
-`<!-- cards FOLDER -->`, `<!-- architectures FILE -->`, `<!-- dense_scales FILE -->`,
-`<!-- study FILE -->` or `<!-- scaling PART -->` (of docs/scaling.json) and `<!-- end -->`;
-`<!-- report.ko FILE -->` explains it in Korean. A test checks that the documents have
-the tables that this script writes.
+`<!-- comparison FILE -->`, `<!-- engines FILE -->`, `<!-- compressors FILE -->`,
+`<!-- models FOLDER -->`, `<!-- cards FOLDER -->`, `<!-- architectures FILE -->`,
+`<!-- dense_scales FILE -->`, `<!-- study FILE -->` or `<!-- scaling PART -->` (of
+docs/scaling.json) and `<!-- end -->`; `<!-- report.ko FILE -->` explains it in Korean. A test
+checks that the documents have the tables that this script writes.
 """
 
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks import receipt_tables
 from benchmarks.large.tables import scaling
 from kcnn.model_places import MANIFEST
 from kcnn.models import FAMILIES, facts
@@ -101,27 +101,6 @@ def _architectures(file: str) -> str:
     )
 
 
-def _engines(file: str) -> str:
-    receipt = json.loads((ROOT / file).read_text())
-    columns = {
-        "network": ("network", ""),
-        "engine": ("engine", ""),
-        "bytes": ("bytes", ","),
-        "accuracy": ("accuracy", ".2%"),
-        "agrees with float": ("agreement", ".2%"),
-        "logit error": ("logit_error", ".3f"),
-        "CPU seconds": ("cpu_seconds", ".1f"),
-    }
-    rows = [[format(row[name], how) for name, how in columns.values()] for row in receipt["rows"]]
-    versions = ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
-    count = receipt["rows"][0]["images"]
-    return markdown_table([*columns], rows, left=(0, 1)) + (
-        f"\n\nOn {count:,} test images; {receipt['calibration_images']} training images "
-        "calibrate both. The logit error is the root of the mean square, against the float "
-        f"Keras model. {versions}.\n"
-    )
-
-
 def _models(folder: str) -> str:
     known, best = facts.read(), best_runs(ROOT / folder)
     header = ("model", "parameters", "MACs", "accuracy", "int8", "recipe", "paper")
@@ -182,34 +161,6 @@ def _smallest(found: Sequence[receipts.Receipt]) -> str:
     return f"{name}: {least.accuracy:.2%}, {least.gzip_bytes / 1000:,.0f} kB"
 
 
-def _dense_scales(file: str) -> str:
-    """Return a table of published files before and after their dense kernels got one scale."""
-    receipt = json.loads((ROOT / file).read_text())
-    rows, on_micro = receipt["rows"], "TFLite Micro"
-    dates = next([*each["one scale"][on_micro]] for each in rows if on_micro in each["one scale"])
-    titles = [f"TFLite Micro, {date}" for date in dates]
-    lines: list[list[str]] = []
-    for row in rows:
-        many, one = row["many scales"], row["one scale"]
-        cells = [row["file"], *(f"{each['accuracy']:.2%}" for each in (many, one))]
-        cells.append(f"{row['same class']:.2%}")
-        cells += [
-            " → ".join(_steps(each[on_micro][date]) for each in (many, one))
-            if on_micro in one
-            else ""
-            for date in dates
-        ]
-        lines.append(cells)
-    header = ("file", "many scales", "one scale", "same class", *titles)
-    count = receipt["images for TFLite Micro"]
-    return markdown_table(header, lines) + (
-        "\n\nAccuracy, and the share of images for which both files predict the same class, on all "
-        f"{rows[0]['images']:,} test images of CIFAR-10. The last columns say by how many steps of "
-        "its stored outputs each version departs from LiteRT's reference kernels on "
-        f"{count} of them, for the file with many scales → with one.\n"
-    )
-
-
 def _study(file: str) -> str:
     """Return a table of the best trials of a study, or of those on its front."""
     report = study_report.load(ROOT / file)
@@ -219,19 +170,16 @@ def _study(file: str) -> str:
     return f"{table}\n\n{study_report.caption(report)}.\n"
 
 
-def _steps(found: Any) -> str:
-    return "refused" if isinstance(found, str) else str(found["largest difference in steps"])
-
-
 _SECTIONS = {
-    "dense_scales": _dense_scales,
+    "dense_scales": receipt_tables.dense_scales,
     "scaling": scaling,
     "study": _study,
     "report": _run,
     "report.ko": _run_in_korean,
     "comparison": _comparison,
     "architectures": _architectures,
-    "engines": _engines,
+    "engines": receipt_tables.engines,
+    "compressors": receipt_tables.compressors,
     "models": _models,
     "cards": _cards,
 }
