@@ -11,7 +11,7 @@ import argparse
 import gzip
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,25 +27,24 @@ ROOT = Path(__file__).resolve().parent.parent
 NETWORK = ROOT / "saved_models/resnet20/model.keras"
 ENGINES = ("tfmot", "keras")
 BATCH = 128
-WORK: dict[str, tuple[Any, dict[str, Any]]] = {
+WORK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "80 % zeros": (kcnn.prune, {"sparsity": 0.8, "epochs": 4, "learning_rate": 1e-3}),
     "16 values for each kernel": (kcnn.cluster, {"clusters": 16, "epochs": 1}),
 }
 
 
 def measure(
-    model: keras.Model, data: Data, title: str, engine: str, settings: Mapping[str, Any]
+    compress: Callable[..., Any], model: keras.Model, data: Data, **settings: Any
 ) -> dict[str, Any]:
-    """Compress a model and return a row of what came of it.
+    """Compress a model and return what came of it.
 
     Args:
+        compress: `kcnn.prune` or `kcnn.cluster`.
         model: a trained model.
         data: what it trains further with, and is scored by.
-        title: of the work, a key of `WORK`.
-        engine: one of `ENGINES`.
-        settings: of the work.
+        **settings: for `compress`.
     """
-    result = WORK[title][0](model, data, engine=engine, **settings)
+    result = compress(model, data, **settings)
     floats = kcnn.evaluate(result.model, data.test, expected_count=data.num_test)
     with tempfile.TemporaryDirectory(prefix="kcnn-") as folder:
         path = Path(folder) / "model.tflite"
@@ -53,8 +52,6 @@ def measure(
         int8 = kcnn.evaluate(path, data.test, expected_count=data.num_test)
         size = len(gzip.compress(path.read_bytes(), mtime=0))
     return {
-        "work": title,
-        "engine": engine,
         **settings,
         "seconds": round(result.seconds, 1),
         "images": floats.count,
@@ -74,8 +71,8 @@ def main() -> None:
     model = kcnn.models.load(NETWORK)
     before = kcnn.evaluate(model, data.test, expected_count=data.num_test)
     rows = [
-        measure(model, data, title, engine, settings)
-        for title, (_, settings) in WORK.items()
+        {"work": work} | measure(compress, model, data, engine=engine, **settings)
+        for work, (compress, settings) in WORK.items()
         for engine in ENGINES
     ]
     packages = ("kcnn", "tensorflow", "keras", "tf-keras", "tensorflow-model-optimization")

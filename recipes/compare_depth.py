@@ -1,4 +1,4 @@
-"""What residual connections solve: plain networks and ResNets of 20 and 56 layers. 45 minutes.
+"""What residual connections solve: plain networks and ResNets of 20 and 56 layers. 48 minutes.
 
     kcnn run compare_depth
 
@@ -9,10 +9,10 @@ images and few epochs.
 
 Reached: plain 20 and 56 layers 54.3 and 27.9 % of the training images (54.5 +- 3.3 and 29.1 +- 1.7
 % of the test images), ResNet-20 and -56 63.0 and 62.1 % (61.5 +- 1.2 and 61.0 +- 3.1 %), means of
-three seeds. So shortcuts end the degradation; that the deeper network is then better takes a longer
-training. With seed 0 alone it seemed to be.
+three seeds. So shortcuts end the degradation; whether the deeper network is then better, these
+short trainings cannot say.
 
-Size: 9,000 training images, 4 variants x 10 epochs of 12 and 34 seconds on two cores, three seeds.
+Size: 9,000 training images, 4 variants x 10 epochs of 13 and 34 seconds on two cores, three seeds.
 """
 
 from kcnn.cli import run_file

@@ -1,40 +1,49 @@
 """The comparison of the engines measures what it says."""
 
+import gzip
 import json
 from pathlib import Path
 
 import keras
-import pytest
 
 import kcnn
 from benchmarks import compressors
+from kcnn.provenance import sha256
 
 RECEIPT = Path(compressors.__file__).parent / "receipts/compressors.json"
 
 
-def test_a_row_has_the_scores_of_the_compressed_model(monkeypatch):
+def test_a_row_has_the_scores_and_bytes_of_the_compressed_model(tmp_path):
     data = kcnn.data.load("digits", limit=200, batch_size=20)
     keras.utils.set_random_seed(0)
     model = kcnn.models.build("mlp", units=16, depth=1)
-    made = {}
+    kcnn.train(model, data, epochs=3, learning_rate=3e-3)
+    results = []
 
-    def pruned(*arguments, **settings):
-        made["result"] = kcnn.prune(*arguments, **settings)
-        return made["result"]
+    def prune(*arguments, **settings):
+        results.append(kcnn.prune(*arguments, **settings))
+        return results[0]
 
-    monkeypatch.setitem(compressors.WORK, "half", (pruned, {}))
-    settings = {"sparsity": 0.5, "epochs": 1}
-    row = compressors.measure(model, data, "half", "keras", settings)
-    result = made["result"]
-    assert row["accuracy"] == kcnn.evaluate(result.model, data.test).accuracy
-    assert row["int8_accuracy"] == pytest.approx(row["accuracy"], abs=0.05)
-    assert row["seconds"] == pytest.approx(result.seconds, abs=0.1)
-    assert (row["engine"], row["images"]) == (result.engine, data.num_test) == ("keras", 200)
-    assert (row["work"], row["sparsity"], row["epochs"]) == ("half", 0.5, 1)
+    row = compressors.measure(prune, model, data, engine="keras", sparsity=0.9, epochs=1)
+    (result,) = results
+    path = tmp_path / "model.tflite"
+    kcnn.export_tflite(result.model, path, calibration=data.calibration, samples=1000)
+    assert row == {
+        "engine": "keras",
+        "sparsity": 0.9,
+        "epochs": 1,
+        "seconds": round(result.seconds, 1),
+        "images": data.num_test,
+        "accuracy": kcnn.evaluate(result.model, data.test).accuracy,
+        "int8_accuracy": kcnn.evaluate(path, data.test).accuracy,
+        "int8_gzip_bytes": len(gzip.compress(path.read_bytes(), mtime=0)),
+    }
+    assert row["accuracy"] != kcnn.evaluate(model, data.test).accuracy
 
 
 def test_the_receipt_has_both_engines_with_the_settings_of_the_code():
     receipt = json.loads(RECEIPT.read_text())
+    assert receipt["sha256"] == sha256(compressors.NETWORK)
     rows = receipt["rows"]
     expected = [(work, engine) for work in compressors.WORK for engine in compressors.ENGINES]
     assert [(row["work"], row["engine"]) for row in rows] == expected
