@@ -22,13 +22,11 @@ def engines(file: str) -> str:
         "logit error": ("logit_error", ".3f"),
         "CPU seconds": ("cpu_seconds", ".1f"),
     }
-    rows = [[format(row[name], how) for name, how in columns.values()] for row in receipt["rows"]]
-    versions = ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
     count = receipt["rows"][0]["images"]
-    return markdown_table([*columns], rows, left=(0, 1)) + (
+    return markdown_table([*columns], _cells(receipt, columns), left=(0, 1)) + (
         f"\n\nOn {count:,} test images; {receipt['calibration_images']} training images "
         "calibrate both. The logit error is the root of the mean square, against the float "
-        f"Keras model. {versions}.\n"
+        f"Keras model. {_versions(receipt)}.\n"
     )
 
 
@@ -44,17 +42,16 @@ def compressors(file: str) -> str:
         "int8": ("int8_accuracy", ".2%"),
         "int8, gzip bytes": ("int8_gzip_bytes", ","),
     }
-    rows = [[format(row[name], how) for name, how in columns.values()] for row in receipt["rows"]]
     whole = receipts.load(ROOT / "saved_models" / receipt["network"] / "report.json")
     int8 = next(each for each in whole.receipts if each.name == "int8")
     scores = f"{receipt['accuracy']:.2%}", f"{int8.accuracy:.2%}", f"{int8.gzip_bytes:,}"
     before = [f"{receipt['network']}, as published", "", "", "", *scores]
-    versions = ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
     machine = receipt["hardware"]
-    return markdown_table([*columns], [before, *rows], left=(0, 1)) + (
+    rows = [before, *_cells(receipt, columns)]
+    return markdown_table([*columns], rows, left=(0, 1)) + (
         f"\n\nOn {receipt['rows'][0]['images']:,} test images; batches of "
         f"{receipt['batch_size']} of {receipt['train_images']:,} training images. Seconds of the "
-        f"whole call on {machine['cores']} cores of {machine['processor']}. {versions}.\n"
+        f"whole call on {machine['cores']} cores of {machine['processor']}. {_versions(receipt)}.\n"
     )
 
 
@@ -84,6 +81,15 @@ def dense_scales(file: str) -> str:
         "its stored outputs each version departs from LiteRT's reference kernels on "
         f"{count} of them, for the file with many scales → with one.\n"
     )
+
+
+def _cells(receipt: dict[str, Any], columns: dict[str, tuple[str, str]]) -> list[list[str]]:
+    """Return a row for each of the receipt's: a column has the name of a value and its format."""
+    return [[format(row[name], how) for name, how in columns.values()] for row in receipt["rows"]]
+
+
+def _versions(receipt: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in receipt["versions"].items())
 
 
 def _steps(found: Any) -> str:

@@ -10,8 +10,8 @@ student learns more from such a teacher at temperature 1 (Chandrasegaran et al.,
 Smoothing and Knowledge Distillation Compatibility: What was Missing?", arXiv:2206.14532).
 
 Not run whole yet. `kcnn run resnet8_int8`, 120 epochs with an earlier ResNet-20 of 89.95 %, reached
-88.59 % in floats and 88.72 % as int8. On two cores of an AMD EPYC of Zen 3 an epoch takes about 90
-seconds, and all of it five hours.
+88.59 % in floats and 88.72 % as int8. On two cores of an AMD EPYC of Zen 3 an epoch takes 75 to 90
+seconds, and all of it four to five hours.
 """
 
 from kcnn.cli import run_file
