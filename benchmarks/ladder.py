@@ -72,6 +72,25 @@ def stock_spatial_dropout(training: Training) -> Training:
     return _plain(training, "SpatialDropout2D")
 
 
+def stock_gelu(training: Training) -> Training:
+    """Use Keras's own GELU, a chain of operations on whole maps."""
+    import keras
+
+    def chain(x: Any) -> Any:
+        return keras.activations.gelu(x)
+
+    active: list[Any] = [
+        layer
+        for layer in training.model.layers
+        if getattr(layer, "activation", None) is keras.activations.gelu
+    ]
+    if not active:
+        raise RuntimeError(f"{training.model.name} has no GELU: there is nothing to compare.")
+    for layer in active:
+        layer.activation = chain
+    return training
+
+
 def stock_updates(training: Training) -> Training:
     """Use Keras's own Adam, which updates a variable in a dozen operations."""
     import keras
@@ -116,6 +135,7 @@ RUNGS: dict[str, Rung] = {
     "keras.layers.Conv2D": stock_convolution,
     "keras.layers.Normalization": stock_normalization,
     "keras.layers.SpatialDropout2D": stock_spatial_dropout,
+    "keras.activations.gelu": stock_gelu,
     "keras.optimizers.Adam": stock_updates,
     "keras.layers.Random* on each example": map_of_examples,
     "keras.layers.Random* on batches": map_of_batches,
@@ -130,8 +150,9 @@ RUNGS: dict[str, Rung] = {
     "batch 1024": as_it_is,
 }
 
-# SMALL has a short step and spatial dropout; DEEP has millions of weights and maps of 2x2 pixels.
-SMALL, DEEP = "simple_cnn", "vgg16"
+# SMALL has a short step and spatial dropout; DEEP has millions of weights and maps of 2x2 pixels;
+# GELU has no other activation.
+SMALL, DEEP, GELU = "simple_cnn", "vgg16", "speed_net"
 
 # A network (None: the model of the close-up) and the rungs that take turns on it; the others are
 # compared with the first. Races of networks that were not asked for are left out. One race of all
@@ -141,6 +162,7 @@ RACES: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (None, ("kcnn", "keras.layers.BatchNormalization")),
     (SMALL, ("kcnn", "keras.layers.Normalization", "keras.layers.SpatialDropout2D")),
     (DEEP, ("kcnn", "keras.layers.Conv2D", "keras.optimizers.Adam")),
+    (GELU, ("kcnn", "keras.activations.gelu")),
     (
         None,
         ("kcnn", "keras.layers.Random* on each example", "keras.layers.Random* on batches"),

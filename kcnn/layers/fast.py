@@ -9,6 +9,7 @@ import keras
 
 from kcnn.layers.batch_norm import BatchNormalization
 from kcnn.layers.few_channels import Normalization, SpatialDropout2D
+from kcnn.layers.gelu import can_compile, gelu
 from kcnn.layers.small_maps import Geometry, convolve
 
 _FAST = {
@@ -27,9 +28,10 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     are normalized and maps dropped without broadcasting over a few channels
     (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products, or
     their kernel's gradient is computed with images and channels exchanged
-    (`kcnn.layers.small_maps`). On other backends nothing changes. Layers inside your own layers are
-    not changed. Finite results are equal up to rounding, and after the block the model is what it
-    was before. A graph that Keras traced inside stays in use until the model is compiled again.
+    (`kcnn.layers.small_maps`), and exact GELU is compiled (`kcnn.layers.gelu`). On other backends
+    nothing changes. Layers inside your own layers are not changed. Finite results are equal up to
+    rounding, and after the block the model is what it was before. A graph that Keras traced inside
+    stays in use until the model is compiled again.
 
     Args:
         model: changed in place while inside the block.
@@ -42,31 +44,8 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     True
     """
     layers = all_layers(model) if keras.config.backend() == "tensorflow" else []
-    stock = {layer: type(layer) for layer in layers if type(layer) in _FAST}
-    convolutions = [
-        layer
-        for layer in layers
-        # It has one already inside another such `with` block.
-        if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer)
-    ]
-    if convolutions and _has_gpu():  # cuDNN's kernels are faster
-        convolutions = []
-    for layer, kind in stock.items():
-        _become(layer, _FAST[kind])
-    biased = [each for each in convolutions if each.use_bias and each.compute_dtype == "bfloat16"]
-    for layer in convolutions:
-        layer.convolution_op = partial(_convolution, layer)
-    for layer in biased:
-        layer.call = partial(_with_bias, layer)
-    try:
+    with _own_kinds(layers), _own_convolutions(layers), _compiled_gelu(layers):
         yield
-    finally:
-        for layer, kind in stock.items():
-            _become(layer, kind)
-        for layer in convolutions:
-            del layer.convolution_op
-        for layer in biased:
-            del layer.call
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -87,6 +66,57 @@ def moving_statistics(model: keras.Model) -> list[keras.Variable]:
         if isinstance(layer, keras.layers.BatchNormalization)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
+
+
+@contextmanager
+def _own_kinds(layers: list[keras.layers.Layer]) -> Iterator[None]:
+    stock = {layer: type(layer) for layer in layers if type(layer) in _FAST}
+    for layer, kind in stock.items():
+        _become(layer, _FAST[kind])
+    try:
+        yield
+    finally:
+        for layer, kind in stock.items():
+            _become(layer, kind)
+
+
+@contextmanager
+def _own_convolutions(layers: list[keras.layers.Layer]) -> Iterator[None]:
+    convolutions = [
+        layer
+        for layer in layers
+        # It has one already inside another such `with` block.
+        if type(layer) is keras.layers.Conv2D and "convolution_op" not in vars(layer)
+    ]
+    if convolutions and _has_gpu():  # cuDNN's kernels are faster
+        convolutions = []
+    biased = [each for each in convolutions if each.use_bias and each.compute_dtype == "bfloat16"]
+    for layer in convolutions:
+        layer.convolution_op = partial(_convolution, layer)
+    for layer in biased:
+        layer.call = partial(_with_bias, layer)
+    try:
+        yield
+    finally:
+        for layer in convolutions:
+            del layer.convolution_op
+        for layer in biased:
+            del layer.call
+
+
+@contextmanager
+def _compiled_gelu(layers: list[keras.layers.Layer]) -> Iterator[None]:
+    stock = keras.activations.gelu
+    active: list[Any] = [each for each in layers if vars(each).get("activation") is stock]
+    if active and (_has_gpu() or not can_compile()):
+        active = []
+    for layer in active:
+        layer.activation = gelu
+    try:
+        yield
+    finally:
+        for layer in active:
+            layer.activation = stock
 
 
 def _has_gpu() -> bool:
