@@ -35,7 +35,12 @@ _KINDS = {
 
 
 def kind_of(event: str) -> str | None:
-    """Return the kind of an operator's event, whose name is "layer/operator:Kernel", or None."""
+    """Return the kind of an operator's event, whose name is "layer/operator:Kernel", or None.
+
+    What XLA compiled is one event without a name of its own: GELU, see `kcnn.layers.gelu`.
+    """
+    if event.startswith("CpuExecutable::"):
+        return "activations"
     if not event.startswith("StatefulPartitionedCall/"):
         return None
     return next((kind for kind, pattern in _KINDS.items() if re.search(pattern, event)), "others")

@@ -533,6 +533,12 @@ def test_rungs_change_what_they_say(training):
             plain = [each for each in model.layers if isinstance(each, kind)]
             assert plain and {type(each).__name__ for each in plain} == {f"Plain{kind.__name__}"}
             assert not any("convolution_op" in vars(each) for each in plain)
+    with pytest.raises(RuntimeError, match="simple_cnn has no GELU"):
+        ladder.stock_gelu(training)
+    chain = ladder.stock_gelu(dataclasses.replace(training, model=build("speed_net", width=4)))
+    with kcnn.layers.fast_training(chain.model):
+        active = [each for each in chain.model.layers if isinstance(each, keras.layers.Activation)]
+        assert active and {each.activation.__name__ for each in active} == {"chain"}
     assert training.data.steps_per_epoch == FOREVER
     mapped = ladder.map_of_batches(training).data.train
     assert mapped is not training.data.train
