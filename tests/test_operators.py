@@ -19,6 +19,7 @@ GRADIENT = f"{CALL}gradient_tape/resnet20_1/stack1_unit1_conv1_1/convolution/Con
         (f"{CALL}resnet20_1/stem_bn_1/FusedBatchNormV3:_MklNativeFusedBatchNormV3", "batch norms"),
         (f"{CALL}speed_net_1/group1_pool_1/MaxPool2d:_MklNativeMaxPool", "pooling"),
         (f"{CALL}AddN_3:AddN", "others"),
+        ("CpuExecutable::ExecuteAsyncOnStream", "activations"),
         ("ExecutorState::Process", None),
     ],
 )
@@ -31,6 +32,7 @@ def test_the_profile_of_a_small_network_has_its_layers():
     assert {"kernels' gradients", "images' gradients", "convolutions", "batch norms"} <= sums.keys()
     assert min(sums.values()) >= 0
     assert list(sums.values()) == sorted(sums.values(), reverse=True)
+    assert "activations" in measure(build("speed_net", width=4), batch=8)  # compiled by XLA
     without = measure(build("mlp", units=8, depth=1), batch=8)
     assert "convolutions" not in without
     assert without["dense layers, convolutions as products"] > 0

@@ -56,7 +56,8 @@ def _compiled(dtype: str) -> tuple[Any, Any]:
     """Return the functions of the value and of the gradient, for tensors of any shape."""
     import tensorflow as tf
 
-    spec = tf.TensorSpec(tf.TensorShape(None), dtype)
+    any_shape: Any = None
+    spec = tf.TensorSpec(any_shape, dtype)
     exact = dtype if dtype == "float64" else "float32"
     to_phi, density = -math.sqrt(0.5), 1 / math.sqrt(2 * math.pi)
 
