@@ -9,9 +9,10 @@ def gelu(x: Any) -> Any:
     """Return `x * Phi(x)`, where Phi is the cumulative distribution of a standard normal.
 
     It is what `keras.activations.gelu` returns, and is saved under that name. TensorFlow computes
-    it in five operations and its gradient in eleven, each of which reads and writes the whole map.
-    Compiled by XLA they are one pass each; on two cores of a Zen 3 both together take half the
-    time (`benchmarks/RESULTS.md`). Numbers of 16 bits are rounded once, at the end.
+    it and its gradient as chains of operations, each of which reads and writes the whole map.
+    Compiled by XLA they are one pass each and take a third of the time in a training of
+    speed_net on two cores of a Zen 3 (`benchmarks/RESULTS.md`). Numbers of 16 bits are rounded
+    once, at the end.
 
     Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)" (arXiv:1606.08415).
 
