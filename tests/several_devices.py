@@ -21,7 +21,7 @@ def network():
         [
             keras.Input((32, 32, 3)),
             keras.layers.Rescaling(1 / 255),
-            keras.layers.Conv2D(8, 4, strides=4, activation="relu"),
+            keras.layers.Conv2D(8, 4, strides=4, activation="gelu"),
             *([keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)] if on_jax else []),
             keras.layers.Flatten(),
             keras.layers.Dense(10, name="logits"),

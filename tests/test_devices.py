@@ -20,10 +20,11 @@ ROOT = Path(kcnn.__file__).parents[1]
 
 def process(program, *, backend, devices=1, **variables):
     """Start a process with so many virtual CPUs."""
+    of_jax = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     environment = os.environ | {
         "KERAS_BACKEND": backend,
         "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        **(of_jax if backend == "jax" else {}),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # they compile for most of their time
         **{name: str(value) for name, value in variables.items()},
     }

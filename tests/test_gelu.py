@@ -1,6 +1,9 @@
 """The compiled GELU against float64 and Keras's own, alone and in a model that trains."""
 
 import math
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -62,7 +65,7 @@ def test_a_model_takes_the_same_steps_inside_as_outside(policy):
             assert not _is_compiled(model)
         weights.append(model.get_weights())
     for mine, reference in zip(*weights, strict=True):
-        np.testing.assert_allclose(mine, reference, atol=1e-6 if policy == "float32" else 1e-2)
+        np.testing.assert_allclose(mine, reference, atol=2e-5 if policy == "float32" else 1e-2)
 
 
 def test_it_is_saved_and_cloned_as_the_gelu_of_keras(tmp_path):
@@ -82,6 +85,39 @@ def test_layers_that_only_show_an_activation_of_another_one_are_left_alone():
     model = keras.Sequential([keras.Input((3, 4)), layer])
     with fast_training(model):
         assert layer.activation is keras.activations.gelu
+
+
+def test_maps_of_any_size_are_not_compiled_for_each():
+    model = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3, activation="gelu")]
+    )
+    images = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
+    expected = model(images)
+    with fast_training(model):
+        assert not _calls(model, tf.TensorSpec([None, None, None, 3]))
+        assert _calls(model, tf.TensorSpec([None, 6, 6, 3]))
+        np.testing.assert_allclose(model(images), expected, atol=1e-6)
+
+
+def test_it_takes_what_the_gelu_of_keras_takes():
+    variable, symbol = keras.Variable([-1.0, 2.0]), keras.Input((2,))
+    np.testing.assert_array_equal(gelu(variable), keras.activations.gelu(variable))
+    np.testing.assert_allclose(gelu([1.0]), [0.8413447], atol=1e-6)
+    assert keras.Model(symbol, gelu(symbol)).output_shape == (None, 2)
+
+
+def test_a_flag_that_xla_does_not_know_ends_no_training():
+    program = (
+        "import keras, numpy as np; from kcnn.layers import fast_training;"
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, 'gelu')]);"
+        "model.compile('sgd', 'mse'); block = fast_training(model); block.__enter__();"
+        "model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0); print('trained')"
+    )
+    environment = os.environ | {"XLA_FLAGS": "--xla_of_a_newer_jax=1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.endswith("trained\n"), done.stderr
 
 
 def test_without_a_compiler_keras_computes_it(monkeypatch):
@@ -118,6 +154,9 @@ def _approximate_gelu(x):
 
 
 def _is_compiled(model):
-    graph = tf.function(model.__call__).get_concrete_function(tf.zeros([2, 6, 6, 3])).graph
-    calls = [each for each in graph.get_operations() if "PartitionedCall" in each.type]
-    return len(calls) == len(_ACTIVE)
+    return len(_calls(model, tf.TensorSpec([2, 6, 6, 3]))) == len(_ACTIVE)
+
+
+def _calls(model, images):
+    graph = tf.function(model.__call__).get_concrete_function(images).graph
+    return [each.name for each in graph.get_operations() if "PartitionedCall" in each.type]

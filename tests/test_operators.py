@@ -1,5 +1,6 @@
 """The profile of a step knows its operators."""
 
+import keras
 import pytest
 
 from benchmarks.operators import kind_of, measure
@@ -27,12 +28,19 @@ def test_an_operator_has_the_kind_of_its_kernel_or_layer(event, kind):
     assert kind_of(event) == kind
 
 
+def test_what_xla_compiled_is_found():
+    convolution = keras.layers.Conv2D(4, 3, activation="gelu", name="first")
+    flat = [keras.layers.Flatten(), keras.layers.Dense(10)]
+    assert "activations" in measure(
+        keras.Sequential([keras.Input((8, 8, 3)), convolution, *flat]), batch=8
+    )
+
+
 def test_the_profile_of_a_small_network_has_its_layers():
     sums = measure(build("resnet8", width=4), batch=8)
     assert {"kernels' gradients", "images' gradients", "convolutions", "batch norms"} <= sums.keys()
     assert min(sums.values()) >= 0
     assert list(sums.values()) == sorted(sums.values(), reverse=True)
-    assert "activations" in measure(build("speed_net", width=4), batch=8)  # compiled by XLA
     without = measure(build("mlp", units=8, depth=1), batch=8)
     assert "convolutions" not in without
     assert without["dense layers, convolutions as products"] > 0

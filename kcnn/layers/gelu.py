@@ -1,8 +1,11 @@
 """Keras's exact GELU with its value and its gradient compiled, each one pass over the map."""
 
 import math
+import os
 from functools import cache
 from typing import Any
+
+import keras
 
 
 def gelu(x: Any) -> Any:
@@ -12,12 +15,13 @@ def gelu(x: Any) -> Any:
     it and its gradient as chains of operations, each of which reads and writes the whole map.
     Compiled by XLA they are one pass each and take a third of the time in a training of
     speed_net on two cores of a Zen 3 (`benchmarks/RESULTS.md`). Numbers of 16 bits are rounded
-    once, at the end.
+    once, at the end. XLA compiles for each size of the maps and of the batch, so Keras's own
+    operations compute maps of unknown size.
 
     Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)" (arXiv:1606.08415).
 
     Args:
-        x: float tensor of any shape.
+        x: float tensor of any shape, or what else `keras.activations.gelu` takes.
 
     Returns:
         A tensor of the same shape and dtype.
@@ -28,6 +32,8 @@ def gelu(x: Any) -> Any:
     """
     import tensorflow as tf
 
+    if not isinstance(x, tf.Tensor) or x.shape.rank is None or None in x.shape[1:]:
+        return keras.activations.gelu(x)
     value, slope = _compiled(x.dtype.name)
 
     @tf.custom_gradient
@@ -42,9 +48,15 @@ def gelu(x: Any) -> Any:
 
 @cache
 def can_compile() -> bool:
-    """Return whether this TensorFlow has a compiler for the processor."""
+    """Return whether this TensorFlow has a compiler for the processor, and may start it.
+
+    XLA ends the process when `XLA_FLAGS` has a flag it does not know, and those that are set are
+    often meant for a newer one, such as JAX's.
+    """
     import tensorflow as tf
 
+    if os.environ.get("XLA_FLAGS"):
+        return False
     try:
         gelu(tf.zeros([1]))
     except (tf.errors.OpError, ValueError):
