@@ -27,7 +27,7 @@ def gelu(x: Any) -> Any:
         A tensor of the same shape and dtype.
 
     >>> import tensorflow as tf
-    >>> gelu(tf.constant([-1.0, 0.0, 1.0])).numpy().round(4).tolist()
+    >>> [round(float(each), 4) for each in gelu(tf.constant([-1.0, 0.0, 1.0]))]
     [-0.1587, 0.0, 0.8413]
     """
     import tensorflow as tf
