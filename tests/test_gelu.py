@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kcnn.layers import fast, fast_training
-from kcnn.layers.gelu import gelu
+from kcnn.layers import fast_training
+from kcnn.layers.gelu import can_compile, gelu
 
 _ROUNDING = {"float64": 1e-15, "float32": 5e-7, "float16": 1e-3, "bfloat16": 8e-3}
 _X = np.concatenate([np.linspace(-12, 12, 961), [0.0]])
@@ -120,11 +120,16 @@ def test_a_flag_that_xla_does_not_know_ends_no_training():
     assert done.stdout.endswith("trained\n"), done.stderr
 
 
-def test_without_a_compiler_keras_computes_it(monkeypatch):
-    monkeypatch.setattr(fast, "can_compile", lambda: False)
+def test_where_xla_must_not_start_keras_computes_it(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_of_a_newer_jax=1")
+    can_compile.cache_clear()
     model = _model()
     with fast_training(model):
         assert not _is_compiled(model)
+    monkeypatch.delenv("XLA_FLAGS")
+    can_compile.cache_clear()
+    with fast_training(model):
+        assert _is_compiled(model)
 
 
 _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
