@@ -138,13 +138,12 @@ _ACTIVE = ("conv", "alone", "hidden")
 
 def _model(policy="float32"):
     keras.utils.set_random_seed(0)
-    approximate = _approximate_gelu
     layers = keras.layers
     return keras.Sequential(
         [
             keras.Input((6, 6, 3)),
             layers.Conv2D(8, 3, activation="gelu", name="conv", dtype=policy),
-            layers.Conv2D(8, 3, activation=approximate, name="approximate", dtype=policy),
+            layers.Conv2D(8, 3, activation=_approximate_gelu, name="approximate", dtype=policy),
             layers.Activation("gelu", name="alone", dtype=policy),
             layers.GlobalAveragePooling2D(dtype=policy),
             layers.Dense(16, activation="gelu", name="hidden", dtype=policy),

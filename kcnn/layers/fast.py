@@ -28,10 +28,11 @@ def fast_training(model: keras.Model) -> Iterator[None]:
     are normalized and maps dropped without broadcasting over a few channels
     (`kcnn.layers.few_channels`), and on a CPU convolutions of small maps are matrix products, or
     their kernel's gradient is computed with images and channels exchanged
-    (`kcnn.layers.small_maps`), and exact GELU is compiled (`kcnn.layers.gelu`). On other backends
-    nothing changes. Layers inside your own layers are not changed. Finite results are equal up to
-    rounding, and after the block the model is what it was before. A graph that Keras traced inside
-    stays in use until the model is compiled again.
+    (`kcnn.layers.small_maps`), and exact GELU is compiled (`kcnn.layers.gelu`), also where a
+    layer of your own has it as its `activation`. On other backends nothing changes. Layers inside
+    your own layers are not changed. Finite results are equal up to rounding, and after the block
+    the model is what it was before. A graph that Keras traced inside stays in use until the model
+    is compiled again.
 
     Args:
         model: changed in place while inside the block.
